@@ -1,0 +1,25 @@
+"""Every experiment is one file in this folder that holds EXPERIMENT; a new file is found by itself."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from experiments.declare import Experiment
+
+
+def names() -> list[str]:
+    """The experiments there are, sorted."""
+    return sorted(experiment.name for experiment in _all())
+
+
+def get(name: str) -> Experiment:
+    """The experiment of this name. Raises KeyError."""
+    return {experiment.name: experiment for experiment in _all()}[name]
+
+
+def _all() -> list[Experiment]:
+    skipped = ("declare", "__main__")
+    modules = [module.name for module in pkgutil.iter_modules(__path__) if module.name not in skipped]
+    loaded = [importlib.import_module(f"experiments.{name}") for name in modules]
+    return [module.EXPERIMENT for module in loaded if hasattr(module, "EXPERIMENT")]

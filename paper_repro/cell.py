@@ -1,0 +1,115 @@
+"""Cell: one training run, as a value.
+
+Everything that may change a number stands in the Cell and nowhere else; what may not (worker, device, output folder)
+stays outside. Two equal Cells end in equal records, so a Cell's hash is its name on disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import re
+from typing import Any
+
+OPTIMIZER_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+SPEC = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:,-]{0,79}")
+ID = re.compile(r"[a-z0-9_.+-]{1,80}-[0-9a-f]{16}")
+PRECISIONS = ("fp32", "tf32", "bf16")
+DECAY_UNITS = ("step", "normalized")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One training run. Units: alpha and decay as in the paper's Algorithms 1 and 2; sizes in images, times in epochs.
+
+    A default, once published, is never changed: fields at their default are left out of the hash, so that a field
+    added later leaves the ids of all earlier records as they are.
+    """
+
+    # What is learned: names are resolved by paper_repro.data and paper_repro.models.
+    dataset: str
+    model: str
+    # How: alpha is the initial learning rate, decay the L2 factor or the decoupled decay lambda.
+    optimizer: str
+    alpha: float
+    decay: float
+    epochs: int
+    seed: int = 0
+    batch_size: int = 128
+    schedule: str = "cosine"
+    decay_unit: str = "step"  # "normalized": lambda = decay * sqrt(b / (B T)), T the epochs of the current cycle
+    precision: str = "fp32"
+    # Which pictures: the validation split is held out of the training set, the same pictures for every cell.
+    validation_examples: int = 5000
+    train_examples: int | None = None  # None: all that the validation split leaves
+    image_size: int | None = None  # average pictures down to this height and width
+    label_noise: float = 0.0  # share of the training labels drawn anew at random
+    augment: bool = True  # pad 4, crop, flip
+    evaluate_every: int = 1  # epochs between looks at validation and test error; the last epoch is always looked at
+
+    def __post_init__(self) -> None:
+        for check in (_check_types, _check_names, _check_ranges):
+            check(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, defaults included: what a record stores."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Cell:
+        """The Cell of a record. Raises ValueError for a field that is unknown, missing or out of range."""
+        fields = dataclasses.fields(cls)
+        unknown = set(values) - {field.name for field in fields}
+        missing = {field.name for field in fields if field.default is dataclasses.MISSING} - set(values)
+        if unknown or missing:
+            raise ValueError(f"cell: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}")
+        return cls(**values)
+
+    def canonical(self) -> str:
+        """JSON with sorted keys, without blanks and without fields at their default: what is hashed."""
+        given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        return json.dumps(given, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @property
+    def id(self) -> str:
+        """A prefix to read and 64 bits of the canonical JSON's SHA-256 to be safe by; also a safe file name."""
+        digest = hashlib.sha256(self.canonical().encode()).hexdigest()[:16]
+        return f"{self.optimizer}-a{self.alpha:.4g}-d{self.decay:.4g}-s{self.seed}-{digest}"
+
+    def replace(self, **changes: Any) -> Cell:
+        """This Cell with some fields changed, checked again."""
+        return dataclasses.replace(self, **changes)
+
+
+def _check_types(cell: Cell) -> None:
+    expected: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "int | None": int}
+    for field in dataclasses.fields(cell):
+        kind, value = str(field.type), getattr(cell, field.name)
+        if kind == "float" and type(value) is int:
+            object.__setattr__(cell, field.name, float(value))  # 1 and 1.0 are one cell, so they get one id
+        elif not (value is None and kind.endswith("None")) and type(value) is not expected[kind]:
+            raise ValueError(f"cell: {field.name} must be {kind}, got {value!r}")
+
+
+def _check_names(cell: Cell) -> None:
+    if not OPTIMIZER_NAME.fullmatch(cell.optimizer):
+        raise ValueError(f"cell: optimizer {cell.optimizer!r} is not a lower-case name")
+    for name in ("dataset", "model", "schedule"):
+        if not SPEC.fullmatch(getattr(cell, name)):
+            raise ValueError(f"cell: {name} {getattr(cell, name)!r} may hold letters, digits and _ . : , - only")
+    for name, choices in (("precision", PRECISIONS), ("decay_unit", DECAY_UNITS)):
+        if getattr(cell, name) not in choices:
+            raise ValueError(f"cell: {name} {getattr(cell, name)!r} is none of {', '.join(choices)}")
+
+
+def _check_ranges(cell: Cell) -> None:
+    for name, low, high in (
+        ("alpha", 0.0, 1e6), ("decay", 0.0, 1e6), ("label_noise", 0.0, 1.0),
+        ("epochs", 1, 10**6), ("batch_size", 1, 10**7), ("seed", 0, 2**31 - 1), ("validation_examples", 0, 10**8),
+        ("train_examples", 1, 10**8), ("image_size", 1, 1024), ("evaluate_every", 1, 10**6),
+    ):  # fmt: skip
+        value = getattr(cell, name)
+        if value is not None and not (math.isfinite(value) and low <= value <= high):
+            raise ValueError(f"cell: {name} must lie between {low} and {high}, got {value!r}")

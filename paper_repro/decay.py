@@ -1,0 +1,135 @@
+"""One decay, five ways to write it down, and the conversion between them.
+
+The quantity they all name is the share of a weight that decay alone takes away in one update at the full learning rate
+(schedule multiplier eta = 1). That share is the paper's lambda.
+
+| convention   | where                                 | the number means                        | lambda per update           |
+|--------------|---------------------------------------|-----------------------------------------|-----------------------------|
+| "paper"      | Algorithms 1 and 2; MosaicML composer | theta -= eta * lambda * theta           | value                       |
+| "torch"      | torch.optim.AdamW, optax, Keras, timm | theta -= eta * lr * value * theta       | lr * value                  |
+| "l2"         | torch.optim.SGD(weight_decay)         | gradient += value * theta               | lr * value / (1 - momentum) |
+| "normalized" | the paper's appendix B.1              | lambda for a run of one single update   | value * sqrt(b / (B T))     |
+| "unhalved"   | texts that differentiate w^2          | theta -= 2 * value * theta, no eta, lr  | 2 * value                   |
+
+`lr` is the initial learning rate alpha. Two of these hold with a caveat. "l2" is for SGD alone: exact without momentum
+(Proposition 1, lambda' = lambda / alpha), the steady state with momentum, and for Adam no such number exists
+(Proposition 2). "unhalved" does not follow the schedule; the conversion is for eta = 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+CONVENTIONS = ("paper", "torch", "l2", "normalized", "unhalved")
+
+
+def normalized(decay_norm: float, batch_size: int, num_examples: int, epochs: float) -> float:
+    """lambda per update = lambda_norm * sqrt(b / (B T)) (appendix B.1).
+
+    b: batch size, B: number of training examples, T: epochs of the run, or of the current cycle with warm restarts
+    (footnote 2). B T / b is the number of updates, so lambda_norm is the decay of a run of one update.
+    """
+    for name, value in (("batch_size", batch_size), ("num_examples", num_examples), ("epochs", epochs)):
+        _check_positive(name, value)
+    return _check_decay(decay_norm) * math.sqrt(batch_size / (num_examples * epochs))
+
+
+def convert(
+    value: float,
+    source: str,
+    target: str,
+    *,
+    lr: float | None = None,
+    momentum: float = 0.0,
+    batch_size: int | None = None,
+    num_examples: int | None = None,
+    epochs: float | None = None,
+) -> float:
+    """A decay written in the convention `source`, written in the convention `target` (the module's table).
+
+    "torch" and "l2" need lr (the initial learning rate), "l2" also reads momentum; "normalized" needs batch_size,
+    num_examples and epochs. Raises ValueError for an unknown convention, a negative value or a missing quantity.
+    """
+    _check_decay(value)
+
+    def share(convention: str) -> float:
+        """lambda per update for each unit of `convention`."""
+        if convention == "paper":
+            return 1.0
+        if convention == "unhalved":
+            return 2.0
+        if convention in ("torch", "l2"):
+            rate = _check_positive(f"lr (for {convention!r})", lr)
+            return rate if convention == "torch" else rate / (1 - _check_momentum(momentum))
+        if convention == "normalized":
+            if batch_size is None or num_examples is None or epochs is None:
+                raise ValueError("'normalized' needs batch_size, num_examples and epochs")
+            return normalized(1.0, batch_size, num_examples, epochs)
+        raise ValueError(f"unknown decay convention {convention!r}: one of {', '.join(CONVENTIONS)}")
+
+    return value if source == target and share(source) else value * share(source) / share(target)
+
+
+def table(
+    value: float,
+    source: str,
+    *,
+    lr: float,
+    momentum: float = 0.9,
+    batch_size: int = 128,
+    num_examples: int = 50_000,
+    epochs: float = 100,
+) -> dict[str, float]:
+    """The same decay in every convention."""
+    return {
+        target: convert(
+            value, source, target, lr=lr, momentum=momentum,
+            batch_size=batch_size, num_examples=num_examples, epochs=epochs,
+        )
+        for target in CONVENTIONS
+    }  # fmt: skip
+
+
+def _check_positive(name: str, value: float | None) -> float:
+    if value is None or not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be positive, got {value}")
+    return value
+
+
+def _check_decay(value: float) -> float:
+    if not (value >= 0 and math.isfinite(value)):
+        raise ValueError(f"decay must be zero or positive, got {value}")
+    return value
+
+
+def _check_momentum(value: float) -> float:
+    if not 0 <= value < 1:
+        raise ValueError(f"momentum must lie in [0, 1), got {value}")
+    return value
+
+
+def main() -> None:
+    """python -m paper_repro.decay 0.05 normalized --lr 0.001"""
+    parser = argparse.ArgumentParser(prog="python -m paper_repro.decay", description="One decay in every convention.")
+    parser.add_argument("value", type=float)
+    parser.add_argument("convention", choices=CONVENTIONS)
+    parser.add_argument("--lr", type=float, required=True, help="initial learning rate alpha")
+    parser.add_argument("--momentum", type=float, default=0.9, help="of SGD, for 'l2' (default 0.9)")
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--examples", type=int, default=50_000, help="training examples (default 50000)")
+    parser.add_argument("--epochs", type=float, default=100)
+    given = parser.parse_args()
+    try:
+        values = table(
+            given.value, given.convention, lr=given.lr, momentum=given.momentum,
+            batch_size=given.batch_size, num_examples=given.examples, epochs=given.epochs,
+        )  # fmt: skip
+    except ValueError as error:
+        parser.error(str(error))
+    for name, value in values.items():
+        print(f"{name:<11} {value:.6g}{'  (SGD only)' if name == 'l2' else ''}")
+
+
+if __name__ == "__main__":
+    main()

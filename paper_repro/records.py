@@ -1,0 +1,144 @@
+"""What a finished cell leaves: one JSON file, written once, complete or absent.
+
+A record is a dict:
+
+    cell        all fields of the Cell
+    id          the Cell's id; also the file's name
+    status      "finished" or "diverged"
+    diverged    null, or {"step", "reason"}: the first step (counted from 1) whose loss was not finite, and why
+    epochs      one dict per epoch: epoch, eta (schedule multiplier at its last step), train_loss, train_error,
+                gradient_norm, weight_norm, seconds, images_per_second and, where it was evaluated, validation_loss,
+                validation_error, test_loss, test_error. Losses in nats, errors in percent.
+    final       the last epoch's evaluated numbers, or null when diverged
+    parameters  number of trained values in the model
+    seconds     training time over all attempts
+    provenance  commit, versions, hardware, data fingerprint, time of writing, attempts
+    checksum    SHA-256 of the rest
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from paper_repro.cell import ID, Cell
+
+Record = dict[str, Any]
+STATUSES = ("finished", "diverged")
+FIELDS = frozenset(
+    ["cell", "id", "status", "diverged", "epochs", "final", "parameters", "seconds", "provenance", "checksum"]
+)
+
+
+class BadRecord(ValueError):
+    """A record that is damaged, incomplete or not what its name says. The message names the file."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Put content at path so that a reader, or a machine that dies now, sees all of it or none of it.
+
+    The temporary file lies in the same folder, because only then is the rename atomic; its name holds the process id,
+    because two writers must not share it. The folder is synced too: without that the new name may not survive a crash.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def record_path(out: Path, cell_id: str) -> Path:
+    """Where a cell's record lies below the output folder. Raises ValueError for what is not a cell id."""
+    if not ID.fullmatch(cell_id):
+        raise ValueError(f"not a cell id: {cell_id!r}")
+    return out / "records" / f"{cell_id}.json"
+
+
+def write(out: Path, record: Record) -> Path:
+    """Write a record (without checksum) under its id and return its path."""
+    sealed = {**record, "checksum": checksum(record)}
+    validate(sealed, record["id"])
+    path = record_path(out, record["id"])
+    write_atomically(path, (json.dumps(sealed, allow_nan=False) + "\n").encode())
+    return path
+
+
+def read(out: Path, cell_id: str) -> Record | None:
+    """The record of a finished cell, None where there is none. Raises BadRecord for a damaged one."""
+    path = record_path(out, cell_id)
+    try:
+        return parse(path.read_bytes(), str(path), cell_id)
+    except FileNotFoundError:
+        return None
+
+
+def parse(content: bytes, where: str, cell_id: str | None = None) -> Record:
+    """The record in one line of JSON. Raises BadRecord naming `where`."""
+    try:
+        record = json.loads(content)
+        validate(record, cell_id)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise BadRecord(f"{where}: {error}") from None
+    return record
+
+
+def validate(record: Any, cell_id: str | None = None) -> None:
+    """Raise ValueError unless this is a whole record whose parts agree (and whose id is cell_id, if that is given)."""
+    if not isinstance(record, dict) or set(record) != FIELDS:
+        raise ValueError("not a record: fields missing or unknown")
+    if record["checksum"] != checksum(record):
+        raise ValueError("checksum does not match: the record is damaged")
+    if record["id"] != Cell.from_dict(record["cell"]).id or cell_id not in (None, record["id"]):
+        raise ValueError(f"the record is of another cell ({record['id']})")
+    if record["status"] not in STATUSES or (record["status"] == "finished") != (record["final"] is not None):
+        raise ValueError(f"status {record['status']!r} does not fit the final numbers")
+
+
+def checksum(record: Record) -> str:
+    content = {key: value for key, value in record.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def load(source: Path) -> list[Record]:
+    """All records below an output folder, or in a .jsonl file (merged records), sorted by id.
+
+    Raises BadRecord for the first damaged one: a figure must not silently leave a cell out.
+    """
+    found = {record["id"]: record for record in _iterate(source)}
+    return [found[key] for key in sorted(found)]
+
+
+def _iterate(source: Path) -> Iterator[Record]:
+    if source.is_file():
+        with open(source, "rb") as lines:
+            for number, line in enumerate(lines, 1):
+                yield parse(line, f"{source}, line {number}")
+    else:
+        for path in sorted((source / "records").glob("*.json")):
+            yield parse(path.read_bytes(), str(path), path.stem)
+
+
+def merge(records: Iterable[Record], path: Path) -> int:
+    """Write records as JSON lines, one a line, sorted by id, atomically; the number written is returned."""
+    by_id = {record["id"]: record for record in records}
+    lines = [json.dumps(by_id[key], allow_nan=False) + "\n" for key in sorted(by_id)]
+    write_atomically(path, "".join(lines).encode())
+    return len(lines)

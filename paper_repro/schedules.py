@@ -1,0 +1,115 @@
+"""The schedule multiplier eta_t in [0, 1] (Algorithms 1 and 2, SetScheduleMultiplier; appendix B.2 for the cosine).
+
+Each function returns a multiplier: a function from the number of updates already made (0 for the first update) to
+eta_t. It is what torch.optim.lr_scheduler.LambdaLR takes, stepped once per update:
+
+    scheduler = LambdaLR(optimizer, schedules.cosine(total_steps))
+
+The units of milestones and cycle lengths are those of the argument: updates here. The authors' Lua code advances the
+cosine before its first use (the first update has k/N = 1/N, the last one exactly eta = 0, yet a cycle after a restart
+starts at exactly 1); ours follows the printed equation 15: eta = 1 at the first update of every cycle, never 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+Multiplier = Callable[[int], float]
+
+
+class Cycle(NamedTuple):
+    """One cycle of a schedule, in updates: it covers start <= step < start + length."""
+
+    index: int
+    start: int
+    length: int
+
+
+def fixed() -> Multiplier:
+    """eta = 1 at every update."""
+    return lambda step: 1.0
+
+
+def step_drop(milestones: Sequence[int], factor: float = 0.1) -> Multiplier:
+    """eta is multiplied by `factor` from each milestone on. The paper's figure 1 drops at epochs 30, 60 and 80.
+
+    The paper does not state the factor; 0.1 is what the code it builds on uses.
+    """
+    if list(milestones) != sorted(set(milestones)) or any(milestone <= 0 for milestone in milestones):
+        raise ValueError(f"milestones must be positive and increasing, got {list(milestones)}")
+    if not 0 <= factor <= 1:
+        raise ValueError(f"factor must lie between 0 and 1, got {factor}")
+    return lambda step: factor ** sum(step >= milestone for milestone in milestones)
+
+
+def cosine(total_steps: int) -> Multiplier:
+    """eta = 0.5 + 0.5 cos(pi t / T) (equation 15), one cycle without restarts; 0 from step T on."""
+    _check_positive("total_steps", total_steps)
+    return lambda step: _cosine(min(step, total_steps) / total_steps)
+
+
+def warm_restarts(first_cycle_steps: int, multiplier: int = 2) -> Multiplier:
+    """Cosine cycles T_0, T_0 m, T_0 m^2, ...; eta jumps back to 1 at each restart (equation 15, T_mult = m)."""
+    _check_positive("first_cycle_steps", first_cycle_steps)
+    _check_positive("multiplier", multiplier)
+
+    def eta(step: int) -> float:
+        _, start, length = cycle_at(step, first_cycle_steps, multiplier)
+        return _cosine((step - start) / length)
+
+    return eta
+
+
+def cycle_at(step: int, first_cycle_steps: int, multiplier: int) -> Cycle:
+    """The cycle of warm restarts that the update after `step` others belongs to."""
+    if multiplier == 1:
+        index = step // first_cycle_steps
+        return Cycle(index, index * first_cycle_steps, first_cycle_steps)
+    index, start, length = 0, 0, first_cycle_steps
+    while step >= start + length:
+        index, start, length = index + 1, start + length, length * multiplier
+    return Cycle(index, start, length)
+
+
+class Schedule(NamedTuple):
+    """A Cell's schedule: the multiplier, and the cycle a step belongs to (the whole run where nothing restarts)."""
+
+    eta: Multiplier
+    cycle: Callable[[int], Cycle]
+
+
+def from_spec(spec: str, epochs: int, steps_per_epoch: int) -> Schedule:
+    """The schedule that a Cell names: times in it are epochs.
+
+    "fixed", "cosine", "step_drop:30,60,80:0.1" (milestones, factor), "warm_restarts:100:2" (first cycle, multiplier).
+    Raises ValueError for any other.
+    """
+    name, *arguments = spec.split(":")
+    whole = Cycle(0, 0, epochs * steps_per_epoch)
+    try:
+        if (name, arguments) == ("fixed", []):
+            return Schedule(fixed(), lambda step: whole)
+        if (name, arguments) == ("cosine", []):
+            return Schedule(cosine(whole.length), lambda step: whole)
+        if name == "step_drop":
+            times, factor = arguments
+            milestones = [round(float(time) * steps_per_epoch) for time in times.split(",")]
+            return Schedule(step_drop(milestones, float(factor)), lambda step: whole)
+        if name == "warm_restarts":
+            first, multiplier = int(arguments[0]) * steps_per_epoch, int(arguments[1])
+            eta = warm_restarts(first, multiplier)
+            return Schedule(eta, lambda step: cycle_at(step, first, multiplier))
+    except (ValueError, IndexError) as error:
+        raise ValueError(f"schedule {spec!r}: {error}") from None
+    raise ValueError(f"schedule {spec!r} is none of fixed, cosine, step_drop:30,60,80:0.1, warm_restarts:100:2")
+
+
+def _cosine(fraction: float) -> float:
+    return 0.5 + 0.5 * math.cos(math.pi * fraction)
+
+
+def _check_positive(name: str, value: int) -> None:
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
