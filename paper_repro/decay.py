@@ -3,13 +3,13 @@
 The quantity they all name is the share of a weight that decay alone takes away in one update at the full learning rate
 (schedule multiplier eta = 1). That share is the paper's lambda.
 
-| convention   | where                                 | the number means                        | lambda per update           |
-|--------------|---------------------------------------|-----------------------------------------|-----------------------------|
-| "paper"      | Algorithms 1 and 2; MosaicML composer | theta -= eta * lambda * theta           | value                       |
-| "torch"      | torch.optim.AdamW, optax, Keras, timm | theta -= eta * lr * value * theta       | lr * value                  |
-| "l2"         | torch.optim.SGD(weight_decay)         | gradient += value * theta               | lr * value / (1 - momentum) |
-| "normalized" | the paper's appendix B.1              | lambda for a run of one single update   | value * sqrt(b / (B T))     |
-| "unhalved"   | texts that differentiate w^2          | theta -= 2 * value * theta, no eta, lr  | 2 * value                   |
+| convention   | where                                 | the number means                | lambda per update           |
+|--------------|---------------------------------------|---------------------------------|-----------------------------|
+| "paper"      | Algorithms 1 and 2; MosaicML composer | theta -= eta * value * theta    | value                       |
+| "torch"      | torch.optim.AdamW, optax, Keras, timm | theta -= eta * lr * value*theta | lr * value                  |
+| "l2"         | torch.optim.SGD(weight_decay)         | gradient += value * theta       | lr * value / (1 - momentum) |
+| "normalized" | the paper's appendix B.1              | lambda of a run of one update   | value * sqrt(b / (B T))     |
+| "unhalved"   | texts that differentiate w^2          | theta -= 2 * value * theta      | 2 * value                   |
 
 `lr` is the initial learning rate alpha. Two of these hold with a caveat. "l2" is for SGD alone: exact without momentum
 (Proposition 1, lambda' = lambda / alpha), the steady state with momentum, and for Adam no such number exists

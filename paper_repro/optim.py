@@ -55,7 +55,7 @@ class _Optimizer(torch.optim.Optimizer):
         group.setdefault("initial_lr", group["lr"])
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One update of every parameter that has a gradient; returns what the closure (if any) returned.
 
         Raises RuntimeError for a sparse or complex gradient, before anything is changed.

@@ -29,9 +29,7 @@ from paper_repro.cell import ID, Cell
 
 Record = dict[str, Any]
 STATUSES = ("finished", "diverged")
-FIELDS = frozenset(
-    ["cell", "id", "status", "diverged", "epochs", "final", "parameters", "seconds", "provenance", "checksum"]
-)
+FIELDS = {"cell", "id", "status", "diverged", "epochs", "final", "parameters", "seconds", "provenance", "checksum"}
 
 
 class BadRecord(ValueError):
@@ -93,7 +91,7 @@ def read(out: Path, cell_id: str) -> Record | None:
 def parse(content: bytes, where: str, cell_id: str | None = None) -> Record:
     """The record in one line of JSON. Raises BadRecord naming `where`."""
     try:
-        record = json.loads(content)
+        record: Record = json.loads(content)
         validate(record, cell_id)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BadRecord(f"{where}: {error}") from None

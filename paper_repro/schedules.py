@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 Multiplier = Callable[[int], float]
 
 
-class Cycle(NamedTuple):
+@dataclass(frozen=True)
+class Cycle:
     """One cycle of a schedule, in updates: it covers start <= step < start + length."""
 
     index: int
@@ -56,8 +57,8 @@ def warm_restarts(first_cycle_steps: int, multiplier: int = 2) -> Multiplier:
     _check_positive("multiplier", multiplier)
 
     def eta(step: int) -> float:
-        _, start, length = cycle_at(step, first_cycle_steps, multiplier)
-        return _cosine((step - start) / length)
+        cycle = cycle_at(step, first_cycle_steps, multiplier)
+        return _cosine((step - cycle.start) / cycle.length)
 
     return eta
 
@@ -73,7 +74,8 @@ def cycle_at(step: int, first_cycle_steps: int, multiplier: int) -> Cycle:
     return Cycle(index, start, length)
 
 
-class Schedule(NamedTuple):
+@dataclass(frozen=True)
+class Schedule:
     """A Cell's schedule: the multiplier, and the cycle a step belongs to (the whole run where nothing restarts)."""
 
     eta: Multiplier
