@@ -1,0 +1,41 @@
+"""Networks by name: a Cell's model "family-variant" is built by the function `build` of the module named `family` here.
+
+The paper trains 26 2x64d and 26 2x96d residual networks with Shake-Shake regularization (Sections 5 and 6):
+shake_shake.py. The other families are for reduced scale and for comparison. A new family is a new file in this folder
+with
+
+    def build(variant: str, num_classes: int, image_size: int, channels: int) -> nn.Module
+
+Random numbers: a network may have an attribute `noise_shape`, the shape per image of the uniform numbers in [0, 1) that
+it wants at every training step. It is then called as `model(images, noise)`, noise of shape [batch, *noise_shape], so
+that they can be a function of (seed, epoch, step) and a resumed run stays what it was; with noise left out it draws
+them from torch's global generator. In eval mode noise is ignored.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+
+from torch import nn
+
+FAMILY = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def families() -> list[str]:
+    """The names of the modules in this folder, in alphabetical order."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if FAMILY.fullmatch(module.name))
+
+
+def build(spec: str, num_classes: int, image_size: int, channels: int = 3) -> nn.Module:
+    """The network named `spec`, such as "resnet-20", for square pictures. Raises ValueError for an unknown name."""
+    family, _, variant = spec.partition("-")
+    if family not in families():
+        raise ValueError(f"model {spec!r}: unknown family {family!r}; the families are {', '.join(families())}")
+    for name, value in (("num_classes", num_classes), ("image_size", image_size), ("channels", channels)):
+        if value < 1:
+            raise ValueError(f"model {spec!r}: {name} must be at least 1, got {value}")
+    module = importlib.import_module(f"{__name__}.{family}")
+    model: nn.Module = module.build(variant, num_classes, image_size, channels)
+    return model

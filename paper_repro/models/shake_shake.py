@@ -1,0 +1,190 @@
+"""Shake-Shake residual networks, the paper's own (Sections 5 and 6): "shake_shake-26-2x64d", "shake_shake-26-2x96d".
+
+Written after Gastaldi (2017, arXiv:1705.07485) and his Torch code (github.com/xgastaldi/shake-shake,
+models/shakeshake.lua and models/shakeshakeblock.lua), on which the paper's code builds. "26-2x64d" is depth 26 (6n+2),
+two branches a block, 64 channels in the first stage, 128 and 256 in the others. In training a block yields
+
+    skip + a * branch1 + (1 - a) * branch2,    a uniform in [0, 1),
+
+and its gradient is taken with another such number b in place of a; at test time both are 0.5. The numbers are drawn
+anew for every step and block, and for every image ("-image", the default: Shake-Shake-Image) or once for the mini-batch
+("-batch"); "-even" has 0.5 throughout. The parameters number 11,653,978 for 2x64d and 26,192,922 for 2x96d with ten
+classes (the paper says 11.6M and 25.6M; the latter does not fit the code).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+VARIANT = re.compile(r"(\d{1,4})-2x(\d{1,4})d(?:-(image|batch|even))?")
+FORM = "shake_shake-DEPTH-2xWIDTHd, also with -image, -batch or -even, such as shake_shake-26-2x64d-even"
+
+
+def build(variant: str, num_classes: int, image_size: int, channels: int) -> nn.Module:
+    """The network of "DEPTH-2xWIDTHd", with "-image" (the default), "-batch" or "-even". Any image size will do."""
+    match = VARIANT.fullmatch(variant)
+    if not match:
+        raise ValueError(f"model 'shake_shake-{variant}': want {FORM}")
+    shake, level = match[3] != "even", "batch" if match[3] == "batch" else "image"
+    return ShakeShake(int(match[1]), int(match[2]), num_classes, shake, shake, level, channels)
+
+
+class ShakeShake(nn.Module):
+    """Stem, three stages of blocks, average pool, linear layer.
+
+    forward_shake false: a is 0.5; backward_shake false: b is 0.5. noise_shape (absent where nothing shakes): per image,
+    a and b of every block; at level "batch" row 0 serves for all images.
+    """
+
+    noise_shape: tuple[int, ...]
+
+    def __init__(
+        self,
+        depth: int,
+        width: int,
+        num_classes: int,
+        forward_shake: bool = True,
+        backward_shake: bool = True,
+        level: str = "image",
+        channels: int = 3,
+    ) -> None:
+        super().__init__()
+        _check(depth, width, level)
+        self.shakes = (forward_shake, backward_shake)
+        self.level = level
+        self.conv = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(16)
+        self.blocks = nn.ModuleList(_blocks((depth - 2) // 6, (16, width, 2 * width, 4 * width)))
+        self.linear = nn.Linear(4 * width, num_classes)
+        if any(self.shakes):
+            self.noise_shape = (len(self.blocks), 2)
+        self._initialise()
+
+    def forward(self, images: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Logits of [batch, channels, height, width] images; noise [batch, blocks, 2] is used in training only."""
+        x = self.norm(self.conv(images))  # no ReLU here: each block has its own
+        if self.training and any(self.shakes):
+            if noise is None:
+                noise = torch.rand(len(images), *self.noise_shape, device=images.device)
+            for block, (a, b) in zip(self.blocks, self._coefficients(noise, x.dtype), strict=True):
+                x = block(x, a, b)
+        else:
+            for block in self.blocks:
+                x = block(x)
+        # The published code pools over 8x8, which is all that is left of 32x32.
+        x = functional.avg_pool2d(functional.relu(x), x.shape[-2:])
+        logits: Tensor = self.linear(x.flatten(1))
+        return logits
+
+    def _coefficients(self, noise: Tensor, dtype: torch.dtype) -> Iterable[tuple[Tensor, ...]]:
+        """(a, b) of every block, each of shape [batch, 1, 1, 1], or [1, 1, 1, 1] at level "batch"."""
+        if self.level == "batch":
+            noise = noise[:1]
+        columns = [
+            noise[:, :, i] if shake else torch.full_like(noise[:, :, i], 0.5) for i, shake in enumerate(self.shakes)
+        ]
+        # Cast once for all blocks: under autocast a float32 number would lift the whole map to float32.
+        pairs = torch.stack(columns).to(dtype)[..., None, None, None]
+        return zip(*(column.unbind(1) for column in pairs), strict=True)
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.zeros_(self.linear.bias)  # its weight and the normalisations are as torch leaves them
+
+
+class Block(nn.Module):
+    """Two branches and the skip path, their sum not rectified."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.skip = Skip(inputs, outputs, stride) if inputs != outputs else None
+        self.branch1 = _branch(inputs, outputs, stride)
+        self.branch2 = _branch(inputs, outputs, stride)
+
+    def forward(self, x: Tensor, a: Tensor | None = None, b: Tensor | None = None) -> Tensor:
+        """Shaken with a forward and b backward; even without them."""
+        # Both branches and a changing skip path begin with the same ReLU: taken once. The identity passes x as it came.
+        positive = functional.relu(x)
+        skip = x if self.skip is None else self.skip(positive)
+        first, second = self.branch1(positive), self.branch2(positive)
+        if a is None or b is None:
+            return torch.add(skip, first + second, alpha=0.5)
+        mixed: Tensor = Mix.apply(skip, first, second, a, b)  # type: ignore[no-untyped-call]
+        return mixed
+
+
+class Mix(torch.autograd.Function):
+    """skip + a * first + (1 - a) * second, differentiated as if a were b. Keeps no map for the backward pass."""
+
+    @staticmethod
+    def forward(skip: Tensor, first: Tensor, second: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """The sum with a; b only goes into the gradient."""
+        return torch.addcmul(skip, first, a).addcmul_(second, 1 - a)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Keep b."""
+        ctx.save_for_backward(inputs[4])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
+        """To the skip path in full, to the branches by b and 1 - b."""
+        (grad,), (b,) = grads, ctx.saved_tensors
+        return grad, grad * b, grad * (1 - b), None, None
+
+
+class Skip(nn.Module):
+    """The skip path where the number of channels changes.
+
+    The pixels (0, 0), (0, s), .. go to one half of the new channels, their neighbours up and to the left to the other.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        # A 1x1 convolution of stride s is the published 1x1 average pool of stride s and a 1x1 convolution in one.
+        self.path1 = nn.Conv2d(inputs, outputs // 2, 1, stride, bias=False)
+        self.path2 = nn.Conv2d(inputs, outputs // 2, 1, stride, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of the rectified input. Padding and cropping by one shifts the map right and down."""
+        shifted = functional.pad(x, (1, -1, 1, -1))
+        y: Tensor = self.norm(torch.cat((self.path1(x), self.path2(shifted)), 1))
+        return y
+
+
+def _check(depth: int, width: int, level: str) -> None:
+    if depth < 8 or depth % 6 != 2:
+        raise ValueError(f"shake_shake: the depth must be one of 8, 14, 20, 26, .. (6n+2), got {depth}")
+    if width < 2 or width % 2:
+        raise ValueError(f"shake_shake: the width must be even, as the skip path has two halves, got {width}")
+    if level not in ("image", "batch"):
+        raise ValueError(f"shake_shake: the level must be image or batch, got {level!r}")
+
+
+def _blocks(per_stage: int, widths: tuple[int, ...]) -> list[Block]:
+    blocks = []
+    for stage, (inputs, outputs) in enumerate(pairwise(widths)):
+        blocks.append(Block(inputs, outputs, 1 if stage == 0 else 2))
+        blocks += [Block(outputs, outputs, 1) for _ in range(per_stage - 1)]
+    return blocks
+
+
+def _branch(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    """Without the leading ReLU, which the Block takes for both branches."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+    )
