@@ -111,7 +111,11 @@ def _check_momentum(value: float) -> float:
 
 def main() -> None:
     """python -m paper_repro.decay 0.05 normalized --lr 0.001"""
-    parser = argparse.ArgumentParser(prog="python -m paper_repro.decay", description="One decay in every convention.")
+    parser = argparse.ArgumentParser(
+        prog="python -m paper_repro.decay",
+        description="One decay in every convention.",
+        epilog=f"example: {main.__doc__}",
+    )
     parser.add_argument("value", type=float)
     parser.add_argument("convention", choices=CONVENTIONS)
     parser.add_argument("--lr", type=float, required=True, help="initial learning rate alpha")

@@ -6,6 +6,8 @@ group["lr"] / group["initial_lr"], so any torch scheduler sets it: decoupled dec
     optimizer = AdamW(model.parameters(), lr=1e-3, decay=2.5e-4)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedules.cosine(total_steps))
 
+OneCycleLR alone redefines initial_lr, as max_lr / div_factor: under it eta_t, and so the decay, peaks at div_factor.
+
 `decay` here is not torch.optim.AdamW's `weight_decay`, which is lambda / alpha: see paper_repro.decay.
 
 Where the authors' Lua code differs from the printed algorithms, these classes follow print:
@@ -53,6 +55,17 @@ class _Optimizer(torch.optim.Optimizer):
         super().add_param_group(param_group)
         group = self.param_groups[-1]
         group.setdefault("initial_lr", group["lr"])
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from a state_dict(). Raises ValueError for one of an optimizer with other hyperparameters."""
+        for group in state_dict["param_groups"]:
+            missing = {*self.defaults, "initial_lr"} - set(group)
+            if missing:
+                raise ValueError(f"not a state of {type(self).__name__}: its groups lack {', '.join(sorted(missing))}")
+        super().load_state_dict(state_dict)
+        for parameter, state in self.state.items():
+            if "step" in state:  # which torch leaves on the device it was saved from
+                state["step"] = state["step"].to(parameter.device)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -161,6 +174,8 @@ class Adam(_Optimizer):
         state = super()._state_of(parameter)
         if "step" not in state:  # float32 on the parameter's device: the form that torch's fused kernels count in
             state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
+        for name in self.STATE:  # unlike after a change of memory format or the load of a state saved in another one
+            state[name] = _laid_out_as(parameter, state[name])
         return state
 
     def _update(self, group: Group, eta: float, batch: Batch) -> None:
@@ -173,12 +188,18 @@ class Adam(_Optimizer):
             else:
                 decay = eta * decay / group["lr"]
         torch._foreach_add_(batch.state("step"), 1)
+        m = batch.state("m")  # without gaps, also where a parameter is a slice with gaps
+        params = [_laid_out_as(mean, parameter) for mean, parameter in zip(m, batch.params, strict=True)]
+        gradients = [_laid_out_as(mean, gradient) for mean, gradient in zip(m, batch.gradients, strict=True)]
         kernel = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
         kernel(
-            batch.params, batch.gradients, batch.state("m"), batch.state("v"), [], batch.state("step"),
+            params, gradients, m, batch.state("v"), [], batch.state("step"),
             lr=group["lr"], beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=decay, eps=group["eps"],
             amsgrad=False, maximize=False,
         )  # fmt: skip
+        for parameter, updated in zip(batch.params, params, strict=True):
+            if updated is not parameter:
+                parameter.copy_(updated)
 
 
 class AdamW(Adam):
@@ -204,11 +225,18 @@ def build(name: str, params: Params, alpha: float, decay: float) -> torch.optim.
         return BUILT_IN[name](params, lr=alpha, decay=decay)
     try:
         module = importlib.import_module(f"paper_repro.optim_{name}")
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != f"paper_repro.optim_{name}":
+            raise  # the file is there, what it imports is not
         known = ", ".join(BUILT_IN)
         raise ValueError(f"no optimizer {name!r}: one of {known}, or a file paper_repro/optim_{name}.py") from None
     built: torch.optim.Optimizer = module.build(params, alpha, decay)
     return built
+
+
+def _laid_out_as(model: Tensor, tensor: Tensor) -> Tensor:
+    """`tensor` in the memory layout of `model`: torch's fused kernels walk memory and silently mix up unlike layouts."""
+    return tensor if tensor.stride() == model.stride() else torch.empty_like(model).copy_(tensor)
 
 
 def _check_group(group: Group) -> None:
@@ -217,6 +245,8 @@ def _check_group(group: Group) -> None:
             raise ValueError(f"{name} must be zero or positive, got {group[name]}")
     if "eps" in group and not 0 < group["eps"] < math.inf:
         raise ValueError(f"eps must be positive, got {group['eps']}")
+    if len(group.get("betas", (0, 0))) != 2:
+        raise ValueError(f"betas must be two numbers, got {group['betas']}")
     momenta = {"momentum": group.get("momentum", 0.0)}
     momenta |= {f"betas[{index}]": beta for index, beta in enumerate(group.get("betas", ()))}
     for name, value in momenta.items():

@@ -95,15 +95,15 @@ def from_spec(spec: str, epochs: int, steps_per_epoch: int) -> Schedule:
             return Schedule(fixed(), lambda step: whole)
         if (name, arguments) == ("cosine", []):
             return Schedule(cosine(whole.length), lambda step: whole)
-        if name == "step_drop":
+        if name == "step_drop" and len(arguments) == 2:
             times, factor = arguments
             milestones = [round(float(time) * steps_per_epoch) for time in times.split(",")]
             return Schedule(step_drop(milestones, float(factor)), lambda step: whole)
-        if name == "warm_restarts":
+        if name == "warm_restarts" and len(arguments) == 2:
             first, multiplier = int(arguments[0]) * steps_per_epoch, int(arguments[1])
             eta = warm_restarts(first, multiplier)
             return Schedule(eta, lambda step: cycle_at(step, first, multiplier))
-    except (ValueError, IndexError) as error:
+    except (ValueError, OverflowError) as error:  # overflow: a milestone at inf
         raise ValueError(f"schedule {spec!r}: {error}") from None
     raise ValueError(f"schedule {spec!r} is none of fixed, cosine, step_drop:30,60,80:0.1, warm_restarts:100:2")
 
