@@ -21,6 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,32 @@ def read(out: Path, cell_id: str) -> Record | None:
         return parse(path.read_bytes(), str(path), cell_id)
     except FileNotFoundError:
         return None
+
+
+def read_or_put_aside(out: Path, cell_id: str) -> Record | None:
+    """As read(), but a damaged record is renamed to *.damaged and named on stderr, so that its cell is trained anew."""
+    try:
+        return read(out, cell_id)
+    except BadRecord as error:
+        path = record_path(out, cell_id)
+        path.rename(path.with_suffix(".damaged"))
+        print(f"{error}; put aside as {path.stem}.damaged, the cell will be trained again", file=sys.stderr)
+        return None
+
+
+def failure_path(out: Path, cell_id: str) -> Path:
+    return record_path(out, cell_id).parent.parent / "failures" / f"{cell_id}.txt"
+
+
+def write_failure(out: Path, cell: Cell, text: str) -> Path:
+    """Keep what a failed cell said. A failure is no record: the next run tries the cell again."""
+    path = failure_path(out, cell.id)
+    write_atomically(path, f"{json.dumps(cell.to_dict())}\n{text}\n".encode())
+    return path
+
+
+def clear_failure(out: Path, cell_id: str) -> None:
+    failure_path(out, cell_id).unlink(missing_ok=True)
 
 
 def parse(content: bytes, where: str, cell_id: str | None = None) -> Record:

@@ -1,0 +1,101 @@
+"""Pictures and labels as plain arrays: the form every data set takes, and any .npz file of that form."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+KEYS = ("x_train", "y_train", "x_test", "y_test")
+
+
+class DataError(ValueError):
+    """A data set that is missing, damaged or of the wrong form. The message says what to do, in two lines at most."""
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A data set in memory: uint8 pictures [N, H, W, C] and integer labels [N] from 0 on."""
+
+    name: str
+    x_train: Bytes
+    y_train: Labels
+    x_test: Bytes
+    y_test: Labels
+    mean: tuple[float, ...]  # of each channel, on 0..255; pictures are normalised with these
+    std: tuple[float, ...]
+    num_classes: int
+    fingerprint: str = field(default="")
+
+    def __post_init__(self) -> None:
+        if not self.fingerprint:
+            object.__setattr__(self, "fingerprint", _fingerprint(self))
+
+
+def load_npz(path: Path, name: str) -> Arrays:
+    """The data set in an .npz file with x_train, y_train, x_test, y_test (x: uint8 [N, H, W, C]; y: integers [N]).
+
+    Raises DataError where the file is missing, damaged or of another form. No code is run from the file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            missing = [key for key in KEYS if key not in stored]
+            if missing:
+                raise DataError(f"{path}: no array {', '.join(missing)}; it must hold {', '.join(KEYS)}")
+            x_train, y_train, x_test, y_test = (stored[key] for key in KEYS)
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file; --data takes an .npz with {', '.join(KEYS)}") from None
+    except DataError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not a readable .npz file ({error})") from None
+    return from_arrays(name, x_train, y_train, x_test, y_test, where=str(path))
+
+
+def from_arrays(
+    name: str, x_train: Bytes, y_train: Labels, x_test: Bytes, y_test: Labels, where: str = "arrays"
+) -> Arrays:
+    """Arrays with their form checked and each channel's mean and deviation taken from the training pictures."""
+    for split, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
+        _check(where, split, x, y)
+    if x_train.shape[1:] != x_test.shape[1:]:
+        raise DataError(f"{where}: training pictures are {x_train.shape[1:]}, test pictures {x_test.shape[1:]}")
+    mean, std = channel_statistics(x_train)
+    num_classes = int(max(y_train.max(), y_test.max())) + 1
+    y_train, y_test = y_train.astype(np.int64), y_test.astype(np.int64)
+    return Arrays(name, x_train, y_train, x_test, y_test, mean, std, num_classes)
+
+
+def channel_statistics(x: Bytes) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel on 0..255, counted exactly from the histogram of its 256 values."""
+    values = np.arange(256)
+    counts = [np.bincount(x[..., channel].ravel(), minlength=256) for channel in range(x.shape[-1])]
+    means = [float(count @ values / count.sum()) for count in counts]
+    deviations = [
+        float(np.sqrt(count @ (values - mean) ** 2 / count.sum())) for count, mean in zip(counts, means, strict=True)
+    ]
+    return tuple(means), tuple(deviation or 1.0 for deviation in deviations)  # a constant channel stays finite
+
+
+def _check(where: str, split: str, x: Bytes, y: Labels) -> None:
+    if x.dtype != np.uint8 or x.ndim != 4 or x.shape[-1] not in (1, 3) or 0 in x.shape:
+        raise DataError(f"{where}: x_{split} must be uint8 [N, H, W, 1 or 3], got {x.dtype} {list(x.shape)}")
+    if not np.issubdtype(y.dtype, np.integer) or y.shape != x.shape[:1]:
+        raise DataError(f"{where}: y_{split} must be integers [{len(x)}], got {y.dtype} {list(y.shape)}")
+    if y.min() < 0 or y.max() > 65535:
+        raise DataError(f"{where}: y_{split} must hold labels from 0 on, got {y.min()} to {y.max()}")
+
+
+def _fingerprint(arrays: Arrays) -> str:
+    digest = hashlib.sha256()
+    for key in KEYS:
+        array = getattr(arrays, key)
+        digest.update(f"{key}{array.shape}{array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,113 @@
+"""How far a run is and what it has measured: the part of a checkpoint that is neither model nor optimizer."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Diverged(Exception):
+    """A loss stopped being finite at the update `step`, counted from 1 over the whole run."""
+
+    def __init__(self, step: int, reason: str) -> None:
+        super().__init__(reason)
+        self.step, self.reason = step, reason
+
+
+class Stopwatch:
+    """Seconds of work, over all attempts at a cell."""
+
+    def __init__(self) -> None:
+        self._before, self._since = 0.0, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return self._before + time.monotonic() - self._since
+
+    def restart(self, seconds: float = 0.0) -> None:
+        self._before, self._since = seconds, time.monotonic()
+
+
+class Progress:
+    """The position of a run (epoch from 0, updates made in it) and its measurements.
+
+    The sums of the epoch under way stay on the device until it ends, so that no update waits for the host:
+    losses [updates per epoch], wrong (pictures classified wrongly), gradient_norms (sum over the updates).
+    """
+
+    def __init__(self, updates_per_epoch: int, device: str) -> None:
+        self.updates_per_epoch, self.device = updates_per_epoch, device
+        self.epoch = self.position = self.attempts = 0
+        self.epochs: list[dict[str, Any]] = []
+        self.total, self.this_epoch, self.since_save = Stopwatch(), Stopwatch(), Stopwatch()
+        self._clear()
+
+    @property
+    def step(self) -> int:
+        """Updates made."""
+        return self.epoch * self.updates_per_epoch + self.position
+
+    def note(self, loss: Tensor, wrong: Tensor, gradient_norm: Tensor) -> None:
+        """One update is made: its mean loss, number of wrong pictures and gradient norm, all scalars on the device."""
+        self.losses[self.position] = loss
+        self.wrong += wrong
+        self.gradient_norms += gradient_norm
+        self.position += 1
+
+    def check(self) -> None:
+        """Raise Diverged if a loss of this epoch was not finite."""
+        bad = torch.isfinite(self.losses[: self.position]).logical_not().nonzero()
+        if len(bad):
+            step = self.epoch * self.updates_per_epoch + int(bad[0]) + 1
+            raise Diverged(step, f"training loss {self.losses[int(bad[0])].item()}")
+
+    def end_epoch(self, batch_size: int, examples: int, more: dict[str, Any]) -> None:
+        """Add this epoch's row to the curves and go to the next. `more` is what else the row shall hold."""
+        sizes = torch.full_like(self.losses, batch_size)
+        sizes[-1] = examples - batch_size * (self.updates_per_epoch - 1)  # the short last batch counts for less
+        row = {
+            "epoch": self.epoch + 1,
+            "train_loss": finite((self.losses * sizes).sum().item() / examples),
+            "train_error": 100 * self.wrong.item() / examples,
+            "gradient_norm": finite(self.gradient_norms.item() / self.updates_per_epoch),
+        }
+        self.epochs.append(row | more)
+        self.epoch, self.position = self.epoch + 1, 0
+        self._clear()
+
+    def state(self) -> dict[str, Any]:
+        """Tensors and plain values from which restore() goes on."""
+        return {
+            "epoch": self.epoch, "position": self.position, "attempts": self.attempts, "epochs": self.epochs,
+            "total": self.total.seconds, "this_epoch": self.this_epoch.seconds,
+            "losses": self.losses, "wrong": self.wrong, "gradient_norms": self.gradient_norms,
+        }  # fmt: skip
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.epoch, self.position, self.attempts = state["epoch"], state["position"], state["attempts"]
+        self.epochs = state["epochs"]
+        self.losses, self.wrong, self.gradient_norms = state["losses"], state["wrong"], state["gradient_norms"]
+        self.total.restart(state["total"])
+        self.this_epoch.restart(state["this_epoch"])
+
+    def _clear(self) -> None:
+        self.losses = torch.zeros(self.updates_per_epoch, dtype=torch.float64, device=self.device)
+        self.wrong = torch.zeros((), dtype=torch.int64, device=self.device)
+        self.gradient_norms = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.this_epoch.restart()
+
+
+def finite(value: float) -> float | None:
+    """JSON has no infinity: a number that overflowed is recorded as null."""
+    return value if math.isfinite(value) else None
+
+
+def norm(tensors: Iterable[Tensor]) -> Tensor:
+    """The Euclidean norm of all values in the tensors together."""
+    total: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(tensors))).float())
+    return total
