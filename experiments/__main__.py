@@ -90,7 +90,8 @@ def _run(given: argparse.Namespace) -> int:
     data = given.data or Path("data")
     cells = _chosen_cells(profile, given)
     workers = _workers(given)
-    _check_out(given.out)
+    if not given.dry_run:
+        _check_out(given.out)
     fingerprint = _check_data(cells, data)  # before anything is trained
     have = _records(cells, given.out, fingerprint)
     print(f"{experiment.name}, profile {given.profile}: {len(cells)} cells, {len(have)} with a record in {given.out}")
@@ -164,7 +165,10 @@ def _setting(text: str) -> tuple[str, Any]:
         return name, value
     if value in ("true", "false", "none"):
         return name, {"true": True, "false": False, "none": None}[value]
-    return name, float(value) if kinds[name] == "float" else int(value)
+    try:
+        return name, float(value) if kinds[name] == "float" else int(value)
+    except ValueError:
+        raise UsageError(f"--set {text}: {name} is a number") from None
 
 
 def _data_name(given: argparse.Namespace) -> dict[str, str]:

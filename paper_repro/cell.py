@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 import re
 from typing import Any
 
@@ -87,8 +86,8 @@ def _check_types(cell: Cell) -> None:
     expected: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "int | None": int}
     for field in dataclasses.fields(cell):
         kind, value = str(field.type), getattr(cell, field.name)
-        if kind == "float" and type(value) is int:
-            object.__setattr__(cell, field.name, float(value))  # 1 and 1.0 are one cell, so they get one id
+        if kind == "float" and type(value) in (int, float):  # 1 and 1.0, 0.0 and -0.0 are one cell, so they get one id
+            object.__setattr__(cell, field.name, value + 0.0)
         elif not (value is None and kind.endswith("None")) and type(value) is not expected[kind]:
             raise ValueError(f"cell: {field.name} must be {kind}, got {value!r}")
 
@@ -111,5 +110,5 @@ def _check_ranges(cell: Cell) -> None:
         ("train_examples", 1, 10**8), ("image_size", 1, 1024), ("evaluate_every", 1, 10**6),
     ):  # fmt: skip
         value = getattr(cell, name)
-        if value is not None and not (math.isfinite(value) and low <= value <= high):
+        if value is not None and not low <= value <= high:  # NaN fails every comparison
             raise ValueError(f"cell: {name} must lie between {low} and {high}, got {value!r}")

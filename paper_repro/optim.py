@@ -64,8 +64,10 @@ class _Optimizer(torch.optim.Optimizer):
                 raise ValueError(f"not a state of {type(self).__name__}: its groups lack {', '.join(sorted(missing))}")
         super().load_state_dict(state_dict)
         for parameter, state in self.state.items():
-            if "step" in state:  # which torch leaves on the device it was saved from
-                state["step"] = state["step"].to(parameter.device)
+            for name in self.STATE:  # in this parameter's memory layout, whichever it was saved in; shared with nobody
+                state[name] = torch.empty_like(parameter).copy_(state[name])
+            if "step" in state:  # torch leaves it on the device it was saved from
+                state["step"] = state["step"].to(parameter.device, copy=True)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -174,8 +176,6 @@ class Adam(_Optimizer):
         state = super()._state_of(parameter)
         if "step" not in state:  # float32 on the parameter's device: the form that torch's fused kernels count in
             state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
-        for name in self.STATE:  # unlike after a change of memory format or the load of a state saved in another one
-            state[name] = _laid_out_as(parameter, state[name])
         return state
 
     def _update(self, group: Group, eta: float, batch: Batch) -> None:
@@ -188,7 +188,7 @@ class Adam(_Optimizer):
             else:
                 decay = eta * decay / group["lr"]
         torch._foreach_add_(batch.state("step"), 1)
-        m = batch.state("m")  # without gaps, also where a parameter is a slice with gaps
+        m = batch.state("m")  # laid out as v, and without gaps even where the parameter is a slice with gaps
         params = [_laid_out_as(mean, parameter) for mean, parameter in zip(m, batch.params, strict=True)]
         gradients = [_laid_out_as(mean, gradient) for mean, gradient in zip(m, batch.gradients, strict=True)]
         kernel = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
@@ -235,7 +235,7 @@ def build(name: str, params: Params, alpha: float, decay: float) -> torch.optim.
 
 
 def _laid_out_as(model: Tensor, tensor: Tensor) -> Tensor:
-    """`tensor` in the memory layout of `model`: torch's fused kernels walk memory and silently mix up unlike layouts."""
+    """`tensor` in the memory layout of `model`: torch's fused kernels walk memory and mix up unlike layouts."""
     return tensor if tensor.stride() == model.stride() else torch.empty_like(model).copy_(tensor)
 
 

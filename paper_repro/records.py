@@ -133,13 +133,24 @@ def validate(record: Any, cell_id: str | None = None) -> None:
         raise ValueError("checksum does not match: the record is damaged")
     if record["id"] != Cell.from_dict(record["cell"]).id or cell_id not in (None, record["id"]):
         raise ValueError(f"the record is of another cell ({record['id']})")
-    if record["status"] not in STATUSES or (record["status"] == "finished") != (record["final"] is not None):
-        raise ValueError(f"status {record['status']!r} does not fit the final numbers")
+    diverged = record["status"] == "diverged"
+    if record["status"] not in STATUSES or (record["final"] is None, record["diverged"] is not None) != (diverged,) * 2:
+        raise ValueError(f"status {record['status']!r} does not fit the numbers")
 
 
 def checksum(record: Record) -> str:
     content = {key: value for key, value in record.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+TIMES = {"seconds", "images_per_second", "written", "attempts", "checksum"}
+
+
+def without_times(value: Any) -> Any:
+    """A record, or a part of one, less what differs between two runs of one cell: compare records by this."""
+    if isinstance(value, dict):
+        return {key: without_times(part) for key, part in value.items() if key not in TIMES}
+    return [without_times(part) for part in value] if isinstance(value, list) else value
 
 
 def load(source: Path) -> list[Record]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 Labels = NDArray[np.int64]
+UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -44,7 +46,7 @@ def load_npz(path: Path, name: str) -> Arrays:
     Raises DataError where the file is missing, damaged or of another form. No code is run from the file.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             missing = [key for key in KEYS if key not in stored]
             if missing:
                 raise DataError(f"{path}: no array {', '.join(missing)}; it must hold {', '.join(KEYS)}")
@@ -53,7 +55,7 @@ def load_npz(path: Path, name: str) -> Arrays:
         raise DataError(f"{path}: there is no such file; --data takes an .npz with {', '.join(KEYS)}") from None
     except DataError:
         raise
-    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: not a readable .npz file ({error})") from None
     return from_arrays(name, x_train, y_train, x_test, y_test, where=str(path))
 

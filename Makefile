@@ -1,0 +1,44 @@
+# Each target takes a fresh machine to the end by itself: it makes .venv and installs the pinned requirements first.
+# make demo    train figure 2 on embedded pictures and draw it (minutes on 2 cores)
+# make test    run the tests
+# make figures redraw the README's pictures from the committed records
+# make check   ruff and mypy
+PYTHON ?= python3
+BIN = .venv/bin
+RUNS ?= runs
+
+.PHONY: demo test figures check clean
+.DELETE_ON_ERROR:
+
+demo: .venv/installed
+	$(BIN)/python -m experiments run fig2 --profile demo --out $(RUNS)
+	$(BIN)/python -m analysis figures fig2 --runs $(RUNS) --out figures
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+figures: .venv/installed
+	$(BIN)/python -m analysis figures --recorded --out pictures
+
+check: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv runs figures report
+
+# What is wrong with $(PYTHON), or nothing.
+problem = $(shell \
+	command -v $(PYTHON) > /dev/null 2>&1 || { echo "there is no $(PYTHON) here"; exit; }; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2> /dev/null \
+		|| { echo "$$($(PYTHON) --version 2>&1) is too old"; exit; }; \
+	$(PYTHON) -c 'import venv, ensurepip' 2> /dev/null \
+		|| echo "$(PYTHON) cannot make virtual environments (on Debian: apt-get install python3-venv)")
+
+# The stamp is written last, so an interrupted installation is taken up again; a newer requirements.txt renews it.
+.venv/installed: requirements.txt
+	$(if $(problem),$(error $(problem); Python 3.10 or newer with pip is needed, try make PYTHON=/path/to/python3))
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@

@@ -1,0 +1,70 @@
+"""Two generations, each whole or passed over in one line."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from paper_repro import checkpoints
+
+STATE = {"id": "me", "weights": torch.arange(200.0), "epochs": [{"loss": 1.5, "eta": None}]}
+
+
+def _save(folder: Path, *steps: int) -> list[Path]:
+    for step in steps:
+        checkpoints.save(folder, step, STATE | {"step": step})
+    return sorted(folder.iterdir())
+
+
+def test_the_newest_state_comes_back(tmp_path: Path) -> None:
+    _save(tmp_path, 9, 10, 100)
+    state = checkpoints.load(tmp_path, "me", "cpu")
+    assert state["step"] == 100
+    assert state["weights"].equal(STATE["weights"])
+    assert state["epochs"] == STATE["epochs"]
+
+
+def test_two_generations_are_kept_and_no_temporary_files(tmp_path: Path) -> None:
+    assert [path.name for path in _save(tmp_path, 1, 2, 30)] == ["000000002.pt", "000000030.pt"]
+
+
+def test_nothing_there_is_nothing(tmp_path: Path) -> None:
+    assert checkpoints.load(tmp_path / "none", "me", "cpu") is None
+
+
+@pytest.mark.parametrize("sixteenth", range(16))
+def test_a_cut_off_newest_one_falls_back_to_the_older(tmp_path: Path, sixteenth: int, capfd) -> None:
+    _, newest = _save(tmp_path, 1, 2)
+    content = newest.read_bytes()
+    newest.write_bytes(content[: len(content) * sixteenth // 16])
+    assert checkpoints.load(tmp_path, "me", "cpu")["step"] == 1
+    assert capfd.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("position", [0, 40, 700, -1])
+def test_a_flipped_byte_is_seen(tmp_path: Path, position: int, capfd) -> None:
+    _, newest = _save(tmp_path, 1, 2)
+    content = bytearray(newest.read_bytes())
+    content[position] ^= 1
+    newest.write_bytes(content)
+    assert checkpoints.load(tmp_path, "me", "cpu")["step"] == 1
+    assert str(newest) in capfd.readouterr().err
+
+
+def test_another_cells_and_a_folder_in_its_place_are_passed_over(tmp_path: Path, capfd) -> None:
+    _save(tmp_path, 1)
+    checkpoints.save(tmp_path, 2, STATE | {"id": "other"})
+    assert checkpoints.load(tmp_path, "me", "cpu")["step"] == 1
+    (tmp_path / "000000003.pt").mkdir()
+    assert checkpoints.load(tmp_path, "me", "cpu")["step"] == 1
+    assert capfd.readouterr().err.count("damaged checkpoint") == 3
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, capfd) -> None:
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "ran",))
+
+    checkpoints.save(tmp_path, 1, {"id": "me", "evil": Evil()})
+    assert checkpoints.load(tmp_path, "me", "cpu") is None
+    assert not (tmp_path / "ran").exists()

@@ -1,0 +1,57 @@
+"""CIFAR-10 in the format that is published, and two clear lines where it cannot be had."""
+
+import hashlib
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torchvision import datasets
+
+from paper_repro.data import DataError, load
+from paper_repro.data.cifar import PAPER_MEAN, PAPER_STD
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as torchvision leaves it, with 20 pictures a file instead of 10,000 and their true md5 sums."""
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    draw = np.random.RandomState(0)
+
+    def put(name: str, content: dict) -> list[str]:
+        (folder / name).write_bytes(pickle.dumps(content))
+        return [name, hashlib.md5((folder / name).read_bytes()).hexdigest()]
+
+    def pictures() -> dict:
+        return {"data": draw.randint(0, 256, (20, 3072), dtype=np.uint8), "labels": [k % 10 for k in range(20)]}
+
+    train = [put(f"data_batch_{number}", pictures()) for number in range(1, 6)]
+    test = [put("test_batch", pictures())]
+    meta = put("batches.meta", {"label_names": list("abcdefghij")})
+    monkeypatch.setattr(datasets.CIFAR10, "train_list", train)
+    monkeypatch.setattr(datasets.CIFAR10, "test_list", test)
+    monkeypatch.setattr(datasets.CIFAR10, "meta", {"filename": meta[0], "key": "label_names", "md5": meta[1]})
+    monkeypatch.setattr(datasets.CIFAR10, "url", "http://localhost:1/cifar.tar.gz")  # nothing is fetched in a test
+    return tmp_path
+
+
+def test_pictures_come_with_the_papers_statistics(published: Path) -> None:
+    arrays = load("cifar10", published)
+    assert arrays.x_train.shape == (100, 32, 32, 3)
+    assert arrays.x_test.shape == (20, 32, 32, 3)
+    assert (arrays.mean, arrays.std, arrays.num_classes) == (PAPER_MEAN, PAPER_STD, 10)
+    first = pickle.loads((published / "cifar-10-batches-py" / "data_batch_1").read_bytes())["data"][0]
+    assert np.array_equal(arrays.x_train[0], first.reshape(3, 32, 32).transpose(1, 2, 0))
+
+
+def test_a_damaged_file_and_no_network_say_what_to_do(published: Path) -> None:
+    batch = published / "cifar-10-batches-py" / "data_batch_3"
+    batch.write_bytes(batch.read_bytes()[:-1])
+    with pytest.raises(DataError) as error:
+        load("cifar10", published)
+    lines = str(error.value).splitlines()
+    assert len(lines) == 2
+    assert "localhost:1" in lines[0]
+    assert "--data FILE.npz" in lines[1]
+    assert datasets.CIFAR10.tgz_md5 in lines[1]

@@ -1,0 +1,177 @@
+"""python -m experiments: what it declares, what it refuses, and that it trains only what is new."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import experiments
+from experiments.__main__ import main
+from experiments.declare import PROFILES, SWEPT, Profile, grid, halvings
+from paper_repro import records
+from paper_repro.cell import Cell
+
+ROOT = Path(__file__).parent.parent
+SMALL = [
+    "run", "fig2", "--only", "sgdw,adam", "--alphas", "0.1", "--decays", "0.01", "--workers", "1",
+    "--set", "model=mlp-8x1", "--set", "epochs=1", "--set", "train_examples=64",
+]  # fmt: skip
+
+
+def test_halvings_and_grid() -> None:
+    assert halvings(0.8, 3) == [0.8, 0.4, 0.2]
+    base = Cell("d", "m", "sgd", 1.0, 0.0, 1)
+    cells = grid(base, ["sgd", "sgdw"], [1.0, 0.5], [0.0, 0.1, 0.2])
+    assert len(set(cells)) == 12
+    assert {field: getattr(cells[5], field) for field in SWEPT} == {
+        "optimizer": "sgd", "alpha": 0.5, "decay": 0.2, "seed": 0,
+    }  # fmt: skip
+
+
+def test_seeds_come_one_whole_map_after_the_other() -> None:
+    cells = experiments.get("fig2").profiles["demo"].cells
+    twice = Profile(cells, "note").with_seeds(2)
+    assert [cell.seed for cell in twice] == [0] * len(cells) + [1] * len(cells)
+    assert tuple(twice[: len(cells)]) == cells
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_every_experiment_declares_its_profiles(name: str) -> None:
+    experiment = experiments.get(name)
+    assert experiment.name == name
+    assert set(experiment.profiles) <= set(PROFILES)
+    for profile in experiment.profiles.values():
+        assert len(set(profile.cells)) == len(profile.cells) > 0
+        assert {cell.seed for cell in profile.cells} == {0}
+    module = sys.modules[f"experiments.{name}"]
+    assert f"python -m experiments run {name}" in (module.__doc__ or "")
+
+
+class TestFigure2:
+    """The paper's section 4.2 and figure 2."""
+
+    def test_paper_profile_is_the_papers_grid(self) -> None:
+        cells = experiments.get("fig2").profiles["paper"].cells
+        assert len(cells) == 4 * 11 * 11
+        for cell in cells:
+            assert (cell.model, cell.epochs, cell.batch_size) == ("shake_shake-26-2x64d", 100, 128)
+            assert (cell.schedule, cell.validation_examples, cell.augment) == ("cosine", 0, True)
+            assert (cell.train_examples, cell.label_noise, cell.image_size) == (None, 0.0, None)
+        for optimizer, scale in (("sgd", 1), ("sgdw", 1), ("adam", 0.1), ("adamw", 0.1)):
+            mine = [cell for cell in cells if cell.optimizer == optimizer]
+            assert sorted({c.alpha for c in mine}) == pytest.approx([scale / 2**k for k in range(10, -1, -1)])
+            assert sorted({c.decay for c in mine}) == pytest.approx([0] + [0.001 * 2.0**k for k in range(-5, 5)])
+
+    @pytest.mark.parametrize("profile", ["demo", "cpu", "gpu"])
+    def test_reduced_profiles_have_seven_by_seven_for_each_and_select_on_validation(self, profile: str) -> None:
+        cells = experiments.get("fig2").profiles[profile].cells
+        assert {cell.optimizer for cell in cells} == {"sgd", "sgdw", "adam", "adamw"}
+        for optimizer in ("sgd", "sgdw", "adam", "adamw"):
+            mine = [cell for cell in cells if cell.optimizer == optimizer]
+            assert len({cell.alpha for cell in mine}) >= 7
+            assert len({cell.decay for cell in mine}) >= 7
+        assert all(cell.validation_examples > 0 for cell in cells)
+
+    def test_demo_needs_no_files(self) -> None:
+        assert {cell.dataset for cell in experiments.get("fig2").profiles["demo"].cells} == {"synthetic"}
+
+
+def test_list_names_every_profile(capsys) -> None:
+    assert main(["list"]) == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("fig2", "demo", "cpu", "gpu", "paper", "484 cells"))
+
+
+def test_only_what_is_new_is_trained(tmp_path: Path, capsys) -> None:
+    run = [*SMALL, "--out", str(tmp_path / "runs")]
+    assert main(run) == 0
+    first = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs" / "records").iterdir()}
+    assert len(first) == 2
+    assert main([*run, "--seeds", "2"]) == 0
+    assert "2 with a record" in capsys.readouterr().out
+    assert len(records.load(tmp_path / "runs")) == 4
+    wider = [value.replace("0.01", "0.01,0.02") for value in run]
+    assert main(wider) == 0
+    assert len(records.load(tmp_path / "runs")) == 6
+    assert {path: path.stat().st_mtime_ns for path in first} == first
+
+
+def test_dry_run_trains_and_writes_nothing(tmp_path: Path, capsys) -> None:
+    assert main([*SMALL, "--out", str(tmp_path / "runs"), "--dry-run"]) == 0
+    assert "to train: 2 cells" in capsys.readouterr().out
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_failed_cell_gives_exit_code_1(tmp_path: Path, capsys) -> None:
+    broken = ["--set", "model=resnet-8-w2", "--set", "image_size=1", "--set", "train_examples=65"]
+    assert main([*SMALL, "--only", "sgdw", "--out", str(tmp_path), *broken]) == 1
+    assert "1 failed" in capsys.readouterr().out
+
+
+def test_other_pictures_under_the_same_name_are_refused(npz: Path, tmp_path: Path, capsys) -> None:
+    run = [*SMALL, "--out", str(tmp_path / "runs"), "--data", str(npz), "--set", "validation_examples=20"]
+    assert main(run) == 0
+    stored = dict(np.load(npz))
+    stored["x_test"][0] ^= 1
+    np.savez(npz, **stored)
+    assert main(run) == 2
+    assert "fingerprint" in capsys.readouterr().err
+    assert main([*run, "--data-name", "tiny2"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "fig7"], "no experiment 'fig7': one of"),
+        (["run", "fig2", "--profile", "huge"], "no profile 'huge': one of demo, cpu, gpu, paper"),
+        (["run", "fig2", "--data", "nowhere.npz"], "nowhere.npz: there is no such file"),
+        (["run", "fig2", "--data", "nowhere"], "neither an .npz file nor a folder"),
+        (["run", "fig2", "--data-name", "x"], "--data-name"),
+        (["run", "fig2", "--workers", "0"], "--workers must be at least 1"),
+        (["run", "fig2", "--workers", "two"], "invalid int value"),
+        (["run", "fig2", "--seeds", "0"], "--seeds must be at least 1"),
+        (["run", "fig2", "--only", "lion"], "no optimizer 'lion'"),
+        (["run", "fig2", "--alphas", "a"], "--alphas takes numbers"),
+        (["run", "fig2", "--alphas", "nan"], "alpha must lie between"),
+        (["run", "fig2", "--set", "epochs=x"], "epochs is a number"),
+        (["run", "fig2", "--set", "speed=1"], "FIELD one of dataset"),
+        (["run", "fig2", "--set", "model=vgg-3"], "unknown family 'vgg'"),
+        (["run", "fig2", "--set", "schedule=linear"], "schedule 'linear' is none of"),
+        (["run", "fig2", "--set", "train_examples=9999"], "3000 training pictures"),
+        (["run", "fig2", "--out", "/proc/nothing"], "cannot be written"),
+        (["run", "fig2", "--speed", "9"], "unrecognized arguments: --speed 9"),
+        (["jump"], "invalid choice: 'jump'"),
+        ([], "required: list|run"),
+    ],
+)
+def test_bad_arguments_get_one_line_and_exit_code_2(arguments: list[str], said: str, capsys) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_damaged_and_misshapen_data_get_one_line(npz: Path, capsys) -> None:
+    stored = dict(np.load(npz))
+    whole = npz.read_bytes()
+    for content in (whole[:1000], b"hello"):
+        npz.write_bytes(content)
+        assert main(["run", "fig2", "--data", str(npz)]) == 2
+    np.savez(npz, **(stored | {"x_train": stored["x_train"][..., 0]}))
+    assert main(["run", "fig2", "--data", str(npz)]) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 3
+    assert "x_train must be uint8 [N, H, W, 1 or 3]" in errors[2]
+
+
+def test_help_has_an_example_and_the_command_line_exits_as_main_says() -> None:
+    for arguments in ([], ["run"], ["list"]):
+        helped = subprocess.run(
+            [sys.executable, "-m", "experiments", *arguments, "--help"], cwd=ROOT, capture_output=True, text=True
+        )
+        assert helped.returncode == 0
+        assert "example" in helped.stdout
+    refused = subprocess.run([sys.executable, "-m", "experiments", "run", "x"], cwd=ROOT, capture_output=True)
+    assert refused.returncode == 2

@@ -1,0 +1,113 @@
+"""The import rule of the design: planning sweeps and drawing figures never waits for torch, and nothing flows back."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LIGHT = [
+    "paper_repro", "paper_repro.cell", "paper_repro.records", "paper_repro.schedules", "paper_repro.decay",
+    "experiments", "experiments.fig2", "analysis",
+]  # fmt: skip
+
+
+def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Those that run at import: through if, try, with and classes, but not into functions or TYPE_CHECKING."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test):
+            yield from statements(statement.orelse)
+        elif not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            for part in ("body", "orelse", "finalbody"):
+                yield from statements(getattr(statement, part, []))
+            for handler in getattr(statement, "handlers", []):
+                yield from statements(handler.body)
+
+
+def imported(path: Path, everywhere: bool = True) -> set[str]:
+    """Full names of what a file imports, anywhere or as it is imported itself: "a.b" for `from a import b`."""
+    tree, found = ast.parse(path.read_text()), set()
+    for node in ast.walk(tree) if everywhere else statements(tree.body):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = path.parent.relative_to(ROOT).parts
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            found |= {".".join([*above, *filter(None, [node.module]), alias.name]) for alias in node.names}
+    return found
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def within(name: str, packages: set[str]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def breaches(package: str, forbidden: set[str]) -> list[str]:
+    files = sources(package)
+    assert files
+    found = [(path, name) for path in files for name in sorted(imported(path)) if within(name, forbidden)]
+    return [f"{path.relative_to(ROOT)} imports {name}" for path, name in found]
+
+
+def test_the_reader_of_imports_sees_them(tmp_path: Path) -> None:
+    path = ROOT / "analysis" / "pretended.py"
+    text = "try:\n import torch.nn\nexcept ImportError:\n from a import b\ndef f():\n from . import c\n"
+
+    class Pretended(type(path)):  # type: ignore[misc]
+        def read_text(self) -> str:
+            return text
+
+    assert imported(Pretended(path)) == {"torch.nn", "a.b", "analysis.c"}
+    assert imported(Pretended(path), everywhere=False) == {"torch.nn", "a.b"}
+
+
+def test_paper_repro_imports_none_of_the_others() -> None:
+    assert breaches("paper_repro", {"experiments", "slurm", "analysis", "tests", "submitit"}) == []
+
+
+def test_analysis_never_imports_torch() -> None:
+    assert breaches("analysis", {"torch", "torchvision", "slurm", "submitit"}) == []
+
+
+def test_experiments_import_nothing_but_the_cell_at_module_level() -> None:
+    allowed = {"paper_repro.cell", "experiments", *sys.stdlib_module_names}
+    for path in sources("experiments"):
+        names = imported(path, everywhere=False)
+        assert {name for name in names if not within(name, allowed)} == set(), path.relative_to(ROOT)
+
+
+def loaded_by(*modules: str) -> set[str]:
+    """Top-level packages in sys.modules once these have been imported, in a fresh interpreter."""
+    code = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)\nprint(*sys.modules)"
+    line = [sys.executable, "-c", code, *modules]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_planning_does_without_torch(module: str) -> None:
+    assert {"torch", "numpy", "submitit"} & loaded_by(module) == set()
+
+
+def test_all_of_experiments_and_analysis_loads_without_torch() -> None:
+    """Also by way of what they import, and whatever files are added later."""
+    files = [path for package in ("experiments", "analysis") for path in sources(package)]
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files]
+    assert {"experiments.fig2", "analysis"} <= set(modules)
+    assert {"torch", "submitit"} & loaded_by(*modules) == set()
+
+
+def test_optimizers_load_torch_only_when_asked_for() -> None:
+    loaded = loaded_by("paper_repro.optim")
+    assert "torch" in loaded
+    assert not {"submitit", "experiments", "analysis", "slurm"} & loaded
