@@ -1,0 +1,109 @@
+"""A worker trains what it is handed, stops when anything is said to it, and shares no cell with another run."""
+
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from paper_repro import checkpoints, records, worker
+from paper_repro.cell import Cell
+from paper_repro.worker import Message, Task
+
+Worker = tuple[Connection, threading.Thread]
+
+
+@pytest.fixture
+def start(npz: Path, tmp_path: Path) -> Callable[[], Worker]:
+    def begin() -> Worker:
+        ours, theirs = Pipe()
+
+        def work() -> None:
+            with theirs:
+                worker.main(theirs, Task(tmp_path, npz, "cpu"))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        return ours, thread
+
+    return begin
+
+
+def _end(ours: Connection, thread: threading.Thread) -> None:
+    ours.close()
+    thread.join(timeout=30)
+    assert not thread.is_alive()
+
+
+def _told(ours: Connection, cell: Cell) -> list[Message]:
+    """Hand the worker a cell; all it says until it is done with it."""
+    ours.send(cell)
+    heard: list[Message] = [ours.recv()]
+    while heard[-1].kind == "epoch":
+        heard.append(ours.recv())
+    return heard
+
+
+def test_it_reports_epochs_and_the_end_of_each_cell(cell: Cell, start, tmp_path: Path) -> None:
+    ours, thread = start()
+    epochs = [Message("epoch", cell, done) for done in (1, 2, 3)]
+    assert _told(ours, cell) == [*epochs, Message("finished", cell)]
+    (failed,) = _told(ours, cell.replace(model="nope-1"))
+    assert failed.kind == "failed"
+    assert "unknown family 'nope'" in failed.text
+    assert _told(ours, cell) == [Message("finished", cell)]  # its record is there: nothing is trained
+    ours.send(None)
+    thread.join(timeout=30)
+    assert not thread.is_alive()
+    assert [record["id"] for record in records.load(tmp_path)] == [cell.id]
+
+
+def test_a_word_makes_it_save_and_stop(cell: Cell, start, tmp_path: Path) -> None:
+    ours, thread = start()
+    long = cell.replace(epochs=100_000)
+    ours.send(long)
+    assert ours.recv() == Message("epoch", long, 1)
+    ours.send(None)
+    while (heard := ours.recv()).kind == "epoch":
+        pass
+    assert heard == Message("stopped", long)
+    _end(ours, thread)
+    assert list(checkpoints.folder_of(tmp_path, long.id).glob("*.pt"))
+    assert records.read(tmp_path, long.id) is None
+
+
+def test_it_does_not_outlive_its_parent(cell: Cell, start, tmp_path: Path) -> None:
+    ours, thread = start()
+    long = cell.replace(epochs=100_000)
+    ours.send(long)
+    ours.recv()
+    _end(ours, thread)
+    assert list(checkpoints.folder_of(tmp_path, long.id).glob("*.pt"))
+
+
+def test_two_workers_never_train_one_cell_at_once(cell: Cell, start) -> None:
+    long = cell.replace(epochs=100_000)
+    (first, one), (second, two) = start(), start()
+    first.send(long)
+    first.recv()
+    second.send(long)
+    assert not second.poll(1.0)  # it waits
+    second.send(None)  # and can be stopped while it does
+    assert second.recv() == Message("stopped", long)
+    _end(second, two)
+    _end(first, one)
+
+
+def test_the_one_that_waited_finds_the_record(cell: Cell, start) -> None:
+    pair = cell.replace(epochs=40)
+    (first, one), (second, two) = start(), start()
+    first.send(pair)
+    first.recv()
+    second.send(pair)
+    time.sleep(0.1)
+    assert second.recv() == Message("finished", pair)  # with no epoch of its own
+    _end(second, two)
+    _end(first, one)
