@@ -1,13 +1,18 @@
-"""A data set and a cell small enough to train in a tenth of a second."""
+"""A data set and a cell small enough to train in a tenth of a second, and records as if cells had been trained."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import experiments
+from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.data import Arrays
 from paper_repro.data.arrays import from_arrays
+from paper_repro.records import Record
 
 
 @pytest.fixture
@@ -39,3 +44,36 @@ def cell() -> Cell:
         dataset="tiny", model="resnet-8-w2", optimizer="adamw", alpha=0.01, decay=0.01, epochs=3, batch_size=16,
         validation_examples=20, label_noise=0.1,
     )  # fmt: skip
+
+
+def made_record(cell: Cell, test_error: float, validation_error: float | None = None, **changes: Any) -> Record:
+    """A record as training writes it, with these final numbers; changes: status="diverged", fingerprint=, commit=."""
+    final = {"train_loss": 0.5, "train_error": 10.0, "test_loss": test_error / 50, "test_error": test_error}
+    if cell.validation_examples:
+        chosen = test_error if validation_error is None else validation_error
+        final |= {"validation_loss": chosen / 50, "validation_error": chosen}
+    diverged = changes.get("status") == "diverged"
+    origin = {
+        "commit": changes.get("commit", "c" * 40), "dirty": False, "versions": {}, "hardware": "a processor",
+        "data": {"name": cell.dataset, "fingerprint": changes.get("fingerprint", "f" * 16)},
+        "written": "2026-01-01T00:00:00+00:00", "attempts": 1,
+    }  # fmt: skip
+    record = {
+        "cell": cell.to_dict(), "id": cell.id, "status": "diverged" if diverged else "finished",
+        "diverged": {"step": 3, "reason": "training loss nan"} if diverged else None,
+        "epochs": [], "final": None if diverged else final, "parameters": 10, "seconds": 1.0, "provenance": origin,
+    }  # fmt: skip
+    return record | {"checksum": records.checksum(record)}
+
+
+@pytest.fixture
+def demo_records() -> list[Record]:
+    """A record for every cell of fig2's demo: a valley whose bottom is the middle of each panel's grid."""
+    cells = experiments.get("fig2").profiles["demo"].cells
+    return [made_record(cell, 30 + 2 * _distance(cell, cells)) for cell in cells]
+
+
+def _distance(cell: Cell, cells: Sequence[Cell]) -> float:
+    mine = [other for other in cells if other.optimizer == cell.optimizer]
+    alphas, decays = (sorted({getattr(other, axis) for other in mine}) for axis in ("alpha", "decay"))
+    return abs(alphas.index(cell.alpha) - len(alphas) // 2) + abs(decays.index(cell.decay) - len(decays) // 2)

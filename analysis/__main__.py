@@ -1,0 +1,66 @@
+"""The command line: `python -m analysis figures [NAME ...] [--runs FOLDER | --recorded] [--out FOLDER]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from analysis.figures import make
+from analysis.select import Refused
+
+EXAMPLES = """examples:
+  python -m analysis figures                     every experiment that has records in runs/
+  python -m analysis figures fig2 --runs runs    one of them
+  python -m analysis figures --recorded          from the records that come with the project
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that answers a bad argument with one line and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def parser() -> Parser:
+    whole = Parser(
+        prog="python -m analysis",
+        description="Draw figures from records.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    figures = commands.add_parser(
+        "figures",
+        help="draw each experiment's figures as PNG and PDF, with the numbers as CSV",
+        description="Draw each experiment's figures as PNG and PDF, with the numbers of every record as CSV.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    figures.add_argument("names", nargs="*", metavar="NAME", help="experiment, as fig2 (default: all with records)")
+    source = figures.add_mutually_exclusive_group()
+    source.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder of runs, or a .jsonl file (default runs)"
+    )
+    source.add_argument("--recorded", action="store_true", help="use the records that come with the project")
+    figures.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to (default: figures)")
+    return whole
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0, or 2 with one line on stderr for what cannot be done."""
+    given = parser().parse_args(arguments)
+    try:
+        for path in make(given.names, None if given.recorded else given.runs, given.out):
+            print(path, flush=True)
+    except Refused as refusal:
+        print(f"python -m analysis: error: {refusal}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""The caption of a sweep's figure: what was trained, on what, how the best was chosen, and where it all comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from analysis.panels import Panel, selection_name
+from analysis.select import Chart, fingerprint, provenance
+from paper_repro.records import Record
+
+LISTED = 6  # values of one kind named before the rest is only counted; the CSV beside the figure has them all
+DIGITS = 12  # of a commit or fingerprint
+
+
+def caption(chart: Chart, shown: Sequence[Panel], high: float | None) -> str:
+    """The whole caption, one paragraph. `high`: where the colours are clipped (percent), None where they are not."""
+    parts = [
+        f"{chart.experiment.title}.",
+        _reading(chart, shown, high),
+        _selection(chart, shown),
+        _settings(chart.records),
+        _extent(chart, shown),
+        f"Profile {chart.profile}: {chart.experiment.profiles[chart.profile].note.rstrip('.')}.",
+        _origin(chart.records),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _reading(chart: Chart, shown: Sequence[Panel], high: float | None) -> str:
+    over = " averaged over seeds" if len(_seeds(chart.records)) > 1 else ""
+    text = f"Numbers are test errors in %{over}."
+    if high is not None:
+        text += f" Colours are clipped at {high:.3g} %."
+    if any(tile.diverged for panel in shown for tile in panel.tiles.values()):
+        text += " Hatched: diverged (k/n div.: k of n seeds did)."
+    if any(len(panel.tiles) < len(panel.alphas) * len(panel.decays) for panel in shown):
+        text += " Blank: not run."
+    return text
+
+
+def _selection(chart: Chart, shown: Sequence[Panel]) -> str:
+    if selection_name(chart.records) == "validation_error":
+        text = "Star and title: lowest validation error; its test error is what the title gives."
+    else:
+        text = "Star and title: lowest test error, selected on the test set as in the paper (nothing is held out)."
+    narrowed = [panel for panel in shown if len(panel.candidates) < sum(not t.diverged for t in panel.tiles.values())]
+    if narrowed:
+        told = ", ".join(f"{panel.optimizer} {len(panel.candidates)} of {len(panel.tiles)}" for panel in narrowed)
+        text += f" Chosen among the cells that have all seeds only ({told})."
+    if any(panel.at_edge for panel in shown):
+        text += " At the edge: on the border of what was run, a better value may lie beyond."
+    return text
+
+
+def _settings(records: Sequence[Record]) -> str:
+    first = records[0]
+    cell = first["cell"]
+    mark = fingerprint(first)
+    size = "pictures at full size"
+    if cell["image_size"] is not None:
+        size = f"pictures averaged down to {cell['image_size']} x {cell['image_size']}"
+    named = f"{cell['dataset']} (fingerprint {str(mark)[:DIGITS]})" if mark else cell["dataset"]
+    return (
+        f"Data set {named}, model {_values(records, 'model')}, {_values(records, 'epochs')} epochs, "
+        f"batch size {_values(records, 'batch_size')}, {_examples(first)}, "
+        f"label noise {cell['label_noise'] * 100:.3g} %, {size}, "
+        f"{'pad, crop and flip' if cell['augment'] else 'no augmentation'}, {_values(records, 'precision')}, "
+        f"schedule {_values(records, 'schedule')}."
+    )
+
+
+def _examples(record: Record) -> str:
+    """How many pictures were trained on and held out; the number of all is known from the provenance only."""
+    cell, data = record["cell"], provenance(record).get("data")
+    held_out, train = cell["validation_examples"], cell["train_examples"]
+    whole = data.get("train") if isinstance(data, dict) else None
+    if train is None and isinstance(whole, int):
+        train = whole - held_out
+    return f"{'all remaining' if train is None else train} training and {held_out or 'no'} validation examples"
+
+
+def _extent(chart: Chart, shown: Sequence[Panel]) -> str:
+    seeds = _seeds(chart.records)
+    text = f"{'Seeds' if len(seeds) > 1 else 'Seed'} {_listed(map(str, seeds))}; {len(chart.records)} records"
+    run = {(r["cell"]["optimizer"], r["cell"]["alpha"], r["cell"]["decay"]) for r in chart.records}
+    missing = sum((cell.optimizer, cell.alpha, cell.decay) not in run for cell in chart.declared)
+    if missing:
+        text += f", {missing} of {len(chart.declared)} declared cells not run"
+    return text + "."
+
+
+def _origin(records: Sequence[Record]) -> str:
+    commits = sorted({_commit(record) for record in records})
+    hardware = sorted({str(provenance(record).get("hardware") or "not recorded") for record in records})
+    plural = "s" if len(commits) > 1 else ""
+    return f"Commit{plural} {_listed(commits)}; hardware: {_listed(hardware, '; ')}."
+
+
+def _commit(record: Record) -> str:
+    origin = provenance(record)
+    commit = str(origin.get("commit") or "not recorded")
+    short = commit if commit == "not recorded" else commit[:DIGITS]
+    return short + (" with uncommitted changes" if origin.get("dirty") else "")
+
+
+def _seeds(records: Sequence[Record]) -> list[int]:
+    return sorted({record["cell"]["seed"] for record in records})
+
+
+def _values(records: Sequence[Record], field: str) -> str:
+    return _listed(str(value) for value in sorted({record["cell"][field] for record in records}))
+
+
+def _listed(values: Iterable[str], separator: str = ", ") -> str:
+    named = list(values)
+    more = f"{separator}and {len(named) - LISTED} more" if len(named) > LISTED else ""
+    return separator.join(named[:LISTED]) + more

@@ -1,0 +1,122 @@
+"""`python -m analysis figures`: find the records, draw each figure, write it beside the numbers it shows.
+
+    python -m analysis figures fig2
+    python -m analysis figures --recorded --out figures
+
+For each figure: NAME.png, NAME.pdf and NAME.csv, one row per record.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import experiments
+from analysis.select import Chart, Refused, charts, provenance
+from paper_repro.records import BadRecord, Record, load, write_atomically
+
+RECORDED = Path(experiments.__file__).resolve().parent / "recorded"
+COLUMNS = (
+    "optimizer", "alpha", "decay", "decay_unit", "seed", "status", "validation_error", "test_error", "train_loss",
+    "train_error", "epochs", "dataset", "model", "id", "commit",
+)  # fmt: skip
+
+
+def make(names: Sequence[str], source: Path | None, out: Path) -> Iterator[Path]:
+    """Draw the figures of these experiments (of all with records, when none is named) and yield each written path.
+
+    source: an output folder of runs or a .jsonl file of records; None for the committed ones. Raises Refused with one
+    line; nothing is written before all that was asked for is known to be drawable.
+    """
+    known = experiments.names()
+    for name in names:
+        if name not in known:
+            raise Refused(f"no experiment {name!r}; known are: {', '.join(known)}")
+    records = read_recorded() if source is None else read_runs(source)
+    chosen = dict.fromkeys(names or known)
+    wanted = [chart for name in chosen for chart in _charts_of(name, records, source, names)]
+    if not wanted:
+        raise Refused(_nothing(f"any experiment ({', '.join(known)})", known[0], records, source))
+    check_writable(out)
+    for chart in wanted:
+        yield from write_chart(chart, out)
+
+
+def read_runs(source: Path) -> list[Record]:
+    """The records of an output folder or a .jsonl file. Raises Refused, naming the file, when they cannot be read."""
+    if not source.exists():
+        raise Refused(f"no such folder: {source}; make records with: python -m experiments run NAME --out {source}")
+    try:
+        return load(source)
+    except BadRecord as error:
+        raise Refused(f"damaged record: {error}") from None
+    except OSError as error:
+        raise Refused(f"cannot read {error.filename or source}: {error.strerror}") from None
+
+
+def read_recorded(folder: Path = RECORDED) -> list[Record]:
+    """The committed records of all files, each once. Raises Refused when two files disagree about a cell."""
+    found: dict[str, tuple[Record, Path]] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        for record in read_runs(path):
+            first, where = found.setdefault(record["id"], (record, path))
+            if first["checksum"] != record["checksum"]:
+                raise Refused(f"record {record['id']} differs between {where} and {path}; keep one of them")
+    return [record for record, _ in found.values()]
+
+
+def check_writable(out: Path) -> None:
+    """Make the output folder. Raises Refused when that, or writing into it, is impossible."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"cannot write to {out}: {error.strerror}") from None
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise Refused(f"cannot write to {out}: permission denied")
+
+
+def write_chart(chart: Chart, out: Path) -> list[Path]:
+    """Draw one chart and write its PNG, PDF and CSV; their paths."""
+    # Only now: matplotlib takes half a second to load, which neither --help nor an error should cost.
+    pictures = importlib.import_module("analysis.pictures")
+    drawing = importlib.import_module(f"analysis.{chart.experiment.figure}")
+    with pictures.style():
+        files: dict[str, bytes] = pictures.render(drawing.draw(chart))
+    paths = []
+    for kind, content in {**files, "csv": table(chart.records).encode()}.items():
+        path = out / f"{chart.stem}.{kind}"
+        try:
+            write_atomically(path, content)
+        except OSError as error:
+            raise Refused(f"cannot write {path}: {error.strerror}") from None
+        paths.append(path)
+    return paths
+
+
+def table(records: Sequence[Record]) -> str:
+    """The records as CSV with a header: errors in percent, losses in nats, empty where diverged or not evaluated."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    for record in records:
+        origin = {"id": record["id"], "status": record["status"], "commit": provenance(record).get("commit")}
+        writer.writerow({**(record["final"] or {}), **record["cell"], **origin})
+    return text.getvalue()
+
+
+def _charts_of(name: str, records: list[Record], source: Path | None, asked: Sequence[str]) -> list[Chart]:
+    found = charts(experiments.get(name), records)
+    if name in asked and not found:
+        raise Refused(_nothing(name, name, records, source))
+    return found
+
+
+def _nothing(what: str, example: str, records: list[Record], source: Path | None) -> str:
+    where = RECORDED if source is None else source
+    others = f" (of its {len(records)} records none has the settings of a profile)" if records else ""
+    run = f"python -m experiments run {example} --profile demo" + (f" --out {source}" if source else "")
+    return f"no record of {what} in {where}{others}; make some with: {run}"

@@ -1,0 +1,269 @@
+"""Heat maps of the test error over learning rate and decay, one panel per optimizer (the paper's figures 1 and 2).
+
+The colour scale, shared by all panels, runs from the lowest error drawn to the median of all of them: half of what was
+run shares the colours and the basin shows, however large the errors outside it are. What is worse takes the last
+colour, and the colour bar ends in an arrow.
+"""
+
+from __future__ import annotations
+
+import statistics
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PatchCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from analysis.captions import caption
+from analysis.panels import Panel, Tile, panels
+from analysis.pictures import WIDTH, new_figure
+from analysis.select import Chart
+
+NAMES = {"sgd": "SGD", "sgdw": "SGDW", "adam": "Adam", "adamw": "AdamW"}
+L2, DECOUPLED = ("sgd", "adam"), ("sgdw", "adamw")
+COLOURS = "viridis"  # perceptually uniform and safe for the colour-blind; low errors dark, as in the paper
+GAP = 0.4  # between decay 0 and the logarithmic axis, in tiles
+SMALLEST_TEXT = 4.0  # points: below it a number is left out
+POINTS = 72  # an inch
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things stand, in inches from the lower left corner."""
+
+    columns: int
+    rows: int
+    panel_width: float
+    panel_height: float
+    caption_height: float
+
+    left, between, bar_room = 0.52, 0.58, 0.62  # room for the ticks and labels of the panels and of the colour bar
+    top, under = 0.36, 0.55  # a panel's title; its ticks and label
+
+    @property
+    def height(self) -> float:
+        return self.caption_height + self.rows * (self.top + self.panel_height + self.under)
+
+    def panel(self, number: int) -> tuple[float, float, float, float]:
+        """Left, bottom, width and height of a panel, counted by rows from the top left."""
+        row, column = divmod(number, self.columns)
+        x = self.left + column * (self.panel_width + self.between)
+        y = self.height - (row + 1) * (self.top + self.panel_height) - row * self.under
+        return x, y, self.panel_width, self.panel_height
+
+    def bar(self) -> tuple[float, float, float, float]:
+        x = self.left + self.columns * (self.panel_width + self.between) - self.between + 0.1
+        bottom = self.panel(self.columns * self.rows - 1)[1]
+        return x, bottom, 0.11, self.height - self.top - bottom
+
+    def share(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        """Inches to parts of the figure, as matplotlib wants them."""
+        x, y, width, height = box
+        return x / WIDTH, y / self.height, width / WIDTH, height / self.height
+
+
+def draw(chart: Chart) -> Figure:
+    """The figure of a chart. Raises Refused for records that do not make one."""
+    shown = panels(chart)
+    errors = [error for panel in shown for tile in panel.tiles.values() if (error := tile.test_error) is not None]
+    low, high = limits(errors)
+    clipped = bool(errors) and max(errors) > high
+    colours = ScalarMappable(Normalize(low, high), colormaps[COLOURS])
+    lines = textwrap.wrap(caption(chart, shown, high if clipped else None), 148)
+    layout = _layout(shown, len(lines))
+    figure = new_figure(layout.height)
+    for number, panel in enumerate(shown):
+        axes = figure.add_axes(layout.share(layout.panel(number)))
+        draw_panel(axes, panel, colours, layout, chart.declared[0].decay_unit)
+    bar = figure.add_axes(layout.share(layout.bar()))
+    figure.colorbar(colours, cax=bar, extend="max" if clipped else "neither", extendfrac=0.03, label="test error (%)")
+    bar.tick_params(length=2, width=0.5)
+    x, y = 0.1 / WIDTH, (layout.caption_height - 0.04) / layout.height
+    figure.text(x, y, "\n".join(lines), fontsize=5.8, va="top", linespacing=1.3, parse_math=False)
+    return figure
+
+
+def limits(errors: Sequence[float]) -> tuple[float, float]:
+    """The ends of the colour scale in percent: lowest and median error, at least one point apart."""
+    if not errors:
+        return 0.0, 100.0
+    return min(errors), max(statistics.median(errors), min(errors) + 1.0)
+
+
+def draw_panel(axes: Axes, panel: Panel, colours: ScalarMappable, layout: Layout, decay_unit: str) -> None:
+    """One optimizer's tiles, numbers, star, axes and title."""
+    xs = positions(panel.decays)
+    ys = {alpha: float(place) for place, alpha in enumerate(panel.alphas)}
+    axes.set_xlim(-0.5, max(xs.values()) + 0.5)
+    axes.set_ylim(-0.5, len(ys) - 0.5)
+    tile_width = layout.panel_width * POINTS / (max(xs.values()) + 1)
+    tile_height = layout.panel_height * POINTS / len(ys)
+    _draw_tiles(axes, panel, xs, ys, colours)
+    _draw_numbers(axes, panel, xs, ys, colours, (tile_width, tile_height))
+    _draw_frames(axes, panel, xs)
+    if panel.best is not None:
+        _draw_star(axes, xs[panel.best.decay], ys[panel.best.alpha])
+    _label(axes, panel, xs, ys, decay_unit, (tile_width, tile_height))
+    axes.set_title(title(panel, decay_unit), pad=4, linespacing=1.25)
+
+
+def positions(decays: Sequence[float]) -> dict[float, float]:
+    """Where each decay stands, in tiles: even steps, decay 0 set apart on the left (0 has no place on a log axis)."""
+    shift = GAP if decays[0] == 0 and len(decays) > 1 else 0.0
+    return {decay: place + (shift if decay else 0.0) for place, decay in enumerate(decays)}
+
+
+def title(panel: Panel, decay_unit: str) -> str:
+    """Two lines: the test error of the selected tile, and where it lies."""
+    name, best = NAMES.get(panel.optimizer, panel.optimizer), panel.best
+    if best is None or best.test_error is None:
+        return f"{name}\nevery run diverged"
+    spread, seeds = best.spread, len(best.seeds)
+    told = "" if spread is None else f" ± {number(spread)}"
+    told += " %" if spread is None else f" % ({seeds} seeds)"
+    edge = "  (at the edge)" if panel.at_edge else ""
+    place = rf"at $\alpha$ = {real(best.alpha)}, {symbol(decay_unit)} = {real(best.decay)}"
+    return f"{name}: {number(best.test_error)}{told}\n{place}{edge}"
+
+
+def symbol(decay_unit: str) -> str:
+    return r"$\lambda_{\mathrm{norm}}$" if decay_unit == "normalized" else r"$\lambda$"
+
+
+def decay_label(optimizer: str, decay_unit: str) -> str:
+    """What the x axis is: the two kinds of decay never share a name."""
+    if optimizer in L2:
+        return f"L2 factor {symbol(decay_unit)}"
+    if optimizer in DECOUPLED:
+        return f"weight decay {symbol(decay_unit)} (decoupled)"
+    return f"decay {symbol(decay_unit)} of {optimizer}"
+
+
+def real(value: float) -> str:
+    """A short tick text: 0, 0.016, 2.5e-4."""
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        return f"{value:.3g}"
+    digits, power = f"{value:.2e}".split("e")
+    return f"{float(digits):g}e{int(power)}"
+
+
+def number(error: float) -> str:
+    """An error in percent: one decimal, none from 99.95 on, where it would not fit."""
+    return f"{error:.1f}" if error < 99.95 else f"{error:.0f}"
+
+
+def _layout(shown: Sequence[Panel], lines: int) -> Layout:
+    columns = min(2, len(shown))
+    free = WIDTH - Layout.left - (columns - 1) * Layout.between - Layout.bar_room
+    width = min(free / columns, 3.6)
+    tile_width = width / max(len(panel.decays) + GAP for panel in shown)
+    # Tiles a little wider than high, as their numbers are, but panels neither flat nor longer than a page.
+    height = max(len(panel.alphas) for panel in shown) * min(max(0.85 * tile_width, 0.12), 0.3)
+    return Layout(columns, -(-len(shown) // columns), width, min(max(height, 0.8), 3.6), 0.1 + lines * 0.108)
+
+
+def _draw_tiles(
+    axes: Axes, panel: Panel, xs: dict[float, float], ys: dict[float, float], colours: ScalarMappable
+) -> None:
+    """Coloured where every seed finished, hatched where one diverged, nothing where nothing was run."""
+    finished: list[tuple[Rectangle, float]] = []
+    hatched: list[Rectangle] = []
+    for tile in panel.tiles.values():
+        square = Rectangle((xs[tile.decay] - 0.5, ys[tile.alpha] - 0.5), 1, 1)
+        if (error := tile.test_error) is None:
+            hatched.append(square)
+        else:
+            finished.append((square, error))
+    if finished:
+        faces = colours.to_rgba(np.array([error for _, error in finished]))
+        squares = [square for square, _ in finished]
+        axes.add_collection(PatchCollection(squares, facecolors=faces, edgecolors="white", linewidths=0.4))
+    if hatched:
+        grey = PatchCollection(hatched, facecolors="none", edgecolors="0.6", linewidths=0.3, hatch="/////")
+        axes.add_collection(grey)
+
+
+def _draw_numbers(
+    axes: Axes,
+    panel: Panel,
+    xs: dict[float, float],
+    ys: dict[float, float],
+    colours: ScalarMappable,
+    size: tuple[float, float],
+) -> None:
+    """The error inside each tile, how many seeds diverged where only some did; both only where they can be read."""
+    # A digit of the font is 0.64 em wide: four of them and a point must leave a margin in the tile.
+    points = min(size[0] * 0.8 / 2.25, size[1] * 0.6, 6.5)
+    if points < SMALLEST_TEXT:
+        return
+    for tile in panel.tiles.values():
+        x, y = xs[tile.decay], ys[tile.alpha]
+        if (error := tile.test_error) is not None:
+            red, green, blue, _ = colours.to_rgba(np.array([error]))[0]
+            dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5
+            axes.text(
+                x, y, number(error), ha="center", va="center_baseline", fontsize=points, color="w" if dark else "k"
+            )
+        elif tile.diverged < len(tile.seeds):
+            _draw_partly(axes, tile, x, y, min(points, size[1] * 0.35))
+
+
+def _draw_partly(axes: Axes, tile: Tile, x: float, y: float, points: float) -> None:
+    text = f"{tile.diverged}/{len(tile.seeds)}\ndiv."
+    white = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
+    axes.text(x, y, text, ha="center", va="center", fontsize=points, linespacing=0.95, bbox=white)
+
+
+def _draw_frames(axes: Axes, panel: Panel, xs: dict[float, float]) -> None:
+    """A thin line around the logarithmic block and around decay 0, in place of the axes' own frame."""
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    blocks = [[x for decay, x in xs.items() if decay == 0], [x for decay, x in xs.items() if decay != 0]]
+    for block in blocks:
+        if block:
+            corner = (block[0] - 0.5, -0.5)
+            frame = Rectangle(corner, block[-1] - block[0] + 1, len(panel.alphas), fill=False, ec="0.3", lw=0.5)
+            axes.add_patch(frame).set_clip_on(False)
+
+
+def _draw_star(axes: Axes, x: float, y: float) -> None:
+    """A heavy frame, and a star on its corner so that the number stays free."""
+    frame = Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, ec="crimson", lw=1.1, zorder=4)
+    axes.add_patch(frame).set_clip_on(False)
+    style = {"marker": "*", "ms": 8, "mfc": "crimson", "mec": "white", "mew": 0.5, "ls": "none"}
+    axes.plot([x + 0.5], [y + 0.5], clip_on=False, zorder=5, **style)  # type: ignore[arg-type]
+
+
+def _label(
+    axes: Axes,
+    panel: Panel,
+    xs: dict[float, float],
+    ys: dict[float, float],
+    decay_unit: str,
+    size: tuple[float, float],
+) -> None:
+    """Real values on both axes, thinned where they would touch."""
+    columns = _thinned(list(panel.decays), size[0])
+    rows = _thinned(list(panel.alphas), size[1])
+    axes.set_xticks([xs[decay] for decay in columns], [real(decay) for decay in columns])
+    axes.tick_params(axis="x", pad=1)
+    for text in axes.get_xticklabels():
+        text.set(rotation=45, ha="right", va="top", rotation_mode="anchor")
+    axes.set_yticks([ys[alpha] for alpha in rows], [real(alpha) for alpha in rows])
+    axes.tick_params(axis="y", pad=1.5)
+    axes.set_xlabel(decay_label(panel.optimizer, decay_unit), labelpad=1.5)
+    axes.set_ylabel(r"initial learning rate $\alpha$", labelpad=1.5)
+
+
+def _thinned(values: list[float], points: float) -> list[float]:
+    """Every k-th value, counted from the largest, so that labels stand at least 8 points apart; 0 always."""
+    step = max(1, -int(-8 // points))
+    kept = values[::-1][::step][::-1]
+    return kept if 0.0 in kept or values[0] != 0 else [0.0, *kept]

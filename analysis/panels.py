@@ -1,0 +1,143 @@
+"""A heat map's content: records averaged over seeds, and the best tile of each optimizer. No drawing here.
+
+A tile is all records of one optimizer, alpha and decay: one per seed. Errors are in percent.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analysis.select import Chart, Refused, settings
+from paper_repro.cell import Cell
+from paper_repro.records import Record
+
+OPTIMIZERS = ("sgd", "sgdw", "adam", "adamw")  # the order of the paper's panels
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The records of one alpha and decay, sorted by seed."""
+
+    alpha: float
+    decay: float
+    records: tuple[Record, ...]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(record["cell"]["seed"] for record in self.records)
+
+    @property
+    def diverged(self) -> int:
+        """How many of the seeds diverged. One is enough to call the tile diverged: it has no mean error then."""
+        return sum(record["status"] == "diverged" for record in self.records)
+
+    def errors(self, name: str = "test_error") -> list[float]:
+        """One final number for each finished seed. Raises Refused where a finished record does not hold it."""
+        return [_final(record, name) for record in self.records if record["status"] == "finished"]
+
+    @property
+    def test_error(self) -> float | None:
+        """Mean over the seeds in percent, None when any seed diverged."""
+        return None if self.diverged else statistics.fmean(self.errors())
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of the test error over seeds (n - 1), None for fewer than two finished seeds."""
+        errors = self.errors()
+        return statistics.stdev(errors) if len(errors) > 1 else None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One optimizer's map. Axes ascend and hold every declared and every recorded value."""
+
+    optimizer: str
+    alphas: tuple[float, ...]
+    decays: tuple[float, ...]
+    tiles: dict[tuple[float, float], Tile]  # by (alpha, decay); what was not run is absent
+    candidates: tuple[Tile, ...]  # those among which the best was chosen
+    best: Tile | None  # None when nothing finished
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether the best tile lies on the border of what was run, so that a better one may lie beyond."""
+        if self.best is None:
+            return False
+        alphas, decays = ({place[axis] for place in self.tiles} for axis in (0, 1))
+        return self.best.alpha in (min(alphas), max(alphas)) or self.best.decay in (min(decays), max(decays))
+
+
+def panels(chart: Chart) -> list[Panel]:
+    """A Panel for each optimizer that has records: the paper's four first, others behind them by name."""
+    cells = [Cell.from_dict(record["cell"]) for record in chart.records]
+    present = {cell.optimizer for cell in cells}
+    order = [name for name in OPTIMIZERS if name in present] + sorted(present - set(OPTIMIZERS))
+    for name in order:
+        if len({settings(cell) for cell in cells if cell.optimizer == name}) > 1:
+            raise Refused(f"{chart.stem}: cells of {name} differ in more than alpha, decay and seed: not one map")
+    return [_panel(chart, name) for name in order]
+
+
+def selection_name(records: Sequence[Record]) -> str:
+    """The final number that selects: validation error where pictures were held out, as the paper did (test) if not."""
+    held_out = any(record["cell"]["validation_examples"] for record in records)
+    return "validation_error" if held_out else "test_error"
+
+
+def candidates(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
+    """The tiles that may be compared: none of their seeds diverged, and they have all seeds of the best-covered ones.
+
+    A mean over one lucky seed must not win against a mean over three. Where the best-covered tiles have different
+    seeds, the most frequent set of them counts.
+    """
+    whole = [tile for tile in tiles if not tile.diverged]
+    if not whole:
+        return ()
+    most = max(len(tile.seeds) for tile in whole)
+    sets = Counter(tile.seeds for tile in whole if len(tile.seeds) == most)
+    needed = min(sets, key=lambda seeds: (-sets[seeds], seeds))
+    return tuple(tile for tile in whole if set(needed) <= set(tile.seeds))
+
+
+def best_tile(tiles: Sequence[Tile], name: str) -> Tile | None:
+    """The tile with the lowest mean of `name`; equal ones by the mean loss of the same split, then alpha, decay."""
+
+    def rank(tile: Tile) -> tuple[float, float, float, float]:
+        # Rounded, so that equal error counts summed in another order stay equal.
+        error = round(statistics.fmean(tile.errors(name)), 9)
+        return error, _mean_loss(tile, name.replace("error", "loss")), tile.alpha, tile.decay
+
+    return min(tiles, key=rank, default=None)
+
+
+def _panel(chart: Chart, optimizer: str) -> Panel:
+    declared = [cell for cell in chart.declared if cell.optimizer == optimizer]
+    groups: dict[tuple[float, float], list[Record]] = {}
+    for record in chart.records:
+        if record["cell"]["optimizer"] == optimizer:
+            groups.setdefault((record["cell"]["alpha"], record["cell"]["decay"]), []).append(record)
+    tiles = {
+        place: Tile(*place, tuple(sorted(group, key=lambda record: record["cell"]["seed"])))
+        for place, group in groups.items()
+    }
+    alphas = {cell.alpha for cell in declared} | {alpha for alpha, _ in tiles}
+    decays = {cell.decay for cell in declared} | {decay for _, decay in tiles}
+    chosen = candidates(list(tiles.values()))
+    best = best_tile(chosen, selection_name(chart.records))
+    return Panel(optimizer, tuple(sorted(alphas)), tuple(sorted(decays)), tiles, chosen, best)
+
+
+def _final(record: Record, name: str) -> float:
+    value = record["final"].get(name)
+    if not isinstance(value, (int, float)):
+        raise Refused(f"record {record['id']} is finished but holds no {name}")
+    return float(value)
+
+
+def _mean_loss(tile: Tile, name: str) -> float:
+    losses = [record["final"].get(name) for record in tile.records]
+    return statistics.fmean(losses) if all(isinstance(loss, (int, float)) for loss in losses) else math.inf

@@ -1,0 +1,113 @@
+"""Which records make which figure: pure functions, decided by what the records hold, not by where they lie.
+
+A record belongs to a profile when its cell, the swept fields and the data set taken away, equals one of the profile's
+declared cells treated likewise. So a grid that a user widened is one sweep with the declared one, and the same sweep
+on other data is a figure of its own, while cells with other epochs, models or sizes never mix with either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from experiments.declare import SWEPT, Experiment, Profile
+from paper_repro.cell import Cell
+from paper_repro.records import Record
+
+Settings = tuple[tuple[str, object], ...]
+
+
+class Refused(ValueError):
+    """What the user asked for cannot be drawn. The message is one line and says why."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What one figure shows: the records of one profile on one data set, beside the cells that were declared."""
+
+    experiment: Experiment
+    profile: str
+    dataset: str
+    declared: tuple[Cell, ...]  # seed 0, `dataset` already put in
+    records: tuple[Record, ...]
+
+    @property
+    def stem(self) -> str:
+        """The name of its files: the data set is named unless it is the one that the profile declares."""
+        own = {cell.dataset for cell in self.experiment.profiles[self.profile].cells}
+        named = "" if self.dataset in own else "-" + self.dataset.replace(":", "_").replace(",", "_")
+        return f"{self.experiment.name}-{self.profile}{named}"
+
+
+def charts(experiment: Experiment, records: Iterable[Record]) -> list[Chart]:
+    """A Chart for each profile and data set that has records, in the order of the profiles, then of the data sets.
+
+    Records of no profile are left out. Raises Refused where records of different data meet under one name.
+    """
+    found: dict[tuple[str, str], list[Record]] = {}
+    scales = {name: Scale.of(profile) for name, profile in experiment.profiles.items()}
+    for record in records:
+        for profile in matching_profiles(scales, Cell.from_dict(record["cell"])):
+            found.setdefault((profile, record["cell"]["dataset"]), []).append(record)
+    order = {profile: place for place, profile in enumerate(experiment.profiles)}
+    keys = sorted(found, key=lambda key: (order[key[0]], key[1]))
+    return [_chart(experiment, profile, dataset, found[profile, dataset]) for profile, dataset in keys]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the cells of a profile have in common."""
+
+    templates: frozenset[Settings]
+    datasets: frozenset[str]
+
+    @classmethod
+    def of(cls, profile: Profile) -> Scale:
+        return cls(frozenset(map(settings, profile.cells)), frozenset(cell.dataset for cell in profile.cells))
+
+
+def matching_profiles(scales: Mapping[str, Scale], cell: Cell) -> list[str]:
+    """The profiles a cell belongs to. One that declares the cell's very data set goes before all others."""
+    fits = [name for name, scale in scales.items() if settings(cell) in scale.templates]
+    return [name for name in fits if cell.dataset in scales[name].datasets] or fits
+
+
+def settings(cell: Cell) -> Settings:
+    """All that the cells of one sweep have in common: every field but the swept ones and the data set."""
+    values = cell.to_dict()
+    return tuple((name, values[name]) for name in sorted(values) if name not in (*SWEPT, "dataset"))
+
+
+def fingerprint(record: Record) -> str | None:
+    """The fingerprint of the data a record was trained on, None where the record does not say."""
+    found = provenance(record).get("data") or {}
+    return found.get("fingerprint") if isinstance(found, dict) else None
+
+
+def provenance(record: Record) -> dict[str, object]:
+    """A record's provenance, empty where there is none."""
+    return record.get("provenance") or {}
+
+
+def check_one_data_set(records: Sequence[Record], where: str) -> None:
+    """Raise Refused, naming both fingerprints and a record of each, when the records do not share one data set."""
+    first: dict[str, str] = {}
+    for record in records:
+        mark = fingerprint(record)
+        if mark is not None:
+            first.setdefault(mark, record["id"])
+    if len(first) > 1:
+        told = " and ".join(f"{mark} (as in record {name})" for mark, name in list(first.items())[:2])
+        raise Refused(f"{where}: the records were trained on different data, fingerprints {told}; draw them apart")
+
+
+def _chart(experiment: Experiment, profile: str, dataset: str, records: list[Record]) -> Chart:
+    declared = tuple(cell.replace(dataset=dataset) for cell in experiment.profiles[profile].cells)
+    chart = Chart(experiment, profile, dataset, declared, tuple(sorted(records, key=_order)))
+    check_one_data_set(chart.records, chart.stem)
+    return chart
+
+
+def _order(record: Record) -> tuple[str, float, float, int]:
+    cell = record["cell"]
+    return cell["optimizer"], cell["alpha"], cell["decay"], cell["seed"]

@@ -1,0 +1,92 @@
+"""The best of a panel: selected on validation, never diverged, flagged at the edge."""
+
+import statistics
+from collections.abc import Sequence
+
+import pytest
+
+import experiments
+from analysis.panels import Panel, panels, selection_name
+from analysis.select import charts
+from paper_repro.records import Record
+from tests.conftest import made_record
+
+FIG2 = experiments.get("fig2")
+CELLS = [cell for cell in FIG2.profiles["demo"].cells if cell.optimizer == "adamw"]
+ALPHAS = sorted({cell.alpha for cell in CELLS})
+DECAYS = sorted({cell.decay for cell in CELLS})
+INSIDE = CELLS[0].replace(alpha=ALPHAS[2], decay=DECAYS[3])
+OTHER = CELLS[0].replace(alpha=ALPHAS[3], decay=DECAYS[2])
+
+
+def _panel(records: Sequence[Record]) -> Panel:
+    (chart,) = charts(FIG2, records)
+    (panel,) = panels(chart)
+    return panel
+
+
+def _all_at(error: float, *special: Record) -> list[Record]:
+    named = {record["id"] for record in special}
+    return [made_record(cell, error) for cell in CELLS if cell.id not in named] + list(special)
+
+
+def test_the_paper_has_its_four_panels_in_its_order(demo_records) -> None:
+    (chart,) = charts(FIG2, demo_records)
+    assert [panel.optimizer for panel in panels(chart)] == ["sgd", "sgdw", "adam", "adamw"]
+    assert not any(panel.at_edge for panel in panels(chart))
+
+
+def test_validation_selects_and_test_is_reported() -> None:
+    panel = _panel(_all_at(60.0, made_record(INSIDE, 50.0, 40.0), made_record(OTHER, 45.0, 41.0)))
+    assert (panel.best.alpha, panel.best.decay) == (INSIDE.alpha, INSIDE.decay)
+    assert panel.best.test_error == 50.0
+
+
+def test_without_a_validation_split_the_test_set_selects() -> None:
+    cells = [cell for cell in FIG2.profiles["paper"].cells if cell.optimizer == "sgd"][:20]
+    records = [made_record(cell, 50.0 - place) for place, cell in enumerate(cells)]
+    assert selection_name(records) == "test_error"
+    assert _panel(records).best.test_error == 31.0
+
+
+@pytest.mark.parametrize("axis", ["alpha", "decay"])
+@pytest.mark.parametrize("end", [0, -1])
+def test_the_rim_of_the_grid_is_flagged(axis: str, end: int) -> None:
+    values = {"alpha": ALPHAS, "decay": DECAYS}[axis]
+    panel = _panel(_all_at(60.0, made_record(INSIDE.replace(**{axis: values[end]}), 30.0)))
+    assert panel.at_edge
+    assert not _panel(_all_at(60.0, made_record(INSIDE, 30.0))).at_edge
+
+
+def test_a_rim_of_what_was_run_counts_not_of_what_was_declared() -> None:
+    run = [made_record(cell, 60.0) for cell in CELLS if cell.alpha <= INSIDE.alpha and cell != INSIDE]
+    assert _panel([*run, made_record(INSIDE, 30.0)]).at_edge
+
+
+def test_a_wider_grid_takes_the_flag_away() -> None:
+    edge = INSIDE.replace(decay=DECAYS[-1])
+    beyond = made_record(edge.replace(decay=2 * DECAYS[-1]), 70.0)
+    assert not _panel([*_all_at(60.0, made_record(edge, 30.0)), beyond]).at_edge
+
+
+def test_diverged_cells_are_never_chosen() -> None:
+    panel = _panel(_all_at(60.0, made_record(INSIDE, 0.0, status="diverged"), made_record(OTHER, 59.0)))
+    assert (panel.best.alpha, panel.best.decay) == (OTHER.alpha, OTHER.decay)
+    assert panel.tiles[INSIDE.alpha, INSIDE.decay].test_error is None
+    assert _panel([made_record(cell, 0.0, status="diverged") for cell in CELLS]).best is None
+
+
+def test_seeds_are_averaged_and_one_lucky_seed_does_not_win() -> None:
+    second = [made_record(cell.replace(seed=1), 62.0) for cell in CELLS if cell.id != OTHER.id]
+    panel = _panel([*_all_at(60.0, made_record(OTHER, 30.0)), *second])
+    tile = panel.tiles[INSIDE.alpha, INSIDE.decay]
+    assert tile.seeds == (0, 1)
+    assert tile.test_error == 61.0
+    assert tile.spread == pytest.approx(statistics.stdev([60.0, 62.0]))
+    assert panel.best.seeds == (0, 1)
+
+
+def test_missing_cells_are_absent() -> None:
+    panel = _panel([made_record(cell, 60.0) for cell in CELLS if cell.alpha != ALPHAS[0]])
+    assert len(panel.tiles) == len(CELLS) - len(DECAYS)
+    assert len(panel.alphas) == len(ALPHAS)
