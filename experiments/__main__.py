@@ -1,4 +1,4 @@
-"""python -m experiments list | run: train the cells of an experiment on this machine."""
+"""python -m experiments list | run | collect: train the cells of an experiment on this machine, keep its records."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m experiments", description=__doc__, epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    commands = parser.add_subparsers(required=True, metavar="list|run", parser_class=_Parser)
+    commands = parser.add_subparsers(required=True, metavar="list|run|collect", parser_class=_Parser)
     listing = commands.add_parser("list", help="what can be run", epilog="example: python -m experiments list")
     listing.set_defaults(command=_list)
     run = commands.add_parser(
@@ -72,7 +72,29 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--decays", metavar="VALUES", help="decays of the grid instead of the profile's")
     run.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of every cell")
     run.add_argument("--dry-run", action="store_true", help="say what would be trained, and how long it would take")
+    collect = commands.add_parser(
+        "collect", help="put the records of a run into one file, to commit or to send",
+        epilog="example: python -m experiments collect runs experiments/recorded/fig2-cpu-seed0.jsonl --seed 0",
+    )  # fmt: skip
+    collect.set_defaults(command=_collect)
+    collect.add_argument("runs", type=Path, help="output folder of a run")
+    collect.add_argument("file", type=Path, help="to write: one record a line, sorted by id")
+    collect.add_argument("--seed", type=int, help="only the records of this seed")
     return parser
+
+
+def _collect(given: argparse.Namespace) -> int:
+    from paper_repro import records
+
+    try:
+        found = records.load(given.runs)
+        chosen = [record for record in found if given.seed in (None, record["cell"]["seed"])]
+        if not chosen:
+            raise UsageError(f"{given.runs} holds no such records ({len(found)} of other seeds)")
+        print(f"{given.file}: {records.merge(chosen, given.file)} records")
+    except (OSError, records.BadRecord) as error:
+        raise UsageError(str(error)) from None
+    return 0
 
 
 def _list(given: argparse.Namespace) -> int:

@@ -121,6 +121,17 @@ def test_other_pictures_under_the_same_name_are_refused(npz: Path, tmp_path: Pat
     assert main([*run, "--data-name", "tiny2"]) == 0
 
 
+def test_collecting_makes_one_file_that_holds_all(demo_records, tmp_path: Path, capsys) -> None:
+    for record in demo_records[:3]:
+        records.write(tmp_path, {key: value for key, value in record.items() if key != "checksum"})
+    file = tmp_path / "all.jsonl"
+    assert main(["collect", str(tmp_path), str(file)]) == 0
+    assert records.load(file) == records.load(tmp_path)
+    assert main(["collect", str(tmp_path), str(file), "--seed", "5"]) == 2
+    assert main(["collect", str(tmp_path), "/proc/nothing/x"]) == 2
+    assert capsys.readouterr().err.count("\n") == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -143,7 +154,7 @@ def test_other_pictures_under_the_same_name_are_refused(npz: Path, tmp_path: Pat
         (["run", "fig2", "--out", "/proc/nothing"], "cannot be written"),
         (["run", "fig2", "--speed", "9"], "unrecognized arguments: --speed 9"),
         (["jump"], "invalid choice: 'jump'"),
-        ([], "required: list|run"),
+        ([], "required: list|run|collect"),
     ],
 )
 def test_bad_arguments_get_one_line_and_exit_code_2(arguments: list[str], said: str, capsys) -> None:
