@@ -44,7 +44,7 @@ class Layout:
     panel_height: float
     caption_height: float
 
-    left, between, bar_room = 0.52, 0.58, 0.62  # room for the ticks and labels of the panels and of the colour bar
+    left, between, bar_room = 0.6, 0.68, 0.62  # room for the ticks and labels of the panels and of the colour bar
     top, under = 0.36, 0.55  # a panel's title; its ticks and label
 
     @property

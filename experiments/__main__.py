@@ -42,6 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the output went to `head` or a pager that was closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt:  # before or after training, which has its own way to stop
+        print("stopped", file=sys.stderr)
+        return 130
+    except OSError as error:  # a disk that filled up, a folder taken away: finished cells are kept
+        print(f"experiments: {error}", file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,7 +122,8 @@ def _run(given: argparse.Namespace) -> int:
         _check_out(given.out)
     fingerprint = _check_data(cells, data)  # before anything is trained
     have = _records(cells, given.out, fingerprint)
-    print(f"{experiment.name}, profile {given.profile}: {len(cells)} cells, {len(have)} with a record in {given.out}")
+    print(f"{experiment.name}, profile {given.profile}: {profile.note}")
+    print(f"{len(cells)} cells, {len(have)} with a record in {given.out}")
     if given.dry_run:
         return _estimate(cells, have, data, workers, _device(given))
     return _train(cells, given, data, workers)

@@ -45,6 +45,7 @@ def _cpu() -> Profile:
         precision="bf16", evaluate_every=10,
     )  # fmt: skip
     cells = _four(base, halvings(1.6, 7), halvings(0.08, 7), _decays(0.064, 7))
+    cells += tuple(grid(base, ["adam"], halvings(0.08, 7), [0.128, 0.256]))  # its valley runs on at small alpha
     note = "4,000 pictures averaged to 16 x 16, 30 % of the training labels drawn at random, a plain 8-layer ResNet"
     return Profile(cells, note, seeds=2)
 

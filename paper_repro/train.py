@@ -236,6 +236,7 @@ def evaluate(
 
 def _settle(cell: Cell, device: str) -> None:
     """Fix what torch would otherwise choose by machine or history, because it changes the last bits."""
+    torch.backends.cudnn.deterministic = True
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = cell.precision == "tf32"
     if device == "cpu":
         torch.set_num_threads(1)  # the order of a parallel sum depends on the number of threads
