@@ -34,7 +34,7 @@ def _demo() -> Profile:
         dataset="synthetic", model="resnet-8-w8", optimizer="sgd", alpha=0.1, decay=0.0, epochs=12, batch_size=64,
         validation_examples=500, train_examples=1500, label_noise=0.3, augment=False, evaluate_every=4,
     )  # fmt: skip
-    cells = _four(base, halvings(0.8, 7), halvings(0.08, 7), _decays(0.032, 6))
+    cells = _four(base, halvings(1.6, 7), halvings(0.08, 7), _decays(0.064, 6))
     return Profile(cells, "embedded synthetic pictures, 30 % of the training labels drawn at random")
 
 
