@@ -3,10 +3,15 @@
 import re
 import shlex
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
+import experiments
 from analysis.__main__ import parser as analysis_parser
+from analysis.figures import read_recorded
+from analysis.panels import Panel, Tile, panels
+from analysis.select import charts
 from experiments.__main__ import _parser as experiments_parser
 
 ROOT = Path(__file__).parent.parent
@@ -44,3 +49,49 @@ def test_there_are_commands() -> None:
 def test_no_line_is_left_to_fill_in() -> None:
     for page in PAGES:
         assert not re.search(r"@[A-Z_]+@|TODO|TBD", page.read_text())
+
+
+def _recorded_map():
+    """The panels of the README's picture of cifar10-jpeg."""
+    found = charts(experiments.get("fig2"), read_recorded())
+    return panels(next(chart for chart in found if chart.stem == "fig2-cpu-cifar10-jpeg"))
+
+
+def _row(alpha: float, panel: Panel) -> list[Tile]:
+    return [tile for tile in panel.candidates if tile.alpha == alpha]
+
+
+def _best_decay_of_each_row(panel: Panel) -> str:
+    rows = [_row(alpha, panel) for alpha in sorted(panel.alphas, reverse=True)]
+    return ", ".join(f"{min(row, key=lambda t: fmean(t.errors('validation_error'))).decay:g}" for row in rows)
+
+
+def test_the_table_of_findings_is_what_the_committed_records_say() -> None:
+    names = {"sgd": "SGD, L2", "sgdw": "SGDW", "adam": "Adam, L2", "adamw": "AdamW"}
+    text = PAGES[0].read_text()
+    for panel in _recorded_map():
+        without = min(tile.test_error for tile in panel.candidates if tile.decay == 0)
+        starred = f"{panel.best.test_error:.1f} ± {panel.best.spread:.1f} %"
+        assert f"| {names[panel.optimizer]} | {_best_decay_of_each_row(panel)} | {without:.1f} % | {starred} |" in text
+
+
+def test_the_noise_and_the_cost_are_what_the_committed_records_say() -> None:
+    text = PAGES[0].read_text()
+    tiles = [tile for panel in _recorded_map() for tile in panel.tiles.values() if tile.test_error < 65]
+    assert f"it is {fmean(tile.spread**2 for tile in tiles) ** 0.5:.1f} points for a single run" in text
+    seconds = [record["seconds"] for panel in _recorded_map() for t in panel.tiles.values() for record in t.records]
+    assert f"{len(seconds)} cells" in text
+    assert f"{fmean(seconds):.0f} s each, {sum(seconds) / 3600:.1f} core-hours" in text
+
+
+def test_what_label_noise_does_is_what_the_committed_records_say() -> None:
+    (sgdw,) = (panel for panel in _recorded_map() if panel.optimizer == "sgdw")
+    noisy = {tile.decay: tile.test_error for tile in _row(0.1, sgdw)}
+    clean = {
+        record["cell"]["decay"]: record["final"]["test_error"]
+        for record in read_recorded()
+        if not record["cell"]["label_noise"] and (record["cell"]["optimizer"], record["cell"]["alpha"]) == ("sgdw", 0.1)
+    }
+    said = "goes from {:.1f} % without decay to {:.1f} % with it, and with clean labels from {:.1f} % to {:.1f} %"
+    words = " ".join(PAGES[0].read_text().split())
+    assert said.format(noisy[0.0], min(noisy.values()), clean[0.0], min(clean.values())) in words
