@@ -1,6 +1,6 @@
 """Kill a whole run with SIGKILL at random moments, start it again each time, and compare with an undisturbed one.
 
-    python tests/chaos/kill_run.py --kills 5
+    python -m tests.chaos.kill_run --kills 5
 
 A share of the demo's figure 2 is trained by the real command in a process group of its own. Every record must be equal,
 times aside, and there must be as many. Exit code 0 if so, 1 otherwise. Takes about two minutes on two cores.
@@ -76,5 +76,4 @@ def compare(undisturbed: Path, disturbed: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     sys.exit(main())
