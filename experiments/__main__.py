@@ -123,7 +123,7 @@ def _run(given: argparse.Namespace) -> int:
     fingerprint = _check_data(cells, data)  # before anything is trained
     have = _records(cells, given.out, fingerprint)
     print(f"{experiment.name}, profile {given.profile}: {profile.note}")
-    print(f"{len(cells)} cells, {len(have)} with a record in {given.out}")
+    print(f"{len(cells)} cell{'s' * (len(cells) > 1)}, {len(have)} with a record in {given.out}")
     if given.dry_run:
         return _estimate(cells, have, data, workers, _device(given))
     return _train(cells, given, data, workers)

@@ -197,15 +197,17 @@ def check(cell: Cell, data: Dataset) -> None:
     schedules.from_spec(cell.schedule, cell.epochs, 1)
 
 
-def estimate_seconds(cell: Cell, data: Dataset, device: str, updates: int = 7) -> float:
-    """About how long the cell will take, from a few of its updates tried here (an evaluated picture taken as a third of
-    a trained one)."""
-    took = []
+def estimate_seconds(cell: Cell, data: Dataset, device: str) -> float:
+    """About how long the cell will take, from a few of its updates tried here (at most ten seconds of them, if those
+    are two), an evaluated picture taken as a third of a trained one."""
+    took: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         run = Run(cell, data.to(device), Path(folder), device)
         choices = draw_epoch(cell.seed, 0, len(data.train), cell.augment, run.noise_shape, device)
         run.model.train()
-        for images, labels, noise in itertools.islice(run.remaining_batches(choices), updates):
+        for images, labels, noise in itertools.islice(run.remaining_batches(choices), 7):
+            if len(took) > 1 and sum(took) > 10:
+                break
             began = time.perf_counter()
             with run.precision():
                 loss = cross_entropy(run.model(images, *noise).float(), labels)
