@@ -6,25 +6,27 @@ on from there. The parent itself may be killed at any moment: the same call agai
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import Pipe
 from multiprocessing.connection import wait
-from multiprocessing.context import SpawnContext
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from paper_repro import records, worker
+from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.display import Display
 from paper_repro.worker import Message, Task
 
 CRASHES_PER_CELL = 3  # a worker that dies (killed, out of memory) is replaced; a cell that costs this many is failed
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass
@@ -71,22 +73,29 @@ def _epoch_work(cell: Cell) -> int:
 class _Worker:
     """A process, the parent's end of its pipe, and the cell it has in hand (None: it was told to end)."""
 
-    def __init__(self, context: SpawnContext, task: Task) -> None:
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=worker.main, args=(theirs, task), daemon=True)
+    def __init__(self, task: Task) -> None:
+        self.pipe, theirs = Pipe()
+        # A fresh interpreter, not a multiprocessing.Process: that would run the user's main script once more.
+        command = [sys.executable, "-m", "paper_repro.worker", str(theirs.fileno())]
+        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         # Ctrl-C reaches the whole process group, but what to do about it is the parent's decision: signals that are
         # blocked while a process is started stay blocked in it.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        self.process.start()
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env={**os.environ, "PYTHONPATH": path})
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()  # so that the worker's death is seen as the end of the pipe
         self.cell: Cell | None = None
         self.epochs = 0  # of the cell in hand, done
+        self.started = False  # it has said something
+        self.send(task)
 
     def give(self, cell: Cell | None) -> None:
         self.cell, self.epochs = cell, 0
+        self.send(cell)
+
+    def send(self, message: Task | Cell | None) -> None:
         with suppress(ConnectionError):  # it died in this moment: the loop will see its pipe end
-            self.pipe.send(cell)
+            self.pipe.send(message)
 
 
 class _Sweep:
@@ -96,7 +105,6 @@ class _Sweep:
         # Taken from the end: longest first, equals in the order given.
         self.waiting = sorted(cells, key=lambda cell: -cell.epochs * _epoch_work(cell))[::-1]
         self.task, self.outcome, self.stopping = task, outcome, False
-        self.context = multiprocessing.get_context("spawn")
         self.workers: dict[Any, _Worker] = {}  # by the parent's end of their pipes
         self.crashes: dict[Cell, int] = {}
         self.display = Display(total, sum(cell.epochs * _epoch_work(cell) for cell in cells), outcome)
@@ -115,6 +123,7 @@ class _Sweep:
         finally:
             for left in self.workers.values():
                 left.pipe.close()  # whatever went wrong here: workers save and end when their pipe does
+                left.process.wait()
 
     def stop(self) -> None:
         """Have every worker save and end. Only sets flags, so that a signal handler may call it."""
@@ -126,7 +135,7 @@ class _Sweep:
                 busy.give(None)
 
     def _hire(self) -> None:
-        hired = _Worker(self.context, self.task)
+        hired = _Worker(self.task)
         self.workers[hired.pipe] = hired
         self._hand_out(hired)
 
@@ -139,10 +148,11 @@ class _Sweep:
         except (EOFError, ConnectionError):
             self._bury(speaker)
             return
+        speaker.started = True
         if message.kind == "epoch":
             self.display.advance(_epoch_work(message.cell) * (message.epochs - speaker.epochs))
             speaker.epochs = message.epochs
-        elif message.kind != "stopped":
+        elif message.kind in ("finished", "diverged", "failed"):
             self._settle(message)
             self._hand_out(speaker)
 
@@ -160,7 +170,9 @@ class _Sweep:
         """A worker is gone: as it was told, or by a crash, which costs its cell the work since the last checkpoint."""
         del self.workers[dead.pipe]
         dead.pipe.close()
-        dead.process.join()
+        code = dead.process.wait()
+        if code > 0 and not dead.started:
+            raise OSError(f"worker processes do not start (exit code {code}): what they said stands above")
         if dead.cell is not None and not self.stopping:
             self._count_crash(dead, dead.cell)
         if self.waiting and not self.stopping:
@@ -168,7 +180,7 @@ class _Sweep:
 
     def _count_crash(self, dead: _Worker, cell: Cell) -> None:
         crashes = self.crashes[cell] = self.crashes.get(cell, 0) + 1
-        text = f"its worker process died ({_cause(dead.process.exitcode)}), for the {crashes}. time"
+        text = f"its worker process died ({_cause(dead.process.returncode)}), for the {crashes}. time"
         self.display.advance(-_epoch_work(cell) * dead.epochs)
         if crashes < CRASHES_PER_CELL:
             self.display.say(f"{cell.id}: {text}; going on from its last checkpoint")
@@ -177,8 +189,8 @@ class _Sweep:
             self._settle(Message("failed", cell, text=text))
 
 
-def _cause(exit_code: int | None) -> str:
-    return signal.Signals(-exit_code).name if exit_code is not None and exit_code < 0 else f"exit code {exit_code}"
+def _cause(exit_code: int) -> str:
+    return signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -24,7 +25,8 @@ class Task(NamedTuple):
 
 
 class Message(NamedTuple):
-    """kind: "epoch" (so many epochs are done), "finished", "diverged", "failed" (text: traceback) or "stopped"."""
+    """kind: "started", "epoch" (so many epochs are done), then "finished", "diverged", "failed" (text: traceback) or
+    "stopped"."""
 
     kind: str
     cell: Cell
@@ -42,6 +44,7 @@ def main(pipe: Connection[Any, Any], task: Task) -> None:
     data = _Data(task)
     with suppress(EOFError, ConnectionError):
         while (cell := pipe.recv()) is not None:
+            pipe.send(Message("started", cell))
             pipe.send(_train(cell, data, task, pipe))
 
 
@@ -106,3 +109,13 @@ def _lock(descriptor: int, should_stop: Callable[[], bool]) -> bool:
             return True
         time.sleep(0.2)
     return False
+
+
+if __name__ == "__main__":
+    # The engine's other end of the pipe hands this process the Task first. What is sent must be of the module's own
+    # name, not of __main__'s, for the two sides to mean the same classes.
+    from paper_repro import worker
+
+    parent: Connection[Any, Any] = Connection(int(sys.argv[1]))
+    with suppress(EOFError, ConnectionError):  # the other end may be gone already
+        worker.main(parent, parent.recv())

@@ -21,11 +21,11 @@ LONG = 60  # epochs: a second or two
 
 
 def _children(process: int) -> list[int]:
-    """The worker processes of a parent; multiprocessing's resource tracker is not one."""
+    """The worker processes of a parent."""
     children = [
         int(child) for path in Path(f"/proc/{process}/task").glob("*/children") for child in path.read_text().split()
     ]
-    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [child for child in children if b"paper_repro.worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def _until(condition, seconds: float = 60) -> None:
@@ -176,3 +176,20 @@ def test_workers_do_not_outlive_a_killed_parent(started, npz: Path, tmp_path: Pa
     assert len(engine.run(two_long(), out, npz, workers=2).finished) == 2
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
     assert _left(out) == _solo(two_long(), npz, tmp_path / "solo")
+
+
+def test_it_runs_from_a_script_without_a_main_guard_and_from_standard_input(cell, npz: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from paper_repro import engine; from paper_repro.cell import Cell\n"
+        f"print(engine.run([Cell.from_dict({cell.to_dict()!r})], pathlib.Path('out'), pathlib.Path({str(npz)!r}), 1))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable], input=code, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert f"finished=['{cell.id}']" in done.stdout
+    assert records.read(tmp_path / "out", cell.id)
+
+
+def test_workers_that_cannot_start_end_the_run_in_one_error(cells, npz: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(engine.sys, "executable", "/bin/false")
+    with pytest.raises(OSError, match="do not start"):
+        engine.run(cells, tmp_path, npz, workers=2)

@@ -41,10 +41,17 @@ def _end(ours: Connection, thread: threading.Thread) -> None:
 def _told(ours: Connection, cell: Cell) -> list[Message]:
     """Hand the worker a cell; all it says until it is done with it."""
     ours.send(cell)
+    assert ours.recv() == Message("started", cell)
     heard: list[Message] = [ours.recv()]
     while heard[-1].kind == "epoch":
         heard.append(ours.recv())
     return heard
+
+
+def _begin(ours: Connection, cell: Cell) -> None:
+    """Hand the worker a cell and wait until it has taken it."""
+    ours.send(cell)
+    assert ours.recv() == Message("started", cell)
 
 
 def test_it_reports_epochs_and_the_end_of_each_cell(cell: Cell, start, tmp_path: Path) -> None:
@@ -64,7 +71,7 @@ def test_it_reports_epochs_and_the_end_of_each_cell(cell: Cell, start, tmp_path:
 def test_a_word_makes_it_save_and_stop(cell: Cell, start, tmp_path: Path) -> None:
     ours, thread = start()
     long = cell.replace(epochs=100_000)
-    ours.send(long)
+    _begin(ours, long)
     assert ours.recv() == Message("epoch", long, 1)
     ours.send(None)
     while (heard := ours.recv()).kind == "epoch":
@@ -78,7 +85,7 @@ def test_a_word_makes_it_save_and_stop(cell: Cell, start, tmp_path: Path) -> Non
 def test_it_does_not_outlive_its_parent(cell: Cell, start, tmp_path: Path) -> None:
     ours, thread = start()
     long = cell.replace(epochs=100_000)
-    ours.send(long)
+    _begin(ours, long)
     ours.recv()
     _end(ours, thread)
     assert list(checkpoints.folder_of(tmp_path, long.id).glob("*.pt"))
@@ -87,9 +94,9 @@ def test_it_does_not_outlive_its_parent(cell: Cell, start, tmp_path: Path) -> No
 def test_two_workers_never_train_one_cell_at_once(cell: Cell, start) -> None:
     long = cell.replace(epochs=100_000)
     (first, one), (second, two) = start(), start()
-    first.send(long)
+    _begin(first, long)
     first.recv()
-    second.send(long)
+    _begin(second, long)
     assert not second.poll(1.0)  # it waits
     second.send(None)  # and can be stopped while it does
     assert second.recv() == Message("stopped", long)
@@ -100,9 +107,9 @@ def test_two_workers_never_train_one_cell_at_once(cell: Cell, start) -> None:
 def test_the_one_that_waited_finds_the_record(cell: Cell, start) -> None:
     pair = cell.replace(epochs=40)
     (first, one), (second, two) = start(), start()
-    first.send(pair)
+    _begin(first, pair)
     first.recv()
-    second.send(pair)
+    _begin(second, pair)
     time.sleep(0.1)
     assert second.recv() == Message("finished", pair)  # with no epoch of its own
     _end(second, two)
