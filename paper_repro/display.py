@@ -25,7 +25,7 @@ class Display:
         self._total, self._work, self._outcome = total, work, outcome
         self._worked, self._started, self._shown = 0, time.monotonic(), 0.0
         self._before = self._done()
-        self._bar = tqdm(total=total, initial=self._before, unit="cell", bar_format="{l_bar}{bar}| {postfix}",
+        self._bar = tqdm(total=total, initial=self._before, unit="cell", bar_format="{percentage:3.0f}% |{bar}| {desc}",
                          disable=not sys.stderr.isatty())  # fmt: skip
 
     def __enter__(self) -> Display:
@@ -47,7 +47,7 @@ class Display:
         now = time.monotonic()
         if not self._bar.disable:
             self._bar.n = self._done()
-            self._bar.set_postfix_str(self._line(now))
+            self._bar.set_description_str(self._line(now))
         elif last or now - self._shown > PLAIN_SECONDS:
             self._shown = now
             print(self._line(now), file=sys.stderr, flush=True)
