@@ -6,6 +6,9 @@ group["lr"] / group["initial_lr"], so any torch scheduler sets it: decoupled dec
     optimizer = AdamW(model.parameters(), lr=1e-3, decay=2.5e-4)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedules.cosine(total_steps))
 
+A GPU's recorded updates (CUDA graphs) need a rate that changes without the host: group["lr"] may be set to a tensor of
+no dimensions on the parameters' device, float32 there, and is then never read back.
+
 OneCycleLR alone redefines initial_lr, as max_lr / div_factor: under it eta_t, and so the decay, peaks at div_factor.
 
 `decay` here is not torch.optim.AdamW's `weight_decay`, which is lambda / alpha: see paper_repro.decay.
@@ -24,6 +27,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -43,6 +47,18 @@ class Batch(NamedTuple):
     def state(self, name: str) -> list[Tensor]:
         return [state[name] for state in self.states]
 
+    @contextmanager
+    def laid_out_as(self, name: str) -> Iterator[tuple[list[Tensor], list[Tensor], list[Tensor]]]:
+        """Parameters and gradients in the memory layout of a state (which has no gaps, even where the parameter is a
+        slice that has), and the state; the parameters are written back. torch's fused kernels walk memory and mix up
+        unlike layouts."""
+        models = self.state(name)
+        params = [_laid_out_as(model, parameter) for model, parameter in zip(models, self.params, strict=True)]
+        yield params, [_laid_out_as(*pair) for pair in zip(models, self.gradients, strict=True)], models
+        for parameter, updated in zip(self.params, params, strict=True):
+            if updated is not parameter:
+                parameter.copy_(updated)
+
 
 class _Optimizer(torch.optim.Optimizer):
     """What the four share: checked groups, eta_t, and the walk over the parameters that have a gradient."""
@@ -54,7 +70,7 @@ class _Optimizer(torch.optim.Optimizer):
         _check_group({**self.defaults, **param_group})
         super().add_param_group(param_group)
         group = self.param_groups[-1]
-        group.setdefault("initial_lr", group["lr"])
+        group.setdefault("initial_lr", float(group["lr"]))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a state_dict(). Raises ValueError for one of an optimizer with other hyperparameters."""
@@ -102,14 +118,18 @@ class _Optimizer(torch.optim.Optimizer):
             state.update({name: torch.zeros_like(parameter) for name in self.STATE})
         return state
 
-    def _update(self, group: Group, eta: float, batch: Batch) -> None:
+    def _update(self, group: Group, eta: float | Tensor, batch: Batch) -> None:
         raise NotImplementedError
 
 
-def eta(group: Group) -> float:
-    """The schedule multiplier eta_t = lr / initial_lr of a parameter group. For alpha = 0 it cannot be read: 1."""
+def eta(group: Group) -> float | Tensor:
+    """The schedule multiplier eta_t = lr / initial_lr of a parameter group. For alpha = 0 it cannot be read: 1.
+
+    A tensor where lr is one.
+    """
     initial: float = group["initial_lr"]
-    return float(group["lr"] / initial) if initial else 1.0
+    multiplier: float | Tensor = group["lr"] / initial if initial else 1.0
+    return multiplier
 
 
 class SGD(_Optimizer):
@@ -127,15 +147,28 @@ class SGD(_Optimizer):
     def __init__(self, params: Params, lr: float, decay: float = 0.0, momentum: float = 0.9) -> None:
         super().__init__(params, {"lr": lr, "decay": decay, "momentum": momentum})
 
-    def _update(self, group: Group, eta: float, batch: Batch) -> None:
-        params, gradients, m = batch.params, batch.gradients, batch.state("m")
-        torch._foreach_mul_(m, group["momentum"])
-        torch._foreach_add_(m, gradients, alpha=group["lr"])
+    def _update(self, group: Group, eta: float | Tensor, batch: Batch) -> None:
         if group["decay"] and self.decoupled:
-            torch._foreach_mul_(params, 1 - eta * group["decay"])  # before the step: decay acts on the old theta
-        elif group["decay"]:
-            torch._foreach_add_(m, params, alpha=group["lr"] * group["decay"])
-        torch._foreach_sub_(params, m)
+            torch._foreach_mul_(batch.params, 1 - eta * group["decay"])  # before the step: it acts on the old theta
+        l2 = 0.0 if self.decoupled else group["decay"]
+        if isinstance(group["lr"], Tensor) or not group["momentum"]:  # the fused kernel takes neither
+            self._step_by_foreach(group["lr"], l2, group["momentum"], batch)
+            return
+        with batch.laid_out_as("m") as (params, gradients, m):
+            torch._fused_sgd_(
+                params, gradients, m,
+                # m = momentum m + (1 - dampening) (grad + weight_decay theta);  theta = theta - lr m
+                momentum=group["momentum"], dampening=1 - group["lr"], weight_decay=l2, lr=1.0,
+                nesterov=False, maximize=False, is_first_step=False,
+            )  # fmt: skip
+
+    def _step_by_foreach(self, lr: float | Tensor, l2: float, momentum: float, batch: Batch) -> None:
+        m = batch.state("m")
+        torch._foreach_mul_(m, momentum)
+        torch._foreach_add_(m, torch._foreach_mul(batch.gradients, lr))
+        if l2:
+            torch._foreach_add_(m, torch._foreach_mul(batch.params, lr * l2))
+        torch._foreach_sub_(batch.params, m)
 
 
 class SGDW(SGD):
@@ -178,28 +211,22 @@ class Adam(_Optimizer):
             state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
         return state
 
-    def _update(self, group: Group, eta: float, batch: Batch) -> None:
+    def _update(self, group: Group, eta: float | Tensor, batch: Batch) -> None:
         decay = group["decay"]
-        if self.decoupled and decay:
+        if self.decoupled and group["initial_lr"]:
             # torch's kernel shrinks theta by lr * weight_decay before its step; that must be eta * lambda
-            if group["lr"] == 0:
-                torch._foreach_mul_(batch.params, 1 - eta * decay)
-                decay = 0.0
-            else:
-                decay = eta * decay / group["lr"]
+            decay /= group["initial_lr"]
+        elif self.decoupled and decay:
+            torch._foreach_mul_(batch.params, 1 - eta * decay)
+            decay = 0.0
         torch._foreach_add_(batch.state("step"), 1)
-        m = batch.state("m")  # laid out as v, and without gaps even where the parameter is a slice with gaps
-        params = [_laid_out_as(mean, parameter) for mean, parameter in zip(m, batch.params, strict=True)]
-        gradients = [_laid_out_as(mean, gradient) for mean, gradient in zip(m, batch.gradients, strict=True)]
         kernel = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
-        kernel(
-            params, gradients, m, batch.state("v"), [], batch.state("step"),
-            lr=group["lr"], beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=decay, eps=group["eps"],
-            amsgrad=False, maximize=False,
-        )  # fmt: skip
-        for parameter, updated in zip(batch.params, params, strict=True):
-            if updated is not parameter:
-                parameter.copy_(updated)
+        with batch.laid_out_as("m") as (params, gradients, m):
+            kernel(
+                params, gradients, m, batch.state("v"), [], batch.state("step"),
+                lr=group["lr"], beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=decay, eps=group["eps"],
+                amsgrad=False, maximize=False,
+            )  # fmt: skip
 
 
 class AdamW(Adam):
@@ -235,7 +262,7 @@ def build(name: str, params: Params, alpha: float, decay: float) -> torch.optim.
 
 
 def _laid_out_as(model: Tensor, tensor: Tensor) -> Tensor:
-    """`tensor` in the memory layout of `model`: torch's fused kernels walk memory and mix up unlike layouts."""
+    """`tensor` in the memory layout of `model`: itself, or a copy."""
     return tensor if tensor.stride() == model.stride() else torch.empty_like(model).copy_(tensor)
 
 

@@ -135,6 +135,39 @@ def test_follows_the_printed_algorithm(cls: Any, schedule: str) -> None:
     assert difference(found, start()) > 0.1  # it did move
 
 
+@pytest.mark.parametrize("cls", ALL)
+def test_a_rate_that_is_a_tensor_gives_the_same_updates(cls: Any) -> None:
+    """As a recorded update uses it: one tensor for each group, written to between the steps."""
+    params = tensors()
+    optimizer = cls(groups(params), lr=1.0)
+    rates = [torch.zeros((), dtype=torch.float64) for _ in optimizer.param_groups]
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+    for step in range(STEPS):
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            rate.fill_(restarts(step) * group["initial_lr"])
+        run(optimizer, params, range(step, step + 1))
+    ends = [p.detach().numpy() for p in params]
+    assert difference(ends, oracle(cls.__name__, restarts, STEPS)) <= 1e-12
+    buffer = io.BytesIO()
+    torch.save(optimizer.state_dict(), buffer)
+    other = cls(groups(params), lr=1.0)
+    buffer.seek(0)
+    other.load_state_dict(torch.load(buffer, weights_only=True))
+    assert other.param_groups[0]["lr"] == rates[0]
+
+
+@pytest.mark.parametrize("lr", [1e-3, 1e-7, 1e-10])
+@pytest.mark.parametrize("cls", [SGD, SGDW])
+def test_small_rates_keep_their_digits_in_float32(cls: Any, lr: float) -> None:
+    """The fused kernel is handed 1 - lr, of which float32 would keep little."""
+    param = torch.zeros(1000, requires_grad=True)
+    param.grad = torch.randn(1000, generator=torch.Generator().manual_seed(0))
+    cls([param], lr=lr).step()
+    wanted = -lr * param.grad.double()
+    assert torch.dist(param.detach().double(), wanted) < 1e-6 * wanted.norm()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("coupled", "decoupled"), [(SGD, SGDW), (Adam, AdamW)])
 def test_without_decay_the_two_are_one_bit_for_bit(coupled: Any, decoupled: Any, dtype: torch.dtype) -> None:
