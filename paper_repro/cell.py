@@ -46,6 +46,8 @@ class Cell:
     image_size: int | None = None  # average pictures down to this height and width
     label_noise: float = 0.0  # share of the training labels drawn anew at random
     augment: bool = True  # pad 4, crop, flip
+    compile: bool = False  # train through torch.compile: faster where maps outgrow the cache, and other last bits
+    deterministic: bool = True  # on a GPU: only kernels that give the same bits again
     evaluate_every: int = 1  # epochs between looks at validation and test error; the last epoch is always looked at
 
     def __post_init__(self) -> None:

@@ -37,15 +37,21 @@ class Progress:
     """The position of a run (epoch from 0, updates made in it) and its measurements.
 
     The sums of the epoch under way stay on the device until it ends, so that no update waits for the host:
-    losses [updates per epoch], wrong (pictures classified wrongly), gradient_norms (sum over the updates).
+    losses [updates per epoch], wrong (pictures classified wrongly), gradient_norms (sum over the updates). So does
+    `cursor`, the position once more, for updates that the device makes by itself (gpu.py); hence these tensors are
+    made once, and only written to afterwards.
     """
 
     def __init__(self, updates_per_epoch: int, device: str) -> None:
-        self.updates_per_epoch, self.device = updates_per_epoch, device
+        self.updates_per_epoch = updates_per_epoch
+        self.losses = torch.zeros(updates_per_epoch, dtype=torch.float64, device=device)
+        self.wrong = torch.zeros((), dtype=torch.int64, device=device)
+        self.gradient_norms = torch.zeros((), dtype=torch.float64, device=device)
+        self.cursor = torch.zeros((), dtype=torch.int64, device=device)
+        self._positions = torch.arange(updates_per_epoch, device=device)
         self.epoch = self.position = self.attempts = 0
         self.epochs: list[dict[str, Any]] = []
         self.total, self.this_epoch, self.since_save = Stopwatch(), Stopwatch(), Stopwatch()
-        self._clear()
 
     @property
     def step(self) -> int:
@@ -53,11 +59,14 @@ class Progress:
         return self.epoch * self.updates_per_epoch + self.position
 
     def note(self, loss: Tensor, wrong: Tensor, gradient_norm: Tensor) -> None:
-        """One update is made: its mean loss, number of wrong pictures and gradient norm, all scalars on the device."""
-        self.losses[self.position] = loss
+        """Measure one update: its mean loss, number of wrong pictures and gradient norm, all scalars on the device.
+
+        The device's half of it: `position` is the host's to move.
+        """
+        torch.where(self._positions == self.cursor, loss.double(), self.losses, out=self.losses)
         self.wrong += wrong
         self.gradient_norms += gradient_norm
-        self.position += 1
+        self.cursor += 1
 
     def check(self) -> None:
         """Raise Diverged if a loss of this epoch was not finite."""
@@ -91,14 +100,15 @@ class Progress:
     def restore(self, state: dict[str, Any]) -> None:
         self.epoch, self.position, self.attempts = state["epoch"], state["position"], state["attempts"]
         self.epochs = state["epochs"]
-        self.losses, self.wrong, self.gradient_norms = state["losses"], state["wrong"], state["gradient_norms"]
+        for name in ("losses", "wrong", "gradient_norms"):
+            getattr(self, name).copy_(state[name])
+        self.cursor.fill_(self.position)
         self.total.restart(state["total"])
         self.this_epoch.restart(state["this_epoch"])
 
     def _clear(self) -> None:
-        self.losses = torch.zeros(self.updates_per_epoch, dtype=torch.float64, device=self.device)
-        self.wrong = torch.zeros((), dtype=torch.int64, device=self.device)
-        self.gradient_norms = torch.zeros((), dtype=torch.float64, device=self.device)
+        for tensor in (self.losses, self.wrong, self.gradient_norms, self.cursor):
+            tensor.zero_()
         self.this_epoch.restart()
 
 

@@ -12,7 +12,7 @@ from paper_repro.data.augment import batch, draw_epoch
 def test_a_batch_is_normalised_mirrored_padded_and_cropped(arrays: Arrays, cell: Cell) -> None:
     prepared = data.prepare(arrays, cell)
     epoch = draw_epoch(seed=1, epoch=2, examples=100, augment=True, noise_shape=None)
-    images, labels = batch(prepared, epoch, 32, 48)
+    images, labels = batch(prepared, epoch, torch.arange(32, 48))
     for row in range(16):
         position = 32 + row
         picture = prepared.train.images[epoch.order[position]].numpy().astype(np.float32)
@@ -30,7 +30,7 @@ def test_a_batch_is_normalised_mirrored_padded_and_cropped(arrays: Arrays, cell:
 def test_without_augmentation_pictures_are_only_normalised(arrays: Arrays, cell: Cell) -> None:
     prepared = data.prepare(arrays, cell)
     epoch = draw_epoch(0, 0, 100, augment=False, noise_shape=None)
-    images, _ = batch(prepared, epoch, 0, 100)
+    images, _ = batch(prepared, epoch, torch.arange(100))
     assert images.mean().abs() < 0.1
     assert torch.allclose(images.std(), torch.tensor(1.0), atol=0.1)
     assert images.is_contiguous(memory_format=torch.channels_last)

@@ -10,6 +10,7 @@ from paper_repro.progress import Diverged, Progress, finite, norm
 
 def _note(progress: Progress, loss: float, wrong: int = 0) -> None:
     progress.note(torch.tensor(loss), torch.tensor(wrong), torch.tensor(2.0))
+    progress.position += 1
 
 
 def test_means_are_over_pictures_so_the_short_last_batch_counts_less() -> None:

@@ -5,7 +5,8 @@ The draws are a function of (seed, epoch) alone: there is no generator whose sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -31,33 +32,43 @@ class Epoch:
     flip: Tensor | None
     noise: Tensor | None
 
+    def to(self, device: str) -> Epoch:
+        """The same choices on the device."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved = {name: value.to(device) for name, value in given.items() if value is not None}
+        return dataclasses.replace(self, **moved)
 
-def draw_epoch(
-    seed: int, epoch: int, examples: int, augment: bool, noise_shape: tuple[int, ...] | None, device: str = "cpu"
-) -> Epoch:
-    """The random choices of epoch `epoch` (from 0) of a cell with this seed, on the device."""
+    def take(self, other: Epoch) -> None:
+        """Become `other`, of the same run, in the same memory: a recorded update reads from there (gpu.py)."""
+        for field in fields(self):
+            if getattr(self, field.name) is not None:
+                getattr(self, field.name).copy_(getattr(other, field.name))
+
+
+def draw_epoch(seed: int, epoch: int, examples: int, augment: bool, noise_shape: tuple[int, ...] | None) -> Epoch:
+    """The random choices of epoch `epoch` (from 0) of a cell with this seed."""
 
     def stream(purpose: int) -> np.random.RandomState:
         return np.random.RandomState([seed, epoch, purpose])
 
-    order = torch.from_numpy(stream(ORDER).permutation(examples)).to(device)
+    order = torch.from_numpy(stream(ORDER).permutation(examples))
     noise = None
     if noise_shape is not None:
         drawn = stream(NOISE).random_sample((examples, *noise_shape)).astype(np.float32)
-        noise = torch.from_numpy(drawn).to(device)
+        noise = torch.from_numpy(drawn)
     if not augment:
         return Epoch(order, None, None, noise)
-    shift = torch.from_numpy(stream(CROP).randint(0, 2 * PAD + 1, size=(examples, 2))).to(device)
-    flip = torch.from_numpy(stream(FLIP).randint(0, 2, size=examples).astype(bool)).to(device)
+    shift = torch.from_numpy(stream(CROP).randint(0, 2 * PAD + 1, size=(examples, 2)))
+    flip = torch.from_numpy(stream(FLIP).randint(0, 2, size=examples).astype(bool))
     return Epoch(order, shift, flip, noise)
 
 
-def batch(data: Dataset, epoch: Epoch, start: int, stop: int) -> tuple[Tensor, Tensor]:
-    """Training pictures float32 [B, C, H, W] (channels last in memory) and labels [B] at positions start..stop."""
-    chosen = epoch.order[start:stop]
+def batch(data: Dataset, epoch: Epoch, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Training pictures float32 [B, C, H, W] (channels last in memory) and labels [B] at these positions [B]."""
+    chosen = epoch.order[positions]
     images = normalise(data.train.images[chosen], data)
     if epoch.flip is not None and epoch.shift is not None:
-        images = crop(mirror(images, epoch.flip[start:stop]), epoch.shift[start:stop])
+        images = crop(mirror(images, epoch.flip[positions]), epoch.shift[positions])
     return images, data.train.labels[chosen]
 
 

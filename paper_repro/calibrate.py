@@ -1,0 +1,114 @@
+"""How fast cells train here: tried with a few of their updates, which are thrown away."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from paper_repro import gpu
+from paper_repro.cell import Cell
+from paper_repro.data import Dataset
+from paper_repro.run import Run
+from paper_repro.train import update
+
+WORTH_IT = 1.1  # the gain for which the number of cells at once is doubled
+MOST_AT_ONCE = 32
+SHARE_OF_MEMORY = 0.8  # of what is free: the data, the allocator's slack and other people want some
+
+
+def images_per_second(cells: Sequence[Cell], data: Dataset, device: str, seconds: float = 3.0) -> float:
+    """Training pictures a second of all these cells together, side by side in a thread each.
+
+    Measured for about so many seconds (one update of each at least) after each has made three updates to warm up.
+    What goes wrong in a thread is raised here.
+    """
+    ready = threading.Barrier(len(cells))
+    rates: list[float] = []
+    errors: list[Exception] = []
+
+    def try_out(cell: Cell) -> None:
+        try:
+            with tempfile.TemporaryDirectory() as folder, gpu.prepared(cell, device):
+                rates.append(_rate(Run(cell, data, Path(folder), device), ready, seconds))
+        except threading.BrokenBarrierError:
+            pass  # another's error
+        except Exception as error:
+            errors.append(error)
+            ready.abort()
+
+    threads = [threading.Thread(target=try_out, args=(cell,)) for cell in cells]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return sum(rates)
+
+
+def _rate(run: Run, ready: threading.Barrier, seconds: float) -> float:
+    updates = _endless(run)
+    for _ in range(3):
+        next(updates)
+    _wait_for_device(run)
+    ready.wait()
+    began, images, made = time.perf_counter(), 0, 0
+    while not made or time.perf_counter() - began < seconds:
+        images, made = images + next(updates), made + 1
+        if made % 32 == 0:
+            _wait_for_device(run)  # or the host would run far ahead of the clock
+    _wait_for_device(run)
+    return images / (time.perf_counter() - began)
+
+
+def _endless(run: Run) -> Iterator[int]:
+    """The updates of a run, one epoch over and over, without evaluations and checkpoints; yields their pictures."""
+    make_update = gpu.Recorded(update) if run.recordable else update
+    while True:
+        run.begin_epoch()
+        for count in run.remaining_counts():
+            make_update(run, count)
+            yield count
+        run.progress.cursor.zero_()
+
+
+def _wait_for_device(run: Run) -> None:
+    run.progress.cursor.item()
+
+
+def estimate_seconds(cell: Cell, data: Dataset, device: str) -> float:
+    """About how long the cell will take by itself, an evaluated picture taken as a third of a trained one."""
+    looks = math.ceil(cell.epochs / cell.evaluate_every) * (len(data.validation) + len(data.test))
+    return (cell.epochs * len(data.train) + looks / 3) / images_per_second([cell], data, device)
+
+
+def cells_at_once(cell: Cell, data: Dataset, device: str) -> int:
+    """How many cells like this one to train side by side on a GPU: as many as make the whole faster and fit."""
+    free = torch.cuda.mem_get_info(device)[0]
+
+    def memory_lasts(count: int) -> bool:
+        used_by_half = free - torch.cuda.mem_get_info(device)[0]
+        return 2 * used_by_half < SHARE_OF_MEMORY * free
+
+    return fastest(lambda count: images_per_second(_copies(cell, count), data, device), memory_lasts)
+
+
+def _copies(cell: Cell, count: int) -> list[Cell]:
+    return [cell.replace(seed=seed) for seed in range(count)]
+
+
+def fastest(rate: Callable[[int], float], may_try: Callable[[int], bool]) -> int:
+    """The power of two up to which doubling raises the rate by a tenth each time."""
+    count, best = 1, rate(1)
+    while 2 * count <= MOST_AT_ONCE and may_try(2 * count):
+        faster = rate(2 * count)
+        if faster < WORTH_IT * best:
+            break
+        count, best = 2 * count, faster
+    return count

@@ -1,0 +1,131 @@
+"""What a GPU needs beside the algorithm: a stream for each cell, updates recorded as CUDA graphs, shared switches.
+
+A small net leaves a GPU idle in two ways: its kernels end sooner than Python starts the next one, and none of them
+fills the chip. So an update is recorded once and then started by a single call, and several cells run side by side,
+each a thread of one process with its own stream.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from paper_repro.cell import Cell
+    from paper_repro.run import Run
+
+Update = Callable[["Run", int], None]
+
+_RECORDING = threading.Lock()  # one cell of the process at a time: compilation and recording are the process's affair
+_OF_THREAD = threading.local()
+
+
+@contextmanager
+def own_stream(device: str) -> Iterator[None]:
+    """Do all work on this thread's own stream, so that cells in other threads neither wait for it nor hold it up."""
+    if not hasattr(_OF_THREAD, "stream"):
+        _OF_THREAD.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    _OF_THREAD.stream.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(_OF_THREAD.stream):
+        yield
+        _OF_THREAD.stream.synchronize()
+
+
+def record(update: Update, run: Run, count: int) -> Callable[[], None]:
+    """A CUDA graph: calling it does on the device what update(run, count) would do. Nothing is done yet."""
+    graph = torch.cuda.CUDAGraph()
+    # "thread_local": what other cells do meanwhile in their threads is no error.
+    with torch.cuda.graph(graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"):
+        update(run, count)
+    replay: Callable[[], None] = graph.replay
+    return replay
+
+
+class Recorded:
+    """An update that is recorded the first time and repeated from the recording from then on.
+
+    The first one is made as written, so that libraries are loaded and states exist before the recording. A batch that
+    is not whole is not recorded. lambda is a plain number in a recording, so a new one is made when it changes (at a
+    warm restart). What cannot be recorded, such as a model of yours that reads a tensor on the host, is said once and
+    made as written.
+    """
+
+    def __init__(self, update: Update, recorder: Callable[[Update, Run, int], Callable[[], None]] = record) -> None:
+        self._update, self._recorder = update, recorder
+        self._replay: Callable[[], None] | None = None
+        self._decays: list[float] | None = None
+
+    def __call__(self, run: Run, count: int) -> None:
+        decays = [group["decay"] for group in run.optimizer.param_groups]
+        if count != run.cell.batch_size:
+            self._update(run, count)
+        elif self._replay is not None and decays == self._decays:
+            self._replay()
+        else:
+            with _RECORDING:
+                self._update(run, count)
+                self._replay, self._decays = self._recorded(run, count), decays
+
+    def _recorded(self, run: Run, count: int) -> Callable[[], None]:
+        try:
+            return self._recorder(self._update, run, count)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            print(f"{run.cell.id}: its update cannot be recorded ({reason}); it is made step by step", file=sys.stderr)
+            return lambda: self._update(run, count)
+
+
+class Switches:
+    """torch's process-wide switches, for cells that run side by side: those that want other ones wait their turn."""
+
+    def __init__(self, switch: Callable[[bool, bool], None]) -> None:
+        self._switch = switch
+        self._free = threading.Condition()
+        self._set: tuple[bool, bool] | None = None
+        self._users = 0
+
+    @contextmanager
+    def hold(self, tf32: bool, deterministic: bool) -> Iterator[None]:
+        """Hold them so: TF32 products or not; only kernels that give the same bits again, or the fastest."""
+        wanted = (tf32, deterministic)
+        with self._free:
+            self._free.wait_for(lambda: not self._users or self._set == wanted)
+            self._users += 1
+            if self._set != wanted:
+                self._set = wanted
+                self._switch(*wanted)
+        try:
+            yield
+        finally:
+            with self._free:
+                self._users -= 1
+                self._free.notify_all()
+
+
+def _switch(tf32: bool, deterministic: bool) -> None:
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS would not promise it on several streams
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.deterministic = deterministic
+    torch.backends.cudnn.benchmark = not deterministic  # which kernel is fastest differs from one trial to the next
+    torch.use_deterministic_algorithms(deterministic)
+    # A debugging aid that costs a pass over every new tensor.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+SWITCHES = Switches(_switch)
+
+
+@contextmanager
+def prepared(cell: Cell, device: str) -> Iterator[None]:
+    """Train the cell in here: on a GPU with the switches it wants and on this thread's own stream."""
+    if device == "cpu":
+        yield
+        return
+    with SWITCHES.hold(cell.precision == "tf32", cell.deterministic), own_stream(device):
+        yield

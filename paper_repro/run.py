@@ -1,0 +1,219 @@
+"""One attempt at a Cell: what there is while it is trained, and what is written of it.
+
+train.py holds the algorithm; this holds what it works on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from paper_repro import checkpoints, models, optim, provenance, records, schedules
+from paper_repro.cell import Cell
+from paper_repro.data import Dataset, Split
+from paper_repro.data.augment import Epoch, batch, draw_epoch, normalise
+from paper_repro.decay import normalized
+from paper_repro.progress import Diverged, Progress, finite, norm
+
+_BUILDING = threading.Lock()  # torch's generator belongs to the process; on a GPU cells are threads of one
+SAVE_SECONDS = 60  # of work between checkpoints inside an epoch; every epoch ends with one anyway
+EVALUATION_BATCH = 500  # pictures
+
+
+class Stopped(Exception):
+    """Training was asked to stop; its progress is saved."""
+
+
+class Run:
+    """One attempt at a cell: its net, optimizer, schedule and progress, resumed if there is something to resume.
+
+    recordable: the learning rate is a tensor on the device, as a recorded update needs it. The default is to record on
+    a GPU with the four optimizers of this project: what others make of such a rate is not known.
+    """
+
+    def __init__(self, cell: Cell, data: Dataset, out: Path, device: str, recordable: bool | None = None) -> None:
+        self.cell, self.data, self.out, self.device = cell, data, out, device
+        _settle(device)
+        self.model = build_model(cell, data).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.compiled = _compiled(self.model) if cell.compile else self.model
+        self.noise_shape: tuple[int, ...] | None = getattr(self.model, "noise_shape", None)
+        self.optimizer = optim.build(cell.optimizer, self.model.parameters(), cell.alpha, cell.decay)
+        self.recordable = device != "cpu" and cell.optimizer in optim.BUILT_IN if recordable is None else recordable
+        self.updates_per_epoch = math.ceil(len(data.train) / cell.batch_size)
+        self.schedule = schedules.from_spec(cell.schedule, cell.epochs, self.updates_per_epoch)
+        self.progress = Progress(self.updates_per_epoch, device)
+        self.choices: Epoch | None = None
+        # A GPU's kernels count in float32, a CPU's take the number as it is.
+        kind = torch.float64 if device == "cpu" else torch.float32
+        self.rates = torch.zeros(self.updates_per_epoch, dtype=kind, device=device)
+        self._in_batch = torch.arange(cell.batch_size, device=device)
+        self.folder = checkpoints.folder_of(out, cell.id)
+        self._resume()
+        self.progress.attempts += 1
+
+    def begin_epoch(self) -> None:
+        """Put what the epoch's updates read on the device: random choices and learning rates; set lambda."""
+        cell, first = self.cell, self.progress.epoch * self.updates_per_epoch
+        drawn = draw_epoch(cell.seed, self.progress.epoch, len(self.data.train), cell.augment, self.noise_shape)
+        if self.choices is None:
+            self.choices = drawn.to(self.device)
+        else:
+            self.choices.take(drawn)
+        rates = [self.schedule.eta(first + position) * cell.alpha for position in range(self.updates_per_epoch)]
+        self.rates.copy_(torch.tensor(rates, dtype=torch.float64))
+        for group in self.optimizer.param_groups:
+            group["decay"] = self._decay(first)
+        self.model.train()
+
+    def remaining_counts(self) -> Iterator[int]:
+        """The number of pictures of each update that this epoch still has."""
+        for position in range(self.progress.position, self.updates_per_epoch):
+            yield min(self.cell.batch_size, len(self.data.train) - position * self.cell.batch_size)
+
+    def next_batch(self, count: int) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """Pictures, labels and (for nets that want it) noise of the coming update."""
+        assert self.choices is not None
+        positions = self.progress.cursor * self.cell.batch_size + self._in_batch[:count]
+        noise = () if self.choices.noise is None else (self.choices.noise[positions],)
+        return *batch(self.data, self.choices, positions), noise
+
+    def set_schedule(self) -> None:
+        """Set eta_t alpha for the coming update."""
+        rate = self.rates.take(self.progress.cursor)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate if self.recordable else rate.item()
+
+    def net(self, count: int) -> Callable[..., Tensor]:
+        """The net for an update from `count` pictures: only whole batches are worth compiling for."""
+        return self.compiled if count == self.cell.batch_size else self.model
+
+    def precision(self) -> contextlib.AbstractContextManager[Any]:
+        """Autocast to bfloat16 where the cell wants it."""
+        if self.cell.precision != "bf16":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.partition(":")[0], torch.bfloat16)
+
+    def save_if_due(self, should_stop: Callable[[], bool]) -> None:
+        """Save inside an epoch when asked to stop (then raise Stopped) or after a minute of work."""
+        if self.progress.position == self.updates_per_epoch:
+            return  # the end of the epoch saves
+        stop = should_stop()
+        if stop or self.progress.since_save.seconds > SAVE_SECONDS:
+            self.progress.check()
+            self._save()
+        if stop:
+            raise Stopped
+
+    def end_epoch(self) -> None:
+        """Measure, and save. Raises Diverged."""
+        progress, cell = self.progress, self.cell
+        progress.check()
+        seconds = progress.this_epoch.seconds
+        row = {
+            "eta": self.schedule.eta(progress.step - 1),
+            "weight_norm": finite(norm(p.detach() for p in self.model.parameters()).item()),
+            "seconds": seconds,
+            "images_per_second": len(self.data.train) / seconds,
+        }
+        if (progress.epoch + 1) % cell.evaluate_every == 0 or progress.epoch + 1 == cell.epochs:
+            row |= self._evaluate()
+        progress.end_epoch(cell.batch_size, len(self.data.train), row)
+        self._save()
+
+    def write_record(self, diverged: dict[str, Any] | None) -> records.Record:
+        """Write what the finished run leaves and remove its checkpoints."""
+        progress, last = self.progress, self.progress.epochs[-1] if self.progress.epochs else {}
+        final = {key: last[key] for key in last if key.endswith(("_loss", "_error"))}
+        record = {
+            "cell": self.cell.to_dict(),
+            "id": self.cell.id,
+            "status": "diverged" if diverged else "finished",
+            "diverged": diverged,
+            "epochs": progress.epochs,
+            "final": None if diverged else final,
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "seconds": progress.total.seconds,
+            "provenance": provenance.describe(self.device, self.data.name, self.data.fingerprint, progress.attempts),
+        }
+        records.write(self.out, record)
+        checkpoints.remove(self.folder)
+        return record
+
+    def _decay(self, step: int) -> float:
+        """lambda: where it is normalized, that of the current cycle, which begins and ends with an epoch."""
+        cell = self.cell
+        if cell.decay_unit == "step":
+            return cell.decay
+        epochs = self.schedule.cycle(step).length / self.updates_per_epoch
+        return normalized(cell.decay, cell.batch_size, len(self.data.train), epochs)
+
+    def _evaluate(self) -> dict[str, float]:
+        """Loss (nats) and error (percent) on validation, if there is a validation split, and test."""
+        row: dict[str, float] = {}
+        for name, split in (("validation", self.data.validation), ("test", self.data.test)):
+            if len(split):
+                loss, error = evaluate(self.model, split, self.data, self.precision)
+                if not math.isfinite(loss):
+                    raise Diverged(self.progress.step, f"{name} loss {loss}")
+                row |= {f"{name}_loss": loss, f"{name}_error": error}
+        return row
+
+    def _save(self) -> None:
+        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        checkpoints.save(self.folder, self.progress.step, state | self.progress.state() | {"id": self.cell.id})
+        self.progress.since_save.restart()
+
+    def _resume(self) -> None:
+        state = checkpoints.load(self.folder, self.cell.id, self.device)
+        if state is not None:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.progress.restore(state)
+
+
+def build_model(cell: Cell, data: Dataset) -> nn.Module:
+    """The cell's net with its initial weights: a function of the seed alone, whatever was drawn before."""
+    with _BUILDING, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(cell.seed)
+        return models.build(cell.model, data.num_classes, data.image_size, data.channels)
+
+
+def _compiled(model: nn.Module) -> Callable[..., Tensor]:
+    """The net through torch.compile, for one batch size. Nets of one kind share what is compiled in a process."""
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns where there is no CUDA
+    compiled: Callable[..., Tensor] = torch.compile(model, dynamic=False)
+    return compiled
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, split: Split, data: Dataset, precision: Callable[[], contextlib.AbstractContextManager[Any]]
+) -> tuple[float, float]:
+    """Mean loss in nats and error in percent of the net on a split, in evaluation mode."""
+    model.eval()
+    loss = torch.zeros((), dtype=torch.float64, device=data.mean.device)
+    wrong = torch.zeros((), dtype=torch.int64, device=data.mean.device)
+    for start in range(0, len(split), EVALUATION_BATCH):
+        images = normalise(split.images[start : start + EVALUATION_BATCH], data)
+        labels = split.labels[start : start + EVALUATION_BATCH]
+        with precision():
+            logits = model(images)
+        loss += cross_entropy(logits.float(), labels, reduction="sum")
+        wrong += (logits.argmax(1) != labels).sum()
+    return loss.item() / len(split), 100 * wrong.item() / len(split)
+
+
+def _settle(device: str) -> None:
+    """Fix what torch would otherwise choose by machine or history, because it changes the last bits."""
+    if device == "cpu":
+        torch.set_num_threads(1)  # the order of a parallel sum depends on the number of threads
+        torch.set_flush_denormal(True)  # strongly decayed weights would otherwise slow every product down

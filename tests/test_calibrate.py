@@ -1,0 +1,60 @@
+"""Trying cells out tells their speed, leaves nothing behind, and passes errors on."""
+
+from pathlib import Path
+
+import pytest
+
+from paper_repro import calibrate, train
+from paper_repro.cell import Cell
+from paper_repro.data import Arrays, Dataset, prepare
+
+
+@pytest.fixture
+def data(arrays: Arrays, cell: Cell) -> Dataset:
+    return prepare(arrays, cell)
+
+
+def test_a_larger_net_is_slower_and_its_cells_take_longer(cell: Cell, data: Dataset) -> None:
+    small, large = cell.replace(model="mlp-8x1"), cell.replace(model="shake_shake-14-2x32d")
+    rates = [calibrate.images_per_second([one], data, "cpu", 0.3) for one in (small, large)]
+    assert rates[0] > 2 * rates[1]
+    fast, slow = (calibrate.estimate_seconds(one, data, "cpu") for one in (small, large))
+    assert slow > 2 * fast
+
+
+def test_cells_side_by_side_are_counted_together(cell: Cell, data: Dataset) -> None:
+    cells = [cell.replace(seed=seed, model=model) for seed, model in enumerate(("mlp-8x1", "resnet-8-w4"))]
+    assert calibrate.images_per_second(cells, data, "cpu", 0.2) > 0
+
+
+def test_the_error_of_one_cell_is_raised_and_none_waits_for_it(cell: Cell, data: Dataset) -> None:
+    with pytest.raises(ValueError, match="unknown family 'nope'"):
+        calibrate.images_per_second([cell, cell.replace(model="nope-1")], data, "cpu", 0.1)
+
+
+@pytest.mark.parametrize(
+    ("rates", "memory_for", "chosen"),
+    [
+        ({1: 10, 2: 19, 4: 30, 8: 31}, 99, 4),  # 8 would be no tenth faster
+        ({1: 10, 2: 10}, 99, 1),
+        ({1: 10, 2: 20, 4: 40, 8: 80}, 2, 2),  # no memory for 4
+        ({2**k: 2.0**k for k in range(9)}, 999, calibrate.MOST_AT_ONCE),
+    ],
+)
+def test_doubling_goes_on_while_it_pays_and_fits(rates: dict[int, float], memory_for: int, chosen: int) -> None:
+    assert calibrate.fastest(lambda count: rates[count], lambda count: count <= memory_for) == chosen
+
+
+def test_trying_out_leaves_nothing_behind(
+    cell: Cell, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    calibrate.images_per_second([cell], data, "cpu", 0.1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_estimate_is_of_the_right_size(cell: Cell, data: Dataset, tmp_path: Path) -> None:
+    cell = cell.replace(epochs=10, evaluate_every=10)
+    guess = calibrate.estimate_seconds(cell, data, "cpu")
+    took = train.train(cell, data, tmp_path)["seconds"]
+    assert took / 10 < guess < took * 5
