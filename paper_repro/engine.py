@@ -1,4 +1,4 @@
-"""Train many cells on one machine: one single-threaded process per core, cells handed out longest first.
+"""Train many cells on one machine, longest first: a single-threaded process for each core, or threads on a GPU.
 
 Everything that counts is on disk. A worker that dies costs its cell the work since the last checkpoint: a new one goes
 on from there. The parent itself may be killed at any moment: the same call again trains what has no record yet.
@@ -9,24 +9,21 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing import Pipe
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from paper_repro import records
+from paper_repro import processes, records
 from paper_repro.cell import Cell
 from paper_repro.display import Display
-from paper_repro.worker import Message, Task
+from paper_repro.messages import Message, Task
+from paper_repro.processes import SIGNALS
 
 CRASHES_PER_CELL = 3  # a worker that dies (killed, out of memory) is replaced; a cell that costs this many is failed
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass
@@ -39,30 +36,45 @@ class Outcome:
     stopped: bool = False
 
 
-def run(cells: Sequence[Cell], out: Path, data: Path, workers: int, device: str = "cpu") -> Outcome:
+@dataclass
+class Survey:
+    """What there is of the cells of a run before it starts; of the records only what a run needs to know."""
+
+    missing: list[Cell] = field(default_factory=list)
+    outcome: Outcome = field(default_factory=Outcome)
+    seconds: list[float] = field(default_factory=list)  # that each finished cell took
+    fingerprints: dict[str, str] = field(default_factory=dict)  # of the data, and the name it went by
+
+    @classmethod
+    def of(cls, cells: Sequence[Cell], out: Path) -> Survey:
+        """Read each record once. One that is damaged is put aside, named on stderr, and its cell counts as missing."""
+        survey = cls()
+        for cell in dict.fromkeys(cells):
+            record = records.read_or_put_aside(out, cell.id)
+            if record is None:
+                survey.missing.append(cell)
+                continue
+            getattr(survey.outcome, record["status"]).append(cell.id)
+            survey.seconds.append(record["seconds"])
+            survey.fingerprints[record["provenance"]["data"]["fingerprint"]] = cell.dataset
+        return survey
+
+
+def run(
+    cells: Sequence[Cell], out: Path, data: Path, workers: int, device: str = "cpu", survey: Survey | None = None
+) -> Outcome:
     """Train the cells that have no record below `out` yet; return what became of all of them.
 
-    data: an .npz file, or the folder of built-in data sets. SIGINT and SIGTERM stop cleanly: the workers save and end,
-    and `stopped` is set. A record that is damaged is put aside, named on stderr, and its cell trained anew.
+    data: an .npz file, or the folder of built-in data sets. workers: how many cells at once, in processes of their own
+    or, on a GPU, in threads of one. survey: of these cells, where it was made already. SIGINT and SIGTERM stop cleanly:
+    the workers save and end, and `stopped` is set.
     """
-    outcome = Outcome()
-    missing = _sort_out_finished(cells, out, outcome)
-    if missing:
-        sweep = _Sweep(missing, Task(out, data, device), outcome, len(set(cells)))
+    survey = survey or Survey.of(cells, out)
+    if survey.missing:
+        sweep = _Sweep(survey.missing, Task(out, data, device), survey.outcome, len(set(cells)))
         with _on_signals(sweep.stop):
-            sweep.run(min(workers, len(missing)))
-    return outcome
-
-
-def _sort_out_finished(cells: Sequence[Cell], out: Path, outcome: Outcome) -> list[Cell]:
-    missing = []
-    for cell in dict.fromkeys(cells):
-        record = records.read_or_put_aside(out, cell.id)
-        if record is None:
-            missing.append(cell)
-        else:
-            getattr(outcome, record["status"]).append(cell.id)
-    return missing
+            sweep.run(min(workers, len(survey.missing)))
+    return survey.outcome
 
 
 def _epoch_work(cell: Cell) -> int:
@@ -71,19 +83,10 @@ def _epoch_work(cell: Cell) -> int:
 
 
 class _Worker:
-    """A process, the parent's end of its pipe, and the cell it has in hand (None: it was told to end)."""
+    """The parent's end of a pipe, the process at the other end, and the cell it has in hand (None: told to end)."""
 
-    def __init__(self, task: Task) -> None:
-        self.pipe, theirs = Pipe()
-        # A fresh interpreter, not a multiprocessing.Process: that would run the user's main script once more.
-        command = [sys.executable, "-m", "paper_repro.worker", str(theirs.fileno())]
-        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        # Ctrl-C reaches the whole process group, but what to do about it is the parent's decision: signals that are
-        # blocked while a process is started stay blocked in it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env={**os.environ, "PYTHONPATH": path})
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        theirs.close()  # so that the worker's death is seen as the end of the pipe
+    def __init__(self, process: subprocess.Popen[bytes], pipe: Connection[Any, Any], task: Task) -> None:
+        self.process, self.pipe = process, pipe
         self.cell: Cell | None = None
         self.epochs = 0  # of the cell in hand, done
         self.started = False  # it has said something
@@ -110,10 +113,12 @@ class _Sweep:
         self.display = Display(total, sum(cell.epochs * _epoch_work(cell) for cell in cells), outcome)
 
     def run(self, count: int) -> None:
+        # On a GPU cells share the chip only from within one process.
+        groups = [1] * count if self.task.device == "cpu" else [count]
         try:
             with self.display:
-                for _ in range(count):
-                    self._hire()
+                for size in groups:
+                    self._hire(size)
                 while self.workers:
                     for pipe in wait(list(self.workers), timeout=0.5):
                         self._hear(self.workers[pipe])
@@ -134,10 +139,13 @@ class _Sweep:
             if busy.cell is not None:
                 busy.give(None)
 
-    def _hire(self) -> None:
-        hired = _Worker(self.task)
-        self.workers[hired.pipe] = hired
-        self._hand_out(hired)
+    def _hire(self, count: int = 1) -> None:
+        """Start a process that trains so many cells at once."""
+        process, pipes = processes.start("paper_repro.worker", count)
+        for pipe in pipes:
+            self.workers[pipe] = _Worker(process, pipe, self.task)
+        for pipe in pipes:  # a process waits for all its tasks before it takes a cell
+            self._hand_out(self.workers[pipe])
 
     def _hand_out(self, free: _Worker) -> None:
         free.give(self.waiting.pop() if self.waiting and not self.stopping else None)
@@ -170,6 +178,8 @@ class _Sweep:
         """A worker is gone: as it was told, or by a crash, which costs its cell the work since the last checkpoint."""
         del self.workers[dead.pipe]
         dead.pipe.close()
+        if dead.cell is None and any(worker.process is dead.process for worker in self.workers.values()):
+            return  # one of several threads has ended; its process goes on
         code = dead.process.wait()
         if code > 0 and not dead.started:
             raise OSError(f"worker processes do not start (exit code {code}): what they said stands above")

@@ -1,54 +1,47 @@
-"""A worker process of the engine: trains the cells it is handed, one after the other, and says what became of each."""
+"""A worker process of the engine: trains the cells it is handed, one after the other, and says what became of each.
+
+On a GPU one process serves several pipes at once, each in a thread: the cells then share the chip and the data on it.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from paper_repro import checkpoints, records
 from paper_repro.cell import Cell
+from paper_repro.messages import Message, Task
+
+if TYPE_CHECKING:
+    from paper_repro.data import Dataset
 
 
-class Task(NamedTuple):
-    """What every worker of a sweep needs to know."""
-
-    out: Path
-    data: Path  # an .npz file, or the folder of built-in data sets
-    device: str
-
-
-class Message(NamedTuple):
-    """kind: "started", "epoch" (so many epochs are done), then "finished", "diverged", "failed" (text: traceback) or
-    "stopped"."""
-
-    kind: str
-    cell: Cell
-    epochs: int = 0
-    text: str = ""
-
-
-def main(pipe: Connection[Any, Any], task: Task) -> None:
+def main(pipe: Connection[Any, Any], task: Task, data: SharedData) -> None:
     """Train cells from the pipe until it hands None or its other end is gone.
 
     While a cell is trained nothing is sent to the worker, except None to make it stop. So whatever can be read from the
     pipe then means stop, and so does its end: a worker does not outlive a killed parent. No lock is shared with
     the other processes, because one that is killed while it holds a lock would stop them all.
     """
-    data = _Data(task)
     with suppress(EOFError, ConnectionError):
         while (cell := pipe.recv()) is not None:
             pipe.send(Message("started", cell))
             pipe.send(_train(cell, data, task, pipe))
 
 
-def _train(cell: Cell, data: _Data, task: Task, pipe: Connection[Any, Any]) -> Message:
+def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any]) -> Message:
+    from torch import AcceleratorError
+
     from paper_repro.train import Stopped, train
 
     try:
@@ -66,26 +59,37 @@ def _train(cell: Cell, data: _Data, task: Task, pipe: Connection[Any, Any]) -> M
         return Message("stopped", cell)
     except ConnectionError:  # the parent is gone
         raise
+    except AcceleratorError:  # no cell can be trained in this process any more: die, and be replaced
+        traceback.print_exc()
+        os._exit(1)
     except Exception:  # whatever a model, an optimizer or a disk raises is reported with its cell; the sweep goes on
         return Message("failed", cell, text=traceback.format_exc())
 
 
-class _Data:
-    """The data prepared for the last cell, kept because most cells of a sweep share it."""
+class SharedData:
+    """The data that this process's cells learn from, prepared and on their device: one copy for all that want the same.
+
+    The last one is kept, because most cells of a sweep share it.
+    """
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._key: tuple[object, ...] = ()
-        self._dataset: Any = None
+        self._lock = threading.Lock()
+        self._in_use: WeakValueDictionary[tuple[object, ...], Dataset] = WeakValueDictionary()
+        self._last: Dataset | None = None
 
-    def of(self, cell: Cell) -> Any:
+    def of(self, cell: Cell) -> Dataset:
+        """The pictures of a cell. Raises DataError where they cannot be had."""
         from paper_repro.data import load, prepare
 
         key = (cell.dataset, cell.validation_examples, cell.train_examples, cell.image_size, cell.label_noise)
-        if key != self._key:
-            self._dataset = prepare(load(cell.dataset, self._task.data), cell).to(self._task.device)
-            self._key = key
-        return self._dataset
+        with self._lock:
+            dataset = self._in_use.get(key)
+            if dataset is None:
+                dataset = prepare(load(cell.dataset, self._task.data), cell).to(self._task.device)
+                self._in_use[key] = dataset
+            self._last = dataset
+            return dataset
 
 
 @contextmanager
@@ -111,11 +115,27 @@ def _lock(descriptor: int, should_stop: Callable[[], bool]) -> bool:
     return False
 
 
-if __name__ == "__main__":
-    # The engine's other end of the pipe hands this process the Task first. What is sent must be of the module's own
-    # name, not of __main__'s, for the two sides to mean the same classes.
-    from paper_repro import worker
-
-    parent: Connection[Any, Any] = Connection(int(sys.argv[1]))
+def serve(pipes: list[Connection[Any, Any]]) -> None:
+    """Serve each pipe in a thread. The first thing that the other end of each hands over is the sweep's Task."""
     with suppress(EOFError, ConnectionError):  # the other end may be gone already
-        worker.main(parent, parent.recv())
+        tasks = [pipe.recv() for pipe in pipes]
+        data = SharedData(tasks[0])
+        threads = [threading.Thread(target=_serve, args=(pipe, tasks[0], data)) for pipe in pipes[1:]]
+        for thread in threads:
+            thread.start()
+        _serve(pipes[0], tasks[0], data)
+        for thread in threads:
+            thread.join()
+
+
+def _serve(pipe: Connection[Any, Any], task: Task, data: SharedData) -> None:
+    try:
+        with pipe, suppress(EOFError, ConnectionError):
+            main(pipe, task, data)
+    except BaseException:  # whatever it was: the parent waits for a process whose pipe has ended
+        traceback.print_exc()
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    serve([Connection(int(descriptor)) for descriptor in sys.argv[1:]])

@@ -190,6 +190,6 @@ def test_it_runs_from_a_script_without_a_main_guard_and_from_standard_input(cell
 
 
 def test_workers_that_cannot_start_end_the_run_in_one_error(cells, npz: Path, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(engine.sys, "executable", "/bin/false")
+    monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(OSError, match="do not start"):
         engine.run(cells, tmp_path, npz, workers=2)

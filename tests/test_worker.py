@@ -11,7 +11,8 @@ import pytest
 
 from paper_repro import checkpoints, records, worker
 from paper_repro.cell import Cell
-from paper_repro.worker import Message, Task
+from paper_repro.messages import Message, Task
+from paper_repro.worker import SharedData
 
 Worker = tuple[Connection, threading.Thread]
 
@@ -20,10 +21,11 @@ Worker = tuple[Connection, threading.Thread]
 def start(npz: Path, tmp_path: Path) -> Callable[[], Worker]:
     def begin() -> Worker:
         ours, theirs = Pipe()
+        task = Task(tmp_path, npz, "cpu")
 
         def work() -> None:
             with theirs:
-                worker.main(theirs, Task(tmp_path, npz, "cpu"))
+                worker.main(theirs, task, SharedData(task))
 
         thread = threading.Thread(target=work)
         thread.start()

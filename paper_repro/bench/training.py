@@ -1,0 +1,125 @@
+"""Training speed of the paper's net, small and large: one cell, and as many side by side as the machine takes."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from paper_repro import calibrate, models
+from paper_repro.bench import Row, plain, together
+from paper_repro.cell import Cell
+from paper_repro.data import prepare
+
+NETS = ("shake_shake-26-2x16d", "shake_shake-26-2x64d")
+CELL_IMAGES = 100 * 50_000  # the paper's: 100 epochs of CIFAR-10
+
+
+class Speed(NamedTuple):
+    """images: a second. memory: the process's peak, in GB; on a GPU that of the GPU's memory."""
+
+    images: float
+    memory: float
+
+
+def rows(device: str, quick: bool) -> Iterator[Row]:
+    """Images a second, cells an hour, share of the peak and memory, for both nets."""
+    seconds = 4.0 if quick else 30.0
+    peak = together(matrix_rate, [(device,)])[0]
+    for net in NETS:
+        (theirs,) = together(plain_speed, [(net, device, seconds)])
+        measure = _on_cpu if device == "cpu" else _on_gpu
+        yield from measure(net, device, seconds, theirs, peak, [False] if quick else [False, True])
+
+
+def _on_cpu(net: str, device: str, seconds: float, theirs: Speed, peak: float, compiled: list[bool]) -> Iterator[Row]:
+    cores = len(os.sched_getaffinity(0))
+    for compile in compiled:
+        how = f"{net}{', compiled' * compile}"
+        one = together(our_speed, [(net, device, seconds, compile, 1)])[0]
+        each = together(our_speed, [(net, device, seconds, compile, 1)] * cores)
+        images = sum(speed.images for speed in each)
+        yield Row(f"{how}: one cell on one core", one.images, theirs.images, "images/s")
+        yield Row(f"{how}: {cores} cells on {cores} cores", images, theirs.images, "images/s")
+        yield from _derived(how, images, max(speed.memory for speed in each), theirs, peak * cores)
+
+
+def _on_gpu(net: str, device: str, seconds: float, theirs: Speed, peak: float, compiled: list[bool]) -> Iterator[Row]:
+    for compile in compiled:
+        how = f"{net}{', compiled' * compile}"
+        one = together(our_speed, [(net, device, seconds, compile, 1)])[0]
+        (count,) = together(at_once, [(net, device, compile)])
+        many = together(our_speed, [(net, device, seconds, compile, count)])[0]
+        apart = together(our_speed, [(net, device, seconds, compile, 1)] * min(count, 8))
+        yield Row(f"{how}: one cell", one.images, theirs.images, "images/s")
+        yield Row(f"{how}: {count} cells in one process", many.images, theirs.images, "images/s")
+        yield Row(f"{how}: {len(apart)} processes of one", sum(s.images for s in apart), theirs.images, "images/s")
+        yield from _derived(how, max(one.images, many.images), many.memory, theirs, peak)
+        free = together(our_speed, [(net, device, seconds, compile, 1, False)])[0]
+        yield Row(f"{how}: deterministic beside free kernels, one cell", one.images, free.images, "images/s")
+
+
+def _derived(how: str, images: float, memory: float, theirs: Speed, peak: float) -> Iterator[Row]:
+    hours = 3600 / CELL_IMAGES
+    work = training_flops(how.partition(",")[0])
+    yield Row(f"{how}: cells of 100 epochs", images * hours, theirs.images * hours, "cells/hour")
+    yield Row(f"{how}: share of bf16 peak", 100 * images * work / peak, 100 * theirs.images * work / peak, "%")
+    yield Row(f"{how}: peak memory of a process", memory, theirs.memory, "GB")
+
+
+def training_flops(net: str) -> int:
+    """Operations of training on one 32 x 32 image: three times those of a forward pass, products and sums apart."""
+    with torch.device("meta"):
+        model = models.build(net, 10, 32).eval()
+        with FlopCounterMode(display=False) as counter:
+            model(torch.empty(1, 3, 32, 32))
+    return 3 * int(counter.get_total_flops())
+
+
+def plain_speed(net: str, device: str, seconds: float) -> Speed:
+    return Speed(plain.images_per_second(net, device, seconds, len(os.sched_getaffinity(0))), _memory(device))
+
+
+def our_speed(net: str, device: str, seconds: float, compile: bool, count: int, deterministic: bool = True) -> Speed:
+    """`count` cells side by side in this process."""
+    cells = [_cell(net, compile, deterministic).replace(seed=seed) for seed in range(count)]
+    data = prepare(plain.pictures(), cells[0]).to(device)
+    return Speed(calibrate.images_per_second(cells, data, device, seconds), _memory(device))
+
+
+def at_once(net: str, device: str, compile: bool) -> int:
+    cell = _cell(net, compile)
+    return calibrate.cells_at_once(cell, prepare(plain.pictures(), cell).to(device), device)
+
+
+def _cell(net: str, compile: bool, deterministic: bool = True) -> Cell:
+    return Cell(
+        "noise", net, "adamw", 1e-3, 2.5e-4, epochs=100, precision="bf16", validation_examples=0, compile=compile,
+        deterministic=deterministic,
+    )  # fmt: skip
+
+
+def _memory(device: str) -> float:
+    if device == "cpu":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    return torch.cuda.max_memory_reserved() / 1e9
+
+
+def matrix_rate(device: str) -> float:
+    """Operations a second in a large bf16 matrix product, of one core or of the GPU: the peak that can be had."""
+    torch.set_num_threads(1)
+    size = 2048 if device == "cpu" else 8192
+    a, b = (torch.randn(size, size, device=device).bfloat16() for _ in range(2))
+    took = []
+    for _ in range(15):
+        began = time.perf_counter()
+        a @ b
+        if device != "cpu":
+            torch.cuda.synchronize()
+        took.append(time.perf_counter() - began)
+    return float(2 * size**3 / min(took))

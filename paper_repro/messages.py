@@ -1,0 +1,46 @@
+"""What a sweep's parent and its workers say to each other. No torch here: the parent of a sweep stays small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from paper_repro.cell import Cell
+
+
+class Task(NamedTuple):
+    """What every worker of a sweep needs to know."""
+
+    out: Path
+    data: Path  # an .npz file, or the folder of built-in data sets
+    device: str
+
+
+class Message(NamedTuple):
+    """kind: "started", "epoch" (so many epochs are done), then "finished", "diverged", "failed" (text: traceback) or
+    "stopped"."""
+
+    kind: str
+    cell: Cell
+    epochs: int = 0
+    text: str = ""
+
+
+class Question(NamedTuple):
+    """What the parent must know before it trains (preflight.py)."""
+
+    cells: tuple[Cell, ...]  # one of each kind
+    data: Path
+    device: str | None  # None: a GPU where there is one
+    estimate: bool  # also try the first cell's speed
+    at_once: bool  # also try how many cells a GPU takes side by side
+
+
+class Answer(NamedTuple):
+    """error: why the cells cannot be trained, one or two lines; the rest is of no use then."""
+
+    error: str = ""
+    device: str = "cpu"
+    fingerprint: str = ""  # of the data
+    seconds: float = 0.0  # about how long the first cell takes
+    at_once: int = 1

@@ -1,0 +1,36 @@
+"""Fresh Python processes that serve one of this package's modules over pipes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def start(module: str, pipes: int = 1) -> tuple[subprocess.Popen[bytes], list[Connection[Any, Any]]]:
+    """`python -m module FD ...` and our ends of its pipes, whose descriptors are its arguments.
+
+    Not a multiprocessing.Process: that would run the user's main script once more. SIGINT and SIGTERM are blocked in
+    it: Ctrl-C reaches the whole process group, but what to do about it is the parent's decision.
+    """
+    pairs = [Pipe() for _ in range(pipes)]
+    descriptors = [theirs.fileno() for _, theirs in pairs]
+    command = [sys.executable, "-m", module, *map(str, descriptors)]
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    # Signals that are blocked while a process is started stay blocked in it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        process = subprocess.Popen(command, pass_fds=descriptors, env={**os.environ, "PYTHONPATH": path})
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    for _, theirs in pairs:
+        theirs.close()  # so that the process's death is seen as the end of its pipes
+    return process, [ours for ours, _ in pairs]

@@ -1,0 +1,67 @@
+"""What needs torch is asked of another process, and the parent of a sweep stays small."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from paper_repro import preflight
+from paper_repro.cell import Cell
+from paper_repro.data import load
+from paper_repro.messages import Question
+from paper_repro.preflight import answer
+
+ROOT = Path(__file__).parent.parent
+PARENT = """
+import pathlib, sys
+from experiments.__main__ import main
+code = main(sys.argv[1:])
+peak = [line for line in pathlib.Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+megabytes = int(peak[0].split()[1]) / 1024
+print(code, megabytes, "torch" in sys.modules)
+"""
+
+
+def _question(cell: Cell, npz: Path, device: str | None = "cpu", estimate: bool = False) -> Question:
+    return Question((cell,), npz, device, estimate, at_once=False)
+
+
+def test_it_answers_from_a_process_of_its_own(cell: Cell, npz: Path) -> None:
+    found = preflight.ask(_question(cell, npz, estimate=True))
+    assert (found.error, found.device) == ("", "cpu")
+    assert found.fingerprint == load("tiny", npz).fingerprint
+    assert found.seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"model": "vgg-3"}, "unknown family 'vgg'"),
+        ({"precision": "tf32"}, "tf32 is a GPU's"),
+        ({"train_examples": 9999}, "training pictures"),
+    ],
+)
+def test_what_cannot_be_trained_is_an_error_in_the_answer(cell: Cell, npz: Path, change, said: str) -> None:
+    assert said in answer(_question(cell.replace(**change), npz)).error
+
+
+def test_data_that_cannot_be_had_is_an_error_in_the_answer(cell: Cell, tmp_path: Path) -> None:
+    assert "no such file" in answer(_question(cell, tmp_path / "no.npz")).error
+
+
+def test_a_process_that_dies_is_said(cell: Cell, npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(OSError, match="that checks data and settings died"):
+        preflight.ask(_question(cell, npz))
+
+
+def test_the_parent_of_a_sweep_loads_no_torch_and_stays_under_300_mb(tmp_path: Path) -> None:
+    arguments = [
+        "run", "fig2", "--only", "sgdw", "--alphas", "0.1", "--decays", "0.01", "--workers", "1",
+        "--set", "model=mlp-8x1", "--set", "epochs=1", "--out", str(tmp_path),
+    ]  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", PARENT, *arguments], cwd=ROOT, capture_output=True, text=True)
+    code, megabytes, torch = done.stdout.split()[-3:]
+    assert (code, torch) == ("0", "False"), done.stderr
+    assert float(megabytes) < 300
