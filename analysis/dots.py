@@ -1,0 +1,132 @@
+"""Variants of a cell side by side, one panel per optimizer: a dot for each seed, the mean, and its 95 % interval.
+
+A variant is what the declared cells of an optimizer differ in (precision, groups, ...). Each is compared with the first
+one declared, seed by seed, because cells of one seed share their initial weights and their order of pictures.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import t as student
+
+from analysis.captions import caption
+from analysis.heat_maps import NAMES
+from analysis.panels import panels
+from analysis.pictures import WIDTH, new_figure
+from analysis.select import Chart
+from paper_repro.cell import Cell
+from paper_repro.records import Record
+
+PANEL = 1.5  # inches of height
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Test errors in percent by seed, and how many of the variant's runs diverged."""
+
+    name: str
+    errors: dict[int, float]
+    diverged: int
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.errors.values())
+
+    @property
+    def deviation(self) -> float:
+        """Between seeds (n - 1); NaN for fewer than two."""
+        return statistics.stdev(self.errors.values()) if len(self.errors) > 1 else math.nan
+
+
+def draw(chart: Chart) -> Figure:
+    """The figure of a chart."""
+    optimizers = list(dict.fromkeys(cell.optimizer for cell in chart.declared))
+    lines = textwrap.wrap(caption(chart, panels(chart), None), 148)
+    under = 0.1 + 0.108 * len(lines)
+    height = under + 0.55 + PANEL + 0.3
+    figure = new_figure(height)
+    width = (WIDTH - 0.55) / len(optimizers)
+    for number, optimizer in enumerate(optimizers):
+        box = (0.5 + number * width, under + 0.55, width - 0.4, PANEL)
+        axes = figure.add_axes((box[0] / WIDTH, box[1] / height, box[2] / WIDTH, box[3] / height))
+        _draw_panel(axes, variants(chart, optimizer))
+        axes.set_title(NAMES.get(optimizer, optimizer), pad=4)
+        if number == 0:
+            axes.set_ylabel("test error (%)")
+    figure.text(0.1 / WIDTH, (under - 0.04) / height, "\n".join(lines), fontsize=5.8, va="top", linespacing=1.3)
+    return figure
+
+
+def variants(chart: Chart, optimizer: str) -> list[Variant]:
+    """What the cells of this optimizer are, in the order they were declared, those with records only."""
+    declared = [cell for cell in chart.declared if cell.optimizer == optimizer]
+    differing = fields_that_differ(chart.declared)
+    found = []
+    for cell in declared:
+        own = [record for record in chart.records if Cell.from_dict(record["cell"]).replace(seed=cell.seed) == cell]
+        if own:
+            found.append(_variant(named(cell, differing), own))
+    return found
+
+
+def fields_that_differ(cells: Sequence[Cell]) -> list[str]:
+    """The fields in which cells of the same optimizer differ, in the order of the Cell."""
+    first: dict[str, Cell] = {}
+    differing: dict[str, None] = {}
+    for cell in cells:
+        reference = first.setdefault(cell.optimizer, cell).to_dict()
+        differing.update(dict.fromkeys(name for name, value in cell.to_dict().items() if value != reference[name]))
+    return [name for name in cells[0].to_dict() if name in differing]
+
+
+def named(cell: Cell, fields: Sequence[str]) -> str:
+    """The cell's values in these fields, in words: "bf16, compile"."""
+    words = []
+    for field in fields:
+        value = getattr(cell, field)
+        if value is True:
+            words.append(field)
+        elif value is not False:
+            words.append(str(value))
+    return ", ".join(words)
+
+
+def paired(first: Variant, other: Variant) -> tuple[float, float]:
+    """Mean difference in test error, other - first, over the seeds both have, and half its 95 % interval (t)."""
+    differences = [other.errors[seed] - first.errors[seed] for seed in first.errors if seed in other.errors]
+    if len(differences) < 2:
+        return (differences[0] if differences else math.nan), math.nan
+    half = float(student.ppf(0.975, len(differences) - 1)) * statistics.stdev(differences) / math.sqrt(len(differences))
+    return statistics.fmean(differences), half
+
+
+def _variant(name: str, records: Sequence[Record]) -> Variant:
+    finished = {r["cell"]["seed"]: float(r["final"]["test_error"]) for r in records if r["status"] == "finished"}
+    return Variant(name, finished, len(records) - len(finished))
+
+
+def _draw_panel(axes: Axes, shown: Sequence[Variant]) -> None:
+    for place, variant in enumerate(shown):
+        if not variant.errors:
+            continue
+        axes.plot(
+            [place] * len(variant.errors), list(variant.errors.values()), "o", ms=3, mfc="none", mec="0.4", mew=0.6
+        )
+        axes.plot([place - 0.22, place + 0.22], [variant.mean] * 2, color="crimson", lw=1.2)
+        if place:
+            difference, half = paired(shown[0], variant)
+            text = f"{difference:+.2f}" + ("" if math.isnan(half) else f"\n± {half:.2f}")
+            axes.annotate(text, (place, 1), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=5.5)
+    names = [variant.name + (f"\n{variant.diverged} diverged" if variant.diverged else "") for variant in shown]
+    axes.set_xticks(range(len(shown)), names, rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_xlim(-0.5, len(shown) - 0.5)
+    axes.margins(y=0.3)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)

@@ -1,0 +1,44 @@
+"""Precision: does training in bfloat16, or through torch.compile, change the error? (Not in the paper.)
+
+    python -m experiments run precision --profile demo
+    python -m analysis figures precision
+
+Each optimizer at the cell that figure 2 selected, five seeds: float32 against bfloat16 autocast, eager and compiled.
+Expect differences smaller than those between seeds. Compilation needs a C++ compiler and takes half a minute once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from experiments import fig2
+from experiments.declare import Experiment, Profile
+from paper_repro.cell import Cell
+
+SELECTED = {
+    "demo": {"sgd": (0.4, 0.004), "sgdw": (0.2, 0.032), "adam": (0.01, 0.032), "adamw": (0.02, 0.016)},
+    "cpu": {"sgd": (0.1, 0.016), "sgdw": (0.1, 0.016), "adam": (0.0025, 0.064), "adamw": (0.04, 0.008)},
+}
+VARIANTS: list[dict[str, str | bool]] = [
+    {"precision": "fp32"},
+    {"precision": "bf16"},
+    {"precision": "bf16", "compile": True},
+]
+
+
+def _profile(scale: str, at: Mapping[str, tuple[float, float]]) -> Profile:
+    base: Cell = fig2.EXPERIMENT.profiles[scale].cells[0]
+    cells = tuple(
+        base.replace(optimizer=optimizer, alpha=alpha, decay=decay, **variant)
+        for optimizer, (alpha, decay) in at.items()
+        for variant in VARIANTS
+    )
+    return Profile(cells, fig2.EXPERIMENT.profiles[scale].note, seeds=5)
+
+
+EXPERIMENT = Experiment(
+    name="precision",
+    title="Test error in float32, in bfloat16 and compiled",
+    figure="dots",
+    profiles={scale: _profile(scale, at) for scale, at in SELECTED.items()},
+)
