@@ -12,21 +12,21 @@ LISTED = 6  # values of one kind named before the rest is only counted; the CSV 
 DIGITS = 12  # of a commit or fingerprint
 
 
-def caption(chart: Chart, shown: Sequence[Panel], high: float | None) -> str:
-    """The whole caption, one paragraph. `high`: where the colours are clipped (percent), None where they are not."""
+def caption(chart: Chart, reading: str) -> str:
+    """The whole caption, one paragraph. `reading`: how to read this kind of figure."""
     parts = [
         f"{chart.experiment.title}.",
-        _reading(chart, shown, high),
-        _selection(chart, shown),
+        reading,
         _settings(chart.records),
-        _extent(chart, shown),
+        _extent(chart),
         f"Profile {chart.profile}: {chart.experiment.profiles[chart.profile].note.rstrip('.')}.",
         _origin(chart.records),
     ]
     return " ".join(part for part in parts if part)
 
 
-def _reading(chart: Chart, shown: Sequence[Panel], high: float | None) -> str:
+def reading_maps(chart: Chart, shown: Sequence[Panel], high: float | None) -> str:
+    """How to read heat maps, and how the best was chosen. `high`: where the colours are clipped (percent), if so."""
     over = " averaged over seeds" if len(_seeds(chart.records)) > 1 else ""
     text = f"Numbers are test errors in %{over}."
     if high is not None:
@@ -35,7 +35,7 @@ def _reading(chart: Chart, shown: Sequence[Panel], high: float | None) -> str:
         text += " Hatched: diverged (k/n div.: k of n seeds did)."
     if any(len(panel.tiles) < len(panel.alphas) * len(panel.decays) for panel in shown):
         text += " Blank: not run."
-    return text
+    return f"{text} {_selection(chart, shown)}"
 
 
 def _selection(chart: Chart, shown: Sequence[Panel]) -> str:
@@ -79,7 +79,7 @@ def _examples(record: Record) -> str:
     return f"{'all remaining' if train is None else train} training and {held_out or 'no'} validation examples"
 
 
-def _extent(chart: Chart, shown: Sequence[Panel]) -> str:
+def _extent(chart: Chart) -> str:
     seeds = _seeds(chart.records)
     text = f"{'Seeds' if len(seeds) > 1 else 'Seed'} {_listed(map(str, seeds))}; {len(chart.records)} records"
     run = {(r["cell"]["optimizer"], r["cell"]["alpha"], r["cell"]["decay"]) for r in chart.records}

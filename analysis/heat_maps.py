@@ -21,7 +21,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from analysis.captions import caption
+from analysis.captions import caption, reading_maps
 from analysis.panels import Panel, Tile, panels
 from analysis.pictures import WIDTH, new_figure
 from analysis.select import Chart
@@ -76,7 +76,7 @@ def draw(chart: Chart) -> Figure:
     low, high = limits(errors)
     clipped = bool(errors) and max(errors) > high
     colours = ScalarMappable(Normalize(low, high), colormaps[COLOURS])
-    lines = textwrap.wrap(caption(chart, shown, high if clipped else None), 148)
+    lines = textwrap.wrap(caption(chart, reading_maps(chart, shown, high if clipped else None)), 148)
     layout = _layout(shown, len(lines))
     figure = new_figure(layout.height)
     for number, panel in enumerate(shown):

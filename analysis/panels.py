@@ -9,7 +9,7 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.select import Chart, Refused, settings
 from paper_repro.cell import Cell
@@ -38,6 +38,10 @@ class Tile:
     def errors(self, name: str = "test_error") -> list[float]:
         """One final number for each finished seed. Raises Refused where a finished record does not hold it."""
         return [_final(record, name) for record in self.records if record["status"] == "finished"]
+
+    def at_seeds(self, seeds: tuple[int, ...]) -> Tile:
+        """This tile with the records of these seeds only."""
+        return replace(self, records=tuple(record for record in self.records if record["cell"]["seed"] in seeds))
 
     @property
     def test_error(self) -> float | None:
@@ -88,28 +92,33 @@ def selection_name(records: Sequence[Record]) -> str:
     return "validation_error" if held_out else "test_error"
 
 
-def candidates(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
-    """The tiles that may be compared: none of their seeds diverged, and they have all seeds of the best-covered ones.
+def common_seeds(tiles: Sequence[Tile]) -> tuple[int, ...]:
+    """The seeds on which tiles are compared: the set that most of them have; of equally frequent ones the largest.
 
-    A mean over one lucky seed must not win against a mean over three. Where the best-covered tiles have different
-    seeds, the most frequent set of them counts.
+    A mean over one lucky seed must not win against a mean over three, and a few cells that were run with many more
+    seeds must not push all others out.
     """
+    sets = Counter(tile.seeds for tile in tiles)
+    return min(sets, key=lambda seeds: (-sets[seeds], -len(seeds), seeds), default=())
+
+
+def candidates(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
+    """The tiles that may be compared: none of their seeds diverged, and they have all common seeds."""
     whole = [tile for tile in tiles if not tile.diverged]
-    if not whole:
-        return ()
-    most = max(len(tile.seeds) for tile in whole)
-    sets = Counter(tile.seeds for tile in whole if len(tile.seeds) == most)
-    needed = min(sets, key=lambda seeds: (-sets[seeds], seeds))
-    return tuple(tile for tile in whole if set(needed) <= set(tile.seeds))
+    needed = set(common_seeds(whole))
+    return tuple(tile for tile in whole if needed <= set(tile.seeds))
 
 
 def best_tile(tiles: Sequence[Tile], name: str) -> Tile | None:
     """The tile with the lowest mean of `name`; equal ones by the mean loss of the same split, then alpha, decay."""
 
+    seeds = common_seeds(tiles)
+
     def rank(tile: Tile) -> tuple[float, float, float, float]:
+        same = tile.at_seeds(seeds)
         # Rounded, so that equal error counts summed in another order stay equal.
-        error = round(statistics.fmean(tile.errors(name)), 9)
-        return error, _mean_loss(tile, name.replace("error", "loss")), tile.alpha, tile.decay
+        error = round(statistics.fmean(same.errors(name)), 9)
+        return error, _mean_loss(same, name.replace("error", "loss")), tile.alpha, tile.decay
 
     return min(tiles, key=rank, default=None)
 

@@ -45,7 +45,7 @@ def charts(experiment: Experiment, records: Iterable[Record]) -> list[Chart]:
     Records of no profile are left out. Raises Refused where records of different data meet under one name.
     """
     found: dict[tuple[str, str], list[Record]] = {}
-    scales = {name: Scale.of(profile) for name, profile in experiment.profiles.items()}
+    scales = {name: Scale.of(profile, experiment.swept) for name, profile in experiment.profiles.items()}
     for record in records:
         for profile in matching_profiles(scales, Cell.from_dict(record["cell"])):
             found.setdefault((profile, record["cell"]["dataset"]), []).append(record)
@@ -60,22 +60,27 @@ class Scale:
 
     templates: frozenset[Settings]
     datasets: frozenset[str]
+    swept: tuple[str, ...]
 
     @classmethod
-    def of(cls, profile: Profile) -> Scale:
-        return cls(frozenset(map(settings, profile.cells)), frozenset(cell.dataset for cell in profile.cells))
+    def of(cls, profile: Profile, swept: tuple[str, ...]) -> Scale:
+        templates = frozenset(settings(cell, swept) for cell in profile.cells)
+        return cls(templates, frozenset(cell.dataset for cell in profile.cells), swept)
+
+    def holds(self, cell: Cell) -> bool:
+        return settings(cell, self.swept) in self.templates
 
 
 def matching_profiles(scales: Mapping[str, Scale], cell: Cell) -> list[str]:
     """The profiles a cell belongs to. One that declares the cell's very data set goes before all others."""
-    fits = [name for name, scale in scales.items() if settings(cell) in scale.templates]
+    fits = [name for name, scale in scales.items() if scale.holds(cell)]
     return [name for name in fits if cell.dataset in scales[name].datasets] or fits
 
 
-def settings(cell: Cell) -> Settings:
+def settings(cell: Cell, swept: tuple[str, ...] = SWEPT) -> Settings:
     """All that the cells of one sweep have in common: every field but the swept ones and the data set."""
     values = cell.to_dict()
-    return tuple((name, values[name]) for name in sorted(values) if name not in (*SWEPT, "dataset"))
+    return tuple((name, values[name]) for name in sorted(values) if name not in (*swept, "dataset"))
 
 
 def fingerprint(record: Record) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from paper_repro.cell import Cell
 
 PROFILES = ("demo", "cpu", "gpu", "paper")
-SWEPT = ("optimizer", "alpha", "decay", "seed")  # the fields in which the cells of one heat-map figure differ
+SWEPT = ("optimizer", "alpha", "decay", "seed")  # the fields that a heat map spans
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,16 @@ class Profile:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A figure or claim: its name on the command line, a title, the kind of figure, and its profiles."""
+    """A figure or claim: its name on the command line, a title, the kind of figure, and its profiles.
+
+    swept: the fields in which a record may differ from every declared cell and still belong to the figure.
+    """
 
     name: str
     title: str
     figure: str  # the module of analysis/ that draws it
     profiles: Mapping[str, Profile]
+    swept: tuple[str, ...] = SWEPT
 
 
 def grid(base: Cell, optimizers: Sequence[str], alphas: Sequence[float], decays: Sequence[float]) -> list[Cell]:

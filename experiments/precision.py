@@ -41,4 +41,5 @@ EXPERIMENT = Experiment(
     title="Test error in float32, in bfloat16 and compiled",
     figure="dots",
     profiles={scale: _profile(scale, at) for scale, at in SELECTED.items()},
+    swept=("seed",),
 )

@@ -3,7 +3,7 @@
 import pytest
 
 import experiments
-from analysis.captions import caption
+from analysis.captions import caption, reading_maps
 from analysis.heat_maps import decay_label, draw, limits, positions, real, title
 from analysis.panels import panels
 from analysis.select import charts
@@ -22,7 +22,7 @@ def test_titles_give_the_selected_cell_and_the_caption_its_origin(demo_records) 
     titles = [axes.get_title() for axes in figure.axes[:4]]
     assert [text.split(":")[0] for text in titles] == ["SGD", "SGDW", "Adam", "AdamW"]
     assert all("30.0 %" in text and "at the edge" not in text for text in titles)
-    words = caption(chart, panels(chart), None)
+    words = caption(chart, reading_maps(chart, panels(chart), None))
     for said in (
         "synthetic",
         "resnet-8-w8",

@@ -86,6 +86,14 @@ def test_seeds_are_averaged_and_one_lucky_seed_does_not_win() -> None:
     assert panel.best.seeds == (0, 1)
 
 
+def test_many_seeds_of_one_cell_do_not_push_the_others_out() -> None:
+    more = [made_record(OTHER.replace(seed=seed), 20.0) for seed in range(1, 5)]
+    panel = _panel([*_all_at(60.0, made_record(INSIDE, 50.0), made_record(OTHER, 55.0)), *more])
+    assert len(panel.candidates) == len(CELLS)
+    assert (panel.best.alpha, panel.best.decay) == (INSIDE.alpha, INSIDE.decay)  # by seed 0, which all have
+    assert panel.tiles[OTHER.alpha, OTHER.decay].test_error == 27.0
+
+
 def test_missing_cells_are_absent() -> None:
     panel = _panel([made_record(cell, 60.0) for cell in CELLS if cell.alpha != ALPHAS[0]])
     assert len(panel.tiles) == len(CELLS) - len(DECAYS)
