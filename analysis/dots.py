@@ -25,8 +25,8 @@ from paper_repro.records import Record
 
 PANEL = 1.5  # inches of height
 READING = (
-    "Circles: test errors of single seeds. Lines: their means. Numbers: mean difference from the leftmost variant and its "
-    "95 % interval, paired by seed."
+    "Circles: test errors of single seeds. Lines: their means. Numbers: mean difference from the leftmost variant "
+    "and its 95 % interval, paired by seed."
 )
 
 
