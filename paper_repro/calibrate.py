@@ -13,7 +13,7 @@ import torch
 
 from paper_repro import gpu
 from paper_repro.cell import Cell
-from paper_repro.data import Dataset
+from paper_repro.dataset import Dataset
 from paper_repro.run import Run
 from paper_repro.train import update
 

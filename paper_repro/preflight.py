@@ -37,7 +37,8 @@ def answer(question: Question) -> Answer:
         return Answer(error="--device cuda: torch sees no GPU here")
     device = question.device or ("cuda" if torch.cuda.is_available() else "cpu")
     from paper_repro import calibrate, train
-    from paper_repro.data import load, prepare
+    from paper_repro.data import load
+    from paper_repro.dataset import prepare
 
     try:
         arrays = load(question.cells[0].dataset, question.data)

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from paper_repro import checkpoints, models, optim, provenance, records, schedules
+from paper_repro.augment import Epoch, batch, draw_epoch, normalise
 from paper_repro.cell import Cell
-from paper_repro.data import Dataset, Split
-from paper_repro.data.augment import Epoch, batch, draw_epoch, normalise
+from paper_repro.dataset import Dataset, Split
 from paper_repro.decay import normalized
 from paper_repro.progress import Diverged, Progress, finite, norm
 

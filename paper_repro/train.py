@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 
 from paper_repro import gpu, optim, records, schedules
 from paper_repro.cell import Cell
-from paper_repro.data import Dataset
+from paper_repro.dataset import Dataset
 from paper_repro.progress import Diverged, norm
 from paper_repro.run import Run, Stopped, build_model
 

@@ -23,7 +23,7 @@ from paper_repro.cell import Cell
 from paper_repro.messages import Message, Task
 
 if TYPE_CHECKING:
-    from paper_repro.data import Dataset
+    from paper_repro.dataset import Dataset
 
 
 def main(pipe: Connection[Any, Any], task: Task, data: SharedData) -> None:
@@ -80,7 +80,8 @@ class SharedData:
 
     def of(self, cell: Cell) -> Dataset:
         """The pictures of a cell. Raises DataError where they cannot be had."""
-        from paper_repro.data import load, prepare
+        from paper_repro.data import load
+        from paper_repro.dataset import prepare
 
         key = (cell.dataset, cell.validation_examples, cell.train_examples, cell.image_size, cell.label_noise)
         with self._lock:

@@ -3,14 +3,14 @@
 import numpy as np
 import torch
 
-from paper_repro import data
+from paper_repro.augment import batch, draw_epoch
 from paper_repro.cell import Cell
 from paper_repro.data import Arrays
-from paper_repro.data.augment import batch, draw_epoch
+from paper_repro.dataset import prepare
 
 
 def test_a_batch_is_normalised_mirrored_padded_and_cropped(arrays: Arrays, cell: Cell) -> None:
-    prepared = data.prepare(arrays, cell)
+    prepared = prepare(arrays, cell)
     epoch = draw_epoch(seed=1, epoch=2, examples=100, augment=True, noise_shape=None)
     images, labels = batch(prepared, epoch, torch.arange(32, 48))
     for row in range(16):
@@ -28,7 +28,7 @@ def test_a_batch_is_normalised_mirrored_padded_and_cropped(arrays: Arrays, cell:
 
 
 def test_without_augmentation_pictures_are_only_normalised(arrays: Arrays, cell: Cell) -> None:
-    prepared = data.prepare(arrays, cell)
+    prepared = prepare(arrays, cell)
     epoch = draw_epoch(0, 0, 100, augment=False, noise_shape=None)
     images, _ = batch(prepared, epoch, torch.arange(100))
     assert images.mean().abs() < 0.1

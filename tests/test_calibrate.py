@@ -6,7 +6,8 @@ import pytest
 
 from paper_repro import calibrate, train
 from paper_repro.cell import Cell
-from paper_repro.data import Arrays, Dataset, prepare
+from paper_repro.data import Arrays
+from paper_repro.dataset import Dataset, prepare
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import pytest
 
 from paper_repro import checkpoints, engine, records
 from paper_repro.cell import Cell
-from paper_repro.data import load, prepare
+from paper_repro.data import load
+from paper_repro.dataset import prepare
 from paper_repro.train import train
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,8 @@ import torch
 
 from paper_repro import gpu, records, train
 from paper_repro.cell import Cell
-from paper_repro.data import Arrays, Dataset, prepare
+from paper_repro.data import Arrays
+from paper_repro.dataset import Dataset, prepare
 from paper_repro.gpu import Recorded, Switches
 from paper_repro.run import Run
 

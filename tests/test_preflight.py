@@ -56,10 +56,11 @@ def test_a_process_that_dies_is_said(cell: Cell, npz: Path, monkeypatch: pytest.
         preflight.ask(_question(cell, npz))
 
 
-def test_the_parent_of_a_sweep_loads_no_torch_and_stays_under_300_mb(tmp_path: Path) -> None:
+def test_the_parent_of_a_sweep_loads_no_torch_and_stays_under_300_mb(npz: Path, tmp_path: Path) -> None:
     arguments = [
-        "run", "fig2", "--only", "sgdw", "--alphas", "0.1", "--decays", "0.01", "--workers", "1",
-        "--set", "model=mlp-8x1", "--set", "epochs=1", "--out", str(tmp_path),
+        "run", "fig2", "--only", "sgdw", "--alphas", "0.1", "--decays", "0.01", "--workers", "1", "--data", str(npz),
+        "--set", "model=mlp-8x1", "--set", "epochs=1", "--set", "train_examples=none", "--set", "validation_examples=9",
+        "--out", str(tmp_path / "runs"),
     ]  # fmt: skip
     done = subprocess.run([sys.executable, "-c", PARENT, *arguments], cwd=ROOT, capture_output=True, text=True)
     code, megabytes, torch = done.stdout.split()[-3:]

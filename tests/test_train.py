@@ -9,7 +9,8 @@ import torch
 
 from paper_repro import checkpoints, records, schedules, train
 from paper_repro.cell import Cell
-from paper_repro.data import Arrays, Dataset, prepare
+from paper_repro.data import Arrays
+from paper_repro.dataset import Dataset, prepare
 from paper_repro.decay import normalized
 from paper_repro.run import Run
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from paper_repro.data import Dataset
+from paper_repro.dataset import Dataset
 
 PAD = 4
 # One independent stream of random numbers for each purpose; the numbers are part of every cell's meaning.
