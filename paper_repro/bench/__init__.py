@@ -34,11 +34,11 @@ class Row:
 
 def rows(device: str, quick: bool) -> Iterator[Row]:
     """All comparisons, one after the other. quick: within two minutes on two cores, nothing compiled."""
-    from paper_repro.bench import overhead, steps, training
+    from paper_repro.bench import size, steps, training
 
     yield from training.rows(device, quick)
     yield from steps.rows(device, 15 if quick else 60)
-    yield from overhead.rows(20 if quick else 100)
+    yield from size.rows(100 if quick else 10_000)
 
 
 def line(row: Row) -> str:

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from paper_repro import calibrate, models
 from paper_repro.bench import Row, plain, together
 from paper_repro.cell import Cell
-from paper_repro.data import prepare
+from paper_repro.dataset import prepare
 
 NETS = ("shake_shake-26-2x16d", "shake_shake-26-2x64d")
 CELL_IMAGES = 100 * 50_000  # the paper's: 100 epochs of CIFAR-10
