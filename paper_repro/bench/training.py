@@ -28,40 +28,42 @@ class Speed(NamedTuple):
 
 
 def rows(device: str, quick: bool) -> Iterator[Row]:
-    """Images a second, cells an hour, share of the peak and memory, for both nets."""
+    """Images a second, cells an hour, share of the peak and memory, for both nets. quick: less long, not compiled."""
     seconds = 4.0 if quick else 30.0
     peak = together(matrix_rate, [(device,)])[0]
     for net in NETS:
         (theirs,) = together(plain_speed, [(net, device, seconds)])
-        measure = _on_cpu if device == "cpu" else _on_gpu
-        yield from measure(net, device, seconds, theirs, peak, [False] if quick else [False, True])
+        for compile in [False] if quick else [False, True]:
+            if device == "cpu":
+                yield from _on_cpu(net, seconds, compile, theirs, peak, quick)
+            else:
+                yield from _on_gpu(net, seconds, compile, theirs, peak)
 
 
-def _on_cpu(net: str, device: str, seconds: float, theirs: Speed, peak: float, compiled: list[bool]) -> Iterator[Row]:
+def _on_cpu(net: str, seconds: float, compile: bool, theirs: Speed, peak: float, quick: bool) -> Iterator[Row]:
     cores = len(os.sched_getaffinity(0))
-    for compile in compiled:
-        how = f"{net}{', compiled' * compile}"
-        one = together(our_speed, [(net, device, seconds, compile, 1)])[0]
-        each = together(our_speed, [(net, device, seconds, compile, 1)] * cores)
-        images = sum(speed.images for speed in each)
+    how = f"{net}{', compiled' * compile}"
+    if not quick:
+        one = together(our_speed, [(net, "cpu", seconds, compile, 1)])[0]
         yield Row(f"{how}: one cell on one core", one.images, theirs.images, "images/s")
-        yield Row(f"{how}: {cores} cells on {cores} cores", images, theirs.images, "images/s")
-        yield from _derived(how, images, max(speed.memory for speed in each), theirs, peak * cores)
+    each = together(our_speed, [(net, "cpu", seconds, compile, 1)] * cores)
+    images = sum(speed.images for speed in each)
+    yield Row(f"{how}: {cores} cells on {cores} cores", images, theirs.images, "images/s")
+    yield from _derived(how, images, max(speed.memory for speed in each), theirs, peak * cores)
 
 
-def _on_gpu(net: str, device: str, seconds: float, theirs: Speed, peak: float, compiled: list[bool]) -> Iterator[Row]:
-    for compile in compiled:
-        how = f"{net}{', compiled' * compile}"
-        one = together(our_speed, [(net, device, seconds, compile, 1)])[0]
-        (count,) = together(at_once, [(net, device, compile)])
-        many = together(our_speed, [(net, device, seconds, compile, count)])[0]
-        apart = together(our_speed, [(net, device, seconds, compile, 1)] * min(count, 8))
-        yield Row(f"{how}: one cell", one.images, theirs.images, "images/s")
-        yield Row(f"{how}: {count} cells in one process", many.images, theirs.images, "images/s")
-        yield Row(f"{how}: {len(apart)} processes of one", sum(s.images for s in apart), theirs.images, "images/s")
-        yield from _derived(how, max(one.images, many.images), many.memory, theirs, peak)
-        free = together(our_speed, [(net, device, seconds, compile, 1, False)])[0]
-        yield Row(f"{how}: deterministic beside free kernels, one cell", one.images, free.images, "images/s")
+def _on_gpu(net: str, seconds: float, compile: bool, theirs: Speed, peak: float) -> Iterator[Row]:
+    how = f"{net}{', compiled' * compile}"
+    one = together(our_speed, [(net, "cuda", seconds, compile, 1)])[0]
+    (count,) = together(at_once, [(net, "cuda", compile)])
+    many = together(our_speed, [(net, "cuda", seconds, compile, count)])[0]
+    apart = together(our_speed, [(net, "cuda", seconds, compile, 1)] * min(count, 8))
+    yield Row(f"{how}: one cell", one.images, theirs.images, "images/s")
+    yield Row(f"{how}: {count} cells in one process", many.images, theirs.images, "images/s")
+    yield Row(f"{how}: {len(apart)} processes of one", sum(s.images for s in apart), theirs.images, "images/s")
+    yield from _derived(how, max(one.images, many.images), many.memory, theirs, peak)
+    free = together(our_speed, [(net, "cuda", seconds, compile, 1, False)])[0]
+    yield Row(f"{how}: deterministic beside free kernels, one cell", one.images, free.images, "images/s")
 
 
 def _derived(how: str, images: float, memory: float, theirs: Speed, peak: float) -> Iterator[Row]:
