@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from analysis.figures import make
 from analysis.select import Refused
+from experiments.declare import parse_setting
 
 EXAMPLES = """examples:
   python -m analysis figures                     every experiment that has records in runs/
@@ -47,14 +48,25 @@ def parser() -> Parser:
     )
     source.add_argument("--recorded", action="store_true", help="use the records that come with the project")
     figures.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to (default: figures)")
+    figures.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="draw what was run with the same --set"
+    )
     return whole
+
+
+def _changes(texts: Sequence[str]) -> dict[str, Any]:
+    try:
+        return dict(parse_setting(text) for text in texts)
+    except ValueError as error:
+        raise Refused(str(error)) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0, or 2 with one line on stderr for what cannot be done."""
     given = parser().parse_args(arguments)
     try:
-        for path in make(given.names, None if given.recorded else given.runs, given.out):
+        changes = _changes(given.set)
+        for path in make(given.names, None if given.recorded else given.runs, given.out, changes):
             print(path, flush=True)
     except Refused as refusal:
         print(f"python -m analysis: error: {refusal}", file=sys.stderr)

@@ -12,8 +12,9 @@ import csv
 import importlib
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import experiments
 from analysis.select import Chart, Refused, charts, provenance
@@ -26,11 +27,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def make(names: Sequence[str], source: Path | None, out: Path) -> Iterator[Path]:
+def make(names: Sequence[str], source: Path | None, out: Path, changes: Mapping[str, Any] = {}) -> Iterator[Path]:
     """Draw the figures of these experiments (of all with records, when none is named) and yield each written path.
 
-    source: an output folder of runs or a .jsonl file of records; None for the committed ones. Raises Refused with one
-    line; nothing is written before all that was asked for is known to be drawable.
+    source: an output folder of runs or a .jsonl file of records; None for the committed ones. changes: to fields of
+    the declared cells, as in the runs. Raises Refused with one line; nothing is written before all that was asked for
+    is known to be drawable.
     """
     known = experiments.names()
     for name in names:
@@ -38,7 +40,7 @@ def make(names: Sequence[str], source: Path | None, out: Path) -> Iterator[Path]
             raise Refused(f"no experiment {name!r}; known are: {', '.join(known)}")
     records = read_recorded() if source is None else read_runs(source)
     chosen = dict.fromkeys(names or known)
-    wanted = [chart for name in chosen for chart in _charts_of(name, records, source, names)]
+    wanted = [chart for name in chosen for chart in _charts_of(name, changes, records, source, names)]
     if not wanted:
         raise Refused(_nothing(f"any experiment ({', '.join(known)})", known[0], records, source))
     check_writable(out)
@@ -108,8 +110,13 @@ def table(records: Sequence[Record]) -> str:
     return text.getvalue()
 
 
-def _charts_of(name: str, records: list[Record], source: Path | None, asked: Sequence[str]) -> list[Chart]:
-    found = charts(experiments.get(name), records)
+def _charts_of(
+    name: str, changes: Mapping[str, Any], records: list[Record], source: Path | None, asked: Sequence[str]
+) -> list[Chart]:
+    try:
+        found = charts(experiments.get(name).changed(changes), records)
+    except ValueError as error:
+        raise error if isinstance(error, Refused) else Refused(str(error)) from None
     if name in asked and not found:
         raise Refused(_nothing(name, name, records, source))
     return found
@@ -117,6 +124,6 @@ def _charts_of(name: str, records: list[Record], source: Path | None, asked: Seq
 
 def _nothing(what: str, example: str, records: list[Record], source: Path | None) -> str:
     where = RECORDED if source is None else source
-    others = f" (of its {len(records)} records none has the settings of a profile)" if records else ""
+    others = f" (none of its {len(records)} is of a profile; draw a run with the --set it had)" if records else ""
     run = f"python -m experiments run {example} --profile demo" + (f" --out {source}" if source else "")
     return f"no record of {what} in {where}{others}; make some with: {run}"

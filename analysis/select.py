@@ -7,6 +7,7 @@ on other data is a figure of its own, while cells with other epochs, models or s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -33,10 +34,12 @@ class Chart:
 
     @property
     def stem(self) -> str:
-        """The name of its files: the data set is named unless it is the one that the profile declares."""
+        """The name of its files: what was changed is named, and the data set unless the profile declares it."""
         own = {cell.dataset for cell in self.experiment.profiles[self.profile].cells}
-        named = "" if self.dataset in own else "-" + self.dataset.replace(":", "_").replace(",", "_")
-        return f"{self.experiment.name}-{self.profile}{named}"
+        named = [] if self.dataset in own else [self.dataset]
+        named += [f"{field}_{value}" for field, value in self.experiment.changes.items()]
+        parts = [self.experiment.name, self.profile, *(re.sub("[^A-Za-z0-9_.+-]", "_", part) for part in named)]
+        return "-".join(parts)
 
 
 def charts(experiment: Experiment, records: Iterable[Record]) -> list[Chart]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from paper_repro.cell import Cell
 
@@ -36,6 +38,15 @@ class Experiment:
     figure: str  # the module of analysis/ that draws it
     profiles: Mapping[str, Profile]
     swept: tuple[str, ...] = SWEPT
+    changes: Mapping[str, Any] = field(default_factory=dict)  # to the declared cells, by the user
+
+    def changed(self, changes: Mapping[str, Any]) -> Experiment:
+        """This experiment with fields of all its cells changed. Raises ValueError for what no cell can have."""
+        profiles = {
+            name: dataclasses.replace(profile, cells=tuple(cell.replace(**changes) for cell in profile.cells))
+            for name, profile in self.profiles.items()
+        }
+        return dataclasses.replace(self, profiles=profiles, changes={**self.changes, **changes})
 
 
 def grid(base: Cell, optimizers: Sequence[str], alphas: Sequence[float], decays: Sequence[float]) -> list[Cell]:
@@ -51,3 +62,19 @@ def grid(base: Cell, optimizers: Sequence[str], alphas: Sequence[float], decays:
 def halvings(top: float, count: int) -> list[float]:
     """top, top/2, top/4, ...: `count` values, largest first (the paper's axes)."""
     return [top / 2**k for k in range(count)]
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """'epochs=3' as ("epochs", 3), read as the type of the Cell's field. Raises ValueError."""
+    name, _, value = text.partition("=")
+    kinds = {known.name: str(known.type) for known in dataclasses.fields(Cell)}
+    if name not in kinds or not value:
+        raise ValueError(f"--set {text}: FIELD=VALUE with FIELD one of {', '.join(kinds)}")
+    if kinds[name] == "str":
+        return name, value
+    if value in ("true", "false", "none"):
+        return name, {"true": True, "false": False, "none": None}[value]
+    try:
+        return name, float(value) if kinds[name] == "float" else int(value)
+    except ValueError:
+        raise ValueError(f"--set {text}: {name} is a number") from None

@@ -6,15 +6,13 @@ Nothing here imports torch, because this is the parent of a sweep: what needs to
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import statistics
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import experiments
-from experiments.declare import Experiment, Profile
+from experiments.declare import Experiment, Profile, parse_setting
 from paper_repro import engine, preflight
 from paper_repro.cell import Cell
 from paper_repro.engine import Survey
@@ -54,7 +52,8 @@ def _train(cells: list[Cell], survey: Survey, device: str, workers: int, data: P
     if outcome.failed:
         print(f"tracebacks in {given.out / 'failures'}; the same command tries the failed cells again")
     else:
-        print(f"draw them: python -m analysis figures {given.name} --runs {given.out}")
+        changes = "".join(f" --set {text}" for text in given.set)
+        print(f"draw them: python -m analysis figures {given.name} --runs {given.out}{changes}")
     return 1 if outcome.failed else 0
 
 
@@ -82,7 +81,7 @@ def _chosen_cells(profile: Profile, given: argparse.Namespace) -> list[Cell]:
             if values:
                 numbers = _numbers(f"--{field}s", values)
                 cells = list(dict.fromkeys(cell.replace(**{field: number}) for cell in cells for number in numbers))
-        changes = dict(_setting(text) for text in given.set)
+        changes = dict(parse_setting(text) for text in given.set)
         name = _data_name(given)
         cells = [cell.replace(**changes, **name) for cell in cells]
     except ValueError as error:
@@ -95,22 +94,6 @@ def _numbers(option: str, values: str) -> list[float]:
         return [float(value) for value in values.split(",")]
     except ValueError:
         raise UsageError(f"{option} takes numbers with commas between them, got {values!r}") from None
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """'epochs=3' as ("epochs", 3), read as the type of the Cell's field."""
-    name, _, value = text.partition("=")
-    kinds = {field.name: str(field.type) for field in dataclasses.fields(Cell)}
-    if name not in kinds or not value:
-        raise UsageError(f"--set {text}: FIELD=VALUE with FIELD one of {', '.join(kinds)}")
-    if kinds[name] == "str":
-        return name, value
-    if value in ("true", "false", "none"):
-        return name, {"true": True, "false": False, "none": None}[value]
-    try:
-        return name, float(value) if kinds[name] == "float" else int(value)
-    except ValueError:
-        raise UsageError(f"--set {text}: {name} is a number") from None
 
 
 def _data_name(given: argparse.Namespace) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import experiments
 from analysis import figures
 from analysis.__main__ import main
 from paper_repro import records
@@ -82,6 +83,9 @@ def _damage(runs: Path) -> Path:
         (["figures", "fig2", "--runs", "nowhere"], "no such folder: nowhere; make records with: python -m experiments"),
         (["figures", "fig2", "--out", "/proc/nothing"], "cannot write to /proc/nothing"),
         (["figures", "--speed"], "--speed"),
+        (["figures", "--set", "epochs=x"], "epochs is a number"),
+        (["figures", "--set", "epochs=-1"], "epochs"),
+        (["figures", "fig2", "--set", "compile=true"], "draw a run with the --set it had"),
         (["draw"], "'draw'"),
         ([], "required"),
     ],
@@ -105,3 +109,12 @@ def test_a_damaged_record_is_named_not_averaged_in(runs: Path, tmp_path: Path, c
 def test_a_folder_without_records_of_the_experiment_says_what_to_type(tmp_path: Path, capsys) -> None:
     assert main(["figures", "fig2", "--runs", str(tmp_path)]) == 2
     assert "python -m experiments run fig2 --profile demo" in capsys.readouterr().err
+
+
+def test_a_run_with_changed_settings_is_drawn_with_the_same_change(tmp_path: Path, capsys) -> None:
+    cell = experiments.get("fig2").profiles["demo"].cells[0].replace(compile=True)
+    source = tmp_path / "compiled.jsonl"
+    records.merge([made_record(cell, 30.0)], source)
+    changed = ["figures", "fig2", "--runs", str(source), "--out", str(tmp_path), "--set", "compile=true"]
+    assert main(changed) == 0
+    assert (tmp_path / "fig2-demo-compile_True.png").exists()
