@@ -119,7 +119,12 @@ def _collect(given: argparse.Namespace) -> int:
         chosen = [record for record in found if given.seed in (None, record["cell"]["seed"])]
         if not chosen:
             raise UsageError(f"{given.runs} holds no such records ({len(found)} of other seeds)")
-        print(f"{given.file}: {records.merge(chosen, given.file)} records")
+        # Two experiments may share cells; a folder of files holds each once, or it would hold two versions of one.
+        others = [path for path in given.file.parent.glob("*.jsonl") if path.name != given.file.name]
+        there = {record["id"] for path in others for record in records.load(path)}
+        new = [record for record in chosen if record["id"] not in there]
+        left_out = f" ({len(chosen) - len(new)} that another file there holds left out)" * (len(new) < len(chosen))
+        print(f"{given.file}: {records.merge(new, given.file)} records{left_out}")
     except (OSError, records.BadRecord) as error:
         raise UsageError(str(error)) from None
     return 0

@@ -34,7 +34,8 @@ class Sizes(NamedTuple):
     start: float  # seconds that the sweep of FEW cells took: a worker's start, for the most part
     again: float  # seconds to find that all are finished
     load: float  # seconds to read and check all records for a figure
-    parent: float  # peak memory, megabytes
+    reader: float  # peak memory of that, megabytes
+    parent: float
     worker: float
     files: int
     disk: float  # megabytes
@@ -48,6 +49,7 @@ def rows(cells: int) -> Iterator[Row]:
     yield Row(f"{what}: start of a sweep", found.start, None, "s")
     yield Row(f"{what}: typed again, all finished", found.again, None, "s")
     yield Row(f"{what}: reading the records for a figure", found.load, None, "s")
+    yield Row(f"{what}: reading the records for a figure, peak memory", found.reader, None, "MB")
     yield Row(f"{what}: parent's peak memory", found.parent, None, "MB")
     yield Row(f"{what}: worker's peak memory", found.worker, None, "MB")
     yield Row(f"{what}: files left", found.files, None, "files")
@@ -63,12 +65,13 @@ def sweep(cells: int) -> Sizes:
         again = _seconds(out, cells)
         parent = _peak()  # before the records are loaded, which is what analysis does
         began = time.perf_counter()
-        records.load(out)
-        load = time.perf_counter() - began
+        kept = records.load(out)
+        load, reader = time.perf_counter() - began, _peak()
         worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
+        assert len(kept) == cells
         paths = [path for path in out.rglob("*") if path.is_file()]
         disk = sum(path.stat().st_blocks * 512 for path in paths) / 1e6
-        return Sizes(each, start, again, load, parent, worker, len(paths), disk)
+        return Sizes(each, start, again, load, reader, parent, worker, len(paths), disk)
 
 
 def direct(cells: int) -> float:
