@@ -123,6 +123,8 @@ def _collect(given: argparse.Namespace) -> int:
         others = [path for path in given.file.parent.glob("*.jsonl") if path.name != given.file.name]
         there = {record["id"] for path in others for record in records.load(path)}
         new = [record for record in chosen if record["id"] not in there]
+        if not new:
+            raise UsageError(f"other files in {given.file.parent} hold all {len(chosen)} records of {given.runs}")
         left_out = f" ({len(chosen) - len(new)} that another file there holds left out)" * (len(new) < len(chosen))
         print(f"{given.file}: {records.merge(new, given.file)} records{left_out}")
     except (OSError, records.BadRecord) as error:

@@ -131,9 +131,10 @@ def test_collecting_makes_one_file_that_holds_all(demo_records, tmp_path: Path, 
     assert main(["collect", str(tmp_path), str(tmp_path / "rest.jsonl")]) == 0
     assert "2 records (1 that another file there holds left out)" in capsys.readouterr().out
     assert {r["id"] for r in records.load(tmp_path / "rest.jsonl")} == {r["id"] for r in demo_records[:2]}
+    assert main(["collect", str(tmp_path), str(tmp_path / "more.jsonl")]) == 2  # nothing is left for it
     assert main(["collect", str(tmp_path), str(file), "--seed", "5"]) == 2
     assert main(["collect", str(tmp_path), "/proc/nothing/x"]) == 2
-    assert capsys.readouterr().err.count("\n") == 2
+    assert capsys.readouterr().err.count("\n") == 3
 
 
 @pytest.mark.parametrize(
