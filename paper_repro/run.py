@@ -6,7 +6,6 @@ train.py holds the algorithm; this holds what it works on.
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from torch.nn.functional import cross_entropy
 from paper_repro import checkpoints, models, optim, provenance, records, schedules
 from paper_repro.augment import Epoch, batch, draw_epoch, normalise
 from paper_repro.cell import Cell
+from paper_repro.compiled import Compiled
 from paper_repro.dataset import Dataset, Split
 from paper_repro.decay import normalized
 from paper_repro.progress import Diverged, Progress, finite, norm
@@ -44,7 +44,7 @@ class Run:
         self.cell, self.data, self.out, self.device = cell, data, out, device
         _settle(device)
         self.model = build_model(cell, data).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.compiled = _compiled(self.model) if cell.compile else self.model
+        self.compiled = Compiled(self.model, cell.model) if cell.compile else self.model
         self.noise_shape: tuple[int, ...] | None = getattr(self.model, "noise_shape", None)
         self.optimizer = optim.build(cell.optimizer, self.model.parameters(), cell.alpha, cell.decay)
         self.recordable = device != "cpu" and cell.optimizer in optim.BUILT_IN if recordable is None else recordable
@@ -185,13 +185,6 @@ def build_model(cell: Cell, data: Dataset) -> nn.Module:
     with _BUILDING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(cell.seed)
         return models.build(cell.model, data.num_classes, data.image_size, data.channels)
-
-
-def _compiled(model: nn.Module) -> Callable[..., Tensor]:
-    """The net through torch.compile, for one batch size. Nets of one kind share what is compiled in a process."""
-    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns where there is no CUDA
-    compiled: Callable[..., Tensor] = torch.compile(model, dynamic=False)
-    return compiled
 
 
 @torch.no_grad()

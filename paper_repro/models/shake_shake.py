@@ -128,7 +128,8 @@ class Mix(torch.autograd.Function):
     @staticmethod
     def forward(skip: Tensor, first: Tensor, second: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """The sum with a; b only goes into the gradient."""
-        return torch.addcmul(skip, first, a).addcmul_(second, 1 - a)
+        # Nothing in place: torch.compile (2.11) would make every gradient zero (compiled.py).
+        return torch.addcmul(torch.addcmul(skip, first, a), second, 1 - a)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
