@@ -151,7 +151,8 @@ class SGD(_Optimizer):
         if group["decay"] and self.decoupled:
             torch._foreach_mul_(batch.params, 1 - eta * group["decay"])  # before the step: it acts on the old theta
         l2 = 0.0 if self.decoupled else group["decay"]
-        if isinstance(group["lr"], Tensor) or not group["momentum"]:  # the fused kernel takes neither
+        # The fused kernel takes no lr in a tensor and no momentum 0; without L2 it is slower than one operation a time.
+        if isinstance(group["lr"], Tensor) or not group["momentum"] or not l2:
             self._step_by_foreach(group["lr"], l2, group["momentum"], batch)
             return
         with batch.laid_out_as("m") as (params, gradients, m):
@@ -165,7 +166,10 @@ class SGD(_Optimizer):
     def _step_by_foreach(self, lr: float | Tensor, l2: float, momentum: float, batch: Batch) -> None:
         m = batch.state("m")
         torch._foreach_mul_(m, momentum)
-        torch._foreach_add_(m, torch._foreach_mul(batch.gradients, lr))
+        if isinstance(lr, Tensor):
+            torch._foreach_add_(m, torch._foreach_mul(batch.gradients, lr))
+        else:
+            torch._foreach_add_(m, batch.gradients, alpha=lr)
         if l2:
             torch._foreach_add_(m, torch._foreach_mul(batch.params, lr * l2))
         torch._foreach_sub_(batch.params, m)
