@@ -37,7 +37,7 @@ def rows(device: str, quick: bool) -> Iterator[Row]:
     from paper_repro.bench import size, steps, training
 
     yield from training.rows(device, quick)
-    yield from steps.rows(device, 15 if quick else 60)
+    yield from steps.rows(device, 8 if quick else 40)
     yield from size.rows(100 if quick else 10_000)
 
 
