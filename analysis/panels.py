@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from analysis.select import Chart, Refused, settings
+from analysis.select import Chart, Refused, common_seeds, settings
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 
@@ -38,10 +37,6 @@ class Tile:
     def errors(self, name: str = "test_error") -> list[float]:
         """One final number for each finished seed. Raises Refused where a finished record does not hold it."""
         return [_final(record, name) for record in self.records if record["status"] == "finished"]
-
-    def at_seeds(self, seeds: tuple[int, ...]) -> Tile:
-        """This tile with the records of these seeds only."""
-        return replace(self, records=tuple(record for record in self.records if record["cell"]["seed"] in seeds))
 
     @property
     def test_error(self) -> float | None:
@@ -92,33 +87,22 @@ def selection_name(records: Sequence[Record]) -> str:
     return "validation_error" if held_out else "test_error"
 
 
-def common_seeds(tiles: Sequence[Tile]) -> tuple[int, ...]:
-    """The seeds on which tiles are compared: the set that most of them have; of equally frequent ones the largest.
-
-    A mean over one lucky seed must not win against a mean over three, and a few cells that were run with many more
-    seeds must not push all others out.
-    """
-    sets = Counter(tile.seeds for tile in tiles)
-    return min(sets, key=lambda seeds: (-sets[seeds], -len(seeds), seeds), default=())
-
-
 def candidates(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
-    """The tiles that may be compared: none of their seeds diverged, and they have all common seeds."""
-    whole = [tile for tile in tiles if not tile.diverged]
-    needed = set(common_seeds(whole))
-    return tuple(tile for tile in whole if needed <= set(tile.seeds))
+    """The tiles that may be compared: none of their seeds diverged, and they have all common seeds.
+
+    A mean over one lucky seed must not win against a mean over three.
+    """
+    needed = set(common_seeds(tile.seeds for tile in tiles))
+    return tuple(tile for tile in tiles if not tile.diverged and needed <= set(tile.seeds))
 
 
 def best_tile(tiles: Sequence[Tile], name: str) -> Tile | None:
     """The tile with the lowest mean of `name`; equal ones by the mean loss of the same split, then alpha, decay."""
 
-    seeds = common_seeds(tiles)
-
     def rank(tile: Tile) -> tuple[float, float, float, float]:
-        same = tile.at_seeds(seeds)
         # Rounded, so that equal error counts summed in another order stay equal.
-        error = round(statistics.fmean(same.errors(name)), 9)
-        return error, _mean_loss(same, name.replace("error", "loss")), tile.alpha, tile.decay
+        error = round(statistics.fmean(tile.errors(name)), 9)
+        return error, _mean_loss(tile, name.replace("error", "loss")), tile.alpha, tile.decay
 
     return min(tiles, key=rank, default=None)
 

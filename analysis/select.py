@@ -8,6 +8,7 @@ on other data is a figure of its own, while cells with other epochs, models or s
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -111,9 +112,36 @@ def check_one_data_set(records: Sequence[Record], where: str) -> None:
 
 def _chart(experiment: Experiment, profile: str, dataset: str, records: list[Record]) -> Chart:
     declared = tuple(cell.replace(dataset=dataset) for cell in experiment.profiles[profile].cells)
+    if "alpha" in experiment.swept:
+        records = _at_common_seeds(records)
     chart = Chart(experiment, profile, dataset, declared, tuple(sorted(records, key=_order)))
     check_one_data_set(chart.records, chart.stem)
     return chart
+
+
+def common_seeds(seeds_of_cells: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    """The set of seeds that most cells have; of equally frequent ones the largest."""
+    sets = Counter(seeds_of_cells)
+    return min(sets, key=lambda seeds: (-sets[seeds], -len(seeds), seeds), default=())
+
+
+def _at_common_seeds(records: Sequence[Record]) -> list[Record]:
+    """Of each optimizer's grid the seeds that most of its cells have.
+
+    Cells that another experiment ran with many more seeds are beside the others in a map with the same number of them.
+    """
+    seeds: dict[str, dict[tuple[float, float], list[int]]] = {}
+    for record in records:
+        cell = record["cell"]
+        seeds.setdefault(cell["optimizer"], {}).setdefault((cell["alpha"], cell["decay"]), []).append(cell["seed"])
+    common = {name: set(common_seeds(tuple(sorted(s)) for s in cells.values())) for name, cells in seeds.items()}
+
+    def wanted(record: Record) -> bool:
+        cell = record["cell"]
+        own = seeds[cell["optimizer"]][cell["alpha"], cell["decay"]]
+        return cell["seed"] in common[cell["optimizer"]] or not common[cell["optimizer"]] <= set(own)
+
+    return [record for record in records if wanted(record)]
 
 
 def _order(record: Record) -> tuple[str, float, float, int]:

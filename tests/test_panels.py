@@ -91,7 +91,7 @@ def test_many_seeds_of_one_cell_do_not_push_the_others_out() -> None:
     panel = _panel([*_all_at(60.0, made_record(INSIDE, 50.0), made_record(OTHER, 55.0)), *more])
     assert len(panel.candidates) == len(CELLS)
     assert (panel.best.alpha, panel.best.decay) == (INSIDE.alpha, INSIDE.decay)  # by seed 0, which all have
-    assert panel.tiles[OTHER.alpha, OTHER.decay].test_error == 27.0
+    assert panel.tiles[OTHER.alpha, OTHER.decay].test_error == 55.0  # beside the others with as many seeds as they
 
 
 def test_missing_cells_are_absent() -> None:
