@@ -46,7 +46,8 @@ class Chart:
 def charts(experiment: Experiment, records: Iterable[Record]) -> list[Chart]:
     """A Chart for each profile and data set that has records, in the order of the profiles, then of the data sets.
 
-    Records of no profile are left out. Raises Refused where records of different data meet under one name.
+    Records of no profile are left out, and a comparison of which only one variant has records. Raises Refused where
+    records of different data meet under one name.
     """
     found: dict[tuple[str, str], list[Record]] = {}
     scales = {name: Scale.of(profile, experiment.swept) for name, profile in experiment.profiles.items()}
@@ -54,7 +55,7 @@ def charts(experiment: Experiment, records: Iterable[Record]) -> list[Chart]:
         for profile in matching_profiles(scales, Cell.from_dict(record["cell"])):
             found.setdefault((profile, record["cell"]["dataset"]), []).append(record)
     order = {profile: place for place, profile in enumerate(experiment.profiles)}
-    keys = sorted(found, key=lambda key: (order[key[0]], key[1]))
+    keys = sorted((key for key in found if _compares(experiment, found[key])), key=lambda key: (order[key[0]], key[1]))
     return [_chart(experiment, profile, dataset, found[profile, dataset]) for profile, dataset in keys]
 
 
@@ -108,6 +109,11 @@ def check_one_data_set(records: Sequence[Record], where: str) -> None:
     if len(first) > 1:
         told = " and ".join(f"{mark} (as in record {name})" for mark, name in list(first.items())[:2])
         raise Refused(f"{where}: the records were trained on different data, fingerprints {told}; draw them apart")
+
+
+def _compares(experiment: Experiment, records: Iterable[Record]) -> bool:
+    """A map compares within itself; without one, there must be two kinds of cells."""
+    return "alpha" in experiment.swept or len({settings(Cell.from_dict(record["cell"])) for record in records}) > 1
 
 
 def _chart(experiment: Experiment, profile: str, dataset: str, records: list[Record]) -> Chart:

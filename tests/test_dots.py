@@ -45,12 +45,12 @@ def test_one_common_seed_has_a_difference_and_no_interval() -> None:
 
 def test_diverged_runs_are_counted_not_averaged() -> None:
     gone = made_record(CELLS[1].replace(seed=1), 0.0, status="diverged")
-    (bf16,) = variants(_chart([*_seeds(1, [30.0]), gone]), "adamw")
+    _, bf16 = variants(_chart([*_seeds(0, [29.0]), *_seeds(1, [30.0]), gone]), "adamw")
     assert (bf16.mean, bf16.diverged) == (30.0, 1)
 
 
 def test_records_of_other_grids_with_the_same_settings_stay_out(demo_records) -> None:
-    chart = _chart([*demo_records, *_seeds(1, [30.0])])
+    chart = _chart([*demo_records, *_seeds(0, [29.0]), *_seeds(1, [30.0])])
     own = {cell.id for cell in PRECISION.profiles["demo"].cells}
     assert {record["id"] for record in chart.records} <= own
 

@@ -38,3 +38,10 @@ def test_two_data_sets_of_one_name_are_refused() -> None:
     mixed = [made_record(one, 40.0, fingerprint="aaaa"), made_record(two, 40.0, fingerprint="bbbb")]
     with pytest.raises(Refused, match=r"aaaa .*bbbb"):
         charts(FIG2, mixed)
+
+
+def test_a_comparison_with_one_variant_is_no_figure() -> None:
+    precision = experiments.get("precision")
+    fp32, bf16 = precision.profiles["demo"].cells[:2]
+    assert charts(precision, [made_record(bf16.replace(seed=seed), 40.0) for seed in (0, 1)]) == []
+    assert len(charts(precision, [made_record(fp32, 40.0), made_record(bf16, 40.0)])) == 1
