@@ -25,7 +25,7 @@ SHARE_OF_MEMORY = 0.8  # of what is free: the data, the allocator's slack and ot
 def images_per_second(cells: Sequence[Cell], data: Dataset, device: str, seconds: float = 3.0) -> float:
     """Training pictures a second of all these cells together, side by side in a thread each.
 
-    Measured for about so many seconds (one update of each at least) after each has made three updates to warm up.
+    Measured for about so many seconds (one update of each at least) after each has made two to warm up.
     What goes wrong in a thread is raised here.
     """
     ready = threading.Barrier(len(cells))
@@ -54,7 +54,7 @@ def images_per_second(cells: Sequence[Cell], data: Dataset, device: str, seconds
 
 def _rate(run: Run, ready: threading.Barrier, seconds: float) -> float:
     updates = _endless(run)
-    for _ in range(3):
+    for _ in range(2):  # on a GPU the first is recorded, the second repeated
         next(updates)
     _wait_for_device(run)
     ready.wait()

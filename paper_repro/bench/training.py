@@ -31,7 +31,7 @@ class Speed(NamedTuple):
 
 def rows(device: str, quick: bool) -> Iterator[Row]:
     """Images a second, cells an hour, share of the peak and memory, for both nets. quick: less long, not compiled."""
-    seconds = 4.0 if quick else 30.0
+    seconds = 3.0 if quick else 30.0
     peak = together(peak_rate, [(device,)])[0]
     for net in NETS:
         (theirs,) = together(plain_speed, [(net, device, seconds)])
