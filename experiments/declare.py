@@ -1,4 +1,4 @@
-"""What an experiment file declares: grids of Cells, one for each profile. No torch here."""
+"""What an experiment file declares: grids of Cells, one for each profile, or a study's settings. No torch here."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from typing import Any
 from paper_repro.cell import Cell
 
 PROFILES = ("demo", "cpu", "gpu", "paper")
+QUICK = {"train_examples": 128, "validation_examples": 100, "evaluate_every": 10**6}
 SWEPT = ("optimizer", "alpha", "decay", "seed")  # the fields that a heat map spans
 
 
 @dataclass(frozen=True)
 class Profile:
-    """An experiment at one scale: its cells (seed 0), the default number of seeds, and what was reduced."""
+    """An experiment at one scale: its cells (seed 0), the default number of seeds, and what was reduced.
+
+    settings: of a study, which has no cells.
+    """
 
     cells: tuple[Cell, ...]
     note: str
     seeds: int = 1
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def with_seeds(self, seeds: int) -> list[Cell]:
         """Every cell at seeds 0 .. seeds - 1, all of one seed before the next, so that a whole map comes first."""
@@ -31,6 +36,9 @@ class Experiment:
     """A figure or claim: its name on the command line, a title, the kind of figure, and its profiles.
 
     swept: the fields in which a record may differ from every declared cell and still belong to the figure.
+    facets: the fields in which panels of one optimizer differ; the first goes from left to right.
+    study: the module of paper_repro/studies/ that measures it, where it is no grid of cells; "" for what is drawn
+    without measuring anything.
     """
 
     name: str
@@ -38,6 +46,9 @@ class Experiment:
     figure: str  # the module of analysis/ that draws it
     profiles: Mapping[str, Profile]
     swept: tuple[str, ...] = SWEPT
+    also: tuple[str, ...] = ()  # modules that draw further figures of the same records
+    facets: tuple[str, ...] = ()
+    study: str | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)  # to the declared cells, by the user
 
     def changed(self, changes: Mapping[str, Any]) -> Experiment:
@@ -47,6 +58,10 @@ class Experiment:
             for name, profile in self.profiles.items()
         }
         return dataclasses.replace(self, profiles=profiles, changes={**self.changes, **changes})
+
+    def quick(self) -> Experiment:
+        """The same with so few pictures that whole grids are tried in a minute: to see that all works."""
+        return self if self.study is not None else self.changed(QUICK)
 
 
 def grid(base: Cell, optimizers: Sequence[str], alphas: Sequence[float], decays: Sequence[float]) -> list[Cell]:

@@ -8,8 +8,8 @@ the best decay is the same in every row; Adam with L2 has the highest best error
 
 The paper's learning rates are 1, 1/2, ..., 1/1024 for SGD and SGDW and a tenth of that for Adam and AdamW; decay is the
 same raw axis in all four panels. The reduced profiles keep that form on shorter axes, placed where pilots found the
-valley: a shorter run needs a larger decay. Their training labels are noisy and their pictures not augmented, because a
-small net trained for minutes on clean ones underfits, and then no decay helps.
+valley: a shorter run needs a larger decay. Cost: scales.py says what is trained; on two cores with AMX the demo took 3
+minutes, `cpu` 1.7 core-hours.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.declare import Experiment, Profile, grid, halvings
+from experiments.scales import CPU, CPU_NOTE, DEMO, DEMO_NOTE, GPU, GPU_NOTE, PAPER, PAPER_NOTE
 from paper_repro.cell import Cell
 
 
@@ -29,48 +30,27 @@ def _decays(top: float, count: int) -> list[float]:
     return [0.0, *reversed(halvings(top, count))]
 
 
-def _demo() -> Profile:
-    base = Cell(
-        dataset="synthetic", model="resnet-8-w8", optimizer="sgd", alpha=0.1, decay=0.0, epochs=12, batch_size=64,
-        validation_examples=500, train_examples=1500, label_noise=0.3, augment=False, evaluate_every=4,
-    )  # fmt: skip
-    cells = _four(base, halvings(1.6, 7), halvings(0.08, 7), _decays(0.064, 6))
-    return Profile(cells, "embedded synthetic pictures, 30 % of the training labels drawn at random")
-
-
-def _cpu() -> Profile:
-    base = Cell(
-        dataset="cifar10", model="resnet-8-w16", optimizer="sgd", alpha=0.1, decay=0.0, epochs=20,
-        validation_examples=2000, train_examples=4000, image_size=16, label_noise=0.3, augment=False,
-        precision="bf16", evaluate_every=10,
-    )  # fmt: skip
-    cells = _four(base, halvings(1.6, 7), halvings(0.08, 7), _decays(0.064, 7))
-    cells += tuple(grid(base, ["adam"], halvings(0.08, 7), [0.128, 0.256]))  # its valley runs on at small alpha
-    note = "4,000 pictures averaged to 16 x 16, 30 % of the training labels drawn at random, a plain 8-layer ResNet"
-    return Profile(cells, note, seeds=2)
-
-
-def _gpu() -> Profile:
-    base = Cell(
-        dataset="cifar10", model="shake_shake-26-2x16d", optimizer="sgd", alpha=0.1, decay=0.0, epochs=15,
-        precision="bf16",
-    )  # fmt: skip
-    cells = _four(base, halvings(0.5, 7), halvings(0.1 / 8, 7), _decays(0.004, 6))
-    return Profile(cells, "a quarter of the paper's width, 15 epochs instead of 100")
-
-
-def _paper() -> Profile:
-    base = Cell(
-        dataset="cifar10", model="shake_shake-26-2x64d", optimizer="sgd", alpha=1.0, decay=0.0, epochs=100,
-        validation_examples=0,
-    )  # fmt: skip
-    cells = _four(base, halvings(1.0, 11), halvings(0.1, 11), _decays(0.016, 10))
-    return Profile(cells, "as published: trained on all training pictures, selected and reported on the test set")
-
+DEMO_CELLS = _four(DEMO, halvings(1.6, 7), halvings(0.08, 7), _decays(0.064, 6))
+# Adam's valley runs on at small alpha.
+CPU_CELLS = (
+    *_four(CPU, halvings(1.6, 7), halvings(0.08, 7), _decays(0.064, 7)),
+    *grid(CPU, ["adam"], halvings(0.08, 7), [0.128, 0.256]),
+)
+GPU_CELLS = _four(GPU, halvings(0.5, 7), halvings(0.1 / 8, 7), _decays(0.004, 6))
+PAPER_CELLS = _four(PAPER, halvings(1.0, 11), halvings(0.1, 11), _decays(0.016, 10))
+NEAR_BEST = {  # learning rate and decay, for experiments that want one cell of each
+    "demo": {"sgd": (0.4, 0.004), "sgdw": (0.2, 0.032), "adam": (0.01, 0.032), "adamw": (0.02, 0.016)},
+    "cpu": {"sgd": (0.2, 0.008), "sgdw": (0.1, 0.016), "adam": (0.0025, 0.064), "adamw": (0.04, 0.008)},
+}
 
 EXPERIMENT = Experiment(
     name="fig2",
     title="Test error over learning rate and decay, cosine annealing",
     figure="heat_maps",
-    profiles={"demo": _demo(), "cpu": _cpu(), "gpu": _gpu(), "paper": _paper()},
+    profiles={
+        "demo": Profile(DEMO_CELLS, DEMO_NOTE),
+        "cpu": Profile(CPU_CELLS, CPU_NOTE, seeds=2),
+        "gpu": Profile(GPU_CELLS, GPU_NOTE),
+        "paper": Profile(PAPER_CELLS, PAPER_NOTE),
+    },
 )

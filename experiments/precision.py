@@ -16,10 +16,6 @@ from experiments import fig2
 from experiments.declare import Experiment, Profile
 from paper_repro.cell import Cell
 
-NEAR_BEST = {
-    "demo": {"sgd": (0.4, 0.004), "sgdw": (0.2, 0.032), "adam": (0.01, 0.032), "adamw": (0.02, 0.016)},
-    "cpu": {"sgd": (0.2, 0.008), "sgdw": (0.1, 0.016), "adam": (0.0025, 0.064), "adamw": (0.04, 0.008)},
-}
 VARIANTS: list[dict[str, str | bool]] = [
     {"precision": "fp32"},
     {"precision": "bf16"},
@@ -41,6 +37,6 @@ EXPERIMENT = Experiment(
     name="precision",
     title="Test error in float32, in bfloat16 and compiled",
     figure="dots",
-    profiles={scale: _profile(scale, at) for scale, at in NEAR_BEST.items()},
+    profiles={scale: _profile(scale, at) for scale, at in fig2.NEAR_BEST.items()},
     swept=("seed",),
 )

@@ -17,6 +17,7 @@ SPEC = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:,-]{0,79}")
 ID = re.compile(r"[a-z0-9_.+-]{1,80}-[0-9a-f]{16}")
 PRECISIONS = ("fp32", "tf32", "bf16")
 DECAY_UNITS = ("step", "normalized")
+DECAY_ON = ("all", "matrices")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Cell:
     augment: bool = True  # pad 4, crop, flip
     compile: bool = False  # train through torch.compile: faster where maps outgrow the cache, and other last bits
     deterministic: bool = True  # on a GPU: only kernels that give the same bits again
+    decay_on: str = "all"  # what is decayed: all as in the paper's code, or "matrices" (no biases, no normalisations)
     evaluate_every: int = 1  # epochs between looks at validation and test error; the last epoch is always looked at
 
     def __post_init__(self) -> None:
@@ -100,7 +102,7 @@ def _check_names(cell: Cell) -> None:
     for name in ("dataset", "model", "schedule"):
         if not SPEC.fullmatch(getattr(cell, name)):
             raise ValueError(f"cell: {name} {getattr(cell, name)!r} may hold letters, digits and _ . : , - only")
-    for name, choices in (("precision", PRECISIONS), ("decay_unit", DECAY_UNITS)):
+    for name, choices in (("precision", PRECISIONS), ("decay_unit", DECAY_UNITS), ("decay_on", DECAY_ON)):
         if getattr(cell, name) not in choices:
             raise ValueError(f"cell: {name} {getattr(cell, name)!r} is none of {', '.join(choices)}")
 

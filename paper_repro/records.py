@@ -8,7 +8,8 @@ A record is a dict:
     diverged    null, or {"step", "reason"}: the first step (counted from 1) whose loss was not finite, and why
     epochs      one dict per epoch: epoch, eta (schedule multiplier at its last step), train_loss, train_error,
                 gradient_norm, weight_norm, seconds, images_per_second and, where it was evaluated, validation_loss,
-                validation_error, test_loss, test_error. Losses in nats, errors in percent.
+                validation_error, test_loss, test_error (with 100 classes or more also the top5_error of each).
+                Losses in nats, errors in percent. ends_cycle: true where a warm restart follows.
     final       the last epoch's evaluated numbers, or null when diverged
     parameters  number of trained values in the model
     seconds     training time over all attempts

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from paper_repro import checkpoints, models, optim, provenance, records, schedules
+from paper_repro import checkpoints, groups, models, optim, provenance, records, schedules
 from paper_repro.augment import Epoch, batch, draw_epoch, normalise
 from paper_repro.cell import Cell
 from paper_repro.compiled import Compiled
@@ -27,6 +27,7 @@ from paper_repro.progress import Diverged, Progress, finite, norm
 _BUILDING = threading.Lock()  # torch's generator belongs to the process; on a GPU cells are threads of one
 SAVE_SECONDS = 60  # of work between checkpoints inside an epoch; every epoch ends with one anyway
 EVALUATION_BATCH = 500  # pictures
+MANY_CLASSES = 100  # from here on the top-5 error is measured too
 
 
 class Stopped(Exception):
@@ -46,7 +47,8 @@ class Run:
         self.model = build_model(cell, data).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.compiled = Compiled(self.model, cell.model) if cell.compile else self.model
         self.noise_shape: tuple[int, ...] | None = getattr(self.model, "noise_shape", None)
-        self.optimizer = optim.build(cell.optimizer, self.model.parameters(), cell.alpha, cell.decay)
+        params = groups.of_cell(self.model, cell.decay_on)
+        self.optimizer = optim.build(cell.optimizer, params, cell.alpha, cell.decay)
         self.recordable = device != "cpu" and cell.optimizer in optim.BUILT_IN if recordable is None else recordable
         self.updates_per_epoch = math.ceil(len(data.train) / cell.batch_size)
         self.schedule = schedules.from_spec(cell.schedule, cell.epochs, self.updates_per_epoch)
@@ -71,7 +73,7 @@ class Run:
         rates = [self.schedule.eta(first + position) * cell.alpha for position in range(self.updates_per_epoch)]
         self.rates.copy_(torch.tensor(rates, dtype=torch.float64))
         for group in self.optimizer.param_groups:
-            group["decay"] = self._decay(first)
+            group["decay"] = self._decay(first) * group.get("decay_scale", 1.0)
         self.model.train()
 
     def remaining_counts(self) -> Iterator[int]:
@@ -124,8 +126,12 @@ class Run:
             "seconds": seconds,
             "images_per_second": len(self.data.train) / seconds,
         }
-        if (progress.epoch + 1) % cell.evaluate_every == 0 or progress.epoch + 1 == cell.epochs:
+        done = progress.epoch + 1
+        ends_cycle = self._ends_cycle()
+        if done % cell.evaluate_every == 0 or done == cell.epochs or ends_cycle:
             row |= self._evaluate()
+        if ends_cycle:
+            row["ends_cycle"] = True
         progress.end_epoch(cell.batch_size, len(self.data.train), row)
         self._save()
 
@@ -156,15 +162,24 @@ class Run:
         epochs = self.schedule.cycle(step).length / self.updates_per_epoch
         return normalized(cell.decay, cell.batch_size, len(self.data.train), epochs)
 
+    def _ends_cycle(self) -> bool:
+        """Whether the next epoch begins with a warm restart (or would: the last cycle may end with the run)."""
+        step, updates = self.progress.step, self.cell.epochs * self.updates_per_epoch
+        cycle = self.schedule.cycle(step - 1)
+        return cycle.length < updates and step == cycle.start + cycle.length
+
     def _evaluate(self) -> dict[str, float]:
-        """Loss (nats) and error (percent) on validation, if there is a validation split, and test."""
+        """Loss (nats) and error (percent) on validation, if there is a validation split, and test.
+
+        With many classes also the top-5 error: the share of pictures whose label is not among the five likeliest.
+        """
         row: dict[str, float] = {}
         for name, split in (("validation", self.data.validation), ("test", self.data.test)):
             if len(split):
-                loss, error = evaluate(self.model, split, self.data, self.precision)
-                if not math.isfinite(loss):
-                    raise Diverged(self.progress.step, f"{name} loss {loss}")
-                row |= {f"{name}_loss": loss, f"{name}_error": error}
+                found = evaluate(self.model, split, self.data, self.precision)
+                if not math.isfinite(found["loss"]):
+                    raise Diverged(self.progress.step, f"{name} loss {found['loss']}")
+                row |= {f"{name}_{measure}": value for measure, value in found.items()}
         return row
 
     def _save(self) -> None:
@@ -190,19 +205,23 @@ def build_model(cell: Cell, data: Dataset) -> nn.Module:
 @torch.no_grad()
 def evaluate(
     model: nn.Module, split: Split, data: Dataset, precision: Callable[[], contextlib.AbstractContextManager[Any]]
-) -> tuple[float, float]:
-    """Mean loss in nats and error in percent of the net on a split, in evaluation mode."""
+) -> dict[str, float]:
+    """Of the net on a split, in evaluation mode: loss (mean, nats), error (percent), with many classes top5_error."""
     model.eval()
+    ranks = {"error": 1} | ({"top5_error": 5} if data.num_classes >= MANY_CLASSES else {})
     loss = torch.zeros((), dtype=torch.float64, device=data.mean.device)
-    wrong = torch.zeros((), dtype=torch.int64, device=data.mean.device)
+    wrong = {name: torch.zeros((), dtype=torch.int64, device=data.mean.device) for name in ranks}
     for start in range(0, len(split), EVALUATION_BATCH):
         images = normalise(split.images[start : start + EVALUATION_BATCH], data)
         labels = split.labels[start : start + EVALUATION_BATCH]
         with precision():
             logits = model(images)
         loss += cross_entropy(logits.float(), labels, reduction="sum")
-        wrong += (logits.argmax(1) != labels).sum()
-    return loss.item() / len(split), 100 * wrong.item() / len(split)
+        for name, rank in ranks.items():
+            likeliest = logits.argmax(1, keepdim=True) if rank == 1 else logits.topk(rank).indices
+            wrong[name] += (likeliest != labels[:, None]).all(1).sum()
+    errors = {name: 100 * count.item() / len(split) for name, count in wrong.items()}
+    return {"loss": loss.item() / len(split)} | errors
 
 
 def _settle(device: str) -> None:

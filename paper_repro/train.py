@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
-from paper_repro import gpu, optim, records, schedules
+from paper_repro import gpu, groups, optim, records, schedules
 from paper_repro.cell import Cell
 from paper_repro.dataset import Dataset
 from paper_repro.progress import Diverged, norm
@@ -94,5 +94,5 @@ def check(cell: Cell, data: Dataset, device: str = "cpu") -> None:
         raise ValueError(f"compile=true needs a C++ compiler, and there is no {compiler} here")
     with torch.device("meta"):
         model = build_model(cell, data)
-    optim.build(cell.optimizer, model.parameters(), cell.alpha, cell.decay)
+    optim.build(cell.optimizer, groups.of_cell(model, cell.decay_on), cell.alpha, cell.decay)
     schedules.from_spec(cell.schedule, cell.epochs, 1)

@@ -9,7 +9,7 @@ import pytest
 from torchvision import datasets
 
 from paper_repro.data import DataError, load
-from paper_repro.data.cifar import PAPER_MEAN, PAPER_STD
+from paper_repro.data.cifar import PAPER_STATISTICS
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_pictures_come_with_the_papers_statistics(published: Path) -> None:
     arrays = load("cifar10", published)
     assert arrays.x_train.shape == (100, 32, 32, 3)
     assert arrays.x_test.shape == (20, 32, 32, 3)
-    assert (arrays.mean, arrays.std, arrays.num_classes) == (PAPER_MEAN, PAPER_STD, 10)
+    assert (arrays.mean, arrays.std, arrays.num_classes) == (*PAPER_STATISTICS, 10)
     first = pickle.loads((published / "cifar-10-batches-py" / "data_batch_1").read_bytes())["data"][0]
     assert np.array_equal(arrays.x_train[0], first.reshape(3, 32, 32).transpose(1, 2, 0))
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 Labels = NDArray[np.int64]
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation of each channel
 UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
 AT_ONCE = 1000  # pictures: bincount takes eight bytes for every one that it counts
 KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -20,6 +21,16 @@ KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 class DataError(ValueError):
     """A data set that is missing, damaged or of the wrong form. The message says what to do, in two lines at most."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How many pictures a published data set has, their height and width, and classes: to plan before it is here."""
+
+    train: int
+    test: int
+    size: int
+    classes: int
 
 
 @dataclass(frozen=True)
@@ -62,20 +73,26 @@ def load_npz(path: Path, name: str) -> Arrays:
 
 
 def from_arrays(
-    name: str, x_train: Bytes, y_train: Labels, x_test: Bytes, y_test: Labels, where: str = "arrays"
+    name: str,
+    x_train: Bytes,
+    y_train: Labels,
+    x_test: Bytes,
+    y_test: Labels,
+    where: str = "arrays",
+    statistics: Statistics | None = None,
 ) -> Arrays:
-    """Arrays with their form checked and each channel's mean and deviation taken from the training pictures."""
+    """Arrays with their form checked; without statistics those of the training pictures are taken."""
     for split, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         _check(where, split, x, y)
     if x_train.shape[1:] != x_test.shape[1:]:
         raise DataError(f"{where}: training pictures are {x_train.shape[1:]}, test pictures {x_test.shape[1:]}")
-    mean, std = channel_statistics(x_train)
+    mean, std = statistics or channel_statistics(x_train)
     num_classes = int(max(y_train.max(), y_test.max())) + 1
     y_train, y_test = y_train.astype(np.int64), y_test.astype(np.int64)
     return Arrays(name, x_train, y_train, x_test, y_test, mean, std, num_classes)
 
 
-def channel_statistics(x: Bytes) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def channel_statistics(x: Bytes) -> Statistics:
     """Mean and standard deviation of each channel on 0..255, counted exactly from the histogram of its 256 values."""
     values = np.arange(256)
     counts = np.zeros((x.shape[-1], 256), dtype=np.int64)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pickle
 from pathlib import Path
 
 import numpy as np
 
-from paper_repro.data.arrays import Arrays, DataError, from_arrays
+from paper_repro.data.arrays import Arrays, DataError, Form, from_arrays
 
 NAMES = ("cifar10", "cifar100")
+FORMS = {"cifar10": Form(50_000, 10_000, 32, 10), "cifar100": Form(50_000, 10_000, 32, 100)}
 # The values in the authors' code, on 0..255 (they are the training pictures' own, rounded).
-PAPER_MEAN, PAPER_STD = (125.3, 123.0, 113.9), (63.0, 62.1, 66.7)
+PAPER_STATISTICS = (125.3, 123.0, 113.9), (63.0, 62.1, 66.7)
 
 
 def load(name: str, folder: Path) -> Arrays:
@@ -30,5 +30,5 @@ def load(name: str, folder: Path) -> Arrays:
             f"Put {kind.filename} (md5 {kind.tgz_md5}) into {folder}, or pass --data FILE.npz, or use --profile demo."
         ) from None
     labels = [np.asarray(split.targets) for split in (train, test)]
-    arrays = from_arrays(name, train.data, labels[0], test.data, labels[1], where=str(folder))
-    return dataclasses.replace(arrays, mean=PAPER_MEAN, std=PAPER_STD) if name == "cifar10" else arrays
+    statistics = PAPER_STATISTICS if name == "cifar10" else None
+    return from_arrays(name, train.data, labels[0], test.data, labels[1], str(folder), statistics)

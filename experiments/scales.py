@@ -1,0 +1,34 @@
+"""The cells that the profiles start from: what is trained at each scale, and what was reduced.
+
+The reduced profiles' training labels are noisy and their pictures not augmented, because a small net trained for
+minutes on clean ones underfits, and then no decay helps.
+"""
+
+from __future__ import annotations
+
+from paper_repro.cell import Cell
+
+DEMO = Cell(
+    dataset="synthetic", model="resnet-8-w8", optimizer="sgd", alpha=0.1, decay=0.0, epochs=12, batch_size=64,
+    validation_examples=500, train_examples=1500, label_noise=0.3, augment=False, evaluate_every=4,
+)  # fmt: skip
+CPU = Cell(
+    dataset="cifar10", model="resnet-8-w16", optimizer="sgd", alpha=0.1, decay=0.0, epochs=20,
+    validation_examples=2000, train_examples=4000, image_size=16, label_noise=0.3, augment=False, precision="bf16",
+    evaluate_every=10,
+)  # fmt: skip
+GPU = Cell(
+    dataset="cifar10", model="shake_shake-26-2x16d", optimizer="sgd", alpha=0.1, decay=0.0, epochs=15, precision="bf16"
+)
+PAPER = Cell(
+    dataset="cifar10", model="shake_shake-26-2x64d", optimizer="sgd", alpha=1.0, decay=0.0, epochs=100,
+    validation_examples=0,
+)  # fmt: skip
+WIDE = PAPER.replace(model="shake_shake-26-2x96d", epochs=1800)  # the paper's net and budget for long runs
+IMAGENET32 = PAPER.replace(dataset="imagenet32")
+IMAGENET32_GPU = GPU.replace(dataset="imagenet32", validation_examples=50_000)
+
+DEMO_NOTE = "embedded synthetic pictures, 30 % of the training labels drawn at random"
+CPU_NOTE = "4,000 pictures averaged to 16 x 16, 30 % of the training labels drawn at random, a plain 8-layer ResNet"
+GPU_NOTE = "a quarter of the paper's width, 15 epochs instead of 100"
+PAPER_NOTE = "as published: trained on all training pictures, selected and reported on the test set"

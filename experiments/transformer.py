@@ -1,0 +1,43 @@
+"""Transformer: Adam with L2 against AdamW on a small vision Transformer. (Not in the paper.)
+
+    python -m experiments run transformer --profile demo
+    python -m analysis figures transformer
+
+Texts about AdamW report of their Transformers lower loss, and the best model in far fewer epochs. Expect the grids of
+both optimizers, the curves of their best cells, and how many epochs AdamW takes to Adam's final training loss. Cost: 2
+x 5 x 7 cells.
+"""
+
+from __future__ import annotations
+
+from experiments.declare import Experiment, Profile, grid, halvings
+from experiments.scales import CPU, DEMO, GPU
+from paper_repro.cell import Cell
+
+
+def _both(base: Cell, alphas: list[float], decays: list[float]) -> tuple[Cell, ...]:
+    return tuple(grid(base, ["adam", "adamw"], alphas, [0.0, *reversed(decays)]))
+
+
+EXPERIMENT = Experiment(
+    name="transformer",
+    title="Adam and AdamW on a small vision Transformer",
+    figure="heat_maps",
+    also=("curves",),
+    profiles={
+        "demo": Profile(
+            _both(DEMO.replace(model="vit-2-64-p3", evaluate_every=1), halvings(0.016, 5), halvings(0.064, 6)),
+            "embedded synthetic pictures, 30 % of the training labels drawn at random; depth 2, width 64",
+        ),
+        "cpu": Profile(
+            _both(
+                CPU.replace(model="vit-4-64-p4", epochs=40, evaluate_every=2), halvings(0.016, 5), halvings(0.064, 6)
+            ),
+            "4,000 pictures averaged to 16 x 16, 30 % of the training labels drawn at random; depth 4, width 64",
+        ),
+        "gpu": Profile(
+            _both(GPU.replace(model="vit-6-192-p4", epochs=50), halvings(0.004, 5), halvings(0.004, 6)),
+            "depth 6, width 192, 50 epochs",
+        ),
+    },
+)

@@ -1,0 +1,61 @@
+"""Parameter groups by the names of parameters: which are decayed, and which have a learning rate or decay of their own.
+
+    optimizer = AdamW(groups.decay_matrices(model), lr=1e-3, decay=2.5e-4)
+    optimizer = AdamW(groups.by_name(model, {"body.*": {"lr": 1e-4}, "head.*": {"decay": 0.0}}), lr=1e-3, decay=2.5e-4)
+
+What a group does not set, the optimizer's own arguments do. The paper's code has a single group: decay falls on biases
+and normalisations too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch import nn
+
+Groups = list[dict[str, Any]]
+
+
+def by_name(model: nn.Module, patterns: Mapping[str, Mapping[str, Any]]) -> Groups:
+    """One group for each pattern, in the order given: {"params": [...], **settings}.
+
+    A pattern is a parameter's name as in model.named_parameters(), where * stands for any characters ("head.*",
+    "*.bias"). Every parameter that is trained must match exactly one. Raises ValueError naming those that match none or
+    several, a pattern that matches nothing, and a negative lr or decay.
+    """
+    groups: Groups = [{"params": [], **settings} for settings in patterns.values()]
+    problems: list[str] = []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        found = [place for place, pattern in enumerate(patterns) if fnmatchcase(name, pattern)]
+        for place in found:
+            groups[place]["params"].append(parameter)
+        if len(found) != 1:
+            problems.append(f"{name} matches {' and '.join(list(patterns)[place] for place in found) or 'no pattern'}")
+    for (pattern, settings), group in zip(patterns.items(), groups, strict=True):
+        if not group["params"]:
+            problems.append(f"{pattern} matches no parameter")
+        problems += [f"{pattern} has {key} {settings[key]}" for key in ("lr", "decay") if not settings.get(key, 0) >= 0]
+    if problems:
+        raise ValueError("parameter groups: " + "; ".join(problems))
+    return groups
+
+
+def decay_matrices(model: nn.Module) -> Groups:
+    """Two groups: weights of two dimensions and more, and the others (biases, normalisations) without decay.
+
+    The second has "decay_scale" 0 as well, by which a sweep multiplies the decay that it sets.
+    """
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [
+        {"params": [parameter for parameter in trained if parameter.ndim > 1]},
+        {"params": [parameter for parameter in trained if parameter.ndim < 2], "decay": 0.0, "decay_scale": 0.0},
+    ]
+
+
+def of_cell(model: nn.Module, decay_on: str) -> Groups:
+    """The groups that a Cell's decay_on names: "all" (one group, as in the paper's code) or "matrices"."""
+    return decay_matrices(model) if decay_on == "matrices" else [{"params": list(model.parameters())}]
