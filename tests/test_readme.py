@@ -1,5 +1,6 @@
 """What the README tells a user to type or to open exists."""
 
+import csv
 import re
 import shlex
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 import experiments
 from analysis.__main__ import parser as analysis_parser
+from analysis.dots import paired, variants
 from analysis.figures import read_recorded
 from analysis.panels import Panel, Tile, panels
 from analysis.select import charts
@@ -95,3 +97,36 @@ def test_what_label_noise_does_is_what_the_committed_records_say() -> None:
     said = "goes from {:.1f} % without decay to {:.1f} % with it, and with clean labels from {:.1f} % to {:.1f} %"
     words = " ".join(PAGES[0].read_text().split())
     assert said.format(noisy[0.0], min(noisy.values()), clean[0.0], min(clean.values())) in words
+
+
+def test_the_table_of_speeds_is_the_committed_measurements() -> None:
+    text = PAGES[0].read_text()
+    tables = []
+    for name in ("bench-xeon.csv", "bench-epyc.csv"):
+        with open(ROOT / "experiments" / "recorded" / name, newline="") as file:
+            tables.append({row["what"]: row for row in csv.DictReader(file)})
+    lines = [[part.strip() for part in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    told = [line for line in lines if line[0] in tables[0]]
+    assert len(told) > 15
+    for what, unit, *numbers in told:
+        rows = [table[what] for table in tables]
+        found = [f"{float(row[key]):.4g}" if row[key] else "" for row in rows for key in ("ours", "opponent", "ratio")]
+        assert numbers == found
+        assert {row["unit"] for row in rows} == {unit}
+    for table in tables:
+        first = next(iter(table.values()))
+        assert f"{first['hardware']}, {first['versions']}" in " ".join(text.split())
+
+
+def test_the_table_of_precisions_is_what_the_committed_records_say() -> None:
+    (chart,) = charts(experiments.get("precision"), read_recorded())
+    text = PAGES[0].read_text()
+    for name, shown in (("sgd", "SGD, L2"), ("sgdw", "SGDW"), ("adam", "Adam, L2"), ("adamw", "AdamW")):
+        fp32, *others = variants(chart, name)
+        told = [f"{difference:+.2f} ± {half:.2f}" for difference, half in (paired(fp32, other) for other in others)]
+        deviations = [f"{variant.deviation:.2f}" for variant in (fp32, *others)]
+        assert f"| {shown} | {fp32.mean:.2f} | {' | '.join(told)} | {', '.join(deviations)} |" in text
+        for other in others:
+            difference, half = paired(fp32, other)
+            assert abs(difference) < min(fp32.deviation, half)  # what the sentence below the table says
+            assert len(other.errors) == len(fp32.errors) == 20
