@@ -51,6 +51,7 @@ def parser() -> Parser:
     figures.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="draw what was run with the same --set"
     )
+    figures.add_argument("--quick", action="store_true", help="draw what was run with --quick")
     return whole
 
 
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         changes = _changes(given.set)
-        for path in make(given.names, None if given.recorded else given.runs, given.out, changes):
+        for path in make(given.names, None if given.recorded else given.runs, given.out, changes, given.quick):
             print(path, flush=True)
     except Refused as refusal:
         print(f"python -m analysis: error: {refusal}", file=sys.stderr)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from analysis.panels import Panel, selection_name
+from analysis.panels import Panel, selection_split
 from analysis.select import Chart, fingerprint, provenance
+from paper_repro.cell import Cell
 from paper_repro.records import Record
 
 LISTED = 6  # values of one kind named before the rest is only counted; the CSV beside the figure has them all
@@ -28,7 +29,7 @@ def caption(chart: Chart, reading: str) -> str:
 def reading_maps(chart: Chart, shown: Sequence[Panel], high: float | None) -> str:
     """How to read heat maps, and how the best was chosen. `high`: where the colours are clipped (percent), if so."""
     over = " averaged over seeds" if len(_seeds(chart.records)) > 1 else ""
-    text = f"Numbers are test errors in %{over}."
+    text = f"Numbers are {error_name(chart)}s in %{over}."
     if high is not None:
         text += f" Colours are clipped at {high:.3g} %."
     if any(tile.diverged for panel in shown for tile in panel.tiles.values()):
@@ -38,8 +39,13 @@ def reading_maps(chart: Chart, shown: Sequence[Panel], high: float | None) -> st
     return f"{text} {_selection(chart, shown)}"
 
 
+def error_name(chart: Chart) -> str:
+    """What the errors of a chart are: "test error", or "top-5 test error"."""
+    return {"error": "test error", "top5_error": "top-5 test error"}[chart.measure]
+
+
 def _selection(chart: Chart, shown: Sequence[Panel]) -> str:
-    if selection_name(chart.records) == "validation_error":
+    if selection_split(chart.records) == "validation":
         text = "Star and title: lowest validation error; its test error is what the title gives."
     else:
         text = "Star and title: lowest test error, selected on the test set as in the paper (nothing is held out)."
@@ -82,8 +88,8 @@ def _examples(record: Record) -> str:
 def _extent(chart: Chart) -> str:
     seeds = _seeds(chart.records)
     text = f"{'Seeds' if len(seeds) > 1 else 'Seed'} {_listed(map(str, seeds))}; {len(chart.records)} records"
-    run = {(r["cell"]["optimizer"], r["cell"]["alpha"], r["cell"]["decay"]) for r in chart.records}
-    missing = sum((cell.optimizer, cell.alpha, cell.decay) not in run for cell in chart.declared)
+    run = {Cell.from_dict(record["cell"]).replace(seed=0) for record in chart.records}
+    missing = sum(cell not in run for cell in chart.declared)
     if missing:
         text += f", {missing} of {len(chart.declared)} declared cells not run"
     return text + "."

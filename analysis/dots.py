@@ -18,7 +18,7 @@ from scipy.stats import t as student
 
 from analysis.captions import caption
 from analysis.heat_maps import NAMES
-from analysis.pictures import WIDTH, new_figure
+from analysis.pictures import WIDTH, new_figure, write_caption
 from analysis.select import Chart
 from paper_repro.cell import Cell
 from paper_repro.records import Record
@@ -59,11 +59,11 @@ def draw(chart: Chart) -> Figure:
     for number, optimizer in enumerate(optimizers):
         box = (0.5 + number * width, under + 0.55, width - 0.4, PANEL)
         axes = figure.add_axes((box[0] / WIDTH, box[1] / height, box[2] / WIDTH, box[3] / height))
-        _draw_panel(axes, variants(chart, optimizer))
+        draw_panel(axes, variants(chart, optimizer))
         axes.set_title(NAMES.get(optimizer, optimizer), pad=4)
         if number == 0:
             axes.set_ylabel("test error (%)")
-    figure.text(0.1 / WIDTH, (under - 0.04) / height, "\n".join(lines), fontsize=5.8, va="top", linespacing=1.3)
+    write_caption(figure, lines, under, height)
     return figure
 
 
@@ -115,7 +115,7 @@ def _variant(name: str, records: Sequence[Record]) -> Variant:
     return Variant(name, finished, len(records) - len(finished))
 
 
-def _draw_panel(axes: Axes, shown: Sequence[Variant]) -> None:
+def draw_panel(axes: Axes, shown: Sequence[Variant]) -> None:
     for place, variant in enumerate(shown):
         if not variant.errors:
             continue

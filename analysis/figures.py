@@ -17,35 +17,56 @@ from pathlib import Path
 from typing import Any
 
 import experiments
+from analysis import findings
 from analysis.select import Chart, Refused, charts, provenance
+from experiments.declare import Experiment
 from paper_repro.records import BadRecord, Record, load, write_atomically
 
 RECORDED = Path(experiments.__file__).resolve().parent / "recorded"
 COLUMNS = (
     "optimizer", "alpha", "decay", "decay_unit", "seed", "status", "validation_error", "test_error", "train_loss",
-    "train_error", "epochs", "dataset", "model", "id", "commit",
+    "train_error", "epochs", "batch_size", "schedule", "dataset", "model", "id", "commit",
 )  # fmt: skip
 
 
-def make(names: Sequence[str], source: Path | None, out: Path, changes: Mapping[str, Any] = {}) -> Iterator[Path]:
+def make(
+    names: Sequence[str], source: Path | None, out: Path, changes: Mapping[str, Any] = {}, quick: bool = False
+) -> Iterator[Path]:
     """Draw the figures of these experiments (of all with records, when none is named) and yield each written path.
 
     source: an output folder of runs or a .jsonl file of records; None for the committed ones. changes: to fields of
-    the declared cells, as in the runs. Raises Refused with one line; nothing is written before all that was asked for
-    is known to be drawable.
+    the declared cells, as in the runs; quick: those of quick runs. Raises Refused with one line; nothing is written
+    before all that was asked for is known to be drawable.
     """
     known = experiments.names()
     for name in names:
         if name not in known:
             raise Refused(f"no experiment {name!r}; known are: {', '.join(known)}")
-    records = read_recorded() if source is None else read_runs(source)
-    chosen = dict.fromkeys(names or known)
-    wanted = [chart for name in chosen for chart in _charts_of(name, changes, records, source, names)]
-    if not wanted:
-        raise Refused(_nothing(f"any experiment ({', '.join(known)})", known[0], records, source))
+    asked = [experiments.get(name) for name in dict.fromkeys(names or known)]
+    if quick:
+        asked = [experiment.quick() for experiment in asked]
+    grids = [experiment for experiment in asked if experiment.study is None]
+    measured = findings.shown([experiment for experiment in asked if experiment.study is not None], source, bool(names))
+    # An output folder may hold studies alone; then nothing of a grid was asked for.
+    records = read_records(source) if grids and not (measured and not names and _without_records(source)) else []
+    wanted = [chart for each in grids for chart in _charts_of(each, changes, records, source, names)]
+    if not wanted and not measured:
+        raise Refused(_nothing(f"any experiment ({', '.join(known)})", "fig2", records, source))
     check_writable(out)
     for chart in wanted:
-        yield from write_chart(chart, out)
+        for module in (chart.experiment.figure, *chart.experiment.also):
+            yield from write_chart(chart, out, module)
+    for result in measured:
+        yield from _write(out, result.stem, result.experiment.figure, result, result.table())
+
+
+def read_records(source: Path | None) -> list[Record]:
+    """The records of `source`, the committed ones for None."""
+    return read_recorded() if source is None else read_runs(source)
+
+
+def _without_records(source: Path | None) -> bool:
+    return source is not None and source.is_dir() and not (source / "records").exists()
 
 
 def read_runs(source: Path) -> list[Record]:
@@ -81,16 +102,21 @@ def check_writable(out: Path) -> None:
         raise Refused(f"cannot write to {out}: permission denied")
 
 
-def write_chart(chart: Chart, out: Path) -> list[Path]:
-    """Draw one chart and write its PNG, PDF and CSV; their paths."""
+def write_chart(chart: Chart, out: Path, module: str) -> list[Path]:
+    """Draw one chart with a module of this package and write its PNG, PDF and CSV; their paths."""
+    stem = chart.stem if module == chart.experiment.figure else f"{chart.stem}-{module}"
+    return _write(out, stem, module, chart, table(chart.records))
+
+
+def _write(out: Path, stem: str, module: str, shown: Chart | findings.Shown, numbers: str) -> list[Path]:
     # Only now: matplotlib takes half a second to load, which neither --help nor an error should cost.
     pictures = importlib.import_module("analysis.pictures")
-    drawing = importlib.import_module(f"analysis.{chart.experiment.figure}")
+    drawing = importlib.import_module(f"analysis.{module}")
     with pictures.style():
-        files: dict[str, bytes] = pictures.render(drawing.draw(chart))
+        files: dict[str, bytes] = pictures.render(drawing.draw(shown))
     paths = []
-    for kind, content in {**files, "csv": table(chart.records).encode()}.items():
-        path = out / f"{chart.stem}.{kind}"
+    for kind, content in {**files, "csv": numbers.encode()}.items():
+        path = out / f"{stem}.{kind}"
         try:
             write_atomically(path, content)
         except OSError as error:
@@ -111,10 +137,11 @@ def table(records: Sequence[Record]) -> str:
 
 
 def _charts_of(
-    name: str, changes: Mapping[str, Any], records: list[Record], source: Path | None, asked: Sequence[str]
+    experiment: Experiment, changes: Mapping[str, Any], records: list[Record], source: Path | None, asked: Sequence[str]
 ) -> list[Chart]:
+    name = experiment.name
     try:
-        found = charts(experiments.get(name).changed(changes), records)
+        found = charts(experiment.changed(changes), records)
     except ValueError as error:
         raise error if isinstance(error, Refused) else Refused(str(error)) from None
     if name in asked and not found:

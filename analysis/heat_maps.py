@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import statistics
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -21,13 +22,14 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from analysis.captions import caption, reading_maps
+from analysis.captions import caption, error_name, reading_maps
 from analysis.panels import Panel, Tile, panels
-from analysis.pictures import WIDTH, new_figure
+from analysis.pictures import WIDTH, new_figure, write_caption
 from analysis.select import Chart
 
 NAMES = {"sgd": "SGD", "sgdw": "SGDW", "adam": "Adam", "adamw": "AdamW"}
 L2, DECOUPLED = ("sgd", "adam"), ("sgdw", "adamw")
+SCHEDULES = {"fixed": "fixed rate", "step_drop": "step drops", "cosine": "cosine", "warm_restarts": "restarts"}
 COLOURS = "viridis"  # perceptually uniform and safe for the colour-blind; low errors dark, as in the paper
 GAP = 0.4  # between decay 0 and the logarithmic axis, in tiles
 SMALLEST_TEXT = 4.0  # points: below it a number is left out
@@ -43,9 +45,10 @@ class Layout:
     panel_width: float
     panel_height: float
     caption_height: float
+    top: float  # of a panel's title
 
     left, between, bar_room = 0.6, 0.68, 0.62  # room for the ticks and labels of the panels and of the colour bar
-    top, under = 0.36, 0.55  # a panel's title; its ticks and label
+    under = 0.55  # a panel's ticks and label
 
     @property
     def height(self) -> float:
@@ -61,7 +64,7 @@ class Layout:
     def bar(self) -> tuple[float, float, float, float]:
         x = self.left + self.columns * (self.panel_width + self.between) - self.between + 0.1
         bottom = self.panel(self.columns * self.rows - 1)[1]
-        return x, bottom, 0.11, self.height - self.top - bottom
+        return x, bottom, 0.11, min(self.height - self.top - bottom, 6.0)
 
     def share(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
         """Inches to parts of the figure, as matplotlib wants them."""
@@ -77,16 +80,17 @@ def draw(chart: Chart) -> Figure:
     clipped = bool(errors) and max(errors) > high
     colours = ScalarMappable(Normalize(low, high), colormaps[COLOURS])
     lines = textwrap.wrap(caption(chart, reading_maps(chart, shown, high if clipped else None)), 148)
-    layout = _layout(shown, len(lines))
+    layout = _layout(chart, shown, len(lines))
     figure = new_figure(layout.height)
     for number, panel in enumerate(shown):
         axes = figure.add_axes(layout.share(layout.panel(number)))
-        draw_panel(axes, panel, colours, layout, chart.declared[0].decay_unit)
+        draw_panel(axes, panel, colours, layout)
     bar = figure.add_axes(layout.share(layout.bar()))
-    figure.colorbar(colours, cax=bar, extend="max" if clipped else "neither", extendfrac=0.03, label="test error (%)")
+    figure.colorbar(
+        colours, cax=bar, extend="max" if clipped else "neither", extendfrac=0.03, label=f"{error_name(chart)} (%)"
+    )
     bar.tick_params(length=2, width=0.5)
-    x, y = 0.1 / WIDTH, (layout.caption_height - 0.04) / layout.height
-    figure.text(x, y, "\n".join(lines), fontsize=5.8, va="top", linespacing=1.3, parse_math=False)
+    write_caption(figure, lines, layout.caption_height, layout.height)
     return figure
 
 
@@ -97,7 +101,7 @@ def limits(errors: Sequence[float]) -> tuple[float, float]:
     return min(errors), max(statistics.median(errors), min(errors) + 1.0)
 
 
-def draw_panel(axes: Axes, panel: Panel, colours: ScalarMappable, layout: Layout, decay_unit: str) -> None:
+def draw_panel(axes: Axes, panel: Panel, colours: ScalarMappable, layout: Layout) -> None:
     """One optimizer's tiles, numbers, star, axes and title."""
     xs = positions(panel.decays)
     ys = {alpha: float(place) for place, alpha in enumerate(panel.alphas)}
@@ -110,8 +114,8 @@ def draw_panel(axes: Axes, panel: Panel, colours: ScalarMappable, layout: Layout
     _draw_frames(axes, panel, xs)
     if panel.best is not None:
         _draw_star(axes, xs[panel.best.decay], ys[panel.best.alpha])
-    _label(axes, panel, xs, ys, decay_unit, (tile_width, tile_height))
-    axes.set_title(title(panel, decay_unit), pad=4, linespacing=1.25)
+    _label(axes, panel, xs, ys, (tile_width, tile_height))
+    axes.set_title(title(panel), pad=4, linespacing=1.25)
 
 
 def positions(decays: Sequence[float]) -> dict[float, float]:
@@ -120,17 +124,33 @@ def positions(decays: Sequence[float]) -> dict[float, float]:
     return {decay: place + (shift if decay else 0.0) for place, decay in enumerate(decays)}
 
 
-def title(panel: Panel, decay_unit: str) -> str:
-    """Two lines: the test error of the selected tile, and where it lies."""
-    name, best = NAMES.get(panel.optimizer, panel.optimizer), panel.best
+def title(panel: Panel) -> str:
+    """The test error of the selected tile, and where it lies: two lines, three where facets are named before them."""
+    best, words = panel.best, facet_words(panel.facets)
+    name = NAMES.get(panel.optimizer, panel.optimizer) + (f", {words}\n" if words else ": ")
     if best is None or best.test_error is None:
-        return f"{name}\nevery run diverged"
+        return f"{name.rstrip(': ')}\nevery run diverged".replace("\n\n", "\n")
     spread, seeds = best.spread, len(best.seeds)
     told = "" if spread is None else f" ± {number(spread)}"
     told += " %" if spread is None else f" % ({seeds} seeds)"
     edge = "  (at the edge)" if panel.at_edge else ""
-    place = rf"at $\alpha$ = {real(best.alpha)}, {symbol(decay_unit)} = {real(best.decay)}"
-    return f"{name}: {number(best.test_error)}{told}\n{place}{edge}"
+    place = rf"at $\alpha$ = {real(best.alpha)}, {symbol(panel.decay_unit)} = {real(best.decay)}"
+    return f"{name}{number(best.test_error)}{told}\n{place}{edge}"
+
+
+def facet_words(facets: Mapping[str, Any]) -> str:
+    """What sets this panel apart from the optimizer's others; the unit of the decay stands on the axis."""
+    words = []
+    for field, value in facets.items():
+        if field == "schedule":
+            words.append(SCHEDULES.get(value.partition(":")[0], value))
+        elif field == "epochs":
+            words.append(f"{value} epoch{'s' * (value != 1)}")
+        elif field == "batch_size":
+            words.append(f"batches of {value}")
+        elif field != "decay_unit":
+            words.append(f"{field} {value}")
+    return ", ".join(words)
 
 
 def symbol(decay_unit: str) -> str:
@@ -159,14 +179,16 @@ def number(error: float) -> str:
     return f"{error:.1f}" if error < 99.95 else f"{error:.0f}"
 
 
-def _layout(shown: Sequence[Panel], lines: int) -> Layout:
-    columns = min(2, len(shown))
+def _layout(chart: Chart, shown: Sequence[Panel], lines: int) -> Layout:
+    facets = chart.experiment.facets
+    columns = len({panel.facets[facets[0]] for panel in shown}) if facets else min(2, len(shown))
     free = WIDTH - Layout.left - (columns - 1) * Layout.between - Layout.bar_room
     width = min(free / columns, 3.6)
     tile_width = width / max(len(panel.decays) + GAP for panel in shown)
     # Tiles a little wider than high, as their numbers are, but panels neither flat nor longer than a page.
     height = max(len(panel.alphas) for panel in shown) * min(max(0.85 * tile_width, 0.12), 0.3)
-    return Layout(columns, -(-len(shown) // columns), width, min(max(height, 0.8), 3.6), 0.1 + lines * 0.108)
+    top = 0.46 if facets else 0.36
+    return Layout(columns, -(-len(shown) // columns), width, min(max(height, 0.8), 3.6), 0.1 + lines * 0.108, top)
 
 
 def _draw_tiles(
@@ -246,7 +268,6 @@ def _label(
     panel: Panel,
     xs: dict[float, float],
     ys: dict[float, float],
-    decay_unit: str,
     size: tuple[float, float],
 ) -> None:
     """Real values on both axes, thinned where they would touch."""
@@ -258,7 +279,7 @@ def _label(
         text.set(rotation=45, ha="right", va="top", rotation_mode="anchor")
     axes.set_yticks([ys[alpha] for alpha in rows], [real(alpha) for alpha in rows])
     axes.tick_params(axis="y", pad=1.5)
-    axes.set_xlabel(decay_label(panel.optimizer, decay_unit), labelpad=1.5)
+    axes.set_xlabel(decay_label(panel.optimizer, panel.decay_unit), labelpad=1.5)
     axes.set_ylabel(r"initial learning rate $\alpha$", labelpad=1.5)
 
 

@@ -1,6 +1,7 @@
-"""A heat map's content: records averaged over seeds, and the best tile of each optimizer. No drawing here.
+"""A heat map's content: records averaged over seeds, and the best tile of each panel. No drawing here.
 
-A tile is all records of one optimizer, alpha and decay: one per seed. Errors are in percent.
+A panel is one optimizer's grid at one value of each facet of the experiment (a schedule, a budget). A tile is all its
+records of one alpha and decay: one per seed. Errors are in percent.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from analysis.select import Chart, Refused, common_seeds, settings
 from paper_repro.cell import Cell
@@ -24,6 +26,7 @@ class Tile:
     alpha: float
     decay: float
     records: tuple[Record, ...]
+    measure: str = "error"
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -34,9 +37,9 @@ class Tile:
         """How many of the seeds diverged. One is enough to call the tile diverged: it has no mean error then."""
         return sum(record["status"] == "diverged" for record in self.records)
 
-    def errors(self, name: str = "test_error") -> list[float]:
+    def errors(self, split: str = "test") -> list[float]:
         """One final number for each finished seed. Raises Refused where a finished record does not hold it."""
-        return [_final(record, name) for record in self.records if record["status"] == "finished"]
+        return [_final(record, f"{split}_{self.measure}") for record in self.records if record["status"] == "finished"]
 
     @property
     def test_error(self) -> float | None:
@@ -55,6 +58,8 @@ class Panel:
     """One optimizer's map. Axes ascend and hold every declared and every recorded value."""
 
     optimizer: str
+    facets: dict[str, Any]  # the value of each facet of the experiment
+    decay_unit: str
     alphas: tuple[float, ...]
     decays: tuple[float, ...]
     tiles: dict[tuple[float, float], Tile]  # by (alpha, decay); what was not run is absent
@@ -71,20 +76,24 @@ class Panel:
 
 
 def panels(chart: Chart) -> list[Panel]:
-    """A Panel for each optimizer that has records: the paper's four first, others behind them by name."""
-    cells = [Cell.from_dict(record["cell"]) for record in chart.records]
-    present = {cell.optimizer for cell in cells}
-    order = [name for name in OPTIMIZERS if name in present] + sorted(present - set(OPTIMIZERS))
-    for name in order:
-        if len({settings(cell) for cell in cells if cell.optimizer == name}) > 1:
+    """A Panel for each optimizer and facet with records: the paper's four first, others behind them by name.
+
+    Facets come in the order in which they were declared; the first of them varies fastest.
+    """
+    groups: dict[tuple[Any, ...], list[Record]] = {}
+    for record in chart.records:
+        groups.setdefault(_place(chart, record["cell"]), []).append(record)
+    for group in groups.values():
+        cells = [Cell.from_dict(record["cell"]) for record in group]
+        if len({settings(cell) for cell in cells}) > 1:
+            name = cells[0].optimizer
             raise Refused(f"{chart.stem}: cells of {name} differ in more than alpha, decay and seed: not one map")
-    return [_panel(chart, name) for name in order]
+    return [_panel(chart, group) for _, group in sorted(groups.items())]
 
 
-def selection_name(records: Sequence[Record]) -> str:
-    """The final number that selects: validation error where pictures were held out, as the paper did (test) if not."""
-    held_out = any(record["cell"]["validation_examples"] for record in records)
-    return "validation_error" if held_out else "test_error"
+def selection_split(records: Sequence[Record]) -> str:
+    """The split that selects: validation where pictures were held out, if not test, as the paper did."""
+    return "validation" if any(record["cell"]["validation_examples"] for record in records) else "test"
 
 
 def candidates(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
@@ -96,32 +105,47 @@ def candidates(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
     return tuple(tile for tile in tiles if not tile.diverged and needed <= set(tile.seeds))
 
 
-def best_tile(tiles: Sequence[Tile], name: str) -> Tile | None:
-    """The tile with the lowest mean of `name`; equal ones by the mean loss of the same split, then alpha, decay."""
+def best_tile(tiles: Sequence[Tile], split: str) -> Tile | None:
+    """The tile with the lowest mean error of a split; equal ones by the mean loss of the same, then alpha, decay."""
 
     def rank(tile: Tile) -> tuple[float, float, float, float]:
         # Rounded, so that equal error counts summed in another order stay equal.
-        error = round(statistics.fmean(tile.errors(name)), 9)
-        return error, _mean_loss(tile, name.replace("error", "loss")), tile.alpha, tile.decay
+        error = round(statistics.fmean(tile.errors(split)), 9)
+        return error, _mean_loss(tile, f"{split}_loss"), tile.alpha, tile.decay
 
     return min(tiles, key=rank, default=None)
 
 
-def _panel(chart: Chart, optimizer: str) -> Panel:
-    declared = [cell for cell in chart.declared if cell.optimizer == optimizer]
+def _place(chart: Chart, cell: dict[str, Any]) -> tuple[Any, ...]:
+    """Where the panel of this cell stands among the others."""
+
+    def rank(field: str) -> tuple[int, Any]:
+        declared = list(dict.fromkeys(getattr(known, field) for known in chart.declared))
+        return (declared.index(cell[field]), 0) if cell[field] in declared else (len(declared), cell[field])
+
+    name = cell["optimizer"]
+    optimizer = (OPTIMIZERS.index(name), "") if name in OPTIMIZERS else (len(OPTIMIZERS), name)
+    return optimizer, *(rank(field) for field in reversed(chart.experiment.facets))
+
+
+def _panel(chart: Chart, records: Sequence[Record]) -> Panel:
+    first = records[0]["cell"]
+    facets = {field: first[field] for field in chart.experiment.facets}
+    kind = {"optimizer": first["optimizer"], **facets}
+    declared = [cell for cell in chart.declared if all(getattr(cell, key) == value for key, value in kind.items())]
     groups: dict[tuple[float, float], list[Record]] = {}
-    for record in chart.records:
-        if record["cell"]["optimizer"] == optimizer:
-            groups.setdefault((record["cell"]["alpha"], record["cell"]["decay"]), []).append(record)
+    for record in records:
+        groups.setdefault((record["cell"]["alpha"], record["cell"]["decay"]), []).append(record)
     tiles = {
-        place: Tile(*place, tuple(sorted(group, key=lambda record: record["cell"]["seed"])))
+        place: Tile(*place, tuple(sorted(group, key=lambda record: record["cell"]["seed"])), chart.measure)
         for place, group in groups.items()
     }
     alphas = {cell.alpha for cell in declared} | {alpha for alpha, _ in tiles}
     decays = {cell.decay for cell in declared} | {decay for _, decay in tiles}
     chosen = candidates(list(tiles.values()))
-    best = best_tile(chosen, selection_name(chart.records))
-    return Panel(optimizer, tuple(sorted(alphas)), tuple(sorted(decays)), tiles, chosen, best)
+    best = best_tile(chosen, selection_split(chart.records))
+    alpha_axis, decay_axis = tuple(sorted(alphas)), tuple(sorted(decays))
+    return Panel(first["optimizer"], facets, first["decay_unit"], alpha_axis, decay_axis, tiles, chosen, best)
 
 
 def _final(record: Record, name: str) -> float:

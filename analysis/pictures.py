@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 WIDTH = 7.0  # inches: the text width of a two-column page
 DPI = 200
+LINE = 148  # characters of a caption
+BETWEEN = 0.55  # inches between rows of panels
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same picture
     "mathtext.fontset": "dejavusans",
@@ -45,6 +49,30 @@ def new_figure(height: float) -> Figure:
     figure = Figure(figsize=(WIDTH, height), dpi=DPI)
     FigureCanvasAgg(figure)
     return figure
+
+
+def with_panels(rows: int, columns: int, panel_height: float, caption: str) -> tuple[Figure, list[Axes]]:
+    """A figure of rows x columns axes of this height in inches, row by row, above a caption."""
+    lines = textwrap.wrap(caption, LINE)
+    under = 0.1 + 0.108 * len(lines)
+    height = under + 0.42 + rows * (panel_height + BETWEEN) - 0.25
+    figure = new_figure(height)
+    share = (WIDTH - 0.1) / columns
+    axes = []
+    for place in range(rows * columns):
+        row, column = divmod(place, columns)
+        left, bottom = 0.52 + column * share, under + 0.42 + (rows - 1 - row) * (panel_height + BETWEEN)
+        box = (left / WIDTH, bottom / height, (share - 0.6) / WIDTH, panel_height / height)
+        axes.append(figure.add_axes(box))
+    write_caption(figure, lines, under, height)
+    return figure, axes
+
+
+def write_caption(figure: Figure, lines: Sequence[str], top: float, height: float) -> None:
+    """Lines of text at the bottom of a figure, from `top` inches downwards."""
+    text = "\n".join(lines)
+    place = (0.1 / WIDTH, (top - 0.04) / height)
+    figure.text(*place, text, fontsize=5.8, va="top", linespacing=1.3, parse_math=False)
 
 
 def render(figure: Figure) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from experiments.declare import SWEPT, Experiment, Profile
 from paper_repro.cell import Cell
@@ -37,10 +38,17 @@ class Chart:
     def stem(self) -> str:
         """The name of its files: what was changed is named, and the data set unless the profile declares it."""
         own = {cell.dataset for cell in self.experiment.profiles[self.profile].cells}
-        named = [] if self.dataset in own else [self.dataset]
+        named = [] if self.dataset in own or not own else [self.dataset]
         named += [f"{field}_{value}" for field, value in self.experiment.changes.items()]
         parts = [self.experiment.name, self.profile, *(re.sub("[^A-Za-z0-9_.+-]", "_", part) for part in named)]
         return "-".join(parts)
+
+    @property
+    def measure(self) -> str:
+        """What is shown of the final numbers: the experiment's measure, plain error where the records lack that."""
+        finals = [record["final"] for record in self.records if record["final"]]
+        wanted = self.experiment.measure
+        return wanted if finals and all(f"test_{wanted}" in final for final in finals) else "error"
 
 
 def charts(experiment: Experiment, records: Iterable[Record]) -> list[Chart]:
@@ -112,8 +120,9 @@ def check_one_data_set(records: Sequence[Record], where: str) -> None:
 
 
 def _compares(experiment: Experiment, records: Iterable[Record]) -> bool:
-    """A map compares within itself; without one, there must be two kinds of cells."""
-    return "alpha" in experiment.swept or len({settings(Cell.from_dict(record["cell"])) for record in records}) > 1
+    """A map by itself compares within itself; facets and variants want at least two kinds of cells."""
+    kinds = {settings(Cell.from_dict(record["cell"])) for record in records}
+    return ("alpha" in experiment.swept and not experiment.facets) or len(kinds) > 1
 
 
 def _chart(experiment: Experiment, profile: str, dataset: str, records: list[Record]) -> Chart:
@@ -132,22 +141,22 @@ def common_seeds(seeds_of_cells: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
 
 
 def _at_common_seeds(records: Sequence[Record]) -> list[Record]:
-    """Of each optimizer's grid the seeds that most of its cells have.
+    """Of each grid the seeds that most of its cells have.
 
     Cells that another experiment ran with many more seeds are beside the others in a map with the same number of them.
     """
-    seeds: dict[str, dict[tuple[float, float], list[int]]] = {}
-    for record in records:
+    seeds: dict[Settings, dict[tuple[float, float], list[int]]] = {}
+    grids = [settings(Cell.from_dict(record["cell"]), ("alpha", "decay", "seed")) for record in records]
+    for grid, record in zip(grids, records, strict=True):
         cell = record["cell"]
-        seeds.setdefault(cell["optimizer"], {}).setdefault((cell["alpha"], cell["decay"]), []).append(cell["seed"])
-    common = {name: set(common_seeds(tuple(sorted(s)) for s in cells.values())) for name, cells in seeds.items()}
+        seeds.setdefault(grid, {}).setdefault((cell["alpha"], cell["decay"]), []).append(cell["seed"])
+    common = {grid: set(common_seeds(tuple(sorted(s)) for s in cells.values())) for grid, cells in seeds.items()}
 
-    def wanted(record: Record) -> bool:
-        cell = record["cell"]
-        own = seeds[cell["optimizer"]][cell["alpha"], cell["decay"]]
-        return cell["seed"] in common[cell["optimizer"]] or not common[cell["optimizer"]] <= set(own)
+    def wanted(grid: Settings, cell: dict[str, Any]) -> bool:
+        own = seeds[grid][cell["alpha"], cell["decay"]]
+        return cell["seed"] in common[grid] or not common[grid] <= set(own)
 
-    return [record for record in records if wanted(record)]
+    return [record for grid, record in zip(grids, records, strict=True) if wanted(grid, record["cell"])]
 
 
 def _order(record: Record) -> tuple[str, float, float, int]:

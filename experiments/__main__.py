@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import experiments
 from experiments import running
-from experiments.declare import PROFILES
+from experiments.declare import PROFILES, Profile
 from experiments.running import UsageError
 
 EXAMPLE = """examples:
@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--alphas", metavar="VALUES", help="learning rates of the grid instead of the profile's")
     run.add_argument("--decays", metavar="VALUES", help="decays of the grid instead of the profile's")
     run.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of every cell")
+    run.add_argument("--quick", action="store_true", help="so few pictures that it only shows that all works")
     run.add_argument("--dry-run", action="store_true", help="say what would be trained, and how long it would take")
     collect = commands.add_parser(
         "collect", help="put the records of a run into one file, to commit or to send",
@@ -137,9 +138,15 @@ def _list(given: argparse.Namespace) -> int:
         experiment = experiments.get(name)
         print(f"{name}: {experiment.title}")
         for profile, scale in experiment.profiles.items():
-            cells = f"{len(scale.cells)} cells x {scale.seeds} seed{'s' * (scale.seeds > 1)}"
-            print(f"  {profile:<6} {cells}, {scale.cells[0].model} on {scale.cells[0].dataset}: {scale.note}")
+            print(f"  {profile:<6} {_extent(scale)}: {scale.note}")
     return 0
+
+
+def _extent(scale: Profile) -> str:
+    if not scale.cells:
+        return "no grid of cells"
+    first, seeds = scale.cells[0], f"{scale.seeds} seed{'s' * (scale.seeds > 1)}"
+    return f"{len(scale.cells)} cells x {seeds}, {first.model} on {first.dataset}"
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ SWEPT = ("optimizer", "alpha", "decay", "seed")  # the fields that a heat map sp
 class Profile:
     """An experiment at one scale: its cells (seed 0), the default number of seeds, and what was reduced.
 
-    settings: of a study, which has no cells.
+    settings: of a study, which has no cells; those under "quick" replace the others for a quick run.
     """
 
     cells: tuple[Cell, ...]
@@ -49,6 +49,7 @@ class Experiment:
     also: tuple[str, ...] = ()  # modules that draw further figures of the same records
     facets: tuple[str, ...] = ()
     study: str | None = None
+    measure: str = "error"  # of the final numbers: "top5_error" where the records have it
     changes: Mapping[str, Any] = field(default_factory=dict)  # to the declared cells, by the user
 
     def changed(self, changes: Mapping[str, Any]) -> Experiment:
@@ -61,7 +62,13 @@ class Experiment:
 
     def quick(self) -> Experiment:
         """The same with so few pictures that whole grids are tried in a minute: to see that all works."""
-        return self if self.study is not None else self.changed(QUICK)
+        if self.study is None:
+            return dataclasses.replace(self.changed(QUICK), changes={"quick": "run"})
+        profiles = {
+            name: dataclasses.replace(profile, settings={**profile.settings, **profile.settings.get("quick", {})})
+            for name, profile in self.profiles.items()
+        }
+        return dataclasses.replace(self, profiles=profiles)
 
 
 def grid(base: Cell, optimizers: Sequence[str], alphas: Sequence[float], decays: Sequence[float]) -> list[Cell]:

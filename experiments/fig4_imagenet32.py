@@ -42,5 +42,6 @@ EXPERIMENT = Experiment(
             PAPER_NOTE,
         ),
     },
+    measure="top5_error",
     facets=("schedule",),
 )  # fmt: skip

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import experiments
+from experiments import studying
 from experiments.declare import Experiment, Profile, parse_setting
 from paper_repro import engine, preflight
 from paper_repro.cell import Cell
@@ -25,7 +26,12 @@ class UsageError(Exception):
 
 def run(given: argparse.Namespace) -> int:
     """The command; its exit code."""
-    experiment, profile = _find(given.name, given.profile)
+    experiment, profile = _find(given.name, given.profile, given.quick)
+    if experiment.study is not None:
+        try:
+            return studying.run(experiment, profile, given)
+        except ValueError as error:  # CannotStart, DataError
+            raise UsageError(str(error)) from None
     data = given.data or Path("data")
     cells = _chosen_cells(profile, given)
     _check_workers(given)
@@ -52,15 +58,15 @@ def _train(cells: list[Cell], survey: Survey, device: str, workers: int, data: P
     if outcome.failed:
         print(f"tracebacks in {given.out / 'failures'}; the same command tries the failed cells again")
     else:
-        changes = "".join(f" --set {text}" for text in given.set)
+        changes = " --quick" * given.quick + "".join(f" --set {text}" for text in given.set)
         print(f"draw them: python -m analysis figures {given.name} --runs {given.out}{changes}")
     return 1 if outcome.failed else 0
 
 
-def _find(name: str, profile: str) -> tuple[Experiment, Profile]:
+def _find(name: str, profile: str, quick: bool) -> tuple[Experiment, Profile]:
     if name not in experiments.names():
         raise UsageError(f"no experiment {name!r}: one of {', '.join(experiments.names())}")
-    experiment = experiments.get(name)
+    experiment = experiments.get(name).quick() if quick else experiments.get(name)
     if profile not in experiment.profiles:
         raise UsageError(f"{name} has no profile {profile!r}: one of {', '.join(experiment.profiles)}")
     return experiment, experiment.profiles[profile]
@@ -125,8 +131,8 @@ def _check_out(out: Path) -> None:
 
 def _preflight(cells: list[Cell], survey: Survey, data: Path, given: argparse.Namespace) -> Answer:
     """Try the data, and the model, optimizer and schedule of each kind of cell, before anything is trained."""
-    kinds = {cell.replace(alpha=0.0, decay=0.0, seed=0): cell for cell in cells}
-    estimate = given.dry_run and not survey.seconds
+    kinds = {engine.kind_of(cell): cell for cell in cells}
+    estimate = given.dry_run and any(engine.kind_of(cell) not in survey.seconds for cell in survey.missing)
     at_once = bool(survey.missing) and given.workers is None
     answer = preflight.ask(Question(tuple(kinds.values()), data, given.device, estimate, at_once))
     if answer.error:
@@ -137,7 +143,7 @@ def _preflight(cells: list[Cell], survey: Survey, data: Path, given: argparse.Na
 def _check_same_pictures(survey: Survey, fingerprint: str, out: Path) -> None:
     """Raise UsageError if records were made from other pictures of the same name."""
     for other, name in survey.fingerprints.items():
-        if other != fingerprint:
+        if fingerprint and other != fingerprint:
             raise UsageError(
                 f"{name} is not the data set that {out} was trained on (fingerprint {fingerprint} "
                 f"against {other}): pass another --out or --data-name"
@@ -146,12 +152,23 @@ def _check_same_pictures(survey: Survey, fingerprint: str, out: Path) -> None:
 
 def _estimate(survey: Survey, known: Answer, workers: int) -> int:
     """Print cells and time, from the records that there are or from a few updates tried just now."""
-    if survey.seconds:
-        seconds, source = statistics.mean(survey.seconds), f"{len(survey.seconds)} records"
-    else:
-        seconds, source = known.seconds, f"a few updates on {known.device}, just now"
-    missing = len(survey.missing)
-    hours = missing * seconds / workers / 3600
-    print(f"to train: {missing} cells of about {seconds:.3g} s each ({source})")
-    print(f"about {hours:.3g} hours with {workers} worker{'s' * (workers > 1)}; nothing was trained")
+    tried = {engine.kind_of(cell): seconds for cell, seconds in known.seconds}
+    took = {kind: statistics.mean(seconds) for kind, seconds in survey.seconds.items()}
+    each = [took[kind] if kind in took else tried[kind] for kind in map(engine.kind_of, survey.missing)]
+    recorded = sum(map(len, survey.seconds.values()))
+    sources = [f"{recorded} records"] * bool(took) + [f"a few updates on {known.device}, just now"] * bool(tried)
+    if known.note:
+        print(known.note)
+    span = (
+        f"{min(each):.3g} to {max(each):.3g}"
+        if each and max(each) > 1.01 * min(each)
+        else f"{max(each, default=0):.3g}"
+    )
+    print(f"to train: {len(each)} cells of about {span} s each ({' and '.join(sources)})")
+    unit = "core-hours" if known.device == "cpu" else "GPU-hours"
+    total = sum(each) / 3600 if known.device == "cpu" else sum(each) / workers / 3600
+    hours = sum(each) / workers / 3600
+    print(
+        f"about {total:.3g} {unit}, {hours:.3g} hours with {workers} worker{'s' * (workers > 1)}; nothing was trained"
+    )
     return 0

@@ -45,5 +45,6 @@ EXPERIMENT = Experiment(
         ),
         "paper": Profile(_normalized(IMAGENET32, (1, 16, 64), ADAMW, SGDW, DECAYS), PAPER_NOTE),
     },
+    measure="top5_error",
     facets=("epochs",),
 )

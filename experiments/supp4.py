@@ -34,4 +34,5 @@ EXPERIMENT = Experiment(
             PAPER_NOTE,
         ),
     },
+    measure="top5_error",
 )

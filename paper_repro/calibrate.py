@@ -13,7 +13,8 @@ import torch
 
 from paper_repro import gpu
 from paper_repro.cell import Cell
-from paper_repro.dataset import Dataset
+from paper_repro.data import Arrays, Form
+from paper_repro.dataset import Dataset, prepare
 from paper_repro.run import Run
 from paper_repro.train import update
 
@@ -82,10 +83,31 @@ def _wait_for_device(run: Run) -> None:
     run.progress.cursor.item()
 
 
-def estimate_seconds(cell: Cell, data: Dataset, device: str) -> float:
-    """About how long the cell will take by itself, an evaluated picture taken as a third of a trained one."""
-    looks = math.ceil(cell.epochs / cell.evaluate_every) * (len(data.validation) + len(data.test))
-    return (cell.epochs * len(data.train) + looks / 3) / images_per_second([cell], data, device)
+def pictures_of(cell: Cell, train: int, test: int) -> float:
+    """How many pictures the cell learns from, counting an evaluated one as a third; of a data set with so many."""
+    learnt = cell.train_examples or train - cell.validation_examples
+    looks = math.ceil(cell.epochs / cell.evaluate_every) * (cell.validation_examples + test)
+    return cell.epochs * learnt + looks / 3
+
+
+def kind_of_speed(cell: Cell) -> Cell:
+    """The cell with all at one value that does not change how fast it trains a picture."""
+    return cell.replace(
+        alpha=0.0, decay=0.0, seed=0, epochs=1000, schedule="fixed", decay_unit="step", decay_on="all", label_noise=0.0,
+        evaluate_every=1, validation_examples=0, train_examples=None, optimizer="adamw",
+    )  # fmt: skip
+
+
+def estimate_seconds(cells: Sequence[Cell], arrays: Arrays, form: Form, device: str, at_once: int) -> dict[Cell, float]:
+    """About how long each cell will take on `form` many pictures beside at_once - 1 others in its process.
+
+    Its speed is tried on the pictures in arrays.
+    """
+    rates: dict[Cell, float] = {}
+    for kind in {kind_of_speed(cell) for cell in cells}:
+        data = prepare(arrays, kind).to(device)
+        rates[kind] = images_per_second(_copies(kind, at_once), data, device, seconds=1.0) / at_once
+    return {cell: pictures_of(cell, form.train, form.test) / rates[kind_of_speed(cell)] for cell in cells}
 
 
 def cells_at_once(cell: Cell, data: Dataset, device: str) -> int:

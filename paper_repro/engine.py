@@ -36,13 +36,18 @@ class Outcome:
     stopped: bool = False
 
 
+def kind_of(cell: Cell) -> Cell:
+    """The cell without what sets it apart from others of its map: a kind is checked once, and takes as long."""
+    return cell.replace(alpha=0.0, decay=0.0, seed=0)
+
+
 @dataclass
 class Survey:
     """What there is of the cells of a run before it starts; of the records only what a run needs to know."""
 
     missing: list[Cell] = field(default_factory=list)
     outcome: Outcome = field(default_factory=Outcome)
-    seconds: list[float] = field(default_factory=list)  # that each finished cell took
+    seconds: dict[Cell, list[float]] = field(default_factory=dict)  # that the finished cells of each kind took
     fingerprints: dict[str, str] = field(default_factory=dict)  # of the data, and the name it went by
 
     @classmethod
@@ -55,7 +60,7 @@ class Survey:
                 survey.missing.append(cell)
                 continue
             getattr(survey.outcome, record["status"]).append(cell.id)
-            survey.seconds.append(record["seconds"])
+            survey.seconds.setdefault(kind_of(cell), []).append(record["seconds"])
             survey.fingerprints[record["provenance"]["data"]["fingerprint"]] = cell.dataset
         return survey
 

@@ -32,7 +32,7 @@ class Question(NamedTuple):
     cells: tuple[Cell, ...]  # one of each kind
     data: Path
     device: str | None  # None: a GPU where there is one
-    estimate: bool  # also try the first cell's speed
+    estimate: bool  # say how long each of these cells takes; without their data, from stand-ins
     at_once: bool  # also try how many cells a GPU takes side by side
 
 
@@ -41,6 +41,7 @@ class Answer(NamedTuple):
 
     error: str = ""
     device: str = "cpu"
-    fingerprint: str = ""  # of the data
-    seconds: float = 0.0  # about how long the first cell takes
+    fingerprint: str = ""  # of the data; empty where there was none to plan with
+    seconds: tuple[tuple[Cell, float], ...] = ()  # about how long each takes
+    note: str = ""  # what else there is to say
     at_once: int = 1

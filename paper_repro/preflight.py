@@ -37,20 +37,48 @@ def answer(question: Question) -> Answer:
         return Answer(error="--device cuda: torch sees no GPU here")
     device = question.device or ("cuda" if torch.cuda.is_available() else "cpu")
     from paper_repro import calibrate, train
-    from paper_repro.data import load
+    from paper_repro.data import Form, load
+    from paper_repro.data.arrays import DataError
     from paper_repro.dataset import prepare
 
+    first = question.cells[0]
     try:
-        arrays = load(question.cells[0].dataset, question.data)
+        arrays = load(first.dataset, question.data)
+    except DataError as error:
+        return _planned(question, device) or Answer(error=str(error))
+    try:
         for cell in question.cells:
             train.check(cell, prepare(arrays, cell), device)
     except ValueError as error:  # DataError is one
         return Answer(error=str(error))
+    at_once = (
+        calibrate.cells_at_once(first, prepare(arrays, first).to(device), device) if _many(question, device) else 1
+    )
+    form = Form(len(arrays.y_train), len(arrays.y_test), 0, 0)
+    estimated = calibrate.estimate_seconds(question.cells, arrays, form, device, at_once) if question.estimate else {}
+    return Answer("", device, arrays.fingerprint, tuple(estimated.items()), at_once=at_once)
+
+
+def _many(question: Question, device: str) -> bool:
+    return question.at_once and device != "cpu"
+
+
+def _planned(question: Question, device: str) -> Answer | None:
+    """The plan for a published data set that is not here; None where nothing was to be planned or it is not known."""
+    from paper_repro import calibrate
+    from paper_repro.data import form_of, stand_in
+    from paper_repro.dataset import prepare
+
     first = question.cells[0]
-    dataset = prepare(arrays, first).to(device)
-    seconds = calibrate.estimate_seconds(first, dataset, device) if question.estimate else 0.0
-    at_once = calibrate.cells_at_once(first, dataset, device) if question.at_once and device != "cpu" else 1
-    return Answer(device=device, fingerprint=arrays.fingerprint, seconds=seconds, at_once=at_once)
+    form = form_of(first.dataset)
+    if not question.estimate or form is None:
+        return None
+    arrays = stand_in(first.dataset, form)
+    kind = calibrate.kind_of_speed(first)
+    at_once = calibrate.cells_at_once(kind, prepare(arrays, kind).to(device), device) if _many(question, device) else 1
+    seconds = calibrate.estimate_seconds(question.cells, arrays, form, device, at_once)
+    note = f"{first.dataset} is not here: tried on random pictures, planned for its {form.train} + {form.test}"
+    return Answer(device=device, seconds=tuple(seconds.items()), at_once=at_once, note=note)
 
 
 if __name__ == "__main__":

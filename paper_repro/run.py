@@ -89,10 +89,11 @@ class Run:
         return *batch(self.data, self.choices, positions), noise
 
     def set_schedule(self) -> None:
-        """Set eta_t alpha for the coming update."""
+        """Set eta_t alpha for the coming update; a group may have its own share of alpha."""
         rate = self.rates.take(self.progress.cursor)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate if self.recordable else rate.item()
+            own = rate if self.recordable else rate.item()
+            group["lr"] = own * group["alpha_scale"] if "alpha_scale" in group else own
 
     def net(self, count: int) -> Callable[..., Tensor]:
         """The net for an update from `count` pictures: only whole batches are worth compiling for."""

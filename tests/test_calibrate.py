@@ -6,7 +6,7 @@ import pytest
 
 from paper_repro import calibrate, train
 from paper_repro.cell import Cell
-from paper_repro.data import Arrays
+from paper_repro.data import Arrays, Form
 from paper_repro.dataset import Dataset, prepare
 
 
@@ -15,12 +15,15 @@ def data(arrays: Arrays, cell: Cell) -> Dataset:
     return prepare(arrays, cell)
 
 
-def test_a_larger_net_is_slower_and_its_cells_take_longer(cell: Cell, data: Dataset) -> None:
+def test_a_larger_net_is_slower_and_its_cells_take_longer(cell: Cell, arrays: Arrays, data: Dataset) -> None:
     small, large = cell.replace(model="mlp-8x1"), cell.replace(model="shake_shake-14-2x32d")
     rates = [calibrate.images_per_second([one], data, "cpu", 0.3) for one in (small, large)]
     assert rates[0] > 2 * rates[1]
-    fast, slow = (calibrate.estimate_seconds(one, data, "cpu") for one in (small, large))
-    assert slow > 2 * fast
+    form = Form(1000, 100, 8, 3)
+    longer = small.replace(epochs=9)
+    took = calibrate.estimate_seconds([small, large, longer], arrays, form, "cpu", 1)
+    assert took[large] > 2 * took[small]
+    assert took[longer] == pytest.approx(3 * took[small])
 
 
 def test_cells_side_by_side_are_counted_together(cell: Cell, data: Dataset) -> None:
@@ -54,8 +57,8 @@ def test_trying_out_leaves_nothing_behind(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_estimate_is_of_the_right_size(cell: Cell, data: Dataset, tmp_path: Path) -> None:
+def test_the_estimate_is_of_the_right_size(cell: Cell, arrays: Arrays, data: Dataset, tmp_path: Path) -> None:
     cell = cell.replace(epochs=10, evaluate_every=10)
-    guess = calibrate.estimate_seconds(cell, data, "cpu")
+    guess = calibrate.estimate_seconds([cell], arrays, Form(120, 40, 8, 3), "cpu", 1)[cell]
     took = train.train(cell, data, tmp_path)["seconds"]
     assert took / 10 < guess < took * 5

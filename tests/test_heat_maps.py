@@ -44,8 +44,8 @@ def test_seeds_and_edges_are_in_the_title() -> None:
     records = [made_record(cell.replace(seed=s), 50 + s + 9 * (cell.alpha > lowest)) for cell in cells for s in (0, 1)]
     (chart,) = charts(FIG2, records)
     (panel,) = panels(chart)
-    assert title(panel, "step").startswith("SGDW: 50.5 ± 0.7 % (2 seeds)\n")
-    assert title(panel, "step").endswith("(at the edge)")
+    assert title(panel).startswith("SGDW: 50.5 ± 0.7 % (2 seeds)\n")
+    assert title(panel).endswith("(at the edge)")
 
 
 def test_diverged_tiles_are_hatched_and_partly_diverged_ones_counted() -> None:

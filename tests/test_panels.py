@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 import experiments
-from analysis.panels import Panel, panels, selection_name
+from analysis.panels import Panel, panels, selection_split
 from analysis.select import charts
 from paper_repro.records import Record
 from tests.conftest import made_record
@@ -45,7 +45,7 @@ def test_validation_selects_and_test_is_reported() -> None:
 def test_without_a_validation_split_the_test_set_selects() -> None:
     cells = [cell for cell in FIG2.profiles["paper"].cells if cell.optimizer == "sgd"][:20]
     records = [made_record(cell, 50.0 - place) for place, cell in enumerate(cells)]
-    assert selection_name(records) == "test_error"
+    assert selection_split(records) == "test"
     assert _panel(records).best.test_error == 31.0
 
 

@@ -31,7 +31,7 @@ def test_it_answers_from_a_process_of_its_own(cell: Cell, npz: Path) -> None:
     found = preflight.ask(_question(cell, npz, estimate=True))
     assert (found.error, found.device) == ("", "cpu")
     assert found.fingerprint == load("tiny", npz).fingerprint
-    assert found.seconds > 0
+    assert dict(found.seconds)[cell] > 0
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,12 @@ def test_the_parent_of_a_sweep_loads_no_torch_and_stays_under_300_mb(npz: Path, 
     code, megabytes, torch = done.stdout.split()[-3:]
     assert (code, torch) == ("0", "False"), done.stderr
     assert float(megabytes) < 300
+
+
+def test_a_published_data_set_that_is_not_here_is_planned_for_and_not_trained(cell: Cell, tmp_path: Path) -> None:
+    absent = cell.replace(dataset="imagenet32", model="mlp-8x1")
+    found = answer(_question(absent, tmp_path, estimate=True))
+    assert (found.error, found.fingerprint) == ("", "")
+    assert "planned for its 1281167 + 50000" in found.note
+    assert dict(found.seconds)[absent] > 0
+    assert "there is no train_data_batch_1" in answer(_question(absent, tmp_path)).error

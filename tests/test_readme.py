@@ -65,7 +65,7 @@ def _row(alpha: float, panel: Panel) -> list[Tile]:
 
 def _best_decay_of_each_row(panel: Panel) -> str:
     rows = [_row(alpha, panel) for alpha in sorted(panel.alphas, reverse=True)]
-    return ", ".join(f"{min(row, key=lambda t: fmean(t.errors('validation_error'))).decay:g}" for row in rows)
+    return ", ".join(f"{min(row, key=lambda t: fmean(t.errors('validation'))).decay:g}" for row in rows)
 
 
 def test_the_table_of_findings_is_what_the_committed_records_say() -> None:

@@ -85,19 +85,19 @@ def _times(pair: Pair, device: str, rounds: int) -> list[float]:
     )
 
 
-def parameters(device: str) -> list[Tensor]:
-    """Random tensors like the parameters of 26 2x64d, each its own gradient, all newly allocated."""
-    found = [value.clone() for value in _values(device)]
+def parameters(device: str, net: str = NET) -> list[Tensor]:
+    """Random tensors like the net's parameters for pictures of 32 x 32, each its own gradient, all newly allocated."""
+    found = [value.clone() for value in _values(device, net)]
     for parameter in found:
         parameter.grad = parameter.clone()
     return found
 
 
 @functools.cache
-def _values(device: str) -> list[Tensor]:
+def _values(device: str, net: str) -> list[Tensor]:
     with torch.device("meta"):
-        net = models.build(NET, 10, 32).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return [torch.empty_like(parameter, device=device).normal_() for parameter in net.parameters()]
+        model = models.build(net, 10, 32).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return [torch.empty_like(parameter, device=device).normal_() for parameter in model.parameters()]
 
 
 def in_turns(steps: Sequence[Step], rounds: int, device: str) -> list[float]:

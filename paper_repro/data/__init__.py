@@ -9,10 +9,14 @@ import importlib
 import pkgutil
 from pathlib import Path
 
-from paper_repro.cell import SPEC
-from paper_repro.data.arrays import Arrays, DataError, load_npz
+import numpy as np
 
-__all__ = ["Arrays", "DataError", "load", "name_of"]
+from paper_repro.cell import SPEC
+from paper_repro.data.arrays import Arrays, DataError, Form, from_arrays, load_npz
+
+STAND_INS = 6000  # more than a batch of any published size
+
+__all__ = ["Arrays", "DataError", "Form", "form_of", "load", "name_of", "stand_in"]
 
 
 def built_in() -> dict[str, str]:
@@ -31,6 +35,22 @@ def name_of(path: Path, given: str | None = None) -> str:
     if not SPEC.fullmatch(name) or name in built_in():
         raise DataError(f"a data set cannot be called {name!r} (letters, digits, _ . - and not a built-in name)")
     return name
+
+
+def form_of(name: str) -> Form | None:
+    """How many pictures a published data set has, None for one that is not known by name."""
+    module = built_in().get(name)
+    forms: dict[str, Form] = getattr(importlib.import_module(f"{__name__}.{module}"), "FORMS", {}) if module else {}
+    return forms.get(name)
+
+
+def stand_in(name: str, form: Form) -> Arrays:
+    """Random pictures of the same size and classes, few of them: to try how fast cells would train."""
+    draw = np.random.RandomState(0)
+    pictures = draw.randint(0, 256, (STAND_INS, form.size, form.size, 3), dtype=np.uint8)
+    labels = np.arange(STAND_INS) % form.classes
+    labels[-1] = form.classes - 1
+    return from_arrays(name, pictures, labels, pictures[:10], labels[-10:])
 
 
 def load(name: str, path: Path) -> Arrays:

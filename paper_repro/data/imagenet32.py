@@ -23,10 +23,12 @@ CLASSES, PIXELS = 1000, 3 * 32 * 32
 PAPER_STATISTICS = (122.7, 116.65, 104.0), (255.0, 255.0, 255.0)  # of the authors' loader, on 0..255
 
 # All that the published files refer to. Whatever else a pickle names is not looked up, so no code is run from it.
-_RECONSTRUCT = np.ndarray((0,)).__reduce__()[0]
+_RECONSTRUCT, _FROM_BUFFER = np.ndarray((0,)).__reduce__()[0], np.zeros(1).__reduce_ex__(5)[0]
 _PARTS_OF_ARRAYS: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,  # the same, as numpy 2 writes it
+    ("numpy.core.numeric", "_frombuffer"): _FROM_BUFFER,
+    ("numpy._core.numeric", "_frombuffer"): _FROM_BUFFER,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): _codecs.encode,

@@ -1,0 +1,109 @@
+"""Training loss and test error at any time: the selected cell of each panel, averaged over seeds (the paper's figure
+4).
+
+With warm restarts the results are those at the ends of the cycles, which are marked; between them the error is that of
+a run in the middle of its schedule.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.captions import caption, error_name
+from analysis.heat_maps import NAMES, facet_words, real, symbol
+from analysis.panels import Panel, panels
+from analysis.pictures import with_panels
+from analysis.select import Chart
+from paper_repro.records import Record
+
+HEIGHT = 2.4  # inches of a panel
+# Okabe and Ito's colours, told apart by the colour-blind; an optimizer keeps its own.
+COLOURS = {"adam": "#D55E00", "adamw": "#0072B2", "sgd": "#E69F00", "sgdw": "#009E73"}
+OTHERS = ("#CC79A7", "#56B4E9", "#000000")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line: epochs, and the mean over the seeds of a number at the end of each of them."""
+
+    epochs: tuple[int, ...]
+    values: tuple[float, ...]
+
+    def first_at_most(self, level: float) -> int | None:
+        """The first epoch whose value is not above level."""
+        return next((epoch for epoch, value in zip(self.epochs, self.values, strict=True) if value <= level), None)
+
+
+def curve(records: Sequence[Record], name: str, only: str | None = None) -> Curve:
+    """The mean of `name` over these records, at the epochs where all have it (and where `only` is true)."""
+    found: dict[int, list[float]] = {}
+    for record in records:
+        for row in record["epochs"]:
+            if row.get(name) is not None and (only is None or row.get(only)):
+                found.setdefault(row["epoch"], []).append(row[name])
+    whole = {epoch: values for epoch, values in sorted(found.items()) if len(values) == len(records)}
+    return Curve(tuple(whole), tuple(statistics.fmean(values) for values in whole.values()))
+
+
+def draw(chart: Chart) -> Figure:
+    """Training loss on the left, test error on the right."""
+    shown = [panel for panel in panels(chart) if panel.best is not None]
+    figure, (losses, errors) = with_panels(1, 2, HEIGHT, caption(chart, reading(chart, shown)))
+    for axes, name in ((losses, "train_loss"), (errors, f"test_{chart.measure}")):
+        for panel in shown:
+            _draw_curve(axes, panel, shown, name)
+        axes.set_xlabel("epoch")
+    losses.set(yscale="log", ylabel="training loss (nats)")
+    losses.legend(frameon=False, fontsize=5.5, loc="lower left")
+    errors.set_ylabel(f"{error_name(chart)} (%)")
+    return figure
+
+
+def named(panel: Panel) -> str:
+    """The optimizer and its facets, such as "AdamW, restarts", which the paper calls AdamWR."""
+    words = facet_words(panel.facets)
+    return NAMES.get(panel.optimizer, panel.optimizer) + (f", {words}" if words else "")
+
+
+def colour(optimizer: str, among: Sequence[str]) -> str:
+    """The optimizer's own colour; those that have none get what is left, by place."""
+    unknown = [name for name in dict.fromkeys(among) if name not in COLOURS]
+    return COLOURS.get(optimizer) or OTHERS[unknown.index(optimizer) % len(OTHERS)]
+
+
+def reading(chart: Chart, shown: Sequence[Panel]) -> str:
+    """How to read it, and how soon one curve is where another ends."""
+    over = ", mean over the seeds" if any(panel.best and len(panel.best.seeds) > 1 for panel in shown) else ""
+    text = f"The cell of each grid that was selected{over}."
+    if any(panel.best and curve(panel.best.records, "train_loss", "ends_cycle").epochs for panel in shown):
+        text += " Marks: ends of cycles, where a restarted run has its results."
+    return f"{text} {_race(shown)}".strip()
+
+
+def _race(shown: Sequence[Panel]) -> str:
+    """How many epochs AdamW takes to Adam's final training loss, where both are there once."""
+    runs = {panel.optimizer: panel.best for panel in shown}
+    if len(runs) != len(shown) or runs.get("adam") is None or runs.get("adamw") is None:
+        return ""
+    losses = {name: curve(tile.records, "train_loss") for name, tile in runs.items() if tile is not None}
+    if not losses["adam"].values:
+        return ""
+    last, level = losses["adam"].epochs[-1], losses["adam"].values[-1]
+    there = losses["adamw"].first_at_most(level)
+    took = f"after {there} epochs" if there else "never"
+    return f"AdamW reaches Adam's final training loss ({level:.3g}, {last} epochs) {took}."
+
+
+def _draw_curve(axes: Axes, panel: Panel, shown: Sequence[Panel], name: str) -> None:
+    assert panel.best is not None
+    line, ends = (curve(panel.best.records, name, only) for only in (None, "ends_cycle"))
+    place = rf"$\alpha$ = {real(panel.best.alpha)}, {symbol(panel.decay_unit)} = {real(panel.best.decay)}"
+    tint = colour(panel.optimizer, [other.optimizer for other in shown])
+    style = "-" if ends.epochs or not any("schedule" in other.facets for other in shown) else "--"
+    axes.plot(line.epochs, line.values, style, color=tint, lw=0.8, label=f"{named(panel)} ({place})")
+    axes.plot(ends.epochs, ends.values, "o", color=tint, ms=3)

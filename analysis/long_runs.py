@@ -1,0 +1,100 @@
+"""Long runs at one learning rate and many decays (the paper's figure 3 and supplementary figure 4), in four panels.
+
+Training loss and test error against the epoch, a line for each decay; final test error against the decay; and test
+error against training loss for the selected run of each optimizer, a dot for each epoch that was evaluated.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.captions import caption, error_name
+from analysis.curves import colour, curve
+from analysis.heat_maps import L2, NAMES, real
+from analysis.panels import Panel, panels, selection_split
+from analysis.pictures import with_panels
+from analysis.select import Chart
+
+HEIGHT = 2.0  # inches of a panel
+READING = (
+    "Above: every run, the lighter the larger its decay. Below left: final errors; a star marks what was selected. "
+    "Below right: the selected runs, a dot for each evaluated epoch."
+)
+
+
+def draw(chart: Chart) -> Figure:
+    """The four panels."""
+    shown = panels(chart)
+    figure, places = with_panels(2, 2, HEIGHT, caption(chart, f"{READING} {_selection(chart, shown)}"))
+    error = f"{error_name(chart)} (%)"
+    for axes, (drawn, x, y) in zip(
+        places,
+        (
+            (_losses, "epoch", "training loss (nats)"),
+            (_errors, "epoch", error),
+            (_finals, "L2 factor of Adam; normalized decay of AdamW", error),
+            (_generalisation, "training loss (nats)", error),
+        ),
+        strict=True,
+    ):
+        for panel in shown:
+            drawn(axes, panel, chart)
+        axes.set(xlabel=x, ylabel=y)
+    places[2].legend(frameon=False, fontsize=6)
+    return figure
+
+
+def _losses(axes: Axes, panel: Panel, chart: Chart) -> None:
+    _lines(axes, panel, "train_loss")
+    axes.set_yscale("log")
+
+
+def _errors(axes: Axes, panel: Panel, chart: Chart) -> None:
+    _lines(axes, panel, f"test_{chart.measure}")
+
+
+def _lines(axes: Axes, panel: Panel, name: str) -> None:
+    for place, decay in enumerate(panel.decays):
+        for tile in panel.tiles.values():
+            if tile.decay == decay and not tile.diverged:
+                line = curve(tile.records, name)
+                share = place / max(1, len(panel.decays) - 1)
+                axes.plot(line.epochs, line.values, color=colour(panel.optimizer, ()), lw=0.6, alpha=1 - 0.7 * share)
+
+
+def _finals(axes: Axes, panel: Panel, chart: Chart) -> None:
+    tiles = sorted((tile for tile in panel.tiles.values() if not tile.diverged), key=lambda tile: tile.decay)
+    tint = colour(panel.optimizer, ())
+    means = [statistics.fmean(tile.errors()) for tile in tiles]
+    kind = "L2" if panel.optimizer in L2 else "decoupled"
+    axes.plot(
+        [tile.decay for tile in tiles], means, "o-", color=tint, ms=2.5, lw=0.8,
+        label=f"{NAMES.get(panel.optimizer, panel.optimizer)} ({kind})",
+    )  # fmt: skip
+    if panel.best is not None:
+        axes.plot([panel.best.decay], [statistics.fmean(panel.best.errors())], "*", color=tint, ms=8, mec="k", mew=0.4)
+    axes.set_xscale("log")
+
+
+def _generalisation(axes: Axes, panel: Panel, chart: Chart) -> None:
+    if panel.best is None:
+        return
+    errors = curve(panel.best.records, f"test_{chart.measure}")
+    losses = curve(panel.best.records, "train_loss")
+    of_epoch = dict(zip(losses.epochs, losses.values, strict=True))
+    x = [of_epoch[epoch] for epoch in errors.epochs]
+    axes.plot(x, errors.values, "o", color=colour(panel.optimizer, ()), ms=2, mew=0, alpha=0.7)
+    axes.set_xscale("log")
+
+
+def _selection(chart: Chart, shown: list[Panel]) -> str:
+    told = [
+        f"{NAMES.get(panel.optimizer, panel.optimizer)} {panel.best.test_error:.2f} % at {real(panel.best.decay)}"
+        + " (at the edge)" * (panel.best.decay in (panel.decays[0], panel.decays[-1]))
+        for panel in shown
+        if panel.best is not None and panel.best.test_error is not None
+    ]
+    return f"Selected by {selection_split(chart.records)} error: {'; '.join(told)}." if told else ""

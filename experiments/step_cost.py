@@ -1,0 +1,31 @@
+"""Step cost: is a decoupled step cheaper than an L2 step? Time and memory of all four optimizers beside torch's.
+
+    python -m experiments run step_cost --profile demo
+    python -m analysis figures step_cost
+
+A text on AdamW says that it computes less than Adam with L2. Expect hardly any difference: a step reads and writes the
+same tensors either way. Cost: seconds to a minute.
+"""
+
+from __future__ import annotations
+
+from experiments.declare import Experiment, Profile
+
+PAPERS = ["shake_shake-26-2x16d", "shake_shake-26-2x64d", "shake_shake-26-2x96d"]
+QUICK = {"models": ["resnet-8-w8"], "rounds": 5}
+
+EXPERIMENT = Experiment(
+    name="step_cost",
+    title="Time and memory of an optimizer step",
+    figure="step_cost",
+    profiles={
+        "demo": Profile(
+            (),
+            "a small net and the narrowest of the paper's kind",
+            settings={"models": ["resnet-20", PAPERS[0]], "rounds": 30, "quick": QUICK},
+        ),
+        "cpu": Profile((), "the paper's nets", settings={"models": PAPERS, "rounds": 20, "quick": QUICK}),
+        "gpu": Profile((), "the paper's nets", settings={"models": PAPERS, "rounds": 100, "quick": QUICK}),
+    },
+    study="step_cost",
+)

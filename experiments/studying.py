@@ -1,0 +1,73 @@
+"""`python -m experiments run` for a study: a measurement that is no grid of cells and leaves one file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from experiments.declare import Experiment, Profile
+from paper_repro import studies
+from paper_repro.records import BadRecord
+
+FOR_CELLS = ("workers", "seeds", "only", "alphas", "decays", "set")
+
+
+class CannotStart(ValueError):
+    """What was asked for cannot be done. The message is one line, two for data."""
+
+
+def run(experiment: Experiment, profile: Profile, given: argparse.Namespace) -> int:
+    """Measure, unless the same findings are there already; the exit code. Raises CannotStart."""
+    for option in FOR_CELLS:
+        if getattr(given, option):
+            raise CannotStart(f"--{option} is for cells, and {experiment.name} trains none of a grid")
+    draw = f"python -m analysis figures {experiment.name}"
+    if not experiment.study:
+        print(f"{experiment.name} is drawn without measuring anything: {draw}")
+        return 0
+    settings, name = settings_of(profile, given.data, given.data_name)
+    scale = given.profile + "-quick" * given.quick  # which must not replace what was measured in full
+    path = studies.path_of(given.out, experiment.study, scale, name)
+    print(f"{experiment.name}, profile {given.profile}: {profile.note}")
+    if given.dry_run:
+        print(f"it would be written to {path}; nothing was measured")
+        return 0
+    found = _there(path)
+    if found is None or found["settings"] != settings:
+        found = _measured(path, experiment.study, scale, settings, given)
+    print(f"{path}: {len(found['rows'])} rows, {found['seconds']:.3g} s")
+    print(f"draw them: {draw} --runs {given.out}")
+    return 0
+
+
+def settings_of(profile: Profile, data: Path | None, data_name: str | None) -> tuple[dict[str, Any], str | None]:
+    """The study's settings with the data set of an .npz file put in, and that name where there is one."""
+    settings = {key: value for key, value in profile.settings.items() if key != "quick"}
+    if data is None or data.is_dir() or "cell" not in settings:
+        return settings, None
+    from paper_repro.data import name_of
+
+    name = name_of(data, data_name)
+    return {**settings, "cell": {**settings["cell"], "dataset": name}}, name
+
+
+def _there(path: Path) -> studies.Findings | None:
+    try:
+        return studies.read(path)
+    except BadRecord as error:
+        raise CannotStart(f"{error}; remove it to measure anew") from None
+
+
+def _measured(
+    path: Path, study: str, scale: str, settings: dict[str, Any], given: argparse.Namespace
+) -> studies.Findings:
+    import torch
+
+    if given.device == "cuda" and not torch.cuda.is_available():
+        raise CannotStart("--device cuda: torch sees no GPU here")
+    device = given.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return studies.run(path, study, scale, settings, given.data or Path("data"), device)
+    except ValueError as error:  # CannotRun and DataError among them
+        raise CannotStart(str(error)) from None

@@ -1,0 +1,77 @@
+"""Measurements that are no grid of cells: each a module here with measure(settings, data), which yields its rows.
+
+What a study leaves is one file, FOLDER/studies/NAME-PROFILE.json (with the data set's name where it is another than the
+profile's), written once like a record:
+
+    study       the module's name
+    profile     the scale
+    settings    what it was asked to do; "cell", where it trains, holds the fields of a Cell
+    rows        dicts of plain values; what is in them, the module says
+    seconds     that it took
+    provenance  as in a record
+    checksum    SHA-256 of the rest
+
+No torch here, so that figures are drawn without it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from paper_repro.records import BadRecord, checksum, write_atomically
+
+Findings = dict[str, Any]
+FIELDS = {"study", "profile", "settings", "rows", "seconds", "provenance", "checksum"}
+
+
+class CannotRun(ValueError):
+    """This machine lacks what the study needs. The message is one line and says what."""
+
+
+def path_of(folder: Path, study: str, profile: str, dataset: str | None) -> Path:
+    """Where the findings lie; dataset: its name, where it is not the profile's own."""
+    return folder / "studies" / ("-".join(filter(None, (study, profile, dataset))) + ".json")
+
+
+def run(path: Path, study: str, profile: str, settings: Mapping[str, Any], data: Path, device: str) -> Findings:
+    """Measure and write the findings. Raises CannotRun, and DataError for data that cannot be had."""
+    from paper_repro import provenance
+
+    began = time.monotonic()
+    module = importlib.import_module(f"{__name__}.{study}")
+    rows, name, fingerprint = module.measure(settings, data, device)
+    found = {
+        "study": study,
+        "profile": profile,
+        "settings": dict(settings),
+        "rows": rows,
+        "seconds": time.monotonic() - began,
+        "provenance": provenance.describe(device, name, fingerprint, 1),
+    }
+    found["checksum"] = checksum(found)
+    write_atomically(path, (json.dumps(found, allow_nan=False) + "\n").encode())
+    return found
+
+
+def read(path: Path) -> Findings | None:
+    """The findings in a file, None where there is none. Raises BadRecord for a damaged one."""
+    try:
+        found: Findings = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise BadRecord(f"{path}: {error}") from None
+    if not isinstance(found, dict) or set(found) != FIELDS or found["checksum"] != checksum(found):
+        raise BadRecord(f"{path}: damaged, or no findings of a study")
+    return found
+
+
+def load(folder: Path) -> list[Findings]:
+    """All findings below an output folder, by file name. Raises BadRecord for the first damaged one."""
+    found = (read(path) for path in sorted((folder / "studies").glob("*.json")))
+    return [findings for findings in found if findings is not None]

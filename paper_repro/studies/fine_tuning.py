@@ -1,0 +1,85 @@
+"""A trained body under a new head: what learning rate should the body have?
+
+A net learns the first half of the classes; its linear layer is drawn anew, and the whole learns the other half from few
+pictures, the body at `factor` times the head's learning rate (groups.by_name). Factor "fresh": nothing was learned
+before.
+
+settings: cell (all fields: optimizer, alpha and decay of both parts), epochs (of the second part), pictures (of it),
+factors, seeds. Rows: factor, seed, test_error (percent, on the test pictures of the other classes).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from paper_repro import groups, optim
+from paper_repro.cell import Cell
+from paper_repro.data.arrays import Arrays
+from paper_repro.dataset import Dataset, prepare
+from paper_repro.run import evaluate
+from paper_repro.studies.training import Rows, arrays_of, run_of, updates
+
+HEAD = "linear"  # what every family here calls its last layer
+FRESH = "fresh"
+
+
+def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows, str, str]:
+    """A row for each factor and seed."""
+    cell = Cell.from_dict(settings["cell"])
+    arrays = arrays_of(cell, data)
+    half = arrays.num_classes // 2
+    first = prepare(_classes(arrays, 0, half), cell)
+    second_cell = cell.replace(epochs=settings["epochs"], train_examples=settings["pictures"])
+    second = prepare(_classes(arrays, half, arrays.num_classes), second_cell)
+    rows: Rows = []
+    for seed in range(settings["seeds"]):
+        body = _trained(cell.replace(seed=seed), first, device)
+        for factor in settings["factors"]:
+            error = _error_after(second_cell.replace(seed=seed), second, body, factor, device)
+            rows.append({"factor": factor, "seed": seed, "test_error": error})
+    return rows, arrays.name, arrays.fingerprint
+
+
+def _classes(arrays: Arrays, start: int, stop: int) -> Arrays:
+    """The pictures of some classes, their labels counted from 0; normalised as the whole set is."""
+
+    def part(x: Any, y: Any) -> tuple[Any, Any]:
+        chosen = np.flatnonzero((y >= start) & (y < stop))
+        return x[chosen], y[chosen] - start
+
+    (x_train, y_train), (x_test, y_test) = part(arrays.x_train, arrays.y_train), part(arrays.x_test, arrays.y_test)
+    changes = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test, "num_classes": stop - start}
+    return dataclasses.replace(arrays, **changes)
+
+
+def _trained(cell: Cell, data: Dataset, device: str) -> dict[str, Any]:
+    """The body's weights after the first part."""
+    with run_of(cell, data, device) as run:
+        for _ in updates(run):
+            pass
+        state = run.model.state_dict()
+    return {name: value for name, value in state.items() if not name.startswith(f"{HEAD}.")}
+
+
+def _error_after(cell: Cell, data: Dataset, body: dict[str, Any], factor: float | str, device: str) -> float:
+    """Test error in percent after the second part."""
+    with run_of(cell, data, device) as run:
+        if factor != FRESH:
+            run.model.load_state_dict(body, strict=False)
+            parts = _groups(run.model, cell.alpha, float(factor))
+            run.optimizer = optim.build(cell.optimizer, parts, cell.alpha, cell.decay)
+        for _ in updates(run):
+            pass
+        return evaluate(run.model, data.to(device).test, data.to(device), run.precision)["error"]
+
+
+def _groups(model: nn.Module, alpha: float, factor: float) -> groups.Groups:
+    body = {"lr": factor * alpha, "alpha_scale": factor}
+    own = {f"{name}.*": body for name, _ in model.named_children() if name != HEAD}
+    return groups.by_name(model, {**own, f"{HEAD}.*": {}})

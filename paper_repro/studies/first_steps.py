@@ -1,0 +1,28 @@
+"""The first updates of several optimizers on the same pictures, in the same order, from the same weights.
+
+settings: cell (all but optimizer, alpha, decay and seed), optimizers ([name, alpha, decay] of each), steps, seeds.
+Rows: optimizer, alpha, decay, seed, losses (training loss in nats of each update's own batch, before the update).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from paper_repro.cell import Cell
+from paper_repro.studies.training import Rows, dataset_of, run_of, updates
+
+
+def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows, str, str]:
+    """A row for each optimizer and seed."""
+    base = Cell.from_dict(settings["cell"])
+    dataset = dataset_of(base, data)
+    rows: Rows = []
+    for name, alpha, decay in settings["optimizers"]:
+        for seed in range(settings["seeds"]):
+            cell = base.replace(optimizer=name, alpha=alpha, decay=decay, seed=seed)
+            with run_of(cell, dataset, device) as run:
+                losses = [run.progress.losses[place].item() for place in updates(run, settings["steps"])]
+            rows.append({"optimizer": name, "alpha": alpha, "decay": decay, "seed": seed, "losses": losses})
+    return rows, dataset.name, dataset.fingerprint
