@@ -47,7 +47,10 @@ def cell() -> Cell:
 
 
 def made_record(cell: Cell, test_error: float, validation_error: float | None = None, **changes: Any) -> Record:
-    """A record as training writes it, with these final numbers; changes: status="diverged", fingerprint=, commit=."""
+    """A record as training writes it, with these final numbers.
+
+    changes: status="diverged", fingerprint=, commit=, epochs=.
+    """
     final = {"train_loss": 0.5, "train_error": 10.0, "test_loss": test_error / 50, "test_error": test_error}
     if cell.validation_examples:
         chosen = test_error if validation_error is None else validation_error
@@ -61,7 +64,8 @@ def made_record(cell: Cell, test_error: float, validation_error: float | None = 
     record = {
         "cell": cell.to_dict(), "id": cell.id, "status": "diverged" if diverged else "finished",
         "diverged": {"step": 3, "reason": "training loss nan"} if diverged else None,
-        "epochs": [], "final": None if diverged else final, "parameters": 10, "seconds": 1.0, "provenance": origin,
+        "epochs": changes.get("epochs", []), "final": None if diverged else final, "parameters": 10, "seconds": 1.0,
+        "provenance": origin,
     }  # fmt: skip
     return record | {"checksum": records.checksum(record)}
 

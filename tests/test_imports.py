@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LIGHT = [
     "paper_repro", "paper_repro.cell", "paper_repro.records", "paper_repro.schedules", "paper_repro.decay",
-    "paper_repro.engine", "paper_repro.preflight", "experiments", "experiments.__main__", "experiments.fig2",
+    "paper_repro.engine", "paper_repro.preflight", "paper_repro.studies", "experiments", "experiments.__main__",
+    "experiments.fig2", "experiments.studying",
     "analysis",
 ]  # fmt: skip
 
@@ -82,8 +83,8 @@ def test_analysis_never_imports_torch() -> None:
 def test_experiments_import_nothing_but_the_cell_at_module_level() -> None:
     allowed = {"paper_repro.cell", "experiments", *sys.stdlib_module_names}
     for path in sources("experiments"):
-        if path.name == "running.py":
-            continue  # the parent of a sweep; what it must not load stands below
+        if path.name in ("running.py", "studying.py"):
+            continue  # parents of what trains; what they must not load stands below
         names = imported(path, everywhere=False)
         assert {name for name in names if not within(name, allowed)} == set(), path.relative_to(ROOT)
 

@@ -98,3 +98,31 @@ def test_missing_cells_are_absent() -> None:
     panel = _panel([made_record(cell, 60.0) for cell in CELLS if cell.alpha != ALPHAS[0]])
     assert len(panel.tiles) == len(CELLS) - len(DECAYS)
     assert len(panel.alphas) == len(ALPHAS)
+
+
+def test_facets_make_panels_of_their_own_in_the_declared_order() -> None:
+    fig1 = experiments.get("fig1")
+    (chart,) = charts(fig1, [made_record(cell, 40.0) for cell in reversed(fig1.profiles["demo"].cells)])
+    shown = [(panel.optimizer, panel.facets["schedule"].partition(":")[0]) for panel in panels(chart)]
+    assert shown == [(name, kind) for name in ("adam", "adamw") for kind in ("fixed", "step_drop", "cosine")]
+    assert all(len(panel.tiles) == 35 for panel in panels(chart))
+
+
+def test_budgets_stand_side_by_side_and_each_panel_has_its_unit() -> None:
+    supp3 = experiments.get("supp3")
+    (chart,) = charts(supp3, [made_record(cell, 40.0) for cell in supp3.profiles["demo"].cells])
+    rows = [(panel.optimizer, panel.decay_unit, panel.facets["epochs"]) for panel in panels(chart)]
+    assert rows[:6] == [("sgdw", unit, epochs) for unit in ("step", "normalized") for epochs in (2, 8, 32)]
+
+
+def test_the_top_5_error_is_shown_where_the_records_have_it() -> None:
+    experiment = experiments.get("supp3_imagenet32")
+    cells = experiment.profiles["gpu"].cells
+    records = [made_record(cell, 70.0) for cell in cells]
+    for record in records:
+        record["final"] |= {"test_top5_error": 40.0, "validation_top5_error": 41.0}
+    (chart,) = charts(experiment, records)
+    assert chart.measure == "top5_error"
+    assert panels(chart)[0].best.test_error == 40.0
+    (plain,) = charts(experiment, [made_record(cell, 70.0) for cell in experiment.profiles["demo"].cells])
+    assert plain.measure == "error"

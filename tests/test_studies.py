@@ -123,7 +123,7 @@ class TestEffectiveDecay:
 
     def test_with_l2_weights_with_large_gradients_lose_less(self, rows) -> None:
         bins = [row for row in rows if row["what"] == "scale" and row["optimizer"] == "adam" and row["weights"] > 200]
-        assert bins[0]["scale"] < bins[-1]["scale"] / 4
+        assert bins[0]["scale"] < bins[-1]["scale"] / 3
         assert bins[0]["median"] > 2 * bins[-1]["median"]
 
     def test_both_parts_of_adams_step_make_the_whole(self, cell: Cell, arrays: Arrays) -> None:

@@ -4,12 +4,14 @@ import contextlib
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from paper_repro import checkpoints, records, schedules, train
 from paper_repro.cell import Cell
 from paper_repro.data import Arrays
+from paper_repro.data.arrays import from_arrays
 from paper_repro.dataset import Dataset, prepare
 from paper_repro.decay import normalized
 from paper_repro.run import Run
@@ -187,3 +189,21 @@ def test_what_does_not_exist_is_refused_before_training(cell: Cell, data: Datase
     train.check(cell, data)
     with pytest.raises(ValueError, match=str(next(iter(change.values())))[:4]):
         train.check(cell.replace(**change), data)
+
+
+def test_a_restarted_run_is_looked_at_where_its_cycles_end(cell: Cell, arrays: Arrays, tmp_path: Path) -> None:
+    restarted = cell.replace(schedule="warm_restarts:1:2", epochs=7, evaluate_every=7)
+    record = train.train(restarted, prepare(arrays, restarted), tmp_path)
+    ends = [row["epoch"] for row in record["epochs"] if row.get("ends_cycle")]
+    assert ends == [row["epoch"] for row in record["epochs"] if "test_error" in row] == [1, 3, 7]
+    plain = train.train(cell, prepare(arrays, cell), tmp_path)
+    assert not any("ends_cycle" in row for row in plain["epochs"])
+
+
+def test_with_many_classes_the_top_5_error_is_measured_too(cell: Cell, tmp_path: Path) -> None:
+    draw = np.random.RandomState(0)
+    x, y = draw.randint(0, 256, (200, 8, 8, 3), dtype=np.uint8), np.arange(200) % 100
+    many = cell.replace(dataset="many", validation_examples=50, label_noise=0.0)
+    final = train.train(many, prepare(from_arrays("many", x, y, x[:100], y[:100]), many), tmp_path)["final"]
+    assert 0 < final["test_top5_error"] < final["test_error"] <= 100
+    assert "validation_top5_error" in final

@@ -1,0 +1,58 @@
+"""The best decay of each batch size under both plans, on both axes; at the edge it is said to be."""
+
+import math
+
+import pytest
+
+import experiments
+from analysis.batch_sizes import EPOCHS, UPDATES, bests, draw
+from analysis.pictures import render
+from analysis.select import Chart, charts
+from paper_repro.cell import Cell
+from tests.conftest import made_record
+
+EXPERIMENT = experiments.get("batch_size")
+CELLS = EXPERIMENT.profiles["demo"].cells
+
+
+def _chart(power: float) -> Chart:
+    """Records whose best decay per update is 0.016 (b / 64)^power."""
+
+    def error(cell: Cell) -> float:
+        return 30 + abs(math.log2(cell.decay / (0.016 * (cell.batch_size / 64) ** power)))
+
+    (chart,) = charts(EXPERIMENT, [made_record(cell, error(cell)) for cell in CELLS])
+    return chart
+
+
+@pytest.mark.parametrize("power", [1.0, 0.5])
+def test_both_plans_have_all_sizes_and_find_the_law(power: float) -> None:
+    found = bests(_chart(power), "sgdw")
+    for plan in (EPOCHS, UPDATES):
+        own = [best for best in found if best.plan == plan]
+        assert [best.batch_size for best in own] == [16, 32, 64, 128, 256, 512]
+        for best in own:
+            assert best.decay == pytest.approx(
+                0.016 * (best.batch_size / 64) ** power, rel=0.42
+            )  # the next on the axis
+
+
+def test_the_normalized_axis_counts_updates() -> None:
+    found = bests(_chart(0.5), "adamw")
+    for best in found:
+        updates = 1024 * best.epochs / best.batch_size
+        assert best.normalized == pytest.approx(best.decay * math.sqrt(updates))
+    assert {best.epochs for best in found if best.plan == EPOCHS} == {8}
+    assert {best.epochs / best.batch_size for best in found if best.plan == UPDATES} == {8 / 64}
+
+
+def test_the_edge_of_the_axis_is_no_optimum() -> None:
+    found = bests(_chart(3.0), "sgdw")
+    assert [best.at_edge for best in found if best.plan == EPOCHS] == [True, True, False, False, True, True]
+
+
+def test_it_is_drawn_with_both_guides() -> None:
+    figure = draw(_chart(1.0))
+    assert len(figure.axes) == 8
+    assert len([line for line in figure.axes[2].lines if line.get_linestyle() in (":", "--")]) == 2
+    assert render(figure)["png"].startswith(b"\x89PNG")
