@@ -62,13 +62,15 @@ class Experiment:
 
     def quick(self) -> Experiment:
         """The same with so few pictures that whole grids are tried in a minute: to see that all works."""
-        if self.study is None:
-            return dataclasses.replace(self.changed(QUICK), changes={"quick": "run"})
         profiles = {
-            name: dataclasses.replace(profile, settings={**profile.settings, **profile.settings.get("quick", {})})
+            name: Profile(
+                tuple(cell.replace(**QUICK) for cell in profile.cells),
+                profile.note,
+                settings={**profile.settings, **profile.settings.get("quick", {})},
+            )
             for name, profile in self.profiles.items()
         }
-        return dataclasses.replace(self, profiles=profiles)
+        return dataclasses.replace(self, profiles=profiles, changes={"quick": "run"} if self.study is None else {})
 
 
 def grid(base: Cell, optimizers: Sequence[str], alphas: Sequence[float], decays: Sequence[float]) -> list[Cell]:
