@@ -7,12 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import experiments
 from experiments import running
 from experiments.declare import PROFILES, Profile
 from experiments.running import UsageError
+from paper_repro.cell import Cell
 
 EXAMPLE = """examples:
   python -m experiments run fig2 --profile demo
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("runs", type=Path, help="output folder of a run")
     collect.add_argument("file", type=Path, help="to write: one record a line, sorted by id")
     collect.add_argument("--seed", type=int, help="only the records of this seed")
+    collect.add_argument("--of", metavar="NAME", help="only the records that this experiment declares")
     bench = commands.add_parser(
         "bench",
         help="speed of this machine: plain PyTorch beside ours",
@@ -117,9 +119,10 @@ def _collect(given: argparse.Namespace) -> int:
 
     try:
         found = records.load(given.runs)
-        chosen = [record for record in found if given.seed in (None, record["cell"]["seed"])]
+        declared = running.declared_by(given.of)
+        chosen = [record for record in found if _asked_for(record["cell"], given.seed, declared)]
         if not chosen:
-            raise UsageError(f"{given.runs} holds no such records ({len(found)} of other seeds)")
+            raise UsageError(f"{given.runs} holds no such records ({len(found)} others)")
         # Two experiments may share cells; a folder of files holds each once, or it would hold two versions of one.
         others = [path for path in given.file.parent.glob("*.jsonl") if path.name != given.file.name]
         there = {record["id"] for path in others for record in records.load(path)}
@@ -131,6 +134,11 @@ def _collect(given: argparse.Namespace) -> int:
     except (OSError, records.BadRecord) as error:
         raise UsageError(str(error)) from None
     return 0
+
+
+def _asked_for(cell: dict[str, Any], seed: int | None, declared: set[Cell] | None) -> bool:
+    own = Cell.from_dict(cell)
+    return seed in (None, own.seed) and (declared is None or running.without_data(own) in declared)
 
 
 def _list(given: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from paper_repro.cell import Cell
 PROFILES = ("demo", "cpu", "gpu", "paper")
 QUICK = {"train_examples": 128, "validation_examples": 100, "evaluate_every": 10**6}
 SWEPT = ("optimizer", "alpha", "decay", "seed")  # the fields that a heat map spans
+EACH_ITS_OWN = ("alpha", "decay", "seed")  # where optimizers differ in more
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ class Experiment:
     def changed(self, changes: Mapping[str, Any]) -> Experiment:
         """This experiment with fields of all its cells changed. Raises ValueError for what no cell can have."""
         profiles = {
-            name: dataclasses.replace(profile, cells=tuple(cell.replace(**changes) for cell in profile.cells))
+            name: dataclasses.replace(
+                profile, cells=tuple(_distinct(cell.replace(**changes) for cell in profile.cells))
+            )
             for name, profile in self.profiles.items()
         }
         return dataclasses.replace(self, profiles=profiles, changes={**self.changes, **changes})
@@ -64,13 +67,18 @@ class Experiment:
         """The same with so few pictures that whole grids are tried in a minute: to see that all works."""
         profiles = {
             name: Profile(
-                tuple(cell.replace(**QUICK) for cell in profile.cells),
+                _distinct(cell.replace(**QUICK) for cell in profile.cells),
                 profile.note,
                 settings={**profile.settings, **profile.settings.get("quick", {})},
             )
             for name, profile in self.profiles.items()
         }
         return dataclasses.replace(self, profiles=profiles, changes={"quick": "run"} if self.study is None else {})
+
+
+def _distinct(cells: Iterable[Cell]) -> tuple[Cell, ...]:
+    """Each once: what sets two apart may have been changed to the same."""
+    return tuple(dict.fromkeys(cells))
 
 
 def grid(base: Cell, optimizers: Sequence[str], alphas: Sequence[float], decays: Sequence[float]) -> list[Cell]:

@@ -13,7 +13,7 @@ as the rest of a map (`paper`: 1800 epochs).
 
 from __future__ import annotations
 
-from experiments.declare import Experiment, Profile, grid, halvings
+from experiments.declare import EACH_ITS_OWN, Experiment, Profile, grid, halvings
 from experiments.scales import CPU, CPU_NOTE, DEMO, DEMO_NOTE, GPU, PAPER_NOTE, WIDE
 from paper_repro.cell import Cell
 
@@ -50,4 +50,5 @@ EXPERIMENT = Experiment(
         ),
         "paper": Profile(long_runs(WIDE, 0.001, PAPER_FACTORS, PAPER_NORMALIZED), PAPER_NOTE),
     },
+    swept=EACH_ITS_OWN,
 )

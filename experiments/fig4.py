@@ -14,7 +14,7 @@ profiles use what is near the best of their figure 2. Cost: five cells a seed.
 
 from __future__ import annotations
 
-from experiments.declare import Experiment, Profile
+from experiments.declare import EACH_ITS_OWN, Experiment, Profile
 from experiments.scales import CPU, CPU_NOTE, DEMO, DEMO_NOTE, GPU, PAPER_NOTE, WIDE
 from paper_repro.cell import Cell
 
@@ -62,5 +62,6 @@ EXPERIMENT = Experiment(
             PAPER_NOTE,
         ),
     },
+    swept=EACH_ITS_OWN,
     facets=("schedule",),
 )

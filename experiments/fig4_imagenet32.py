@@ -10,7 +10,7 @@ with embedded pictures. Cost of `paper`: five cells of 150 epochs of 1.28 millio
 
 from __future__ import annotations
 
-from experiments.declare import Experiment, Profile
+from experiments.declare import EACH_ITS_OWN, Experiment, Profile
 from experiments.fig4 import five
 from experiments.scales import DEMO, DEMO_NOTE, IMAGENET32, IMAGENET32_GPU, PAPER_NOTE
 
@@ -42,6 +42,7 @@ EXPERIMENT = Experiment(
             PAPER_NOTE,
         ),
     },
+    swept=EACH_ITS_OWN,
     measure="top5_error",
     facets=("schedule",),
 )  # fmt: skip

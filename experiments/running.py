@@ -72,6 +72,21 @@ def _find(name: str, profile: str, quick: bool) -> tuple[Experiment, Profile]:
     return experiment, experiment.profiles[profile]
 
 
+def declared_by(name: str | None) -> set[Cell] | None:
+    """The cells of all profiles of an experiment, without_data; None without a name."""
+    if name is None:
+        return None
+    if name not in experiments.names():
+        raise UsageError(f"no experiment {name!r}: one of {', '.join(experiments.names())}")
+    profiles = experiments.get(name).profiles.values()
+    return {without_data(cell) for profile in profiles for cell in profile.cells}
+
+
+def without_data(cell: Cell) -> Cell:
+    """The cell without its seed and the name of its data set, which --seeds and --data change."""
+    return cell.replace(seed=0, dataset="any")
+
+
 def _chosen_cells(profile: Profile, given: argparse.Namespace) -> list[Cell]:
     if given.seeds is not None and given.seeds < 1:
         raise UsageError(f"--seeds must be at least 1, got {given.seeds}")
@@ -89,7 +104,7 @@ def _chosen_cells(profile: Profile, given: argparse.Namespace) -> list[Cell]:
                 cells = list(dict.fromkeys(cell.replace(**{field: number}) for cell in cells for number in numbers))
         changes = dict(parse_setting(text) for text in given.set)
         name = _data_name(given)
-        cells = [cell.replace(**changes, **name) for cell in cells]
+        cells = list(dict.fromkeys(cell.replace(**changes, **name) for cell in cells))
     except ValueError as error:
         raise UsageError(str(error)) from None
     return Profile(tuple(cells), profile.note).with_seeds(given.seeds or profile.seeds)

@@ -10,7 +10,7 @@ Cost of `paper`: 17 cells of 64 epochs, each of 1.28 million pictures.
 
 from __future__ import annotations
 
-from experiments.declare import Experiment, Profile, halvings
+from experiments.declare import EACH_ITS_OWN, Experiment, Profile, halvings
 from experiments.fig3 import PAPER_NORMALIZED, long_runs
 from experiments.scales import DEMO, DEMO_NOTE, IMAGENET32, IMAGENET32_GPU, PAPER_NOTE
 
@@ -34,5 +34,6 @@ EXPERIMENT = Experiment(
             PAPER_NOTE,
         ),
     },
+    swept=EACH_ITS_OWN,
     measure="top5_error",
 )

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -133,8 +134,11 @@ def test_collecting_makes_one_file_that_holds_all(demo_records, tmp_path: Path, 
     assert {r["id"] for r in records.load(tmp_path / "rest.jsonl")} == {r["id"] for r in demo_records[:2]}
     assert main(["collect", str(tmp_path), str(tmp_path / "more.jsonl")]) == 2  # nothing is left for it
     assert main(["collect", str(tmp_path), str(file), "--seed", "5"]) == 2
+    assert main(["collect", str(tmp_path), str(tmp_path / "own.jsonl"), "--of", "groups"]) == 2  # none of it is here
+    assert main(["collect", str(tmp_path), str(file), "--of", "fig2"]) == 0
+    assert main(["collect", str(tmp_path), str(file), "--of", "nothing"]) == 2
     assert main(["collect", str(tmp_path), "/proc/nothing/x"]) == 2
-    assert capsys.readouterr().err.count("\n") == 3
+    assert capsys.readouterr().err.count("\n") == 5  # a line for each refusal
 
 
 @pytest.mark.parametrize(
@@ -191,3 +195,83 @@ def test_help_has_an_example_and_the_command_line_exits_as_main_says() -> None:
         assert "example" in helped.stdout
     refused = subprocess.run([sys.executable, "-m", "experiments", "run", "x"], cwd=ROOT, capture_output=True)
     assert refused.returncode == 2
+
+
+class TestThePapersGrids:
+    """The `paper` profiles are what the paper prints or plots (its sections 4 and 6 and appendix D)."""
+
+    @staticmethod
+    def _cells(name: str) -> tuple[Cell, ...]:
+        return experiments.get(name).profiles["paper"].cells
+
+    @staticmethod
+    def _values(cells: Sequence[Cell], field: str) -> list[object]:
+        return sorted({getattr(cell, field) for cell in cells})
+
+    @pytest.mark.parametrize(
+        ("name", "count", "model", "epochs", "dataset"),
+        [
+            ("fig1", 6 * 11 * 8, "2x64d", {100}, "cifar10"),
+            ("fig2", 4 * 11 * 11, "2x64d", {100}, "cifar10"),
+            ("fig3", 12 + 7, "2x96d", {1800}, "cifar10"),
+            ("fig4", 5, "2x96d", {1800, 1500}, "cifar10"),
+            ("fig4_imagenet32", 5, "2x96d", {150}, "imagenet32"),
+            ("supp2", 16, "2x96d", {1800}, "cifar10"),
+            ("supp3", 6 * 30, "2x64d", {25, 100, 400}, "cifar10"),
+            ("supp3_imagenet32", 6 * 42, "2x64d", {1, 16, 64}, "imagenet32"),
+            ("supp4", 10 + 7, "2x96d", {64}, "imagenet32"),
+        ],
+    )
+    def test_size_net_budget_and_data(self, name: str, count: int, model: str, epochs: set[int], dataset: str) -> None:
+        cells = self._cells(name)
+        assert len(cells) == count
+        assert {cell.epochs for cell in cells} == epochs
+        assert {(cell.model, cell.dataset) for cell in cells} == {(f"shake_shake-26-{model}", dataset)}
+        assert {(cell.batch_size, cell.validation_examples, cell.augment) for cell in cells} == {(128, 0, True)}
+
+    def test_figure_1_has_three_schedules_with_drops_at_epochs_30_60_and_80(self) -> None:
+        cells = self._cells("fig1")
+        assert {cell.schedule for cell in cells} == {"fixed", "step_drop:30,60,80:0.1", "cosine"}
+        assert self._values(cells, "decay") == [0.0, *(0.001 * 2.0**k for k in range(-5, 2))]
+        assert self._values(cells, "alpha") == [0.1 * 2.0**k for k in range(-10, 1)]
+
+    def test_figure_3_has_the_papers_decays(self) -> None:
+        adam = [cell for cell in self._cells("fig3") if cell.optimizer == "adam"]
+        adamw = [cell for cell in self._cells("fig3") if cell.optimizer == "adamw"]
+        assert self._values(adam, "decay") == [1.95e-7, *(0.001 / 2.0**k for k in range(11, 0, -1))]
+        assert self._values(adamw, "decay") == [0.4 / 2.0**k for k in range(6, -1, -1)]
+        assert {(cell.alpha, cell.decay_unit) for cell in adamw} == {(0.001, "normalized")}
+
+    def test_figure_4_restarts_after_100_epochs_and_doubles(self) -> None:
+        restarted = [cell for cell in self._cells("fig4") if cell.schedule != "cosine"]
+        assert {(cell.optimizer, cell.schedule, cell.epochs) for cell in restarted} == {
+            ("adamw", "warm_restarts:100:2", 1500), ("sgdw", "warm_restarts:100:2", 1500),
+        }  # fmt: skip
+        assert {cell.schedule for cell in self._cells("fig4_imagenet32")} == {"cosine", "warm_restarts:10:2"}
+
+    def test_supplementary_figure_3_has_both_axes(self) -> None:
+        cells = self._cells("supp3")
+        raw = [cell for cell in cells if cell.decay_unit == "step"]
+        assert self._values(raw, "decay") == [0.001 / 16, 0.001 / 8, 0.001 / 4, 0.001 / 2, 0.001]
+        assert self._values([c for c in cells if c not in raw], "decay") == [0.2 / 2.0**k for k in range(4, -1, -1)]
+        assert self._values(cells, "alpha") == [0.01 / 2.0**k for k in range(6, 0, -1)]
+
+    def test_batch_sizes_are_six_a_factor_of_32_apart_with_epochs_or_updates_fixed(self) -> None:
+        for profile in experiments.get("batch_size").profiles.values():
+            sizes = self._values(profile.cells, "batch_size")
+            assert len(sizes) == 6
+            assert sizes[-1] == 32 * sizes[0]
+            assert {cell.optimizer for cell in profile.cells} == {"sgdw", "adamw"}
+            updates = [cell.epochs / cell.batch_size for cell in profile.cells]
+            epochs = [cell.epochs for cell in profile.cells]
+            each = len(profile.cells) // 11
+            assert max(map(updates.count, updates)) == max(map(epochs.count, epochs)) == 6 * each
+
+
+def test_a_quick_run_is_the_same_grid_with_few_pictures() -> None:
+    whole, quick = experiments.get("fig1"), experiments.get("fig1").quick()
+    for name, profile in whole.profiles.items():
+        cells = quick.profiles[name].cells
+        assert len(cells) == len(profile.cells)
+        assert {cell.train_examples for cell in cells} == {128}
+        assert quick.profiles[name].seeds == 1
