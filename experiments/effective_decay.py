@@ -1,5 +1,4 @@
-"""Effective decay: what decay takes off each weight of a net in training, under L2 and decoupled, against its
-gradients.
+"""Effective decay: what decay takes off each weight of a net in training, against the scale of its gradients.
 
     python -m experiments run effective_decay --profile demo
     python -m analysis figures effective_decay

@@ -1,5 +1,4 @@
-"""Eight bits: AdamW with 8-bit moments against 32-bit: test error, optimizer memory, step time. Needs a GPU and
-bitsandbytes.
+"""Eight bits: AdamW with 8-bit moments against 32-bit: error, memory and step time. Needs a GPU and bitsandbytes.
 
     python -m experiments run eight_bit --profile demo
     python -m analysis figures eight_bit

@@ -1,5 +1,4 @@
-"""Figure 1: test error over learning rate x decay for Adam and AdamW under a fixed rate, step drops and cosine
-annealing.
+"""Figure 1: error over learning rate x decay for Adam and AdamW: fixed rate, step drops and cosine annealing.
 
     python -m experiments run fig1 --profile demo
     python -m analysis figures fig1

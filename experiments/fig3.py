@@ -14,7 +14,7 @@ as the rest of a map (`paper`: 1800 epochs).
 from __future__ import annotations
 
 from experiments.declare import EACH_ITS_OWN, Experiment, Profile, grid, halvings
-from experiments.scales import CPU, CPU_NOTE, DEMO, DEMO_NOTE, GPU, PAPER_NOTE, WIDE
+from experiments.scales import GPU, LONG_CPU, LONG_CPU_NOTE, LONG_DEMO, LONG_DEMO_NOTE, PAPER_NOTE, WIDE
 from paper_repro.cell import Cell
 
 NEAR_ZERO = 1.95e-7  # read off the paper's figure, which does not say what it stands for
@@ -37,12 +37,12 @@ EXPERIMENT = Experiment(
     figure="long_runs",
     profiles={
         "demo": Profile(
-            long_runs(DEMO.replace(epochs=48, evaluate_every=2), 0.01, halvings(0.064, 12), halvings(4.0, 7)),
-            f"{DEMO_NOTE}; four times figure 2's epochs",
+            long_runs(LONG_DEMO.replace(epochs=48, evaluate_every=2), 0.01, halvings(0.064, 12), halvings(4.0, 7)),
+            f"{LONG_DEMO_NOTE}; four times figure 2's epochs",
         ),
         "cpu": Profile(
-            long_runs(CPU.replace(epochs=100, evaluate_every=4), 0.01, halvings(0.064, 12), halvings(3.2, 7)),
-            f"{CPU_NOTE}; five times figure 2's epochs",
+            long_runs(LONG_CPU.replace(epochs=100, evaluate_every=4), 0.01, halvings(0.064, 12), halvings(3.2, 7)),
+            f"{LONG_CPU_NOTE}; five times figure 2's epochs",
         ),
         "gpu": Profile(
             long_runs(GPU.replace(epochs=100), 0.001, PAPER_FACTORS, PAPER_NORMALIZED),

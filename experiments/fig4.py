@@ -15,7 +15,7 @@ profiles use what is near the best of their figure 2. Cost: five cells a seed.
 from __future__ import annotations
 
 from experiments.declare import EACH_ITS_OWN, Experiment, Profile
-from experiments.scales import CPU, CPU_NOTE, DEMO, DEMO_NOTE, GPU, PAPER_NOTE, WIDE
+from experiments.scales import GPU, LONG_CPU, LONG_CPU_NOTE, LONG_DEMO, LONG_DEMO_NOTE, PAPER_NOTE, WIDE
 from paper_repro.cell import Cell
 
 Point = tuple[float, float]  # learning rate and decay
@@ -41,16 +41,24 @@ EXPERIMENT = Experiment(
     profiles={
         "demo": Profile(
             five(
-                DEMO.replace(epochs=60, evaluate_every=2), "warm_restarts:4:2", (0.01, 0.016), (0.01, 0.35), (0.2, 0.35)
+                LONG_DEMO.replace(epochs=60, evaluate_every=2),
+                "warm_restarts:4:2",
+                (0.01, 0.016),
+                (0.01, 0.35),
+                (0.2, 0.35),
             ),
-            f"{DEMO_NOTE}; 60 epochs, cycles of 4, 8, 16 and 32",
+            f"{LONG_DEMO_NOTE}; 60 epochs, cycles of 4, 8, 16 and 32",
             seeds=3,
         ),
         "cpu": Profile(
             five(
-                CPU.replace(epochs=75, evaluate_every=3), "warm_restarts:5:2", (0.005, 0.016), (0.01, 0.3), (0.1, 0.3)
+                LONG_CPU.replace(epochs=75, evaluate_every=3),
+                "warm_restarts:5:2",
+                (0.005, 0.016),
+                (0.01, 0.3),
+                (0.1, 0.3),
             ),
-            f"{CPU_NOTE}; 75 epochs, cycles of 5, 10, 20 and 40",
+            f"{LONG_CPU_NOTE}; 75 epochs, cycles of 5, 10, 20 and 40",
             seeds=3,
         ),
         "gpu": Profile(
@@ -64,4 +72,4 @@ EXPERIMENT = Experiment(
     },
     swept=EACH_ITS_OWN,
     facets=("schedule",),
-)
+)  # fmt: skip

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from experiments.declare import EACH_ITS_OWN, Experiment, Profile
 from experiments.fig4 import five
-from experiments.scales import DEMO, DEMO_NOTE, IMAGENET32, IMAGENET32_GPU, PAPER_NOTE
+from experiments.scales import IMAGENET32, IMAGENET32_GPU, LONG_DEMO, LONG_DEMO_NOTE, PAPER_NOTE
 
 EXPERIMENT = Experiment(
     name="fig4_imagenet32",
@@ -21,10 +21,10 @@ EXPERIMENT = Experiment(
     profiles={
         "demo": Profile(
             five(
-                DEMO.replace(epochs=15, evaluate_every=1),
+                LONG_DEMO.replace(epochs=15, evaluate_every=1),
                 "warm_restarts:1:2", (0.01, 0.016), (0.01, 0.35), (0.2, 0.35),
             ),
-            f"{DEMO_NOTE}, in place of ImageNet32x32; 15 epochs, cycles of 1, 2, 4 and 8",
+            f"{LONG_DEMO_NOTE}, in place of ImageNet32x32; 15 epochs, cycles of 1, 2, 4 and 8",
             seeds=3,
         ),
         "gpu": Profile(

@@ -10,7 +10,7 @@ the epochs. The paper's best of sixteen was 4.47 % at a learning rate and L2 fac
 from __future__ import annotations
 
 from experiments.declare import Experiment, Profile, grid
-from experiments.scales import CPU, CPU_NOTE, DEMO, DEMO_NOTE, GPU, PAPER_NOTE, WIDE
+from experiments.scales import GPU, LONG_CPU, LONG_CPU_NOTE, LONG_DEMO, LONG_DEMO_NOTE, PAPER_NOTE, WIDE
 from paper_repro.cell import Cell
 
 RATES = [1e-2, 1e-3, 1e-4, 1e-5]
@@ -27,8 +27,8 @@ EXPERIMENT = Experiment(
     title="Standard Adam: L2 regularisation and a fixed learning rate",
     figure="heat_maps",
     profiles={
-        "demo": Profile(_fixed(DEMO.replace(epochs=48, evaluate_every=48), RATES, STRONGER), DEMO_NOTE),
-        "cpu": Profile(_fixed(CPU.replace(epochs=100, evaluate_every=100), RATES, STRONGER), CPU_NOTE),
+        "demo": Profile(_fixed(LONG_DEMO.replace(epochs=48, evaluate_every=48), RATES, STRONGER), LONG_DEMO_NOTE),
+        "cpu": Profile(_fixed(LONG_CPU.replace(epochs=100, evaluate_every=100), RATES, STRONGER), LONG_CPU_NOTE),
         "gpu": Profile(_fixed(GPU.replace(epochs=100), RATES, FACTORS), "a sixth of the paper's width, 100 epochs"),
         "paper": Profile(_fixed(WIDE, RATES, FACTORS), PAPER_NOTE),
     },

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from experiments.declare import EACH_ITS_OWN, Experiment, Profile, halvings
 from experiments.fig3 import PAPER_NORMALIZED, long_runs
-from experiments.scales import DEMO, DEMO_NOTE, IMAGENET32, IMAGENET32_GPU, PAPER_NOTE
+from experiments.scales import IMAGENET32, IMAGENET32_GPU, LONG_DEMO, LONG_DEMO_NOTE, PAPER_NOTE
 
 FACTORS = [0.0005, *halvings(0.0000625, 9)]  # the ten that the paper shows
 
@@ -22,8 +22,8 @@ EXPERIMENT = Experiment(
     figure="long_runs",
     profiles={
         "demo": Profile(
-            long_runs(DEMO.replace(evaluate_every=1), 0.01, halvings(0.064, 10), halvings(2.0, 7)),
-            f"{DEMO_NOTE}, in place of ImageNet32x32",
+            long_runs(LONG_DEMO.replace(evaluate_every=1), 0.01, halvings(0.064, 10), halvings(2.0, 7)),
+            f"{LONG_DEMO_NOTE}, in place of ImageNet32x32",
         ),
         "gpu": Profile(
             long_runs(IMAGENET32_GPU.replace(epochs=4), 0.001, FACTORS, PAPER_NORMALIZED),

@@ -10,14 +10,17 @@ import pytest
 
 import experiments
 from analysis.__main__ import parser as analysis_parser
+from analysis.batch_sizes import EPOCHS, UPDATES, bests
+from analysis.curves import curve
 from analysis.dots import paired, variants
 from analysis.figures import read_recorded
 from analysis.panels import Panel, Tile, panels
-from analysis.select import charts
+from analysis.select import Chart, charts
 from experiments.__main__ import _parser as experiments_parser
+from tests.conftest import made_record
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "experiments" / "recorded" / "README.md"]
+PAGES = [ROOT / "README.md", ROOT / "experiments" / "recorded" / "README.md", ROOT / "docs" / "experiments.md"]
 COMMANDS = [
     line.strip().partition("#")[0].strip()
     for page in PAGES
@@ -39,7 +42,7 @@ def test_commands_are_accepted(command: str) -> None:
     program, *arguments = shlex.split(command)
     if program == "make":
         assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    else:
+    elif "NAME" not in arguments:
         parser = {"experiments": experiments_parser, "analysis": analysis_parser}[arguments[1]]()
         parser.parse_args(arguments[2:])  # raises, or exits, for what it does not know
 
@@ -130,3 +133,45 @@ def test_the_table_of_precisions_is_what_the_committed_records_say() -> None:
             difference, half = paired(fp32, other)
             assert abs(difference) < min(fp32.deviation, half)  # what the sentence below the table says
             assert len(other.errors) == len(fp32.errors) == 20
+
+
+def test_the_example_experiment_is_whole() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGES[0].read_text(), re.DOTALL)
+    namespace: dict[str, object] = {}
+    exec(compile(code, "widths.py", "exec"), namespace)
+    widths = namespace["EXPERIMENT"]
+    (chart,) = charts(widths, [made_record(cell, 40.0) for cell in widths.profiles["demo"].cells])
+    assert [panel.facets["model"] for panel in panels(chart)] == ["resnet-8-w4", "resnet-8-w8", "resnet-8-w16"]
+
+
+def _recorded_chart(name: str, stem: str) -> Chart:
+    (found,) = (chart for chart in charts(experiments.get(name), read_recorded()) if chart.stem == stem)
+    return found
+
+
+def test_every_experiment_is_on_its_page() -> None:
+    text = PAGES[2].read_text()
+    assert [name for name in experiments.names() if f"[{name}](../experiments/{name}.py)" not in text] == []
+
+
+def test_the_best_decays_of_batch_sizes_are_what_the_committed_records_say() -> None:
+    text = PAGES[2].read_text()
+    chart = _recorded_chart("batch_size", "batch_size-cpu-cifar10-jpeg")
+    for optimizer, shown in (("sgdw", "SGDW"), ("adamw", "AdamW")):
+        for plan, words in ((EPOCHS, "16 epochs"), (UPDATES, "512 updates")):
+            found = [best for best in bests(chart, optimizer) if best.plan == plan]
+            told = [f"{best.decay:g}{' (edge)' * best.at_edge}" for best in found]
+            assert f"| {shown}, {words} | {' | '.join(told)} |" in text
+
+
+def test_the_restarts_are_what_the_committed_records_say() -> None:
+    text = " ".join(PAGES[2].read_text().split())
+    errors = {}
+    for panel in panels(_recorded_chart("fig4", "fig4-cpu-cifar10-jpeg")):
+        line = curve(panel.best.records, "test_error")
+        errors[panel.optimizer, panel.facets["schedule"]] = dict(zip(line.epochs, line.values, strict=True))
+    restarted = errors["adamw", "warm_restarts:5:2"]
+    said = "After 5 epochs AdamWR is at {:.1f} %, after 15 at {:.1f} %, after 35 at {:.1f} %"
+    assert said.format(*(restarted[epoch] for epoch in (5, 15, 35))) in text
+    ends = [errors[name, "cosine"][75] for name in ("adamw", "sgdw")]
+    assert "and end at {:.1f} % (AdamW) and {:.1f} % (SGDW)".format(*ends) in text
