@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from analysis.captions import caption, error_name
 from analysis.heat_maps import NAMES, facet_words, real, symbol
 from analysis.panels import Panel, panels
-from analysis.pictures import with_panels
+from analysis.pictures import plain_log, with_panels
 from analysis.select import Chart
 from paper_repro.records import Record
 
@@ -59,6 +59,7 @@ def draw(chart: Chart) -> Figure:
             _draw_curve(axes, panel, shown, name)
         axes.set_xlabel("epoch")
     losses.set(yscale="log", ylabel="training loss (nats)")
+    plain_log(losses.yaxis)
     losses.legend(frameon=False, fontsize=5.5, loc="lower left")
     errors.set_ylabel(f"{error_name(chart)} (%)")
     return figure

@@ -15,7 +15,7 @@ from analysis.captions import caption, error_name
 from analysis.curves import colour, curve
 from analysis.heat_maps import L2, NAMES, real
 from analysis.panels import Panel, panels, selection_split
-from analysis.pictures import with_panels
+from analysis.pictures import plain_log, with_panels
 from analysis.select import Chart
 
 HEIGHT = 2.0  # inches of a panel
@@ -50,6 +50,7 @@ def draw(chart: Chart) -> Figure:
 def _losses(axes: Axes, panel: Panel, chart: Chart) -> None:
     _lines(axes, panel, "train_loss")
     axes.set_yscale("log")
+    plain_log(axes.yaxis)
 
 
 def _errors(axes: Axes, panel: Panel, chart: Chart) -> None:

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 WIDTH = 7.0  # inches: the text width of a two-column page
 DPI = 200
@@ -66,6 +68,13 @@ def with_panels(rows: int, columns: int, panel_height: float, caption: str) -> t
         axes.append(figure.add_axes(box))
     write_caption(figure, lines, under, height)
     return figure, axes
+
+
+def plain_log(axis: Axis) -> None:
+    """Ticks of a logarithmic axis as 0.02, 0.5, 3, whatever it spans: powers of ten would leave short ones without."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def write_caption(figure: Figure, lines: Sequence[str], top: float, height: float) -> None:

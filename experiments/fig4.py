@@ -54,9 +54,9 @@ EXPERIMENT = Experiment(
             five(
                 LONG_CPU.replace(epochs=75, evaluate_every=3),
                 "warm_restarts:5:2",
-                (0.005, 0.016),
-                (0.01, 0.3),
-                (0.1, 0.3),
+                (0.005, 0.004),
+                (0.01, 0.2),
+                (0.1, 0.2),
             ),
             f"{LONG_CPU_NOTE}; 75 epochs, cycles of 5, 10, 20 and 40",
             seeds=3,
@@ -72,4 +72,4 @@ EXPERIMENT = Experiment(
     },
     swept=EACH_ITS_OWN,
     facets=("schedule",),
-)  # fmt: skip
+)
