@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         changes = _changes(given.set)
         for path in make(given.names, None if given.recorded else given.runs, given.out, changes, given.quick):
             print(path, flush=True)
+    except BrokenPipeError:  # the output went to `head` or a pager that was closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Refused as refusal:
         print(f"python -m analysis: error: {refusal}", file=sys.stderr)
         return 2

@@ -164,6 +164,16 @@ def test_the_best_decays_of_batch_sizes_are_what_the_committed_records_say() -> 
             assert f"| {shown}, {words} | {' | '.join(told)} |" in text
 
 
+def test_the_difference_that_groups_make_is_what_the_committed_records_say() -> None:
+    chart = _recorded_chart("groups", "groups-cpu-cifar10-jpeg")
+    told = []
+    for name in ("sgd", "sgdw", "adam", "adamw"):
+        whole, matrices = variants(chart, name)
+        assert len(whole.errors) == len(matrices.errors) == 5
+        told.append("{:+.2f} ± {:.2f}".format(*paired(whole, matrices)))
+    assert f"| {' | '.join(told)} |" in PAGES[2].read_text()
+
+
 def test_the_restarts_are_what_the_committed_records_say() -> None:
     text = " ".join(PAGES[2].read_text().split())
     errors = {}
