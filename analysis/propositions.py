@@ -13,7 +13,7 @@ READING = (
     "Distance of the last iterates, relative to how far decay moved them. Proposition 1: SGD with L2 factor l beside "
     "SGD with decay, equal at l = lambda / alpha. Proposition 2: what the best L2 factor leaves of the decay under a "
     "fixed preconditioner whose log-scales have the given deviation; and Adam with L2 beside AdamW. Proposition 3: a "
-    "fixed preconditioner with the scaled penalty, as the appendix has it and as the statement has it. "
+    "fixed preconditioner with the scaled penalty, as the appendix has it and as the statement has it."
 )
 
 

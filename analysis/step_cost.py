@@ -28,7 +28,7 @@ def draw(shown: Shown) -> Figure:
         for place, row in enumerate(own):
             axes.annotate(f"{row['bytes']:.0f} B", (place, row["milliseconds"]), ha="center", va="bottom", fontsize=5.5)
         axes.set_xticks(range(len(own)), names, rotation=30, ha="right", rotation_mode="anchor")
-        axes.set_title(f"{model} ({own[0]['parameters'] / 1e6:.3g} million parameters)")
+        axes.set_title(f"{model}\n{own[0]['parameters'] / 1e6:.3g} million parameters")
         axes.margins(y=0.15)
     places[0].set_ylabel("milliseconds")
     return figure

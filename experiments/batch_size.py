@@ -10,7 +10,7 @@ decay". Six batch sizes, a factor of 32 apart in all, are trained with the same 
 number of updates.
 
 The learning rate is fixed: figure 2's best decoupled decay hardly depends on it. A best decay at the edge of the axis
-is drawn as such. Cost: 11 x 9 cells for each of two optimizers; on two cores of an AMD EPYC `cpu` took 1.1 core-hours.
+is drawn as such. Cost: 11 x 9 cells for each of two optimizers; on two cores of an AMD EPYC `cpu` took 0.95 core-hours.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from analysis.figures import read_recorded
 from analysis.panels import Panel, Tile, panels
 from analysis.select import Chart, charts
 from experiments.__main__ import _parser as experiments_parser
+from paper_repro import studies
 from tests.conftest import made_record
 
 ROOT = Path(__file__).parent.parent
@@ -185,3 +186,24 @@ def test_the_restarts_are_what_the_committed_records_say() -> None:
     assert said.format(*(restarted[epoch] for epoch in (5, 15, 35))) in text
     ends = [errors[name, "cosine"][75] for name in ("adamw", "sgdw")]
     assert "and end at {:.1f} % (AdamW) and {:.1f} % (SGDW)".format(*ends) in text
+
+
+def _findings(name: str) -> list[dict]:
+    (found,) = (each for each in studies.load(ROOT / "experiments" / "recorded") if each["study"] == name)
+    return found["rows"]
+
+
+def test_what_is_said_of_studies_is_what_their_findings_hold() -> None:
+    text = " ".join(PAGES[2].read_text().split())
+    shares = [row for row in _findings("effective_decay") if row["what"] == "scale"]
+    l2, decoupled = ([row for row in shares if row["optimizer"] == name] for name in ("adam", "adamw"))
+    assert f"takes {100 * l2[0]['median']:.1f} % off a weight" in text
+    assert f"(a scale of {l2[0]['scale']:.1g}) and {100 * l2[-1]['median']:.2f} % where they are largest" in text
+    assert {f"{100 * row['median']:.2f}" for row in decoupled} == {"0.80"}
+    took = {(row["model"], row["optimizer"]): row["milliseconds"] for row in _findings("step_cost")}
+    for pair, words in (
+        (("adamw", "adam"), "{:.2f} to {:.2f} of the time"),
+        (("sgdw", "sgd"), "{:.2f} to {:.2f} of SGD's"),
+    ):
+        ratios = [took[model, pair[0]] / took[model, pair[1]] for model in {model for model, _ in took}]
+        assert words.format(min(ratios), max(ratios)) in text
