@@ -115,7 +115,9 @@ def _write(out: Path, stem: str, module: str, shown: Chart | findings.Shown, num
     with pictures.style():
         files: dict[str, bytes] = pictures.render(drawing.draw(shown))
     paths = []
-    for kind, content in {**files, "csv": numbers.encode()}.items():
+    if numbers:  # schedules are drawn from none
+        files["csv"] = numbers.encode()
+    for kind, content in files.items():
         path = out / f"{stem}.{kind}"
         try:
             write_atomically(path, content)

@@ -50,7 +50,9 @@ class Shown:
         return f"{on}Commit {commit}{changed}; hardware: {self.provenance['hardware']}."
 
     def table(self) -> str:
-        """The rows as CSV, lists in them as JSON."""
+        """The rows as CSV, lists in them as JSON; empty without rows."""
+        if not self.rows:
+            return ""
         columns = list(dict.fromkeys(key for row in self.rows for key in row))
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n")
