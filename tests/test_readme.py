@@ -93,10 +93,12 @@ def test_the_noise_and_the_cost_are_what_the_committed_records_say() -> None:
 def test_what_label_noise_does_is_what_the_committed_records_say() -> None:
     (sgdw,) = (panel for panel in _recorded_map() if panel.optimizer == "sgdw")
     noisy = {tile.decay: tile.test_error for tile in _row(0.1, sgdw)}
+    as_long = sgdw.tiles[0.1, 0.0].records[0]["cell"]["epochs"]
     clean = {
         record["cell"]["decay"]: record["final"]["test_error"]
         for record in read_recorded()
-        if not record["cell"]["label_noise"] and (record["cell"]["optimizer"], record["cell"]["alpha"]) == ("sgdw", 0.1)
+        if (record["cell"]["label_noise"], record["cell"]["epochs"]) == (0, as_long)
+        and (record["cell"]["optimizer"], record["cell"]["alpha"]) == ("sgdw", 0.1)
     }
     said = "goes from {:.1f} % without decay to {:.1f} % with it, and with clean labels from {:.1f} % to {:.1f} %"
     words = " ".join(PAGES[0].read_text().split())
@@ -181,11 +183,16 @@ def test_the_restarts_are_what_the_committed_records_say() -> None:
     for panel in panels(_recorded_chart("fig4", "fig4-cpu-cifar10-jpeg")):
         line = curve(panel.best.records, "test_error")
         errors[panel.optimizer, panel.facets["schedule"]] = dict(zip(line.epochs, line.values, strict=True))
-    restarted = errors["adamw", "warm_restarts:5:2"]
-    said = "After 5 epochs AdamWR is at {:.1f} %, after 15 at {:.1f} %, after 35 at {:.1f} %"
-    assert said.format(*(restarted[epoch] for epoch in (5, 15, 35))) in text
-    ends = [errors[name, "cosine"][75] for name in ("adamw", "sgdw")]
-    assert "and end at {:.1f} % (AdamW) and {:.1f} % (SGDW)".format(*ends) in text
+    restarted, plain = errors["adamw", "warm_restarts:5:2"], errors["adamw", "cosine"]
+    cycles = "AdamWR is at {:.1f}, {:.1f} and {:.1f} % after 5, 15 and 35 epochs".format(
+        *(restarted[e] for e in (5, 15, 35))
+    )
+    there = next(epoch for epoch, error in plain.items() if error <= restarted[35])
+    assert f"{cycles}, AdamW at {restarted[35]:.1f} % only after {there}." in text
+    ends = [errors[name, "cosine"][75] for name in ("adamw", "adam", "sgdw")]
+    assert "AdamW ends at {:.1f} %, below Adam with L2 at {:.1f} %, and rivals SGDW at {:.1f} %".format(*ends) in text
+    last = restarted[75], errors["sgdw", "warm_restarts:5:2"][75]
+    assert "(AdamWR {:.1f} %, SGDWR {:.1f} %)".format(*last) in text
 
 
 def _findings(name: str) -> list[dict]:
