@@ -18,11 +18,11 @@ from typing import Any
 
 import experiments
 from analysis import findings
+from analysis.findings import RECORDED
 from analysis.select import Chart, Refused, charts, provenance
 from experiments.declare import Experiment
 from paper_repro.records import BadRecord, Record, load, write_atomically
 
-RECORDED = Path(experiments.__file__).resolve().parent / "recorded"
 COLUMNS = (
     "optimizer", "alpha", "decay", "decay_unit", "seed", "status", "validation_error", "test_error", "train_loss",
     "train_error", "epochs", "batch_size", "schedule", "dataset", "model", "id", "commit",
@@ -47,8 +47,7 @@ def make(
         asked = [experiment.quick() for experiment in asked]
     grids = [experiment for experiment in asked if experiment.study is None]
     measured = findings.shown([experiment for experiment in asked if experiment.study is not None], source, bool(names))
-    # An output folder may hold studies alone; then nothing of a grid was asked for.
-    records = read_records(source) if grids and not (measured and not names and _without_records(source)) else []
+    records = read_records(source) if grids else []
     wanted = [chart for each in grids for chart in _charts_of(each, changes, records, source, names)]
     if not wanted and not measured:
         raise Refused(_nothing(f"any experiment ({', '.join(known)})", "fig2", records, source))
@@ -63,10 +62,6 @@ def make(
 def read_records(source: Path | None) -> list[Record]:
     """The records of `source`, the committed ones for None."""
     return read_recorded() if source is None else read_runs(source)
-
-
-def _without_records(source: Path | None) -> bool:
-    return source is not None and source.is_dir() and not (source / "records").exists()
 
 
 def read_runs(source: Path) -> list[Record]:

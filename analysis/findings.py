@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import experiments
+from analysis.captions import DIGITS
 from analysis.select import Refused
 from experiments.declare import Experiment
 from paper_repro import studies
 from paper_repro.records import BadRecord
 
 RECORDED = Path(experiments.__file__).resolve().parent / "recorded"
-DIGITS = 12  # of a commit or fingerprint
 
 
 @dataclass(frozen=True)
