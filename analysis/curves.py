@@ -60,7 +60,7 @@ def draw(chart: Chart) -> Figure:
         axes.set_xlabel("epoch")
     losses.set(yscale="log", ylabel="training loss (nats)")
     plain_log(losses.yaxis)
-    losses.legend(frameon=False, fontsize=5.5, loc="lower left")
+    losses.legend(fontsize=5.5, loc="lower left", framealpha=0.85, edgecolor="none")
     errors.set_ylabel(f"{error_name(chart)} (%)")
     return figure
 

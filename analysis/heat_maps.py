@@ -135,7 +135,9 @@ def title(panel: Panel) -> str:
     told += " %" if spread is None else f" % ({seeds} seeds)"
     edge = "  (at the edge)" if panel.at_edge else ""
     place = rf"at $\alpha$ = {real(best.alpha)}, {symbol(panel.decay_unit)} = {real(best.decay)}"
-    return f"{name}{number(best.test_error)}{told}\n{place}{edge}"
+    error = f"{name}{number(best.test_error)}{told}"
+    # Panels side by side are narrow: there the shorter of the two lines takes it.
+    return f"{error}{edge}\n{place}" if words else f"{error}\n{place}{edge}"
 
 
 def facet_words(facets: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from paper_repro.cell import Cell
 
 RATES = [1e-2, 1e-3, 1e-4, 1e-5]
 FACTORS = [1e-6, 1e-5, 1e-4, 1e-3]
-STRONGER = [1e-4, 1e-3, 1e-2, 1e-1]  # a short run needs more
+HIGHER, STRONGER = [1e-1, 1e-2, 1e-3, 1e-4], [1e-4, 1e-3, 1e-2, 1e-1]  # a short run needs more
 
 
 def _fixed(base: Cell, alphas: list[float], decays: list[float]) -> tuple[Cell, ...]:
@@ -27,8 +27,8 @@ EXPERIMENT = Experiment(
     title="Standard Adam: L2 regularisation and a fixed learning rate",
     figure="heat_maps",
     profiles={
-        "demo": Profile(_fixed(LONG_DEMO.replace(epochs=48, evaluate_every=48), RATES, STRONGER), LONG_DEMO_NOTE),
-        "cpu": Profile(_fixed(LONG_CPU.replace(epochs=100, evaluate_every=100), RATES, STRONGER), LONG_CPU_NOTE),
+        "demo": Profile(_fixed(LONG_DEMO.replace(epochs=48, evaluate_every=48), HIGHER, STRONGER), LONG_DEMO_NOTE),
+        "cpu": Profile(_fixed(LONG_CPU.replace(epochs=100, evaluate_every=100), HIGHER, STRONGER), LONG_CPU_NOTE),
         "gpu": Profile(_fixed(GPU.replace(epochs=100), RATES, FACTORS), "a sixth of the paper's width, 100 epochs"),
         "paper": Profile(_fixed(WIDE, RATES, FACTORS), PAPER_NOTE),
     },
