@@ -26,7 +26,9 @@ EXPERIMENT = Experiment(
     also=("curves",),
     profiles={
         "demo": Profile(
-            _both(DEMO.replace(model="vit-2-64-p3", evaluate_every=1), halvings(0.016, 5), halvings(0.064, 6)),
+            _both(
+                DEMO.replace(model="vit-2-64-p3", epochs=18, evaluate_every=1), halvings(0.008, 4), halvings(0.008, 5)
+            ),
             "embedded synthetic pictures, 30 % of the training labels drawn at random; depth 2, width 64",
         ),
         "cpu": Profile(
