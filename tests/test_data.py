@@ -17,5 +17,5 @@ def test_names_of_files_are_checked() -> None:
 
 
 def test_unknown_data_sets_are_told_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cifar10, cifar100, synthetic"):
+    with pytest.raises(DataError, match="cifar10, cifar100, imagenet32, synthetic"):
         data.load("mnist", tmp_path)
