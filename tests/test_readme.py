@@ -152,9 +152,11 @@ def _recorded_chart(name: str, stem: str) -> Chart:
     return found
 
 
-def test_every_experiment_is_on_its_page() -> None:
-    text = PAGES[2].read_text()
-    assert [name for name in experiments.names() if f"[{name}](../experiments/{name}.py)" not in text] == []
+def test_the_page_of_experiments_lists_what_there_is() -> None:
+    """Not more; what a user adds need not be on it."""
+    listed = re.findall(r"^\| \[(\w+)\]\(\.\./experiments/", PAGES[2].read_text(), re.MULTILINE)
+    assert len(listed) == 20
+    assert set(listed) <= set(experiments.names())
 
 
 def test_the_best_decays_of_batch_sizes_are_what_the_committed_records_say() -> None:
