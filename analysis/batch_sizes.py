@@ -68,7 +68,7 @@ def of_plan(shown: Sequence[Panel], plan: str) -> list[Panel]:
         return epochs if plan == EPOCHS else epochs / size
 
     lengths = [length(panel) for panel in shown]
-    common = max(lengths, key=lengths.count)
+    common = max(lengths, key=lengths.count, default=0.0)
     return sorted((p for p in shown if length(p) == common), key=lambda p: int(p.facets["batch_size"]))
 
 

@@ -73,7 +73,7 @@ def named(panel: Panel) -> str:
 
 def colour(optimizer: str, among: Sequence[str]) -> str:
     """The optimizer's own colour; those that have none get what is left, by place."""
-    unknown = [name for name in dict.fromkeys(among) if name not in COLOURS]
+    unknown = [name for name in dict.fromkeys([*among, optimizer]) if name not in COLOURS]
     return COLOURS.get(optimizer) or OTHERS[unknown.index(optimizer) % len(OTHERS)]
 
 

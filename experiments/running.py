@@ -28,10 +28,7 @@ def run(given: argparse.Namespace) -> int:
     """The command; its exit code."""
     experiment, profile = _find(given.name, given.profile, given.quick)
     if experiment.study is not None:
-        try:
-            return studying.run(experiment, profile, given)
-        except ValueError as error:  # CannotStart, DataError
-            raise UsageError(str(error)) from None
+        return _study(experiment, profile, given)
     data = given.data or Path("data")
     cells = _chosen_cells(profile, given)
     _check_workers(given)
@@ -46,6 +43,19 @@ def run(given: argparse.Namespace) -> int:
     if given.dry_run:
         return _estimate(survey, known, workers)
     return _train(cells, survey, known.device, workers, data, given)
+
+
+def _study(experiment: Experiment, profile: Profile, given: argparse.Namespace) -> int:
+    try:
+        name = _data_name(given).get("dataset")
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if not given.dry_run:
+        _check_out(given.out)
+    try:
+        return studying.run(experiment, profile, name, given)
+    except studying.CannotStart as error:
+        raise UsageError(str(error)) from None
 
 
 def _train(cells: list[Cell], survey: Survey, device: str, workers: int, data: Path, given: argparse.Namespace) -> int:

@@ -17,8 +17,11 @@ class CannotStart(ValueError):
     """What was asked for cannot be done. The message is one line, two for data."""
 
 
-def run(experiment: Experiment, profile: Profile, given: argparse.Namespace) -> int:
-    """Measure, unless the same findings are there already; the exit code. Raises CannotStart."""
+def run(experiment: Experiment, profile: Profile, dataset: str | None, given: argparse.Namespace) -> int:
+    """Measure, unless the same findings are there already; the exit code. Raises CannotStart.
+
+    dataset: the name of an .npz file's, None for the profile's own.
+    """
     for option in FOR_CELLS:
         if getattr(given, option):
             raise CannotStart(f"--{option} is for cells, and {experiment.name} trains none of a grid")
@@ -26,7 +29,7 @@ def run(experiment: Experiment, profile: Profile, given: argparse.Namespace) -> 
     if not experiment.study:
         print(f"{experiment.name} is drawn without measuring anything: {draw}")
         return 0
-    settings, name = settings_of(profile, given.data, given.data_name)
+    settings, name = settings_of(profile, dataset)
     scale = given.profile + "-quick" * given.quick  # which must not replace what was measured in full
     path = studies.path_of(given.out, experiment.study, scale, name)
     print(f"{experiment.name}, profile {given.profile}: {profile.note}")
@@ -41,15 +44,12 @@ def run(experiment: Experiment, profile: Profile, given: argparse.Namespace) -> 
     return 0
 
 
-def settings_of(profile: Profile, data: Path | None, data_name: str | None) -> tuple[dict[str, Any], str | None]:
-    """The study's settings with the data set of an .npz file put in, and that name where there is one."""
+def settings_of(profile: Profile, dataset: str | None) -> tuple[dict[str, Any], str | None]:
+    """The study's settings with another data set put in, and that name, where one is given and the study uses data."""
     settings = {key: value for key, value in profile.settings.items() if key != "quick"}
-    if data is None or data.is_dir() or "cell" not in settings:
+    if dataset is None or "cell" not in settings:
         return settings, None
-    from paper_repro.data import name_of
-
-    name = name_of(data, data_name)
-    return {**settings, "cell": {**settings["cell"], "dataset": name}}, name
+    return {**settings, "cell": {**settings["cell"], "dataset": dataset}}, dataset
 
 
 def _there(path: Path) -> studies.Findings | None:
@@ -64,10 +64,12 @@ def _measured(
 ) -> studies.Findings:
     import torch
 
+    from paper_repro.data import DataError
+
     if given.device == "cuda" and not torch.cuda.is_available():
         raise CannotStart("--device cuda: torch sees no GPU here")
     device = given.device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         return studies.run(path, study, scale, settings, given.data or Path("data"), device)
-    except ValueError as error:  # CannotRun and DataError among them
+    except (studies.CannotRun, DataError) as error:  # any other error is a mistake of ours, and shows its traceback
         raise CannotStart(str(error)) from None

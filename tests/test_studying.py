@@ -27,13 +27,14 @@ def test_a_quick_try_replaces_nothing(tmp_path: Path, npz: Path) -> None:
     assert len(found["rows"][0]["losses"]) == 10
 
 
-def test_the_data_set_of_a_file_is_named(tmp_path: Path, npz: Path) -> None:
+def test_the_data_set_of_a_file_is_named() -> None:
     from experiments.studying import settings_of
 
     profile = experiments.get("first_steps").profiles["demo"]
-    settings, name = settings_of(profile, npz, None)
+    settings, name = settings_of(profile, "tiny")
     assert (settings["cell"]["dataset"], name) == ("tiny", "tiny")
-    assert settings_of(profile, tmp_path, None)[1] is None
+    assert settings_of(profile, None)[1] is None
+    assert settings_of(experiments.get("propositions").profiles["demo"], "tiny")[1] is None  # it uses no data
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,8 @@ def test_the_data_set_of_a_file_is_named(tmp_path: Path, npz: Path) -> None:
     [
         (["--seeds", "3"], "--seeds is for cells"),
         (["--set", "epochs=3"], "--set is for cells"),
+        (["--data", "pictures.txt"], "neither an .npz file nor a folder"),
+        (["--out", "/proc/nothing"], "cannot be written"),
         (["--profile", "huge"], "no profile 'huge'"),
     ],
 )

@@ -11,7 +11,6 @@ from typing import Any
 from paper_repro import gpu
 from paper_repro.cell import Cell
 from paper_repro.data import load
-from paper_repro.data.arrays import Arrays
 from paper_repro.dataset import Dataset, prepare
 from paper_repro.run import Run
 from paper_repro.train import update
@@ -42,11 +41,6 @@ def updates(run: Run, most: int | None = None) -> Iterator[int]:
         run.progress.cursor.zero_()
 
 
-def arrays_of(cell: Cell, data: Path) -> Arrays:
-    """The data set that a study's cell names."""
-    return load(cell.dataset, data)
-
-
 def dataset_of(cell: Cell, data: Path) -> Dataset:
-    """The same, prepared for the cell."""
-    return prepare(arrays_of(cell, data), cell)
+    """The data set that a study's cell names, prepared for it."""
+    return prepare(load(cell.dataset, data), cell)
