@@ -99,7 +99,15 @@ def _updates(tile: Tile) -> float:
     return float(cell["train_examples"] * cell["epochs"] / cell["batch_size"])
 
 
+def _say_nothing_is_left(axes: Axes) -> None:
+    """A logarithmic axis cannot be drawn without a number."""
+    axes.text(0.5, 0.5, "every run diverged", ha="center", transform=axes.transAxes, fontsize=6)
+
+
 def _draw_errors(axes: Axes, shown: Sequence[Panel]) -> None:
+    if not any(panel.candidates for panel in shown):
+        _say_nothing_is_left(axes)
+        return
     for place, panel in enumerate(shown):
         tiles = sorted((t for t in panel.tiles.values() if t.test_error is not None), key=lambda t: t.decay)
         tint = colormaps["viridis"](0.9 * place / max(1, len(shown) - 1))
@@ -113,6 +121,9 @@ def _draw_errors(axes: Axes, shown: Sequence[Panel]) -> None:
 
 
 def _draw_bests(axes: Axes, found: Sequence[Best], normalized: bool) -> None:
+    if not found:
+        _say_nothing_is_left(axes)
+        return
     for plan, tint, shift in ((EPOCHS, COLOURS["adamw"], 0.97), (UPDATES, COLOURS["adam"], 1.03)):
         own = [best for best in found if best.plan == plan]
         x = [best.batch_size * shift for best in own]

@@ -58,9 +58,11 @@ def draw(chart: Chart) -> Figure:
         for panel in shown:
             _draw_curve(axes, panel, shown, name)
         axes.set_xlabel("epoch")
-    losses.set(yscale="log", ylabel="training loss (nats)")
-    plain_log(losses.yaxis)
-    losses.legend(fontsize=5.5, loc="lower left", framealpha=0.85, edgecolor="none")
+    losses.set_ylabel("training loss (nats)")
+    if shown:  # else every run diverged: nothing for a logarithmic axis or a legend
+        losses.set_yscale("log")
+        plain_log(losses.yaxis)
+        losses.legend(fontsize=5.5, loc="lower left", framealpha=0.85, edgecolor="none")
     errors.set_ylabel(f"{error_name(chart)} (%)")
     return figure
 

@@ -56,3 +56,12 @@ def test_it_is_drawn_with_both_guides() -> None:
     assert len(figure.axes) == 8
     assert len([line for line in figure.axes[2].lines if line.get_linestyle() in (":", "--")]) == 2
     assert render(figure)["png"].startswith(b"\x89PNG")
+
+
+def test_an_optimizer_that_diverged_everywhere_has_no_best_and_is_drawn() -> None:
+    records = [
+        made_record(cell, 40.0, status="diverged" if cell.optimizer == "adamw" else "finished") for cell in CELLS
+    ]
+    (chart,) = charts(EXPERIMENT, records)
+    assert bests(chart, "adamw") == []
+    assert render(draw(chart))["png"].startswith(b"\x89PNG")

@@ -3,7 +3,7 @@
 import pytest
 
 import experiments
-from analysis.curves import Curve, curve, draw, reading
+from analysis.curves import Curve, colour, curve, draw, reading
 from analysis.panels import panels
 from analysis.pictures import render
 from analysis.select import Chart, charts
@@ -68,3 +68,14 @@ def test_how_soon_adamw_is_where_adam_ends(adamw: list[float], told: str) -> Non
     first = {cell.optimizer: cell for cell in experiments.get("transformer").profiles["demo"].cells}
     chart = _chart(list(first.values()), {"adam": [3.0, 2.0, 0.5], "adamw": adamw}, "transformer")
     assert f"(1.5, 3 epochs) {told}." in reading(chart, panels(chart))
+
+
+def test_every_optimizer_has_a_colour_a_user_s_too() -> None:
+    assert len({colour(name, ("lion", "adam", "tiger")) for name in ("adam", "lion", "tiger")}) == 3
+    assert colour("lion", ()).startswith("#")
+
+
+def test_a_chart_in_which_every_run_diverged_is_drawn_empty() -> None:
+    made = [made_record(cell, 30.0, status="diverged") for cell in FIG4.profiles["demo"].cells]
+    (chart,) = charts(FIG4, made)
+    assert render(draw(chart))["png"].startswith(b"\x89PNG")

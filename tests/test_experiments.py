@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 import experiments
+from experiments import running
 from experiments.__main__ import main
 from experiments.declare import PROFILES, SWEPT, Profile, grid, halvings
 from paper_repro import records
 from paper_repro.cell import Cell
+from paper_repro.engine import Survey, kind_of
+from paper_repro.messages import Answer
 
 ROOT = Path(__file__).parent.parent
 SMALL = [
@@ -275,3 +278,14 @@ def test_a_quick_run_is_the_same_grid_with_few_pictures() -> None:
         assert len(cells) == len(profile.cells)
         assert {cell.train_examples for cell in cells} == {128}
         assert quick.profiles[name].seeds == 1
+
+
+def test_the_estimate_takes_each_kind_from_its_records_or_else_from_the_trial(capsys) -> None:
+    short, long = Cell("d", "m", "sgd", 1.0, 0.0, 1), Cell("d", "m", "sgd", 1.0, 0.0, 9)
+    missing = [short, short.replace(alpha=0.5), long]
+    survey = Survey(missing=missing, seconds={kind_of(short): [100.0, 300.0]})
+    known = Answer(seconds=((short, 7.0), (long, 3200.0)))
+    assert running._estimate(survey, known, 2) == 0
+    told = capsys.readouterr().out
+    assert "3 cells of about 200 to 3.2e+03 s each (2 records and a few updates on cpu, just now)" in told
+    assert "about 1 core-hours, 0.5 hours with 2 workers" in told
