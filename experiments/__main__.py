@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import experiments
-from experiments import running
-from experiments.declare import PROFILES, Profile
-from experiments.running import UsageError
+from experiments import choosing, running
+from experiments.choosing import UsageError
+from experiments.declare import Profile
 from paper_repro.cell import Cell
 
 EXAMPLE = """examples:
@@ -59,20 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     run.set_defaults(command=running.run)
     run.add_argument("name", help="of an experiment (see list)")
-    run.add_argument("--profile", default="demo", help=f"scale: {', '.join(PROFILES)} (default demo)")
-    run.add_argument(
-        "--data", type=Path, help="an .npz file, or the folder that keeps CIFAR-10 (default data; downloaded there)"
-    )
-    run.add_argument("--data-name", help="what to call the data set of an .npz file (default: the file's name)")
-    run.add_argument("--out", type=Path, default=Path("runs"), help="folder of records and checkpoints (default runs)")
+    choosing.add_options(run)
     run.add_argument("--workers", type=int, help="cells at once (default: one a core; on a GPU, tried out first)")
     run.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
-    run.add_argument("--seeds", type=int, help="train every cell with seeds 0 .. SEEDS - 1 (default: the profile's)")
-    run.add_argument("--only", metavar="NAMES", help="these optimizers only, as in sgdw,adamw")
-    run.add_argument("--alphas", metavar="VALUES", help="learning rates of the grid instead of the profile's")
-    run.add_argument("--decays", metavar="VALUES", help="decays of the grid instead of the profile's")
-    run.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of every cell")
-    run.add_argument("--quick", action="store_true", help="so few pictures that it only shows that all works")
     run.add_argument("--dry-run", action="store_true", help="say what would be trained, and how long it would take")
     collect = commands.add_parser(
         "collect", help="put the records of a run into one file, to commit or to send",
@@ -119,7 +108,7 @@ def _collect(given: argparse.Namespace) -> int:
 
     try:
         found = records.load(given.runs)
-        declared = running.declared_by(given.of)
+        declared = choosing.declared_by(given.of)
         chosen = [record for record in found if _asked_for(record["cell"], given.seed, declared)]
         if not chosen:
             raise UsageError(f"{given.runs} holds no such records ({len(found)} others)")
@@ -138,7 +127,7 @@ def _collect(given: argparse.Namespace) -> int:
 
 def _asked_for(cell: dict[str, Any], seed: int | None, declared: set[Cell] | None) -> bool:
     own = Cell.from_dict(cell)
-    return seed in (None, own.seed) and (declared is None or running.without_data(own) in declared)
+    return seed in (None, own.seed) and (declared is None or choosing.without_data(own) in declared)
 
 
 def _list(given: argparse.Namespace) -> int:

@@ -63,16 +63,15 @@ class Cell:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Cell:
         """The Cell of a record. Raises ValueError for a field that is unknown, missing or out of range."""
-        fields = dataclasses.fields(cls)
-        unknown = set(values) - {field.name for field in fields}
-        missing = {field.name for field in fields if field.default is dataclasses.MISSING} - set(values)
+        unknown = set(values) - {field.name for field in _FIELDS}
+        missing = {field.name for field in _FIELDS if field.default is dataclasses.MISSING} - set(values)
         if unknown or missing:
             raise ValueError(f"cell: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}")
         return cls(**values)
 
     def canonical(self) -> str:
         """JSON with sorted keys, without blanks and without fields at their default: what is hashed."""
-        given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        given = {f.name: getattr(self, f.name) for f in _FIELDS if getattr(self, f.name) != f.default}
         return json.dumps(given, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @property
@@ -86,9 +85,12 @@ class Cell:
         return dataclasses.replace(self, **changes)
 
 
+_FIELDS = dataclasses.fields(Cell)  # once: a sweep's records make ten thousand cells
+
+
 def _check_types(cell: Cell) -> None:
     expected: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "int | None": int}
-    for field in dataclasses.fields(cell):
+    for field in _FIELDS:
         kind, value = str(field.type), getattr(cell, field.name)
         if kind == "float" and type(value) in (int, float):  # 1 and 1.0, 0.0 and -0.0 are one cell, so they get one id
             object.__setattr__(cell, field.name, value + 0.0)

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -66,19 +66,26 @@ class Survey:
 
 
 def run(
-    cells: Sequence[Cell], out: Path, data: Path, workers: int, device: str = "cpu", survey: Survey | None = None
+    cells: Sequence[Cell],
+    out: Path,
+    data: Path,
+    workers: int,
+    device: str = "cpu",
+    survey: Survey | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Outcome:
     """Train the cells that have no record below `out` yet; return what became of all of them.
 
     data: an .npz file, or the folder of built-in data sets. workers: how many cells at once, in processes of their own
-    or, on a GPU, in threads of one. survey: of these cells, where it was made already. SIGINT and SIGTERM stop cleanly:
-    the workers save and end, and `stopped` is set.
+    or, on a GPU, in threads of one. survey: of these cells, where it was made already. The run stops cleanly
+    (the workers save and end, and `stopped` is set) when should_stop, asked twice a second, says so; without it, on
+    SIGINT and SIGTERM. Cells that another run is training are waited for.
     """
     survey = survey or Survey.of(cells, out)
     if survey.missing:
         sweep = _Sweep(survey.missing, Task(out, data, device), survey.outcome, len(set(cells)))
-        with _on_signals(sweep.stop):
-            sweep.run(min(workers, len(survey.missing)))
+        with nullcontext() if should_stop else _on_signals(sweep.stop):
+            sweep.run(min(workers, len(survey.missing)), should_stop or (lambda: False))
     return survey.outcome
 
 
@@ -117,7 +124,7 @@ class _Sweep:
         self.crashes: dict[Cell, int] = {}
         self.display = Display(total, sum(cell.epochs * _epoch_work(cell) for cell in cells), outcome)
 
-    def run(self, count: int) -> None:
+    def run(self, count: int, should_stop: Callable[[], bool]) -> None:
         # On a GPU cells share the chip only from within one process.
         groups = [1] * count if self.task.device == "cpu" else [count]
         try:
@@ -127,6 +134,8 @@ class _Sweep:
                 while self.workers:
                     for pipe in wait(list(self.workers), timeout=0.5):
                         self._hear(self.workers[pipe])
+                    if should_stop():
+                        self.stop()
                     if self.stopping:
                         self._send_home()
                     self.display.show()
@@ -165,6 +174,10 @@ class _Sweep:
         if message.kind == "epoch":
             self.display.advance(_epoch_work(message.cell) * (message.epochs - speaker.epochs))
             speaker.epochs = message.epochs
+        elif message.kind == "busy":
+            self.display.advance(-_epoch_work(message.cell) * speaker.epochs)
+            self.waiting.insert(0, message.cell)  # others first
+            self._hand_out(speaker)
         elif message.kind in ("finished", "diverged", "failed"):
             self._settle(message)
             self._hand_out(speaker)

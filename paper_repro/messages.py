@@ -17,8 +17,8 @@ class Task(NamedTuple):
 
 
 class Message(NamedTuple):
-    """kind: "started", "epoch" (so many epochs are done), then "finished", "diverged", "failed" (text: traceback) or
-    "stopped"."""
+    """kind: "started", "epoch" (so many epochs are done), then "finished", "diverged", "failed" (text: traceback),
+    "stopped", or "busy" (another run is training it)."""
 
     kind: str
     cell: Cell

@@ -12,21 +12,22 @@ from pathlib import Path
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+FOR_PARENTS = (*SIGNALS, signal.SIGUSR1, signal.SIGUSR2)  # a cluster sends the latter two to every process of a job
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def start(module: str, pipes: int = 1) -> tuple[subprocess.Popen[bytes], list[Connection[Any, Any]]]:
     """`python -m module FD ...` and our ends of its pipes, whose descriptors are its arguments.
 
-    Not a multiprocessing.Process: that would run the user's main script once more. SIGINT and SIGTERM are blocked in
-    it: Ctrl-C reaches the whole process group, but what to do about it is the parent's decision.
+    Not a multiprocessing.Process: that would run the user's main script once more. Signals that stop are
+    blocked in it: Ctrl-C reaches the whole process group, but what to do about it is the parent's decision.
     """
     pairs = [Pipe() for _ in range(pipes)]
     descriptors = [theirs.fileno() for _, theirs in pairs]
     command = [sys.executable, "-m", module, *map(str, descriptors)]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     # Signals that are blocked while a process is started stay blocked in it.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_PARENTS)
     try:
         process = subprocess.Popen(command, pass_fds=descriptors, env={**os.environ, "PYTHONPATH": path})
     finally:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime
 import functools
 import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy
 import torch
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from paper_repro.source import code
 
 
 def describe(device: str, data_name: str, fingerprint: str, attempts: int) -> dict[str, Any]:
@@ -25,20 +24,6 @@ def describe(device: str, data_name: str, fingerprint: str, attempts: int) -> di
         "written": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "attempts": attempts,
     }
-
-
-@functools.cache
-def code() -> dict[str, Any]:
-    """The commit this process started from, and whether tracked files differed from it."""
-    return {"commit": _git("rev-parse", "HEAD") or "unknown", "dirty": bool(_git("status", "--porcelain", "-uno"))}
-
-
-def _git(*arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 @functools.cache

@@ -95,10 +95,15 @@ def read_or_put_aside(out: Path, cell_id: str) -> Record | None:
     try:
         return read(out, cell_id)
     except BadRecord as error:
-        path = record_path(out, cell_id)
-        path.rename(path.with_suffix(".damaged"))
-        print(f"{error}; put aside as {path.stem}.damaged, the cell will be trained again", file=sys.stderr)
+        print(put_aside(out, cell_id, str(error)), file=sys.stderr)
         return None
+
+
+def put_aside(out: Path, cell_id: str, problem: str) -> str:
+    """Rename a damaged record to *.damaged; what to say of it."""
+    path = record_path(out, cell_id)
+    path.rename(path.with_suffix(".damaged"))
+    return f"{problem}; put aside as {path.stem}.damaged, the cell will be trained again"
 
 
 def failure_path(out: Path, cell_id: str) -> Path:

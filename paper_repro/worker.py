@@ -5,25 +5,24 @@ On a GPU one process serves several pipes at once, each in a thread: the cells t
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 import threading
-import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from paper_repro import checkpoints, records
+from paper_repro import checkpoints, claims, records
 from paper_repro.cell import Cell
+from paper_repro.claims import Claim
 from paper_repro.messages import Message, Task
 
 if TYPE_CHECKING:
     from paper_repro.dataset import Dataset
+
+BUSY_SECONDS = 0.2  # before a cell that another run holds is given back
 
 
 def main(pipe: Connection[Any, Any], task: Task, data: SharedData) -> None:
@@ -42,21 +41,11 @@ def main(pipe: Connection[Any, Any], task: Task, data: SharedData) -> None:
 def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any]) -> Message:
     from torch import AcceleratorError
 
-    from paper_repro.train import Stopped, train
-
     try:
-        with _sole_owner(task.out, cell.id, pipe.poll) as owned:
-            if not owned:
-                return Message("stopped", cell)
-            record = records.read(task.out, cell.id)  # another run may have finished it while this one waited
-            if record is None:
-                record = train(
-                    cell, data.of(cell), task.out, task.device,
-                    should_stop=pipe.poll, on_epoch=lambda epochs: pipe.send(Message("epoch", cell, epochs)),
-                )  # fmt: skip
-        return Message(record["status"], cell)
-    except Stopped:
-        return Message("stopped", cell)
+        with claims.held(claims.folder_of(task.out), cell.id) as claim:
+            if claim is None:  # another run is at it; the parent offers the cell again, so wait a little
+                return Message("stopped" if pipe.poll(BUSY_SECONDS) else "busy", cell)
+            return _train_claimed(cell, data, task, pipe, claim)
     except ConnectionError:  # the parent is gone
         raise
     except AcceleratorError:  # no cell can be trained in this process any more: die, and be replaced
@@ -64,6 +53,29 @@ def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any])
         os._exit(1)
     except Exception:  # whatever a model, an optimizer or a disk raises is reported with its cell; the sweep goes on
         return Message("failed", cell, text=traceback.format_exc())
+
+
+def _train_claimed(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any], claim: Claim) -> Message:
+    from paper_repro.train import Stopped, train
+
+    folder = checkpoints.folder_of(task.out, cell.id)
+    record = records.read(task.out, cell.id)  # another run may have finished it meanwhile
+    if record is None:
+        try:
+            record = train(
+                cell, data.of(cell), task.out, task.device,
+                should_stop=lambda: claim.lost or pipe.poll(),
+                on_epoch=lambda epochs: pipe.send(Message("epoch", cell, epochs)),
+            )  # fmt: skip
+        except Stopped:
+            return Message("busy" if claim.lost else "stopped", cell)
+        except OSError:
+            claim.beat()
+            if not claim.lost:
+                raise
+            return Message("busy", cell)  # whoever took it over has finished it and removed its checkpoints meanwhile
+    checkpoints.remove(folder)
+    return Message(record["status"], cell)
 
 
 class SharedData:
@@ -91,29 +103,6 @@ class SharedData:
                 self._in_use[key] = dataset
             self._last = dataset
             return dataset
-
-
-@contextmanager
-def _sole_owner(out: Path, cell_id: str, should_stop: Callable[[], bool]) -> Iterator[bool]:
-    """Hold the cell's lock, so that two runs on one machine never train the same cell at once.
-
-    Yields False when asked to stop while waiting for it. The kernel drops the lock with its process, however that ends.
-    """
-    folder = checkpoints.folder_of(out, cell_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
-        yield _lock(lock.fileno(), should_stop)
-        if records.record_path(out, cell_id).exists():
-            checkpoints.remove(folder)
-
-
-def _lock(descriptor: int, should_stop: Callable[[], bool]) -> bool:
-    while not should_stop():
-        with suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        time.sleep(0.2)
-    return False
 
 
 def serve(pipes: list[Connection[Any, Any]]) -> None:

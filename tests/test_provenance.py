@@ -6,12 +6,12 @@ from datetime import datetime
 
 import torch
 
-from paper_repro import provenance
+from paper_repro import provenance, source
 
 
 def test_it_names_commit_versions_hardware_and_data() -> None:
     said = provenance.describe("cpu", "tiny", "abc", attempts=2)
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=provenance.REPOSITORY, capture_output=True, text=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=source.REPOSITORY, capture_output=True, text=True)
     assert said["commit"] == (head.stdout.strip() or "unknown")
     assert isinstance(said["dirty"], bool)
     assert said["versions"]["torch"] == torch.__version__
@@ -24,6 +24,6 @@ def test_it_names_commit_versions_hardware_and_data() -> None:
 
 def test_without_git_the_commit_is_unknown(monkeypatch) -> None:
     monkeypatch.setenv("PATH", "")
-    provenance.code.cache_clear()
-    assert provenance.code()["commit"] == "unknown"
-    provenance.code.cache_clear()
+    source.code.cache_clear()
+    assert source.code()["commit"] == "unknown"
+    source.code.cache_clear()

@@ -1,7 +1,6 @@
 """A worker trains what it is handed, stops when anything is said to it, and shares no cell with another run."""
 
 import threading
-import time
 from collections.abc import Callable
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from paper_repro import checkpoints, records, worker
+from paper_repro import checkpoints, claims, records, worker
 from paper_repro.cell import Cell
 from paper_repro.messages import Message, Task
 from paper_repro.worker import SharedData
@@ -98,9 +97,9 @@ def test_two_workers_never_train_one_cell_at_once(cell: Cell, start) -> None:
     (first, one), (second, two) = start(), start()
     _begin(first, long)
     first.recv()
+    assert _told(second, long) == [Message("busy", long)]  # the parent offers it again
     _begin(second, long)
-    assert not second.poll(1.0)  # it waits
-    second.send(None)  # and can be stopped while it does
+    second.send(None)  # it can be stopped while it waits
     assert second.recv() == Message("stopped", long)
     _end(second, two)
     _end(first, one)
@@ -111,8 +110,23 @@ def test_the_one_that_waited_finds_the_record(cell: Cell, start) -> None:
     (first, one), (second, two) = start(), start()
     _begin(first, pair)
     first.recv()
-    _begin(second, pair)
-    time.sleep(0.1)
-    assert second.recv() == Message("finished", pair)  # with no epoch of its own
+    heard = [Message("busy", pair)]
+    while heard == [Message("busy", pair)]:
+        heard = _told(second, pair)
+    assert heard == [Message("finished", pair)]  # with no epoch of its own
     _end(second, two)
     _end(first, one)
+
+
+def test_one_that_slept_while_its_cell_was_taken_over_leaves_it(cell: Cell, start, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(claims, "BEAT", 0.05)
+    long = cell.replace(epochs=100_000)
+    ours, thread = start()
+    _begin(ours, long)
+    ours.recv()
+    (claim,) = claims.folder_of(tmp_path).iterdir()
+    claim.unlink()  # as one does who finds it stale
+    while (heard := ours.recv()).kind == "epoch":
+        pass
+    assert heard == Message("busy", long)
+    _end(ours, thread)

@@ -78,10 +78,10 @@ def hardware(device: str) -> str:
 
 def versions() -> str:
     """The code and the library that were measured."""
-    from paper_repro import provenance
+    from paper_repro import source
 
     torch = importlib.metadata.version("torch")
-    code = provenance.code()
+    code = source.code()
     return f"commit {code['commit'][:12]}{' with changes' * code['dirty']}, torch {torch}"
 
 

@@ -1,0 +1,217 @@
+"""Claims: who is at work on a name, as files that hold on network file systems too. No locks, no server.
+
+FOLDER/NAME.G says who works on NAME; of several generations G the highest holds. A claim is made by linking a whole
+file to the next generation's name, which succeeds for one process only (on NFS too, where locks often do not). Its
+modification time is its heartbeat. Times are compared on the file server's clock alone, because those of two machines
+may differ by minutes.
+
+A claim is stale when its process is seen to be gone from this machine, or when its heart has not beaten for STALE
+seconds; the next generation may then be linked. An owner that was only asleep sees its file gone at its next beat: it
+is `lost` and must stop. That two may overlap for one beat does no harm: both would write the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+BEAT = 20.0  # seconds
+STALE = 180.0  # seconds without a beat: longer than NFS keeps attributes (60 s) and a file server stutters
+
+Owner = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a name: what it wrote of itself, and the seconds since its last beat."""
+
+    owner: Owner
+    age: float
+
+    @property
+    def is_alive(self) -> bool:
+        return self.age < STALE and process_is_alive(self.owner) is not False
+
+
+class Claim:
+    """A name that this process holds."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lost = False
+
+    def beat(self) -> None:
+        try:
+            os.utime(self.path)
+        except FileNotFoundError:
+            self.lost = True
+        except OSError:
+            pass  # a file server that stutters: the next beat tells
+
+    def release(self) -> None:
+        with suppress(OSError):  # gone already; or left to become stale
+            self.path.unlink()
+
+
+def folder_of(out: Path) -> Path:
+    """Where the runs below `out` say which cells they are training."""
+    return out / "claims"
+
+
+@contextmanager
+def held(folder: Path, name: str) -> Iterator[Claim | None]:
+    """Hold the name, its heart beating, while the block runs; None where another process holds it.
+
+    Raises OSError where the folder cannot be written.
+    """
+    claim = acquire(folder, name)
+    if claim is None:
+        yield None
+        return
+    with beating(claim.beat):
+        try:
+            yield claim
+        finally:
+            claim.release()
+
+
+@contextmanager
+def beating(beat: Callable[[], None]) -> Iterator[None]:
+    """Call `beat` every BEAT seconds, from a thread of its own, while the block runs; a beat that fails is left out."""
+    over = threading.Event()
+
+    def go_on() -> None:
+        while not over.wait(BEAT):
+            with suppress(OSError):
+                beat()
+
+    heart = threading.Thread(target=go_on, daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        over.set()
+        heart.join()
+
+
+def acquire(folder: Path, name: str) -> Claim | None:
+    """Take the name, from nobody or from a stale owner. The caller beats and releases (or uses held())."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{name}.{uuid.uuid4().hex}"
+    draft.write_text(json.dumps(myself()))
+    try:
+        generations = _generations(folder, name)
+        if generations:
+            holder = _read(generations[-1][1], draft.stat().st_mtime)
+            if holder is not None and holder.is_alive:
+                return None
+        mine = generations[-1][0] + 1 if generations else 1
+        return _link(draft, folder, name, mine)
+    finally:
+        draft.unlink()
+
+
+def _link(draft: Path, folder: Path, name: str, generation: int) -> Claim | None:
+    path = folder / f"{name}.{generation}"
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        if draft.stat().st_nlink != 2:  # else it was our own link, and the server's answer to it was lost
+            return None
+    generations = _generations(folder, name)  # our own link has made the client read the folder anew
+    if not generations or generations[-1][1] != path:  # others have taken over twice while we looked
+        path.unlink(missing_ok=True)
+        return None
+    for _, old in generations[:-1]:
+        old.unlink(missing_ok=True)
+    return Claim(path)
+
+
+def holders(folder: Path) -> dict[str, Holder]:
+    """Everyone who holds a name in the folder, the stale ones too."""
+    if not folder.is_dir():
+        return {}
+    now = clock(folder)
+    newest: dict[str, tuple[int, Path]] = {}
+    for name, generation, path in _claims(folder):
+        newest[name] = max(newest.get(name, (0, path)), (generation, path))
+    found = {name: _read(path, now) for name, (_, path) in newest.items()}
+    return {name: holder for name, holder in found.items() if holder is not None}
+
+
+def clock(folder: Path) -> float:
+    """The time on the clock of the folder's file server, in seconds since 1970; where it is read-only, our own."""
+    probe = folder / f".clock.{uuid.uuid4().hex}"
+    try:
+        probe.touch()
+        return probe.stat().st_mtime
+    except OSError:
+        return time.time()
+    finally:
+        with suppress(OSError):
+            probe.unlink()
+
+
+def _read(path: Path, now: float) -> Holder | None:
+    try:
+        with open(path) as file:  # to open it makes an NFS client ask for its times anew
+            age = now - os.fstat(file.fileno()).st_mtime
+            owner = json.load(file)
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        owner = {}  # damaged: only its heart can tell
+    return Holder(owner if isinstance(owner, dict) else {}, age)
+
+
+def _claims(folder: Path) -> Iterator[tuple[str, int, Path]]:
+    for entry in os.scandir(folder):
+        name, _, generation = entry.name.rpartition(".")
+        if name and not name.startswith(".") and generation.isdigit():
+            yield name, int(generation), Path(entry.path)
+
+
+def _generations(folder: Path, name: str) -> list[tuple[int, Path]]:
+    return sorted((generation, path) for other, generation, path in _claims(folder) if other == name)
+
+
+def myself() -> Owner:
+    """What tells this process from every other: machine (kernel and process namespace), id, time of its start."""
+    job = {"job": os.environ["SLURM_JOB_ID"]} if "SLURM_JOB_ID" in os.environ else {}
+    return {
+        "host": socket.gethostname(), "machine": _machine(), "pid": os.getpid(), "started": started(os.getpid()), **job
+    }  # fmt: skip
+
+
+def process_is_alive(owner: Owner) -> bool | None:
+    """Whether the process runs; None where that cannot be seen from here: another machine, or one without /proc."""
+    if not owner.get("machine") or owner["machine"] != _machine():
+        return None
+    return owner.get("started") is not None and started(owner.get("pid")) == owner["started"]
+
+
+def started(pid: Any) -> int | None:
+    """When a process was started, in ticks since the machine was: no later process has both the same. None: it is gone
+    (or dead and not yet buried)."""
+    try:
+        fields = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError, TypeError):
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def _machine() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""

@@ -1,0 +1,114 @@
+"""Which cells are finished: every record is validated once, and again only if its file has changed.
+
+What was found is kept in OUT/records.known (a cache: it may be removed at any time), so that ten thousand records are
+looked over in a second, whatever their length. The numbers in a figure or table never come from here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from paper_repro import processes, records, source
+
+MANY = 1000  # records to read: from here on by all cores
+
+
+class Known(NamedTuple):
+    """What a sweep needs to know of a finished cell. written: seconds since 1970 on the file server's clock."""
+
+    status: str
+    seconds: float
+    fingerprint: str
+    code: str
+    written: float
+
+
+def look(out: Path, ids: Iterable[str], mend: bool = False) -> dict[str, Known]:
+    """Those of the ids that have a record. A damaged one is named on stderr and counts as none; mend puts it aside."""
+    wanted = set(ids)
+    here = {name: stamp for name, stamp in _stamps(out).items() if name in wanted}
+    kept = _cached(out)
+    known = {name: kept[name][1] for name in here if name in kept and kept[name][0] == here[name]}
+    fresh = [name for name in here if name not in known]
+    for name, found in _read_all(out, fresh):
+        if isinstance(found, Known):
+            known[name] = found
+        elif found:
+            print(records.put_aside(out, name, found) if mend else found, file=sys.stderr)
+    if fresh:
+        _keep(out, kept | {name: (here[name], known[name]) for name in fresh if name in known})
+    return known
+
+
+def _stamps(out: Path) -> dict[str, list[int]]:
+    """What changes when a record's file does: time of writing (ns) and size."""
+    with suppress(FileNotFoundError):
+        entries = [entry for entry in os.scandir(out / "records") if entry.name.endswith(".json")]
+        return {
+            entry.name[:-5]: [entry.stat().st_mtime_ns, entry.stat().st_size]
+            for entry in entries
+            if not entry.name.startswith(".")
+        }
+    return {}
+
+
+def _read_all(out: Path, ids: Sequence[str]) -> list[tuple[str, Known | str]]:
+    cores = len(os.sched_getaffinity(0))
+    if len(ids) < MANY or cores == 1:
+        return [_read(out, name) for name in ids]
+    helpers = [processes.start("paper_repro.inventory") for _ in range(cores)]
+    for place, (_, (pipe,)) in enumerate(helpers):
+        pipe.send((out, ids[place::cores]))
+    found = []
+    for process, (pipe,) in helpers:
+        with pipe:
+            found += pipe.recv()
+        process.wait()
+    return found
+
+
+def _read(out: Path, name: str) -> tuple[str, Known | str]:
+    """What there is to know, or what is wrong with the record."""
+    path = records.record_path(out, name)
+    try:
+        record = records.parse(path.read_bytes(), str(path), name)
+        origin = record["provenance"]
+        return name, Known(
+            record["status"], record["seconds"], origin["data"]["fingerprint"], source.label(origin),
+            path.stat().st_mtime,
+        )  # fmt: skip
+    except FileNotFoundError:  # put aside by another command in this moment
+        return name, ""
+    except records.BadRecord as error:
+        return name, str(error)
+
+
+def _cached(out: Path) -> dict[str, tuple[list[int], Known]]:
+    try:
+        kept = json.loads((out / "records.known").read_bytes())
+        return {name: (stamp, Known(*known)) for name, (stamp, known) in kept.items()}
+    except (OSError, ValueError, TypeError, AttributeError):  # a cache that is not one is made anew
+        return {}
+
+
+def _keep(out: Path, known: dict[str, tuple[list[int], Known]]) -> None:
+    with suppress(OSError):  # a folder that we may only read
+        records.write_atomically(out / "records.known", json.dumps(known).encode())
+
+
+def _serve(pipe: Connection[Any, Any]) -> None:
+    out, ids = pipe.recv()
+    pipe.send([_read(out, name) for name in ids])
+
+
+if __name__ == "__main__":
+    from paper_repro import inventory  # what is sent must be of the module that the other side knows
+
+    inventory._serve(Connection(int(sys.argv[1])))

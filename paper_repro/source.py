@@ -1,0 +1,49 @@
+"""Which code trains: the commit, and a fingerprint of this package's source that needs no git. No torch here."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@functools.cache
+def code() -> dict[str, Any]:
+    """The commit this process started from, whether tracked files differed from it, and source()."""
+    dirty = bool(_git("status", "--porcelain", "-uno"))
+    return {"commit": _git("rev-parse", "HEAD") or "unknown", "dirty": dirty, "source": source()}
+
+
+def source() -> str:
+    """16 hex digits over all Python files of paper_repro as they are now: what may change a number."""
+    package = Path(__file__).resolve().parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(package)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def label(provenance: Mapping[str, Any]) -> str:
+    """The code that made a record, in a word: its source; for records from before there was one, the commit."""
+    found = provenance.get("source")
+    return f"source {found}" if found else f"commit {provenance['commit'][:12]}{'+' if provenance['dirty'] else ''}"
+
+
+def labels_of_this() -> set[str]:
+    """The labels of records made by the code that is here."""
+    here = code()
+    return {label(here), label({**here, "source": None})} if not here["dirty"] else {label(here)}
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,127 @@
+"""What SLURM says. Only squeue and scontrol decide what lives: sacct may be missing, and its NODE_FAIL is not final."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from experiments.choosing import UsageError
+
+SECONDS = 60  # to wait for an answer
+
+
+class ClusterError(UsageError):
+    """SLURM cannot be asked, or refuses. The message is one line."""
+
+
+class Task(NamedTuple):
+    """A job, or one task of an array, that SLURM still knows. place: in its array (0 for a job without one)."""
+
+    id: str
+    place: int
+    name: str
+    state: str
+    reason: str
+
+
+class Limits(NamedTuple):
+    """array: tasks of one array; jobs: how many more may be submitted now (None: not known)."""
+
+    array: int
+    jobs: int | None
+
+
+def ask(command: Sequence[str]) -> str:
+    """The answer of one of SLURM's commands. Raises ClusterError."""
+    if shutil.which(command[0]) is None:
+        raise ClusterError(
+            f"there is no {command[0]} here: type this on a login node of a SLURM cluster; "
+            "--cluster local does the same on this machine"
+        )
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise ClusterError(f"{command[0]} did not answer within {SECONDS} s: SLURM seems to be down") from None
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise ClusterError(f"{command[0]}: {lines[-1]}")
+    return done.stdout
+
+
+def tasks() -> list[Task]:
+    """All jobs of this user, an array's tasks one by one. A job that SLURM puts back in the queue stays in it."""
+    lines = ask(["squeue", "--noheader", "--array", "--user", getpass.getuser(), "--format", "%i|%T|%r|%j"])
+    found = []
+    for line in lines.splitlines():
+        job, state, reason, name = line.split("|", 3)
+        _, _, index = job.partition("_")
+        found.append(Task(job, int(index) if index.isdigit() else 0, name, state, reason))
+    return found
+
+
+def partitions() -> dict[str, int | None]:
+    """The time limit of each partition in minutes (None: none), the default one's first."""
+    found: list[tuple[bool, str, int | None]] = []
+    for line in ask(["sinfo", "--noheader", "--format", "%P|%l"]).splitlines():
+        name, limit = line.split("|")
+        found.append((not name.endswith("*"), name.rstrip("*"), _minutes(limit)))
+    return {name: limit for _, name, limit in sorted(found, key=lambda entry: entry[0])}
+
+
+def _minutes(limit: str) -> int | None:
+    parts = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)  # D-HH:MM:SS, MM:SS; else infinite, n/a
+    if parts is None:
+        return None
+    days, hours, mins, _ = (int(part or 0) for part in parts.groups())
+    return (days * 24 + hours) * 60 + mins
+
+
+def limits(qos: str | None) -> Limits:
+    """How large an array may be, and how many more jobs the controller and this user's account take."""
+    config = dict(re.findall(r"^(\w+)\s*= (.*)$", ask(["scontrol", "show", "config"]), re.MULTILINE))
+    room = [int(config["MaxJobCount"]) - len(ask(["squeue", "--noheader", "--array", "--format", "%i"]).splitlines())]
+    mine = _allowed(qos or "normal")
+    if mine:
+        room.append(min(mine) - len(tasks()))
+    return Limits(max(1, int(config.get("MaxArraySize", 1001))), max(0, min(room)))
+
+
+def _allowed(qos: str) -> list[int]:
+    """How many jobs this user may have submitted, as account and quality of service say; nothing without accounting."""
+    user = getpass.getuser()
+    questions = (
+        ["show", "assoc", "where", f"user={user}", "format=MaxSubmitJobs"],
+        ["show", "qos", "where", f"name={qos}", "format=MaxSubmitJobsPerUser"],
+    )
+    found = []
+    for question in questions:
+        try:
+            answer = ask(["sacctmgr", "--noheader", "--parsable2", "--readonly", *question])
+        except ClusterError:
+            continue
+        found += [int(line) for line in answer.split() if line.isdigit()]
+    return found
+
+
+def is_running(job: str) -> bool:
+    """Whether SLURM holds the job for running: not cancelled, not put back. Where it cannot be asked: yes."""
+    try:
+        return "JobState=RUNNING" in ask(["scontrol", "show", "job", job])
+    except ClusterError:
+        return True
+
+
+def cancel(jobs: Sequence[str]) -> None:
+    for start in range(0, len(jobs), 500):
+        ask(["scancel", *jobs[start : start + 500]])
+
+
+def job_id() -> str | None:
+    """Of the job that this process is part of, as squeue shows it."""
+    array, index = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{index}" if array else os.environ.get("SLURM_JOB_ID")

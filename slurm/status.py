@@ -1,0 +1,161 @@
+"""How the sweeps stand: a table, or JSON, from files and squeue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paper_repro import claims, records
+from paper_repro.display import clock
+from slurm import attempts, states
+from slurm.states import Jobs, States
+from slurm.submissions import Submission
+
+RECENTLY = 3600.0  # seconds over which the rate is taken
+SHOWN = 5  # reasons of failure
+
+
+@dataclass
+class Sweep:
+    """An experiment's cells in one folder, and what was submitted of them."""
+
+    name: str
+    profile: str
+    ids: Sequence[str]
+    sent: list[Submission]
+
+    def table(self, out: Path, jobs: Jobs) -> dict[str, Any]:
+        """All there is to say, as plain values."""
+        found = states.of(self.ids, out, self.sent, jobs)
+        rate = _cells_per_hour(found, out)
+        going = len(found.running) + len(found.waiting)
+        tried = [(s, attempt) for s in self.sent for attempt in attempts.of(s.folder)]
+        return {
+            "name": self.name, "profile": self.profile, **found.counts,
+            "cells_per_hour": round(rate, 2), "seconds_left": round(3600 * going / rate) if rate and going else None,
+            "gpu_hours": round(sum(a.seconds * s.gpus for s, a in tried) / 3600, 3),
+            "core_hours": round(sum(a.seconds * s.cores for s, a in tried) / 3600, 3),
+            "jobs": jobs.counts(self.sent), "failures": failures(out, found.failed, self.sent),
+            "ended_early": ended_early(self.sent, found, jobs),
+        }  # fmt: skip
+
+
+def sweeps(sent: Iterable[Submission]) -> list[Sweep]:
+    """What the submissions are of, one for each experiment and profile."""
+    found: dict[tuple[str, str], Sweep] = {}
+    for submission in sent:
+        key = (submission.name, submission.profile)
+        sweep = found.setdefault(key, Sweep(*key, [], []))
+        sweep.ids = list(dict.fromkeys([*sweep.ids, *submission.sweep]))
+        sweep.sent.append(submission)
+    return list(found.values())
+
+
+def _cells_per_hour(found: States, out: Path) -> float:
+    """Over the last hour, or since the first record in it."""
+    now = claims.clock(out)
+    recent = [known.written for known in found.finished.values() if now - known.written < RECENTLY]
+    if len(recent) < 2 or now - min(recent) < 1:
+        return 0.0
+    return 3600 * len(recent) / (now - min(recent))
+
+
+def failures(out: Path, failed: Sequence[str], sent: Sequence[Submission]) -> list[dict[str, Any]]:
+    """Failed cells by the last line of their tracebacks, most frequent first, with one to look at."""
+    groups: dict[str, list[str]] = {}
+    for name in failed:
+        text = records.failure_path(out, name).read_text(errors="replace").strip()
+        groups.setdefault(text.splitlines()[-1] if text else "nothing said", []).append(name)
+    found = []
+    for reason, names in sorted(groups.items(), key=lambda group: -len(group[1])):
+        text = records.failure_path(out, names[0]).read_text(errors="replace")
+        log = [str(path) for path in log_of(names[0], sent)]
+        found.append({
+            "reason": reason, "cells": len(names), "first": names[0], "log": log[-1] if log else None,
+            "file": str(records.failure_path(out, names[0])), "traceback": text.partition("\n")[2].strip(),
+        })  # fmt: skip
+    return found
+
+
+def ended_early(sent: Sequence[Submission], found: States, jobs: Jobs) -> list[dict[str, Any]]:
+    """Jobs that are gone and left cells, by what is known of their ends."""
+    missing = set(found.missing)
+    latest = {name: (s, index) for s in sent for index, bundle in enumerate(s.bundles) for name in bundle}
+    left: dict[tuple[Path, int], int] = {}
+    for name in missing & latest.keys():
+        submission, index = latest[name]
+        if (submission.folder, index) not in jobs.live:
+            left[submission.folder, index] = left.get((submission.folder, index), 0) + 1
+    groups: dict[str, dict[str, Any]] = {}
+    by_folder = {submission.folder: submission for submission in sent}
+    for (folder, index), cells in left.items():
+        reason = _end_of(by_folder[folder], index)
+        group = groups.setdefault(reason, {"reason": reason, "jobs": 0, "cells": 0, "log": None})
+        group["jobs"] += 1
+        group["cells"] += cells
+        logs = by_folder[folder].logs(index)
+        group["log"] = group["log"] or (str(logs[-1]) if logs else None)
+    return sorted(groups.values(), key=lambda group: -int(group["jobs"]))
+
+
+def _end_of(submission: Submission, index: int) -> str:
+    tries = [attempt for attempt in attempts.of(submission.folder) if attempt.index == index]
+    if not tries:
+        return "never started"
+    return tries[-1].ended or f"killed, or its machine lost ({tries[-1].owner.get('host', 'unknown')})"
+
+
+def log_of(cell_id: str, sent: Sequence[Submission]) -> list[Path]:
+    """The logs of the jobs that had the cell, oldest first."""
+    return [path for s in sent for index in s.jobs_of(cell_id) for path in s.logs(index)]
+
+
+COLUMNS = ("cells", "finished", "diverged", "failed", "running", "waiting", "missing")
+
+
+def lines(tables: Sequence[dict[str, Any]], jobs: Jobs) -> list[str]:
+    """The tables in words."""
+    width = max(24, *(len(f"{table['name']} {table['profile']}") for table in tables)) if tables else 24
+    text = [
+        " " * width
+        + "".join(f"{name:>10}" for name in COLUMNS)
+        + f"{'cells/h':>10}{'left':>10}{'GPU-h':>8}{'core-h':>8}"
+    ]
+    for table in tables:
+        left = clock(table["seconds_left"]) if table["seconds_left"] is not None else "-"
+        text.append(
+            f"{table['name'] + ' ' + table['profile']:<{width}}" + "".join(f"{table[name]:>10}" for name in COLUMNS)
+            + f"{table['cells_per_hour']:>10.4g}{left:>10}{table['gpu_hours']:>8.3g}{table['core_hours']:>8.3g}"
+        )  # fmt: skip
+    for table in tables:
+        text += _details(table)
+    if jobs.unknown:
+        text.append(f"{jobs.unknown}; which jobs wait is not known")
+    return text
+
+
+def _details(table: dict[str, Any]) -> list[str]:
+    text = [f"jobs of {table['name']}: " + ", ".join(f"{n} {state}" for state, n in table["jobs"].items())] * bool(
+        table["jobs"]
+    )
+    for group in table["failures"][:SHOWN]:
+        text += [f"{group['cells']} failed: {group['reason']}", f"  first: {group['first']}"]
+        text += [f"    {line}" for line in group["traceback"].splitlines()[-8:]]
+        text += [f"  traceback: {group['file']}; log: {group['log'] or 'none'}"]
+    if table["failures"]:
+        text.append(f"try them again: python -m slurm retry {table['name']} --profile {table['profile']} --failed")
+    for group in table["ended_early"][:SHOWN]:
+        text.append(
+            f"{group['jobs']} jobs ended and left {group['cells']} cells: {group['reason']}; "
+            f"log: {group['log'] or 'none'}"
+        )
+    if table["missing"]:
+        text.append(f"{table['missing']} missing: python -m slurm submit {table['name']} --profile {table['profile']}")
+    return text
+
+
+def as_json(tables: Sequence[dict[str, Any]], jobs: Jobs) -> str:
+    return json.dumps({"sweeps": list(tables), "unknown": jobs.unknown or None}, indent=1)

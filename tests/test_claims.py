@@ -1,0 +1,136 @@
+"""A name is held by one process at a time, and a dead or stale owner's is taken over: without locks."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from paper_repro import claims
+
+ROOT = Path(__file__).parent.parent
+
+
+def _elsewhere(path: Path, seconds_ago: float) -> None:
+    """Make a claim look like one of a process on another machine whose heart beat so long ago."""
+    path.write_text(json.dumps({**claims.myself(), "machine": "another one"}))
+    then = time.time() - seconds_ago
+    os.utime(path, (then, then))
+
+
+def test_a_name_is_held_once_and_can_be_taken_again(tmp_path: Path) -> None:
+    with claims.held(tmp_path, "a") as mine:
+        assert mine is not None
+        assert claims.acquire(tmp_path, "a") is None
+        other = claims.acquire(tmp_path, "b")
+        assert other is not None
+        assert set(claims.holders(tmp_path)) == {"a", "b"}
+        assert claims.holders(tmp_path)["a"].owner["pid"] == os.getpid()
+        other.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_block_that_raises_releases(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), claims.held(tmp_path, "a"):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dead_process_s_name_is_taken_at_once(tmp_path: Path) -> None:
+    code = f"from paper_repro import claims; import pathlib; claims.acquire(pathlib.Path({str(tmp_path)!r}), 'a')"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    assert not claims.holders(tmp_path)["a"].is_alive
+    claim = claims.acquire(tmp_path, "a")
+    assert claim is not None
+    assert [path.name for path in tmp_path.iterdir()] == ["a.2"]
+
+
+@pytest.mark.parametrize(("age", "taken"), [(claims.STALE - 60, False), (claims.STALE + 60, True)])
+def test_one_on_another_machine_is_judged_by_its_heart(tmp_path: Path, age: float, taken: bool) -> None:
+    claims.acquire(tmp_path, "a")
+    _elsewhere(tmp_path / "a.1", age)
+    assert (claims.acquire(tmp_path, "a") is not None) == taken
+
+
+def test_a_process_that_sleeps_too_long_finds_its_claim_lost(tmp_path: Path) -> None:
+    first = claims.acquire(tmp_path, "a")
+    assert first is not None
+    first.beat()
+    assert not first.lost
+    os.utime(first.path, (0, 0))  # alive, on this machine, but stopped for long
+    assert claims.acquire(tmp_path, "a") is not None
+    first.beat()
+    assert first.lost
+    first.release()  # and takes nothing away from the new owner
+    assert [path.name for path in tmp_path.iterdir()] == ["a.2"]
+
+
+def test_the_heart_beats(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(claims, "BEAT", 0.02)
+    with claims.held(tmp_path, "a") as mine:
+        assert mine is not None
+        os.utime(mine.path, (0, 0))
+        end = time.monotonic() + 10
+        while mine.path.stat().st_mtime < 1e9:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+
+def test_a_damaged_claim_is_judged_by_its_heart(tmp_path: Path) -> None:
+    (tmp_path / "a.1").write_bytes(b"\x00\xff")
+    assert claims.acquire(tmp_path, "a") is None
+    os.utime(tmp_path / "a.1", (0, 0))
+    assert claims.acquire(tmp_path, "a") is not None
+
+
+RACE = """
+import pathlib, sys, time
+from paper_repro import claims
+folder, log = map(pathlib.Path, sys.argv[1:3])
+while not (folder.parent / "go").exists():
+    time.sleep(0.001)
+for name in range(20):
+    with claims.held(folder, str(name)) as claim:
+        if claim is not None:
+            with open(log, "a") as file:
+                file.write(f"{name} {time.monotonic()} ")
+            time.sleep(0.002)
+            with open(log, "a") as file:
+                file.write(f"{time.monotonic()}\\n")
+"""
+
+
+def test_of_many_that_race_for_dead_owners_names_one_at_a_time_holds_each(tmp_path: Path) -> None:
+    folder = tmp_path / "claims"
+    folder.mkdir()
+    for name in range(20):
+        _elsewhere(folder / f"{name}.1", claims.STALE + 60)
+    logs = [tmp_path / f"{number}.log" for number in range(8)]
+    racers = [subprocess.Popen([sys.executable, "-c", RACE, str(folder), str(log)], cwd=ROOT) for log in logs]
+    time.sleep(0.5)
+    (tmp_path / "go").touch()
+    assert [racer.wait() for racer in racers] == [0] * 8
+    spans = [line.split() for log in logs if log.exists() for line in log.read_text().splitlines()]
+    assert {name for name, _, _ in spans} == {str(name) for name in range(20)}
+    for name in range(20):
+        held = sorted((float(start), float(end)) for other, start, end in spans if other == str(name))
+        assert all(first[1] < second[0] for first, second in itertools.pairwise(held))
+    assert list(folder.iterdir()) == []
+
+
+def test_a_process_is_told_from_a_later_one_with_its_number() -> None:
+    sleeper = subprocess.Popen(["sleep", "60"])
+    owner = {**claims.myself(), "pid": sleeper.pid, "started": claims.started(sleeper.pid)}
+    assert claims.process_is_alive(owner)
+    assert not claims.process_is_alive({**owner, "started": owner["started"] - 1})
+    assert claims.process_is_alive({**owner, "machine": "another"}) is None
+    sleeper.send_signal(signal.SIGKILL)
+    while claims.started(sleeper.pid) is not None:  # a zombie is dead already
+        time.sleep(0.01)
+    assert claims.process_is_alive(owner) is False
+    sleeper.wait()
