@@ -1,13 +1,14 @@
 # Each target takes a fresh machine to the end by itself: it makes .venv and installs the pinned requirements first.
 # make demo    train figure 2 on embedded pictures and draw it (minutes on 2 cores)
 # make test    run the tests
+# make test-slurm  run sweeps on a real SLURM that it installs and starts here (root on Debian; a quarter of an hour)
 # make figures redraw the README's pictures from the committed records
 # make check   ruff and mypy
 PYTHON ?= python3
 BIN = .venv/bin
 RUNS ?= runs
 
-.PHONY: demo test figures check clean
+.PHONY: demo test test-slurm figures check clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -16,6 +17,9 @@ demo: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest
+
+test-slurm: .venv/installed
+	$(BIN)/python -m pytest -m cluster --durations=0 tests/cluster
 
 figures: .venv/installed
 	$(BIN)/python -m analysis figures --recorded --out pictures

@@ -94,7 +94,7 @@ def remove_leftovers() -> None:
 
     try:
         paths = JobEnvironment().paths
-    except RuntimeError:  # not a job of submitit's
+    except (RuntimeError, KeyError):  # not a job of submitit's, or one for debugging, which saves nothing
         return
     for path in (paths.submitted_pickle, paths.result_pickle):
         path.with_suffix(path.suffix + ".save_tmp").unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -194,18 +194,24 @@ def lines(plan: Plan) -> list[str]:
         text.append(f"of other code than this ({source.label(source.code())}): {', '.join(plan.mixed)}")
     if not plan.states.missing:
         return text
-    jobs, sizes = plan.bundles, [len(bundle) for bundle in plan.bundles + plan.later]
-    each = list(plan.seconds.values())
-    span = f"{min(each):.3g}" + (f" to {max(each):.3g}" if max(each) > 1.01 * min(each) else "")
+    sizes, each = [len(bundle) for bundle in plan.bundles + plan.later], list(plan.seconds.values())
     at_once = plan.at_once or "as many as the GPU gains from"
-    text.append(f"a cell takes about {span} s ({plan.how}); {at_once} at once in a job")
-    text.append(
-        f"to submit: {len(jobs)} jobs of {min(sizes)} to {max(sizes)} cells in {len(plan.arrays)} "
-        f"array{'s' * (len(plan.arrays) != 1)} of at most {max(map(len, plan.arrays), default=0)}, {_cost(plan)}"
-    )
+    text.append(f"a cell takes about {_span(each)} s ({plan.how}); {at_once} at once in a job")
+    arrays = f" in {len(plan.arrays)} arrays" if len(plan.arrays) > 1 else ""
+    text.append(f"to submit: {_some(len(plan.bundles), 'job')} of {_span(sizes)} cells{arrays}; {_cost(plan)}")
     if plan.later:
-        text.append(f"no room on the cluster for {len(plan.later)} more jobs now: type this again when some are done")
+        text.append(f"no room on the cluster for {_some(len(plan.later), 'more job')} now: type this again later")
     return text
+
+
+def _some(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _span(values: Sequence[float]) -> str:
+    """About how large they are: 3, or 3 to 5."""
+    low, high = min(values), max(values)
+    return f"{low:.3g} to {high:.3g}" if high > 1.01 * low else f"{high:.3g}"
 
 
 def _cost(plan: Plan) -> str:
@@ -213,10 +219,8 @@ def _cost(plan: Plan) -> str:
     bundles = plan.bundles + plan.later
     hours = [max(sum(plan.seconds[c] for c in b) / at_once, max(plan.seconds[c] for c in b)) / 3600 for b in bundles]
     unit, each = ("GPU-hours", 1) if chosen.device == "cuda" else ("core-hours", min(chosen.cpus, at_once))
-    wall = max(sum(hours) / min(chosen.parallel, len(bundles)), max(hours))
-    end = datetime.datetime.now() + datetime.timedelta(hours=wall)
     together = min(chosen.parallel, len(bundles))
-    return (
-        f"{chosen.minutes} minutes each at most: about {each * sum(hours):.3g} {unit}, done about "
-        f"{end:%Y-%m-%d %H:%M} if {together} run{'s' * (together == 1)} at once from now on"
-    )
+    end = datetime.datetime.now() + datetime.timedelta(hours=max(sum(hours) / together, max(hours)))
+    limit = f"at most {chosen.minutes} minutes each, " if chosen.cluster == "slurm" else ""
+    begin = "if it runs" if together == 1 else f"if {together} run at once"
+    return f"{limit}about {each * sum(hours):.3g} {unit}, done about {end:%Y-%m-%d %H:%M} {begin} from now on"

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 LIGHT = [
     "paper_repro", "paper_repro.cell", "paper_repro.records", "paper_repro.schedules", "paper_repro.decay",
     "paper_repro.engine", "paper_repro.preflight", "paper_repro.studies", "experiments", "experiments.__main__",
-    "experiments.fig2", "experiments.studying",
+    "paper_repro.claims", "paper_repro.inventory", "experiments.fig2", "experiments.studying", "slurm",
+    "slurm.__main__", "slurm.job",
     "analysis",
 ]  # fmt: skip
 
@@ -78,6 +79,10 @@ def test_paper_repro_imports_none_of_the_others() -> None:
 
 def test_analysis_never_imports_torch() -> None:
     assert breaches("analysis", {"torch", "torchvision", "slurm", "submitit"}) == []
+
+
+def test_slurm_imports_no_analysis_and_never_torch() -> None:
+    assert breaches("slurm", {"torch", "torchvision", "numpy", "analysis"}) == []
 
 
 def test_experiments_import_nothing_but_the_cell_at_module_level() -> None:

@@ -18,10 +18,16 @@ from analysis.panels import Panel, Tile, panels
 from analysis.select import Chart, charts
 from experiments.__main__ import _parser as experiments_parser
 from paper_repro import studies
+from slurm.__main__ import _parser as slurm_parser
 from tests.conftest import made_record
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "experiments" / "recorded" / "README.md", ROOT / "docs" / "experiments.md"]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "experiments" / "recorded" / "README.md",
+    ROOT / "docs" / "experiments.md",
+    ROOT / "docs" / "slurm.md",
+]
 COMMANDS = [
     line.strip().partition("#")[0].strip()
     for page in PAGES
@@ -44,7 +50,7 @@ def test_commands_are_accepted(command: str) -> None:
     if program == "make":
         assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif "NAME" not in arguments:
-        parser = {"experiments": experiments_parser, "analysis": analysis_parser}[arguments[1]]()
+        parser = {"experiments": experiments_parser, "analysis": analysis_parser, "slurm": slurm_parser}[arguments[1]]()
         parser.parse_args(arguments[2:])  # raises, or exits, for what it does not know
 
 

@@ -1,0 +1,64 @@
+"""What is handed to sbatch, to the letter, and that nothing is left where it refuses."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.choosing import UsageError
+from paper_repro import claims
+from paper_repro.cell import Cell
+from slurm import settings, submitting
+from slurm.planning import Plan
+from slurm.states import Jobs, States
+
+GOLDEN = Path(__file__).parent / "golden" / "sbatch.txt"
+CELL = Cell("d", "m", "sgd", 1.0, 0.0, 1)
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """Three jobs on one GPU each. submitit only looks whether there is an srun; there is none on most machines."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("srun", "sbatch"):
+        (programs / name).write_text("#!/bin/sh\necho 'sbatch: error: invalid account' >&2\nexit 1\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    monkeypatch.setattr(sys, "executable", "/venv/bin/python")
+    monkeypatch.setattr(submitting, "REPOSITORY", Path("/home/me/adamw"))
+    given = argparse.Namespace(name="fig2", profile="gpu", out=Path("/scratch/runs"), mixed_code=False)
+    chosen = settings.Settings("slurm", 240, 1, 8, 32, 100, {"partition": "gpu", "setup": ["module load cuda"]})
+    plan = Plan(given, chosen, [CELL], [], Jobs(), States(), Path("/data"), None)
+    plan.arrays = [[[CELL], [CELL.replace(seed=1)], [CELL.replace(seed=2)]]]
+    return plan
+
+
+def test_the_file_for_sbatch_is_this_to_the_letter(plan: Plan) -> None:
+    """If this changes, look at the difference: it is what every user's cluster is told."""
+    assert submitting.sbatch_text(plan) == GOLDEN.read_text()
+
+
+def test_where_sbatch_refuses_one_line_is_said_and_nothing_left(plan: Plan, tmp_path: Path, capfd) -> None:
+    plan.given.out = tmp_path / "runs"
+    with pytest.raises(UsageError, match=r"^sbatch refused: sbatch: error: invalid account$"):
+        submitting.send(plan)
+    assert list((tmp_path / "runs" / "slurm").iterdir()) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_other_code_is_refused_unless_asked_for(plan: Plan) -> None:
+    plan.mixed = ["source 0123456789abcdef"]
+    with pytest.raises(UsageError, match=r"other code than this .* 0123456789abcdef\. --mixed-code goes on"):
+        submitting.send(plan)
+
+
+def test_one_submit_at_a_time(tmp_path: Path) -> None:
+    with submitting.alone(tmp_path):
+        assert list(claims.holders(claims.folder_of(tmp_path))) == ["submit"]
+        with pytest.raises(UsageError, match="another submit is at work"), submitting.alone(tmp_path):
+            pass
+    with submitting.alone(tmp_path):
+        pass

@@ -1,0 +1,35 @@
+"""Which code made a number: told apart by content, with git or without."""
+
+from pathlib import Path
+
+from paper_repro import source
+
+OLD = {"commit": "a" * 40, "dirty": False}
+
+
+def test_it_changes_with_the_code_and_not_with_anything_else(tmp_path: Path, monkeypatch) -> None:
+    package = tmp_path / "paper_repro"
+    package.mkdir()
+    (package / "a.py").write_text("x = 1\n")
+    monkeypatch.setattr(source, "__file__", str(package / "source.py"))
+    first = source.source()
+    (package / "notes.txt").write_text("n")
+    assert source.source() == first
+    (package / "a.py").write_text("x = 2\n")
+    second = source.source()
+    (package / "a.py").write_text("x = 1\n")
+    (package / "b.py").touch()
+    assert len({first, second, source.source()}) == 3
+
+
+def test_labels() -> None:
+    assert source.label({**OLD, "source": "f" * 16}) == f"source {'f' * 16}"
+    assert source.label(OLD) == f"commit {'a' * 12}"
+    assert source.label({**OLD, "dirty": True}) == f"commit {'a' * 12}+"
+
+
+def test_this_code_is_known_by_its_source_and_if_unchanged_by_its_commit(monkeypatch) -> None:
+    monkeypatch.setattr(source, "code", lambda: {**OLD, "source": "f" * 16})
+    assert source.labels_of_this() == {f"source {'f' * 16}", f"commit {'a' * 12}"}
+    monkeypatch.setattr(source, "code", lambda: {**OLD, "dirty": True, "source": "f" * 16})
+    assert source.labels_of_this() == {f"source {'f' * 16}"}
