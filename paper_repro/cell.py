@@ -7,6 +7,7 @@ stays outside. Two equal Cells end in equal records, so a Cell's hash is its nam
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import re
@@ -74,7 +75,7 @@ class Cell:
         given = {f.name: getattr(self, f.name) for f in _FIELDS if getattr(self, f.name) != f.default}
         return json.dumps(given, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
-    @property
+    @functools.cached_property
     def id(self) -> str:
         """A prefix to read and 64 bits of the canonical JSON's SHA-256 to be safe by; also a safe file name."""
         digest = hashlib.sha256(self.canonical().encode()).hexdigest()[:16]

@@ -48,6 +48,14 @@ def ours(slurm: RealSlurm, out: Path, *more: str) -> tuple[float, float]:
     return sent, time.monotonic() - began
 
 
+def here(out: Path) -> float:
+    """Seconds that the same cells take without SLURM."""
+    began = time.monotonic()
+    command = [sys.executable, "-m", "experiments", "run", *SWEEP, "--seeds", "5", "--out", str(out)]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.monotonic() - began
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hand", type=int, default=40)
@@ -63,12 +71,10 @@ def main() -> None:
         for jobs in (2, 8, 50):
             out = Path(folder, str(jobs))
             sent, done = ours(slurm, out, "--cells-per-job", str(CELLS // jobs), "--seconds-per-cell", "1")
-            found = records.load(out)
-            assert len(found) == CELLS
+            assert len(records.load(out)) == CELLS
             row(f"ours, {CELLS} cells in {jobs} jobs: all of it", done, CELLS)
             row("  of which the submit command", sent, CELLS)
-        row(f"  training by the records, on {len(os.sched_getaffinity(0))} cores",
-            sum(record["seconds"] for record in found) / len(os.sched_getaffinity(0)), CELLS)  # fmt: skip
+        row("the same cells by `experiments run` on this machine, no SLURM", here(Path(folder, "here")), CELLS)
         one = [*SWEEP[:2], "--only", "adamw", "--alphas", "0.01", "--decays", "0", "--set", "epochs=1"]
         by_hand = f"cd {ROOT} && {sys.executable} -m experiments run {' '.join(one)} --workers 1"
         command = f"{by_hand} --out {folder}/hand-$SLURM_ARRAY_TASK_ID"
