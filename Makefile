@@ -16,7 +16,7 @@ demo: .venv/installed
 	$(BIN)/python -m analysis figures fig2 --runs $(RUNS) --out figures
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 test-slurm: .venv/installed
 	$(BIN)/python -m pytest -m cluster --durations=0 tests/cluster

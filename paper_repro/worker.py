@@ -22,7 +22,7 @@ from paper_repro.messages import Message, Task
 if TYPE_CHECKING:
     from paper_repro.dataset import Dataset
 
-BUSY_SECONDS = 0.2  # before a cell that another run holds is given back
+BUSY_SECONDS = 0.5  # before a cell that another run holds is given back
 
 
 def main(pipe: Connection[Any, Any], task: Task, data: SharedData) -> None:

@@ -119,7 +119,8 @@ def _send(plan: Plan) -> int:
         print("nothing to submit")
         return 0
     for submission in submitting.send(plan):
-        print(f"submitted {submission.job_name}: {len(submission.bundles)} jobs; logs in {submission.folder}")
+        jobs = planning.some(len(submission.bundles), "job")
+        print(f"submitted {submission.job_name}: {jobs}; logs in {submission.folder}")
     print(f"see how it goes: python -m slurm status --out {plan.given.out}")
     return 0
 
@@ -165,8 +166,8 @@ def _cancel(given: argparse.Namespace) -> int:
         if claims.process_is_alive(owner) is None:
             raise UsageError(f"its jobs run on {owner['host']}: type this there")
         os.kill(owner["pid"], signal.SIGTERM)  # which it hands on to its job
-    number = len(jobs.ids) + len(here)
-    print(f"{number} job{'s' * (number != 1)} of {given.name} cancelled; what they had trained is saved")
+    cancelled = planning.some(len(jobs.ids) + len(here), "job")
+    print(f"{cancelled} of {given.name} cancelled; what they had trained is saved")
     return 0
 
 

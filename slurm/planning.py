@@ -71,7 +71,10 @@ def make(given: argparse.Namespace, sending: bool = False) -> Plan:
     sent = all_sent(given.out)
     jobs = Jobs.of(sent)
     if jobs.unknown:
-        raise UsageError(f"{jobs.unknown}; which jobs of earlier submissions live is not known, so nothing is sent")
+        raise UsageError(
+            f"{jobs.unknown}; which jobs of earlier submissions live is not known, so nothing is sent "
+            f"(if none can live any more, remove {submissions.root(given.out)})"
+        )
     found = states.of([cell.id for cell in cells], given.out, sent, jobs, mend=sending)
     data = (given.data or Path("data")).absolute()
     plan = Plan(given, chosen, cells, sent, jobs, found, data, _at_once(given, chosen), sending)
@@ -198,13 +201,13 @@ def lines(plan: Plan) -> list[str]:
     at_once = plan.at_once or "as many as the GPU gains from"
     text.append(f"a cell takes about {_span(each)} s ({plan.how}); {at_once} at once in a job")
     arrays = f" in {len(plan.arrays)} arrays" if len(plan.arrays) > 1 else ""
-    text.append(f"to submit: {_some(len(plan.bundles), 'job')} of {_span(sizes)} cells{arrays}; {_cost(plan)}")
+    text.append(f"to submit: {some(len(plan.bundles), 'job')} of {_span(sizes)} cells{arrays}; {_cost(plan)}")
     if plan.later:
-        text.append(f"no room on the cluster for {_some(len(plan.later), 'more job')} now: type this again later")
+        text.append(f"no room on the cluster for {some(len(plan.later), 'more job')} now: type this again later")
     return text
 
 
-def _some(number: int, what: str) -> str:
+def some(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 

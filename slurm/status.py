@@ -11,6 +11,7 @@ from typing import Any
 from paper_repro import claims, records
 from paper_repro.display import clock
 from slurm import attempts, states
+from slurm.planning import some
 from slurm.states import Jobs, States
 from slurm.submissions import Submission
 
@@ -149,7 +150,7 @@ def _details(table: dict[str, Any]) -> list[str]:
         text.append(f"try them again: python -m slurm retry {table['name']} --profile {table['profile']} --failed")
     for group in table["ended_early"][:SHOWN]:
         text.append(
-            f"{group['jobs']} jobs ended and left {group['cells']} cells: {group['reason']}; "
+            f"{some(group['jobs'], 'job')} ended and left {some(group['cells'], 'cell')}: {group['reason']}; "
             f"log: {group['log'] or 'none'}"
         )
     if table["missing"]:

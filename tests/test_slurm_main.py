@@ -94,7 +94,7 @@ def test_cancel_ends_it_saved_and_submit_goes_on(out: Path) -> None:
     (path,) = out.glob("slurm/*/attempts/*.json")
     assert json.loads(path.read_text())["ended"] == "stopped (SIGTERM)"
     said = typed("status", "--out", str(out)).stdout
-    assert "1 jobs ended and left 2 cells: stopped (SIGTERM)" in said
+    assert "1 job ended and left 2 cells: stopped (SIGTERM)" in said
     assert "submitted" in typed(*submit).stdout
 
 

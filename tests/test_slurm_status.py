@@ -77,7 +77,7 @@ def test_the_table_and_its_words(sent: Submission, jobs: Jobs, tmp_path: Path) -
     }  # fmt: skip
     text = "\n".join(status.lines([table], jobs))
     for part in (
-        "2 failed: ValueError: too small", "in train", "1 jobs ended and left 2 cells: no space left",
+        "2 failed: ValueError: too small", "in train", "1 job ended and left 2 cells: no space left",
         "9_3_0_log.err", "4 missing: python -m slurm submit fig2 --profile demo", "jobs of fig2: 1 RUNNING",
     ):  # fmt: skip
         assert part in text
