@@ -1,11 +1,11 @@
-"""The command line: `python -m analysis figures [NAME ...] [--runs FOLDER | --recorded] [--out FOLDER]`."""
+"""The command line: `python -m analysis figures|statistics [NAME ...] [--runs FOLDER | --recorded] [--out FOLDER]`."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +17,7 @@ EXAMPLES = """examples:
   python -m analysis figures                     every experiment that has records in runs/
   python -m analysis figures fig2 --runs runs    one of them
   python -m analysis figures --recorded          from the records that come with the project
+  python -m analysis statistics fig2 --recorded  how separable its maps are, beside the paper's own
 """
 
 
@@ -30,11 +31,11 @@ class Parser(argparse.ArgumentParser):
 def parser() -> Parser:
     whole = Parser(
         prog="python -m analysis",
-        description="Draw figures from records.",
+        description="Draw figures from records, and put numbers on them.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
     figures = commands.add_parser(
         "figures",
         help="draw each experiment's figures as PNG and PDF, with the numbers as CSV",
@@ -42,18 +43,44 @@ def parser() -> Parser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    figures.add_argument("names", nargs="*", metavar="NAME", help="experiment, as fig2 (default: all with records)")
-    source = figures.add_mutually_exclusive_group()
-    source.add_argument(
-        "--runs", type=Path, default=Path("runs"), help="folder of runs, or a .jsonl file (default runs)"
-    )
-    source.add_argument("--recorded", action="store_true", help="use the records that come with the project")
+    figures.set_defaults(command=_figures)
+    _add_source(figures)
     figures.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to (default: figures)")
     figures.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="draw what was run with the same --set"
     )
     figures.add_argument("--quick", action="store_true", help="draw what was run with --quick")
+    numbers = commands.add_parser(
+        "statistics",
+        help="how separable learning rate and decay are, with intervals, beside the paper's own figures",
+        description="Tilt, ridge, interaction, regret and size of the basin of each heat map, as Markdown.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    numbers.set_defaults(command=_statistics)
+    _add_source(numbers)
+    numbers.add_argument("--out", type=Path, help="folder for the numbers as CSV (default: none are written)")
     return whole
+
+
+def _add_source(command: argparse.ArgumentParser) -> None:
+    command.add_argument("names", nargs="*", metavar="NAME", help="experiment, as fig2 (default: all with records)")
+    source = command.add_mutually_exclusive_group()
+    source.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder of runs, or a .jsonl file (default runs)"
+    )
+    source.add_argument("--recorded", action="store_true", help="use the records that come with the project")
+
+
+def _figures(given: argparse.Namespace) -> Iterator[object]:
+    changes = _changes(given.set)
+    return make(given.names, None if given.recorded else given.runs, given.out, changes, given.quick)
+
+
+def _statistics(given: argparse.Namespace) -> Iterator[object]:
+    from analysis import tables  # scipy takes half a second to load
+
+    return tables.make(given.names, None if given.recorded else given.runs, given.out)
 
 
 def _changes(texts: Sequence[str]) -> dict[str, Any]:
@@ -67,9 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0, or 2 with one line on stderr for what cannot be done."""
     given = parser().parse_args(arguments)
     try:
-        changes = _changes(given.set)
-        for path in make(given.names, None if given.recorded else given.runs, given.out, changes, given.quick):
-            print(path, flush=True)
+        for line in given.command(given):
+            print(line, flush=True)
     except BrokenPipeError:  # the output went to `head` or a pager that was closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Refused as refusal:

@@ -1,0 +1,129 @@
+"""Is the search space separable? Every statistic of it, for each panel of a heat map, beside the paper's own figure.
+
+Tilt, ridge and interaction are of the validation errors; what choices are worth is read off the test errors. The
+paper's panels have one run a tile and were selected and reported on the test set; their noise is that of single runs
+(0.14 points, from tiles that its figures show twice) and the error of reading them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from analysis import additive, published, regret, ridge, tilt
+from analysis.heat_maps import NAMES, facet_words
+from analysis.panels import panels, selection_split
+from analysis.regret import Regret
+from analysis.ridge import Ridge
+from analysis.select import Chart
+from analysis.surfaces import Estimate, Surface, of_panel
+from analysis.tilt import Tilt
+
+PAPER = {
+    "fig1": ("adam_fixed", "adam_step_drop", "adamw_fixed", "adamw_step_drop"),
+    "fig2": ("sgd_cosine", "sgdw_cosine", "adam_cosine", "adamw_cosine"),
+    "supp3": tuple(f"cifar_adamw_{unit}_{epochs}" for unit in ("raw", "norm") for epochs in (25, 100, 400)),
+    "supp3_imagenet32": tuple(f"in32_{name}_norm_{epochs}" for name in ("adamw", "sgdw") for epochs in (1, 16, 64)),
+}
+IN_FIGURE = {"supp3_imagenet32": "supp3"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """The statistics of one panel. tiles: with an error, of those run; runs: of a tile, at most."""
+
+    panel: str
+    tiles: int
+    runs: int
+    ridge: Ridge
+    tilt: Tilt | None
+    interaction: Estimate | None
+    regret: Regret | None
+    basin: Estimate | None
+
+
+def of_chart(chart: Chart) -> list[Row]:
+    """A row for each panel of a heat map."""
+    split = selection_split(chart.records)
+    rows = []
+    for panel in panels(chart):
+        words = facet_words(panel.facets)
+        name = NAMES.get(panel.optimizer, panel.optimizer) + (f", {words}" if words else "")
+        rows.append(_row(name, of_panel(panel, split), of_panel(panel, "test")))
+    return rows
+
+
+def of_paper(experiment: str) -> list[Row]:
+    """The same for the paper's own figure of this name; none where it has no heat maps."""
+    readings, figure = published.load(), IN_FIGURE.get(experiment, experiment)
+    surfaces = [published.surface(readings, figure, panel) for panel in PAPER.get(experiment, ())]
+    return [_row(f"paper, {surface.name.partition(' ')[2]}", surface, surface) for surface in surfaces]
+
+
+def _row(name: str, selection: Surface, test: Surface) -> Row:
+    known = np.isfinite(selection.means)
+    return Row(
+        name, int(known.sum()), int(np.isfinite(selection.runs).sum(2).max(initial=0)), ridge.ridge(selection),
+        tilt.tilt(selection), additive.interaction(selection), regret.regret(selection, test),
+        regret.basin_size(selection, test),
+    )  # fmt: skip
+
+
+HEADER = (
+    "panel", "tiles", "runs", "ridge: d log λ* / d log α", "tilt ρ", "interaction", "regret, points: mean, worst",
+    "basin",
+)  # fmt: skip
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A table to read."""
+    lines = [HEADER, ("---",) * len(HEADER), *(_words(row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _words(row: Row) -> tuple[str, ...]:
+    edge = f" ({row.ridge.at_edge} rows at the edge)" if row.ridge.at_edge else ""
+    slope = said(row.ridge.slope) if row.ridge.slope else "too few rows"
+    rho = "too little measured" if row.tilt is None else said(row.tilt.rho) if row.tilt.rho else "at the edge"
+    costs = f"{said(row.regret.decay_first)}, {said(row.regret.worst)}" if row.regret else "too little measured"
+    return (
+        row.panel, str(row.tiles), str(row.runs), slope + edge, rho, said(row.interaction, percent=True), costs,
+        said(row.basin, percent=True),
+    )  # fmt: skip
+
+
+def said(estimate: Estimate | None, percent: bool = False) -> str:
+    """-0.88 [-0.92, -0.83]; with percent 5 % [1, 10]."""
+    if estimate is None:
+        return "noise not known"
+    numbers = [None if part is None else f"{100 * part:.0f}" if percent else f"{part:.2f}"
+               for part in (estimate.value, estimate.low, estimate.high)]  # fmt: skip
+    unit = " %" * percent
+    return f"{numbers[0]}{unit}" if numbers[1] is None else f"{numbers[0]}{unit} [{numbers[1]}, {numbers[2]}]"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """All numbers as CSV: a line for each panel and statistic, empty where there is none."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("panel", "tiles", "runs", "statistic", "value", "low", "high"))
+    for row in rows:
+        for name, estimate in _estimates(row).items():
+            numbers = ("", "", "") if estimate is None else (estimate.value, estimate.low, estimate.high)
+            writer.writerow((row.panel, row.tiles, row.runs, name, *numbers))
+    return text.getvalue()
+
+
+def _estimates(row: Row) -> dict[str, Estimate | None]:
+    found = {"ridge_slope": row.ridge.slope, "interaction": row.interaction, "basin_size": row.basin}
+    for prefix, part in (("tilt", row.tilt), ("regret", row.regret)):
+        names = [field.name for field in fields(Tilt if prefix == "tilt" else Regret)]
+        for name in names:
+            value = getattr(part, name, None)
+            if value is None or isinstance(value, Estimate):
+                found[f"{prefix}_{name}"] = value
+    return found
