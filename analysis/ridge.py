@@ -35,7 +35,7 @@ def ridge(surface: Surface, seed: int = 0) -> Ridge:
     """The ridge of a surface, its interval from resampled noise."""
     means = surface.means
     rows = np.isfinite(means).sum(1) >= 3
-    found = _lowest(means[None], surface)[0]
+    found = lowest(means[None], surface.v, surface.clipped)[0]
     inside = np.isfinite(found) & rows
     at_edge = int((rows & ~inside).sum())
     if inside.sum() < ROWS:
@@ -44,17 +44,18 @@ def ridge(surface: Surface, seed: int = 0) -> Ridge:
     noise = surface.noise(lower_half(means), np.random.default_rng(seed), RESAMPLES)
     if noise is None:
         return Ridge(Estimate.of(value, None), found, at_edge)
-    slopes = [_slope(surface.u[inside], row[inside]) for row in _lowest(means + noise, surface)]
+    slopes = [_slope(surface.u[inside], row[inside]) for row in lowest(means + noise, surface.v, surface.clipped)]
     return Ridge(Estimate.of(value, np.array(slopes)), found, at_edge)
 
 
-def _lowest(means: Floats, surface: Surface) -> Floats:
-    """log2 lambda* of each row, [samples, A]; NaN where the lowest tile has no measured or clipped neighbour on a side.
+def lowest(means: Floats, v: Floats, clipped: NDArray[np.bool_]) -> Floats:
+    """log2 lambda* of each row of means [samples, A, L], [samples, A]; NaN where the lowest tile has no measured or
+    clipped neighbour on a side.
 
     A parabola by least squares through the lowest tile and AROUND on each side; its vertex counts a tile away at most.
     """
-    v, step = surface.v, float(np.median(np.diff(surface.v)))
-    filled = np.where(np.isfinite(means), means, np.where(surface.clipped, np.inf, np.nan))
+    step = float(np.median(np.diff(v)))
+    filled = np.where(np.isfinite(means), means, np.where(clipped, np.inf, np.nan))
     blank = np.isnan(filled)
     place = np.where(blank, np.inf, filled).argmin(2)
     offsets = np.arange(-AROUND, AROUND + 1)

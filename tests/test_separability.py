@@ -57,9 +57,7 @@ def test_the_command_prints_tables_and_writes_numbers(tmp_path: Path, capsys) ->
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("names", "told"), [(["fig4"], "fig4 is no heat map"), (["fig1"], "no records of fig1")]
-)
+@pytest.mark.parametrize(("names", "told"), [(["fig4"], "fig4 is no heat map"), (["fig1"], "no records of fig1")])
 def test_what_cannot_be_told_is_one_line(names: list[str], told: str) -> None:
     with pytest.raises(Refused, match=told):
         list(tables.make(names, ROOT / "experiments" / "recorded" / "batch_size-cpu.jsonl", None))
