@@ -1,4 +1,5 @@
-"""`python -m analysis statistics`: how separable each heat map is, as numbers, beside the paper's own figure."""
+"""`python -m analysis statistics`: how separable each map is and by which laws the best decay goes, beside the paper's
+own figures."""
 
 from __future__ import annotations
 
@@ -6,31 +7,43 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import experiments
-from analysis import separability
+from analysis import laws, separability
 from analysis.figures import check_writable, read_records
-from analysis.select import Refused, charts
-from paper_repro.records import write_atomically
+from analysis.select import Chart, Refused, charts
+from paper_repro.records import Record, write_atomically
+
+FIGURES = ("heat_maps", "batch_sizes")  # what statistics are of
 
 
 def make(names: Sequence[str], source: Path | None, out: Path | None) -> Iterator[str]:
-    """The tables of these experiments (of all heat maps with records, when none is named), as Markdown.
+    """The tables of these experiments (of all that have records, when none is named), as Markdown.
 
     source: as for figures. out: a folder for the numbers as CSV. Raises Refused with one line.
     """
-    maps = [name for name in experiments.names() if experiments.get(name).figure == "heat_maps"]
+    known = [name for name in experiments.names() if experiments.get(name).figure in FIGURES]
     for name in names:
-        if name not in maps:
-            raise Refused(f"{name} is no heat map over learning rate and decay: one of {', '.join(maps)}")
+        if name not in known:
+            raise Refused(f"{name} is no map over learning rate and decay: one of {', '.join(known)}")
     records = read_records(source)
     if out is not None:
         check_writable(out)
-    found = [chart for name in names or maps for chart in charts(experiments.get(name), records)]
+    found = [chart for name in names or known for chart in charts(experiments.get(name), records)]
     if not found:
-        raise Refused(f"no records of {', '.join(names or maps)}; make some with: python -m experiments run fig2")
+        raise Refused(f"no records of {', '.join(names or known)}; make some with: python -m experiments run fig2")
     for chart in found:
-        rows = [*separability.of_chart(chart), *separability.of_paper(chart.experiment.name)]
-        yield f"{chart.stem}\n\n{separability.markdown(rows)}"
-        if out is not None:
+        yield f"{chart.stem}\n\n{markdown(chart, records)}"
+        if out is not None and chart.experiment.figure == "heat_maps":
             path = out / f"{chart.stem}-separability.csv"
-            write_atomically(path, separability.table(rows).encode())
+            write_atomically(path, separability.table(_rows(chart)).encode())
             yield str(path)
+
+
+def markdown(chart: Chart, records: Sequence[Record]) -> str:
+    """All tables of a chart. records: all there are, for the noise of single runs."""
+    rules = [*laws.of_chart(chart, records), *laws.of_paper(chart.experiment.name)]
+    tables = [separability.markdown(_rows(chart))] * (chart.experiment.figure == "heat_maps")
+    return "\n".join(tables + [laws.markdown(rules)] * bool(rules))
+
+
+def _rows(chart: Chart) -> list[separability.Row]:
+    return [*separability.of_chart(chart), *separability.of_paper(chart.experiment.name)]
