@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import experiments
-from analysis import laws, separability
+from analysis import compare, laws, separability
 from analysis.figures import check_writable, read_records
+from analysis.panels import panels
 from analysis.select import Chart, Refused, charts
 from paper_repro.records import Record, write_atomically
 
-FIGURES = ("heat_maps", "batch_sizes")  # what statistics are of
+FIGURES = ("heat_maps", "batch_sizes", "curves")  # what statistics are of
+FEW = 6  # panels of which every pair is compared
 
 
 def make(names: Sequence[str], source: Path | None, out: Path | None) -> Iterator[str]:
@@ -23,7 +25,7 @@ def make(names: Sequence[str], source: Path | None, out: Path | None) -> Iterato
     known = [name for name in experiments.names() if experiments.get(name).figure in FIGURES]
     for name in names:
         if name not in known:
-            raise Refused(f"{name} is no map over learning rate and decay: one of {', '.join(known)}")
+            raise Refused(f"{name} has no statistics: one of {', '.join(known)}")
     records = read_records(source)
     if out is not None:
         check_writable(out)
@@ -41,8 +43,11 @@ def make(names: Sequence[str], source: Path | None, out: Path | None) -> Iterato
 def markdown(chart: Chart, records: Sequence[Record]) -> str:
     """All tables of a chart. records: all there are, for the noise of single runs."""
     rules = [*laws.of_chart(chart, records), *laws.of_paper(chart.experiment.name)]
-    tables = [separability.markdown(_rows(chart))] * (chart.experiment.figure == "heat_maps")
-    return "\n".join(tables + [laws.markdown(rules)] * bool(rules))
+    pairs = compare.compare(shown) if len(shown := panels(chart)) <= FEW else []
+    tables = [separability.markdown(_rows(chart))] if chart.experiment.figure == "heat_maps" else []
+    tables += [laws.markdown(rules)] if rules else []
+    tables += [compare.markdown(pairs)] if pairs else []
+    return "\n".join(tables) or "one run of each: nothing to say\n"
 
 
 def _rows(chart: Chart) -> list[separability.Row]:

@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 import experiments
-from analysis import laws, separability, tables
+from analysis import compare, laws, separability, tables
 from analysis.__main__ import main
 from analysis.figures import read_recorded
+from analysis.panels import panels
 from analysis.select import Refused, charts
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "experiments.md"
-SHOWN = ("fig2", "batch_size")
+SHOWN = ("fig2", "batch_size", "fig4")
 
 
 def test_the_command_prints_tables_and_writes_numbers(tmp_path: Path, capsys) -> None:
@@ -25,7 +26,7 @@ def test_the_command_prints_tables_and_writes_numbers(tmp_path: Path, capsys) ->
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("names", "told"), [(["fig4"], "fig4 is no map over"), (["fig1"], "no records of fig1")])
+@pytest.mark.parametrize(("names", "told"), [(["supp1"], "supp1 has no statistics"), (["fig1"], "no records of fig1")])
 def test_what_cannot_be_told_is_one_line(names: list[str], told: str) -> None:
     with pytest.raises(Refused, match=told):
         list(tables.make(names, ROOT / "experiments" / "recorded" / "batch_size-cpu.jsonl", None))
@@ -49,6 +50,19 @@ def test_the_front_page_s_slopes_are_those_of_the_records() -> None:
     for words, rows in (("here", separability.of_chart(chart)), ("the paper's figure", separability.of_paper("fig2"))):
         slopes = " | ".join(separability.said(row.ridge.slope) for row in rows)
         assert f"| {words} | {slopes} |" in (ROOT / "README.md").read_text()
+
+
+def test_the_front_page_s_comparison_is_that_of_the_records() -> None:
+    (chart,) = [chart for chart in charts(experiments.get("fig2"), read_recorded()) if chart.profile == "cpu"]
+    pairs = compare.compare(panels(chart))
+    (pair,) = [pair for pair in pairs if pair.is_decided]
+    assert (pair.first, pair.second) == ("Adam", "AdamW")
+    away = [-part for part in (pair.difference.value, pair.difference.high, pair.difference.low)]
+    told = (
+        f"{away[0]:.2f} [{away[1]:.2f}, {away[2]:.2f}] points below AdamW's (p = {pair.p:.2g}, corrected for six pairs)"
+    )
+    assert told in (ROOT / "README.md").read_text()
+    assert len(pairs) == 6
 
 
 def test_the_exponents_told_are_those_of_the_records() -> None:
