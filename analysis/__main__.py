@@ -1,4 +1,4 @@
-"""The command line: `python -m analysis figures|statistics [NAME ...] [--runs FOLDER | --recorded] [--out FOLDER]`."""
+"""The command line: `python -m analysis figures|statistics|claims [NAME ...] [--runs FOLDER | --recorded]`."""
 
 from __future__ import annotations
 
@@ -60,11 +60,21 @@ def parser() -> Parser:
     numbers.set_defaults(command=_statistics)
     _add_source(numbers)
     numbers.add_argument("--out", type=Path, help="folder for the numbers as CSV (default: none are written)")
+    claims = commands.add_parser(
+        "claims",
+        help="the paper's claims: supported, contradicted, undecided or not run",
+        description="The verdict on each of the paper's claims, of the records and of the paper's own figures.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    claims.set_defaults(command=_claims)
+    _add_source(claims, names=False)
     return whole
 
 
-def _add_source(command: argparse.ArgumentParser) -> None:
-    command.add_argument("names", nargs="*", metavar="NAME", help="experiment, as fig2 (default: all with records)")
+def _add_source(command: argparse.ArgumentParser, names: bool = True) -> None:
+    if names:
+        command.add_argument("names", nargs="*", metavar="NAME", help="experiment, as fig2 (default: all with records)")
     source = command.add_mutually_exclusive_group()
     source.add_argument(
         "--runs", type=Path, default=Path("runs"), help="folder of runs, or a .jsonl file (default runs)"
@@ -81,6 +91,14 @@ def _statistics(given: argparse.Namespace) -> Iterator[object]:
     from analysis import tables  # scipy takes half a second to load
 
     return tables.make(given.names, None if given.recorded else given.runs, given.out)
+
+
+def _claims(given: argparse.Namespace) -> Iterator[object]:
+    from analysis import ledger
+    from analysis.claims import CLAIMS
+    from analysis.figures import read_records
+
+    yield ledger.markdown(ledger.decide(CLAIMS, read_records(None if given.recorded else given.runs)))
 
 
 def _changes(texts: Sequence[str]) -> dict[str, Any]:

@@ -1,0 +1,106 @@
+"""Every claim has a rule and a verdict; verdicts follow the numbers, and the page shows those of the records."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import experiments
+from analysis import ledger
+from analysis.claims import CLAIMS
+from analysis.figures import read_recorded
+from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Verdict
+from paper_repro.cell import Cell
+from paper_repro.records import Record
+from tests.conftest import made_record
+
+PAGE = Path(__file__).parent.parent / "docs" / "claims.md"
+BY_NUMBER = {claim.number: claim for claim in CLAIMS}
+
+
+def _records(slopes: dict[str, float], bests: dict[str, float]) -> list[Record]:
+    """fig2 at the cpu profile, two seeds: bowls whose best log decay moves with log alpha as told."""
+    cells = experiments.get("fig2").profiles["cpu"].with_seeds(2)
+    made = []
+    for cell in cells:
+        own = [other for other in cells if other.optimizer == cell.optimizer]
+        alphas = sorted({np.log2(other.alpha) for other in own})
+        decays = sorted({np.log2(other.decay) for other in own if other.decay})
+        u = np.log2(cell.alpha) - np.median(alphas)
+        v = (np.log2(cell.decay) if cell.decay else decays[0] - 3) - np.median(decays)
+        height = 0.2 * u**2 + 0.8 * (v - slopes[cell.optimizer] * u) ** 2
+        noise = 0.2 * (1 if cell.seed else -1) * (1 if hash_of(cell) % 2 else -1)
+        made.append(made_record(cell.replace(dataset="real"), min(95.0, bests[cell.optimizer] + height + noise)))
+    return made
+
+
+def hash_of(cell: Cell) -> int:
+    return int(cell.replace(seed=0).id[-4:], 16)
+
+
+@pytest.mark.parametrize(
+    ("coupled", "free", "outcome"), [(-0.6, 0.0, SUPPORTED), (0.0, 0.0, CONTRADICTED), (-0.6, -0.6, CONTRADICTED)]
+)
+def test_separability_is_judged_by_the_slopes(coupled: float, free: float, outcome: str) -> None:
+    made = _records(
+        {"sgd": coupled, "sgdw": free, "adam": coupled, "adamw": free}, dict.fromkeys(experiments_of(), 50.0)
+    )
+    for number in (4, 5):
+        (decided,) = ledger.decide([BY_NUMBER[number]], made)
+        assert decided[1].outcome == outcome, decided[1].words
+        assert decided[1].scale == "cpu, real"
+        assert set(decided[1].records) == {record["id"] for record in made}
+
+
+def experiments_of() -> tuple[str, ...]:
+    return ("sgd", "sgdw", "adam", "adamw")
+
+
+@pytest.mark.parametrize(
+    ("bests", "outcome"),
+    [
+        ({"sgd": 50, "sgdw": 50, "adam": 53, "adamw": 50}, SUPPORTED),
+        ({"sgd": 53, "sgdw": 50, "adam": 50, "adamw": 50}, CONTRADICTED),
+        ({"sgd": 50, "sgdw": 50, "adam": 50, "adamw": 50}, UNDECIDED),
+    ],
+)
+def test_the_best_adam_against_the_best_sgd(bests: dict[str, float], outcome: str) -> None:
+    (decided,) = ledger.decide([BY_NUMBER[7]], _records(dict.fromkeys(bests, 0.0), bests))
+    assert decided[1].outcome == outcome, decided[1].words
+
+
+def test_demos_are_no_evidence_and_without_records_nothing_is_run(demo_records: list[Record]) -> None:
+    for records in ([], demo_records):
+        assert {ours.outcome for _, ours, _ in ledger.decide(CLAIMS, records)} == {NOT_RUN}
+
+
+def test_the_paper_s_own_figures_decide_what_they_show() -> None:
+    found = {claim.number: paper for claim, _, paper in ledger.decide(CLAIMS, [])}
+    assert found[4] == Verdict(SUPPORTED, found[4].words if found[4] else "")
+    assert found[1] is not None
+    assert found[1].outcome == UNDECIDED  # nothing is gained under a fixed rate
+    assert "fixed -0.07" in found[1].words
+    assert all(paper is None or paper.words for paper in found.values())
+
+
+def test_every_claim_is_whole() -> None:
+    assert len(BY_NUMBER) == len(CLAIMS) == 11
+    for claim in CLAIMS:
+        assert claim.text
+        assert claim.source
+        assert claim.rule
+        assert claim.experiment in experiments.names() or claim.ours is None
+
+
+def test_the_page_shows_the_verdicts_of_the_records() -> None:
+    """Where this fails after a change that is meant: python -m tests.test_ledger"""
+    assert _shown() in PAGE.read_text()
+
+
+def _shown() -> str:
+    return f"<!-- begin -->\n\n{ledger.markdown(ledger.decide(CLAIMS, read_recorded()))}\n<!-- end -->"
+
+
+if __name__ == "__main__":
+    before, _, rest = PAGE.read_text().partition("<!-- begin -->")
+    PAGE.write_text(before + _shown() + rest.partition("<!-- end -->")[2])
