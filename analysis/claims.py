@@ -6,6 +6,7 @@ Each rule was written before its verdict was computed; the slopes of claims 4 an
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from analysis import published
 from analysis.compare import Comparison, compare
 from analysis.curves import curve
+from analysis.heat_maps import NAMES
 from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
 from analysis.panels import Panel
 from analysis.ridge import ridge
@@ -25,11 +27,11 @@ SINGLE = 1.96 * math.sqrt(2) * math.hypot(published.RUN_SIGMA, 0.1)  # half an i
 SCHEDULES = ("fixed", "step_drop", "cosine")
 
 
-def _pair(found: list[Panel], first: str, second: str) -> Comparison | None:
+def _pair(found: list[Panel], first: str, second: str, evidence: Evidence) -> Comparison | None:
     """The comparison of the selected cells of two optimizers, if there is one."""
     own = [panel for panel in found if panel.optimizer in (first, second) and panel.best]
     own.sort(key=lambda panel: (first, second).index(panel.optimizer))
-    pairs = compare(own) if len(own) == 2 else []
+    pairs = compare(own, evidence.noise()) if len(own) == 2 else []
     return pairs[0] if pairs else None
 
 
@@ -105,7 +107,7 @@ def _by_difference(difference: float, wanted: int, words: str) -> Verdict:
 
 def _rivals(evidence: Evidence) -> Verdict:
     found = evidence.panels("fig2")
-    worse, equal = _pair(found, "adam", "sgd"), _pair(found, "adamw", "sgdw")
+    worse, equal = _pair(found, "adam", "sgd", evidence), _pair(found, "adamw", "sgdw", evidence)
     if worse is None or equal is None:
         return Verdict(NOT_RUN)
     words = f"Adam less SGD {said(worse.difference)}, AdamW less SGDW {said(equal.difference)} points"
@@ -122,7 +124,7 @@ def _decoupled_beats(evidence: Evidence) -> Verdict:
     for panel in found:
         name = str(panel.facets.get("schedule", "")).partition(":")[0]
         pairs.setdefault(name, []).append(panel)
-    compared = {name: _pair(own, "adam", "adamw") for name, own in pairs.items()}
+    compared = {name: _pair(own, "adam", "adamw", evidence) for name, own in pairs.items()}
     if set(compared) != set(SCHEDULES) or None in compared.values():
         return Verdict(NOT_RUN)
     words = ", ".join(f"{name} {said(pair.difference)}" for name, pair in compared.items() if pair)
@@ -142,6 +144,52 @@ def _decoupled_beats_paper(figures: Paper) -> Verdict:
         return Verdict(SUPPORTED, f"Adam less AdamW: {words}")
     outcome = CONTRADICTED if any(gain < -SINGLE for gain in gains.values()) else UNDECIDED
     return Verdict(outcome, f"Adam less AdamW: {words}")
+
+
+def _steps(optimizers: tuple[str, ...], ladder: tuple[str, ...]) -> dict[str, tuple[str, str, str]]:
+    """Every claimed gain: name, optimizer, the worse and the better schedule."""
+    return {
+        f"{NAMES[name]} {worse} less {better}": (name, worse, better)
+        for name in optimizers
+        for worse, better in itertools.pairwise(ladder)
+    }
+
+
+def _schedules(number: int, text: str, optimizers: tuple[str, ...], ladder: tuple[str, ...]) -> Claim:
+    """Each schedule of the ladder is better than the one before, for each of the optimizers."""
+    gains = _steps(optimizers, ladder)
+
+    def ours(evidence: Evidence) -> Verdict:
+        found = {
+            (panel.optimizer, str(panel.facets["schedule"]).partition(":")[0]): panel
+            for panel in evidence.panels("fig1")
+            if panel.best
+        }
+        if not all((name, schedule) in found for name in optimizers for schedule in ladder):
+            return Verdict(NOT_RUN)
+        noise = evidence.noise()
+        pairs = {
+            words: compare([found[name, worse], found[name, better]], noise)
+            for words, (name, worse, better) in gains.items()
+        }
+        if not all(pairs.values()):
+            return evidence.verdict("fig1", UNDECIDED, "the noise of single runs is not known")
+        told = {words: found_[0].difference for words, found_ in pairs.items()}
+        low = [part.low or 0.0 for part in told.values()]
+        high = [part.high or 0.0 for part in told.values()]
+        outcome = SUPPORTED if min(low) > 0 else CONTRADICTED if min(high) < 0 else UNDECIDED
+        return evidence.verdict("fig1", outcome, ", ".join(f"{words} {said(part)}" for words, part in told.items()))
+
+    def paper(figures: Paper) -> Verdict:
+        def best(name: str, schedule: str) -> float:
+            return _lowest(figures, "fig2" if schedule == "cosine" else "fig1", f"{name}_{schedule}")
+
+        told = {words: best(name, worse) - best(name, better) for words, (name, worse, better) in gains.items()}
+        words = ", ".join(f"{words} {gain:+.2f} ± {SINGLE:.2f}" for words, gain in told.items())
+        least = min(told.values())
+        return Verdict(SUPPORTED if least > SINGLE else CONTRADICTED if least < -SINGLE else UNDECIDED, words)
+
+    return Claim(number, text, "figure 1", "fig1", "every gain is decidedly above 0", ours, paper)
 
 
 def _speed_up(evidence: Evidence) -> Verdict:
@@ -216,6 +264,9 @@ def _not_yet(evidence: Evidence) -> Verdict:
 CLAIMS = (
     Claim(1, "Decoupled decay beats L2 for Adam under a fixed rate, step drops and cosine", "figure 1", "fig1",
           "AdamW's selected cell is decidedly better under each", _decoupled_beats, _decoupled_beats_paper),
+    _schedules(2, "Cosine annealing beats step drops, and those a fixed rate, for Adam and AdamW", ("adam", "adamw"),
+               SCHEDULES),
+    _schedules(3, "A schedule helps Adam much, although it adapts its rates", ("adam",), ("fixed", "cosine")),
     _slopes("sgd", "sgdw"),
     _slopes("adam", "adamw"),
     Claim(6, "L2 does not help Adam at all", "figure 2", "fig2", "its best cell is not decidedly better than none",

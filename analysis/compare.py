@@ -9,7 +9,7 @@ once: their p-values are corrected by Holm's step-down rule. That cells were sel
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -43,10 +43,13 @@ class Comparison:
         return self.p < LEVEL
 
 
-def compare(panels: Sequence[Panel]) -> list[Comparison]:
-    """Every pair of panels that have a selected cell and a common seed (and a known deviation)."""
+def compare(panels: Sequence[Panel], known: Mapping[str, float] = {}) -> list[Comparison]:
+    """Every pair of panels that have a selected cell and a common seed (and a known deviation).
+
+    known: the deviation of single runs of an optimizer, for panels that have one run of each cell.
+    """
     chosen = [panel for panel in panels if panel.best is not None]
-    pairs = [found for pair in combinations(chosen, 2) if (found := _difference(*pair)) is not None]
+    pairs = [found for pair in combinations(chosen, 2) if (found := _difference(*pair, known)) is not None]
     corrected = holm([test.p for test in pairs])
     return [_told(test, p) for test, p in zip(pairs, corrected, strict=True)]
 
@@ -70,7 +73,7 @@ class _Test:
         return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
 
 
-def _difference(first: Panel, second: Panel) -> _Test | None:
+def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> _Test | None:
     errors = [_by_seed(panel) for panel in (first, second)]
     common = sorted(errors[0].keys() & errors[1].keys())
     if not common:
@@ -79,7 +82,7 @@ def _difference(first: Panel, second: Panel) -> _Test | None:
     names = (_name(first), _name(second))
     if len(common) >= OWN_SCATTER:
         return _Test(names, float(differences.mean()), float(differences.std(ddof=1)), len(common), len(common) - 1)
-    scatter = [_pooled(panel) for panel in (first, second)]
+    scatter = [_pooled(panel) or known.get(panel.optimizer) for panel in (first, second)]
     if scatter[0] is None or scatter[1] is None:
         return None
     return _Test(names, float(differences.mean()), math.hypot(*scatter), len(common), math.inf)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from analysis import published
 from analysis.panels import Panel, panels
 from analysis.published import Reading
 from analysis.select import Chart, charts
-from analysis.surfaces import Surface
+from analysis.surfaces import Surface, basin, of_panel
 from experiments.declare import PROFILES
 from paper_repro.records import Record
 
@@ -47,6 +47,12 @@ class Evidence:
         """None of them where nothing was run."""
         chart = self._charts(experiment)
         return panels(chart) if chart else []
+
+    def noise(self) -> dict[str, float]:
+        """The deviation of single runs' test errors by optimizer: that of figure 2's seeds."""
+        surfaces = {panel.optimizer: of_panel(panel, "test") for panel in self.panels("fig2")}
+        found = {name: surface.sigma(basin(surface)) for name, surface in surfaces.items()}
+        return {name: sigma for name, sigma in found.items() if sigma}
 
     def verdict(self, experiment: str, outcome: str, words: str) -> Verdict:
         """With the scale and the records of the experiment's evidence."""

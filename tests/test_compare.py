@@ -46,7 +46,10 @@ def test_with_two_seeds_the_noise_of_all_runs_decides() -> None:
 
 
 def test_what_cannot_be_compared_is_left_out() -> None:
-    assert compare([_panel("adam", [50.0]), _panel("adamw", [49.0])]) == []  # no noise known
+    alone = [_panel("adam", [50.0]), _panel("adamw", [49.0])]
+    assert compare(alone) == []  # no noise known
+    (found,) = compare(alone, {"adam": 0.3, "adamw": 0.4})
+    assert found.difference.high == pytest.approx(1 + 1.96 * 0.5, abs=0.01)
     lonely = dataclasses.replace(_panel("adam", [50.0]), best=None)
     assert compare([lonely, _panel("adamw", [49.0, 48.0, 47.0])]) == []
 
