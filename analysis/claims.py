@@ -253,7 +253,8 @@ def _fifteen_percent(figures: Paper) -> Verdict:
     best = {name: min(r.value for r in figures.values("fig3", "test_error_vs_decay") if r.optimizer == name)
             for name in ("adam", "adamw")}  # fmt: skip
     gain, half = 100 * (1 - best["adamw"] / best["adam"]), 100 * SINGLE / best["adam"]
-    outcome = SUPPORTED if gain - half <= 15 <= gain + half else CONTRADICTED
+    holds = gain - half <= 15 <= gain + half
+    outcome = CONTRADICTED if not holds else SUPPORTED if gain - half > 7.5 else UNDECIDED
     return Verdict(outcome, f"{gain:.0f} % [{gain - half:.0f}, {gain + half:.0f}] on CIFAR-10")
 
 
@@ -278,7 +279,7 @@ CLAIMS = (
           lambda p: _by_difference(_lowest(p, "fig2", "adam_cosine") - _lowest(p, "fig2", "sgd_cosine"), 1,
                                    "Adam less SGD")),
     Claim(10, "AdamW's error is 15 % (relative) below Adam's after long runs", "section 4, figure 3", "fig3",
-          "the interval of the gain holds 15 %", _not_yet, _fifteen_percent),
+          "the interval of the gain holds 15 % and lies above 7.5 %", _not_yet, _fifteen_percent),
     Claim(11, "Restarts reach a result up to ten times sooner", "figure 4", "fig4",
           "at the first restart 5 times sooner or more; contradicted below 2", _speed_up),
     Claim(12, "AdamWR ends where AdamW ends", "figure 4", "fig4", "not decidedly worse at the end", _restarts_equal),
