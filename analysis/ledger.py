@@ -41,11 +41,11 @@ class Evidence:
 
     def __init__(self, records: Sequence[Record]) -> None:
         self.records = records
-        self._charts = functools.cache(self._find)
+        self.chart = functools.cache(self._find)
 
     def panels(self, experiment: str) -> list[Panel]:
         """None of them where nothing was run."""
-        chart = self._charts(experiment)
+        chart = self.chart(experiment)
         return panels(chart) if chart else []
 
     def noise(self) -> dict[str, float]:
@@ -56,7 +56,7 @@ class Evidence:
 
     def verdict(self, experiment: str, outcome: str, words: str) -> Verdict:
         """With the scale and the records of the experiment's evidence."""
-        chart = self._charts(experiment)
+        chart = self.chart(experiment)
         assert chart is not None
         return Verdict(
             outcome, words, f"{chart.profile}, {chart.dataset}", tuple(record["id"] for record in chart.records)

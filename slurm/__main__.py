@@ -157,6 +157,8 @@ def _sweeps(given: argparse.Namespace, sent: list[Submission]) -> list[Sweep]:
 
 def _cancel(given: argparse.Namespace) -> int:
     sent = [s for s in planning.all_sent(given.out) if s.name == given.name and given.profile in (None, s.profile)]
+    if not sent:
+        raise UsageError(f"nothing of {given.name} was submitted from {given.out}")
     jobs = Jobs.of(sent)
     if jobs.unknown:
         raise UsageError(jobs.unknown)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from paper_repro import claims, records
 from paper_repro.display import clock
 from slurm import attempts, states
+from slurm.attempts import Attempt
 from slurm.planning import some
 from slurm.states import Jobs, States
 from slurm.submissions import Submission
@@ -40,7 +41,7 @@ class Sweep:
             "gpu_hours": round(sum(a.seconds * s.gpus for s, a in tried) / 3600, 3),
             "core_hours": round(sum(a.seconds * s.cores for s, a in tried) / 3600, 3),
             "jobs": jobs.counts(self.sent), "failures": failures(out, found.failed, self.sent),
-            "ended_early": ended_early(self.sent, found, jobs),
+            "ended_early": ended_early(self.sent, found, jobs, {(s.folder, a.index): a for s, a in tried}),
         }  # fmt: skip
 
 
@@ -81,8 +82,10 @@ def failures(out: Path, failed: Sequence[str], sent: Sequence[Submission]) -> li
     return found
 
 
-def ended_early(sent: Sequence[Submission], found: States, jobs: Jobs) -> list[dict[str, Any]]:
-    """Jobs that are gone and left cells, by what is known of their ends."""
+def ended_early(
+    sent: Sequence[Submission], found: States, jobs: Jobs, last: Mapping[tuple[Path, int], Attempt]
+) -> list[dict[str, Any]]:
+    """Jobs that are gone and left cells, by what is known of their ends. last: of each job its last attempt."""
     missing = set(found.missing)
     latest = {name: (s, index) for s in sent for index, bundle in enumerate(s.bundles) for name in bundle}
     left: dict[tuple[Path, int], int] = {}
@@ -93,20 +96,19 @@ def ended_early(sent: Sequence[Submission], found: States, jobs: Jobs) -> list[d
     groups: dict[str, dict[str, Any]] = {}
     by_folder = {submission.folder: submission for submission in sent}
     for (folder, index), cells in left.items():
-        reason = _end_of(by_folder[folder], index)
-        group = groups.setdefault(reason, {"reason": reason, "jobs": 0, "cells": 0, "log": None})
-        group["jobs"] += 1
-        group["cells"] += cells
-        logs = by_folder[folder].logs(index)
-        group["log"] = group["log"] or (str(logs[-1]) if logs else None)
+        reason = _end_of(last.get((folder, index)))
+        if reason not in groups:  # one log of each: to look for all would read the folder once for every job
+            logs = by_folder[folder].logs(index)
+            groups[reason] = {"reason": reason, "jobs": 0, "cells": 0, "log": str(logs[-1]) if logs else None}
+        groups[reason]["jobs"] += 1
+        groups[reason]["cells"] += cells
     return sorted(groups.values(), key=lambda group: -int(group["jobs"]))
 
 
-def _end_of(submission: Submission, index: int) -> str:
-    tries = [attempt for attempt in attempts.of(submission.folder) if attempt.index == index]
-    if not tries:
+def _end_of(attempt: Attempt | None) -> str:
+    if attempt is None:
         return "never started"
-    return tries[-1].ended or f"killed, or its machine lost ({tries[-1].owner.get('host', 'unknown')})"
+    return attempt.ended or f"killed, or its machine lost ({attempt.owner.get('host', 'unknown')})"
 
 
 def log_of(cell_id: str, sent: Sequence[Submission]) -> list[Path]:

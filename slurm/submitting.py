@@ -30,14 +30,18 @@ if TYPE_CHECKING:
 REPOSITORY = source.REPOSITORY
 
 
-def send(plan: Plan) -> list[Submission]:
-    """Send every array of the plan. What was sent before an error stays sent. Raises UsageError in one line."""
+def send(plan: Plan) -> Iterator[Submission]:
+    """Send the plan array by array, and yield each: what was sent before an error stays sent, and was told.
+
+    Raises UsageError in one line.
+    """
     if plan.mixed and not plan.given.mixed_code:
         raise UsageError(
             f"other code than this ({source.label(source.code())}) has made records or waits in the queue: "
             f"{', '.join(plan.mixed)}. --mixed-code goes on; another --out begins anew"
         )
-    return [_send(plan, array) for array in plan.arrays]
+    for array in plan.arrays:
+        yield _send(plan, array)
 
 
 def _send(plan: Plan, array: Sequence[Sequence[Cell]]) -> Submission:

@@ -123,6 +123,7 @@ def test_plan_sends_and_writes_nothing(out: Path) -> None:
             "would train on cuda, and this machine has",
         ),
         (["retry", "fig2"], "the following arguments are required: --failed"),
+        (["cancel", "fgi2"], "nothing of fgi2 was submitted from"),
         (["logs", "adamw"], "adamw: was not submitted from here"),
         (["fly"], "invalid choice: 'fly'"),
     ],
@@ -147,3 +148,14 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(tmp_path: Path, cap
 def test_nothing_submitted_is_no_error(tmp_path: Path, capsys) -> None:
     assert main(["status", "--out", str(tmp_path)]) == 0
     assert "nothing was submitted from" in capsys.readouterr().out
+
+
+def test_records_of_other_code_are_not_added_to_unless_asked_for(tmp_path: Path, capsys) -> None:
+    line = (ROOT / "experiments" / "recorded" / "fig2-demo.jsonl").read_text().splitlines()[0]
+    path = records.record_path(tmp_path, json.loads(line)["id"])
+    path.parent.mkdir()
+    path.write_text(line + "\n")
+    arguments = ["submit", "fig2", "--cluster", "local", "--out", str(tmp_path), "--seconds-per-cell", "1"]
+    assert main(arguments) == 2
+    assert "other code than this" in capsys.readouterr().err
+    assert not (tmp_path / "slurm").exists()

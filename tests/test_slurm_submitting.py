@@ -44,15 +44,27 @@ def test_the_file_for_sbatch_is_this_to_the_letter(plan: Plan) -> None:
 def test_where_sbatch_refuses_one_line_is_said_and_nothing_left(plan: Plan, tmp_path: Path, capfd) -> None:
     plan.given.out = tmp_path / "runs"
     with pytest.raises(UsageError, match=r"^sbatch refused: sbatch: error: invalid account$"):
-        submitting.send(plan)
+        list(submitting.send(plan))
     assert list((tmp_path / "runs" / "slurm").iterdir()) == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_was_sent_before_a_refusal_has_been_told(plan: Plan, tmp_path: Path) -> None:
+    plan.given.out = tmp_path / "runs"
+    plan.arrays = plan.arrays * 2
+    count = "if [ -e sent ]; then echo 'sbatch: error: too many' >&2; exit 1; fi; touch sent"
+    (tmp_path / "bin" / "sbatch").write_text(f"#!/bin/sh\ncd {tmp_path}; {count}; echo Submitted batch job 7\n")
+    sending = submitting.send(plan)
+    first = next(sending)
+    with pytest.raises(UsageError, match="too many"):
+        next(sending)
+    assert list((tmp_path / "runs" / "slurm").iterdir()) == [first.folder]
 
 
 def test_other_code_is_refused_unless_asked_for(plan: Plan) -> None:
     plan.mixed = ["source 0123456789abcdef"]
     with pytest.raises(UsageError, match=r"other code than this .* 0123456789abcdef\. --mixed-code goes on"):
-        submitting.send(plan)
+        list(submitting.send(plan))
 
 
 def test_one_submit_at_a_time(tmp_path: Path) -> None:
