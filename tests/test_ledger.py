@@ -69,6 +69,33 @@ def test_the_best_adam_against_the_best_sgd(bests: dict[str, float], outcome: st
     assert decided[1].outcome == outcome, decided[1].words
 
 
+@pytest.mark.parametrize(("power", "raw", "norm"), [(-0.5, SUPPORTED, SUPPORTED), (0.0, CONTRADICTED, CONTRADICTED)])
+def test_the_budget_s_law_is_judged_from_supp3(power: float, raw: str, norm: str) -> None:
+    """The best decay per update goes as T^power; normalized, as T^(power + 1/2)."""
+    made = []
+    for cell in experiments.get("supp3").profiles["cpu"].with_seeds(2):
+        exponent, middle = (power, 0.016) if cell.decay_unit == "step" else (power + 0.5, 0.4)
+        best = np.log2(middle) + exponent * np.log2(cell.epochs / 20)
+        noise = 0.05 * (1 if cell.seed else -1) * (1 if hash_of(cell) % 2 else -1)
+        made.append(made_record(cell.replace(dataset="real"), 50 + (np.log2(cell.decay) - best) ** 2 + noise))
+    decided = ledger.decide([BY_NUMBER[14], BY_NUMBER[15]], made)
+    assert [ours.outcome for _, ours, _ in decided] == [raw, norm], [ours.words for _, ours, _ in decided]
+
+
+@pytest.mark.parametrize(("adamw", "outcome"), [(42.5, SUPPORTED), (49.0, CONTRADICTED), (60.0, CONTRADICTED)])
+def test_the_gain_of_long_runs_is_judged_from_fig3(adamw: float, outcome: str) -> None:
+    made = [
+        made_record(
+            cell.replace(dataset="real"), {"adam": 50.0, "adamw": adamw}[cell.optimizer] + 0.2 * cell.seed * sign
+        )
+        for cell in experiments.get("fig3").profiles["cpu"].with_seeds(3)
+        for sign in [1 if cell.optimizer == "adam" else -1]
+    ]
+    (decided,) = ledger.decide([BY_NUMBER[10]], made)
+    assert decided[1].outcome == outcome, decided[1].words
+    assert decided[1].scale == "cpu, real"
+
+
 def test_demos_are_no_evidence_and_without_records_nothing_is_run(demo_records: list[Record]) -> None:
     for records in ([], demo_records):
         assert {ours.outcome for _, ours, _ in ledger.decide(CLAIMS, records)} == {NOT_RUN}
