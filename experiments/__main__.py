@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import experiments
 from experiments import choosing, running
 from experiments.choosing import UsageError
+from experiments.command import Parser, answer
 from experiments.declare import Profile
 from paper_repro.cell import Cell
 
@@ -21,36 +21,17 @@ EXAMPLE = """examples:
   python -m experiments run fig2 --profile paper --dry-run"""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 cells failed, 2 bad argument, 130 stopped by Ctrl-C."""
-    try:
-        given = _parser().parse_args(arguments)
-        return int(given.command(given))
-    except UsageError as error:
-        print(f"experiments: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the output went to `head` or a pager that was closed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:  # before or after training, which has its own way to stop
-        print("stopped", file=sys.stderr)
-        return 130
-    except OSError as error:  # a disk that filled up, a folder taken away: finished cells are kept
-        print(f"experiments: {error}", file=sys.stderr)
-        return 1
+    return answer("experiments", _parser(), arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m experiments", description=__doc__, epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    commands = parser.add_subparsers(required=True, metavar="list|run|collect|bench", parser_class=_Parser)
+    commands = parser.add_subparsers(required=True, metavar="list|run|collect|bench", parser_class=Parser)
     listing = commands.add_parser("list", help="what can be run", epilog="example: python -m experiments list")
     listing.set_defaults(command=_list)
     run = commands.add_parser(

@@ -9,10 +9,10 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from experiments import choosing
 from experiments.choosing import UsageError, chosen_cells, find
+from experiments.command import Parser, answer
 from paper_repro import claims, records
 from slurm import cluster, planning, settings, status, submissions, submitting
 from slurm.planning import Plan
@@ -29,34 +29,15 @@ WATCH_SECONDS = 10
 LOG_LINES = 40
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 cells failed or SLURM refused while sending, 2 bad argument, 130 stopped by Ctrl-C."""
-    try:
-        given = _parser().parse_args(arguments)
-        return int(given.command(given))
-    except UsageError as error:
-        print(f"slurm: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the output went to `head` or a pager that was closed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
-    except OSError as error:
-        print(f"slurm: {error}", file=sys.stderr)
-        return 1
+    """Exit codes: 0 done, 1 cells failed, 2 bad argument or refused by SLURM, 130 stopped by Ctrl-C."""
+    return answer("slurm", _parser(), arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     form = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(prog="python -m slurm", description=__doc__, epilog=EXAMPLE, formatter_class=form)
-    verbs = parser.add_subparsers(required=True, metavar="plan|submit|status|cancel|retry|logs", parser_class=_Parser)
+    parser = Parser(prog="python -m slurm", description=__doc__, epilog=EXAMPLE, formatter_class=form)
+    verbs = parser.add_subparsers(required=True, metavar="plan|submit|status|cancel|retry|logs", parser_class=Parser)
     for name, command, words in (
         ("plan", _plan, "say what submit would send, and what that costs"),
         ("submit", _submit, "send what is neither finished nor running nor waiting"),
@@ -76,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_looking(verbs: argparse._SubParsersAction[_Parser]) -> None:
+def _add_looking(verbs: argparse._SubParsersAction[Parser]) -> None:
     looking = verbs.add_parser("status", help="how the sweeps stand", epilog="example: python -m slurm status --watch")
     looking.set_defaults(command=_status)
     looking.add_argument("name", nargs="?", help="of an experiment (default: all that was submitted)")
