@@ -96,9 +96,9 @@ def _statistics(given: argparse.Namespace) -> Iterator[object]:
 def _claims(given: argparse.Namespace) -> Iterator[object]:
     from analysis import ledger
     from analysis.claims import CLAIMS
-    from analysis.figures import read_records
 
-    yield ledger.markdown(ledger.decide(CLAIMS, read_records(None if given.recorded else given.runs)))
+    evidence = ledger.evidence(None if given.recorded else given.runs)
+    yield ledger.table(ledger.decide(CLAIMS, evidence)).markdown()
 
 
 def _changes(texts: Sequence[str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
+from analysis.document import Table
 from analysis.heat_maps import NAMES, facet_words
 from analysis.panels import Panel
 from analysis.surfaces import Estimate, basin, of_panel
@@ -124,10 +125,16 @@ def _name(panel: Panel) -> str:
     return NAMES.get(panel.optimizer, panel.optimizer) + (f", {words}" if words else "")
 
 
-def markdown(found: Sequence[Comparison]) -> str:
-    """A table to read."""
+CAPTION = (
+    "Optimizers compared at their selected cells, test error, paired by seed; effect: difference over the deviation of "
+    "one; p: corrected for the number of pairs (Holm); brackets: 95 % intervals."
+)
+
+
+def table(found: Sequence[Comparison]) -> Table:
+    """A row for each pair."""
     header = ("compared, test error", "difference, points", "effect", "p (Holm)", "seeds", "told apart")
-    rows = [header, ("---",) * len(header)]
+    rows = []
     for pair in found:
         more = f"no: {pair.seeds_needed} seeds would be needed" if pair.seeds_needed else "no"
         part = pair.difference
@@ -136,4 +143,4 @@ def markdown(found: Sequence[Comparison]) -> str:
             "" if pair.effect is None else f"{pair.effect:+.2f}", f"{pair.p:.2g}", str(pair.seeds),
             "yes" if pair.is_decided else more,
         ))  # fmt: skip
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+    return Table(header, tuple(rows), "comparisons", CAPTION)

@@ -25,6 +25,8 @@ class Shown:
     """What one figure shows."""
 
     experiment: Experiment
+    profile: str
+    dataset: str  # what it was measured on, "none" where on no pictures
     stem: str  # the name of its files
     note: str  # of the profile
     settings: dict[str, Any]
@@ -93,7 +95,8 @@ def _read(source: Path | None) -> list[studies.Findings]:
 
 def _declared(experiment: Experiment) -> Iterable[Shown]:
     for name, profile in experiment.profiles.items():
-        yield Shown(experiment, f"{experiment.name}-{name}", profile.note, dict(profile.settings), [], None)
+        stem = f"{experiment.name}-{name}"
+        yield Shown(experiment, name, "none", stem, profile.note, dict(profile.settings), [], None)
 
 
 def _measured(experiment: Experiment, found: studies.Findings) -> Shown:
@@ -103,4 +106,5 @@ def _measured(experiment: Experiment, found: studies.Findings) -> Shown:
     name = (found["settings"].get("cell") or {}).get("dataset")
     stem = "-".join([experiment.name, found["profile"], *([str(name)] if name != own else [])])
     note = (profile.note if profile else found["profile"]) + quick
-    return Shown(experiment, stem, note, found["settings"], found["rows"], found["provenance"])
+    data = str(found["provenance"]["data"]["name"])
+    return Shown(experiment, found["profile"], data, stem, note, found["settings"], found["rows"], found["provenance"])

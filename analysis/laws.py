@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import experiments
 from analysis import published
 from analysis.batch_sizes import EPOCHS, UPDATES, of_plan
+from analysis.document import Table
 from analysis.heat_maps import NAMES
 from analysis.panels import Panel, panels, selection_split
 from analysis.scaling import Law, law
@@ -63,10 +64,13 @@ def of_paper(experiment: str) -> list[Line]:
     ]  # fmt: skip
 
 
-def markdown(lines: Sequence[Line]) -> str:
-    """A table to read."""
+CAPTION = "Laws of the best decay: the exponent p of λ* ~ x^p with its 95 % interval, and which predictions that holds."
+
+
+def table(lines: Sequence[Line]) -> Table:
+    """A row for each law."""
     header = ("best decay of", "in", "exponent", "best decays", "within the interval")
-    rows = [header, ("---",) * len(header)]
+    rows = []
     for line in lines:
         best = ", ".join(
             f"{x:g}: {'edge' if found is None else f'{2**found.value:.2g}'}" for x, found in line.law.best.items()
@@ -74,7 +78,7 @@ def markdown(lines: Sequence[Line]) -> str:
         exponent = said(line.law.exponent) if line.law.exponent else "at the edge"
         holds = line.law.supports(line.quantity) if line.unit == "per update" else _normalized(line.law)
         rows.append((f"{line.who}, {line.unit}", line.quantity, exponent, best, ", ".join(holds) or "none"))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+    return Table(header, tuple(rows), "laws", CAPTION)
 
 
 def _normalized(found: Law) -> list[str]:

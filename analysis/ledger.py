@@ -12,9 +12,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import experiments
-from analysis import published
+from analysis import findings, published
+from analysis.document import Table
+from analysis.figures import read_records
+from analysis.findings import Shown
 from analysis.panels import Panel, panels
 from analysis.published import Reading
 from analysis.select import Chart, charts
@@ -22,25 +27,32 @@ from analysis.surfaces import Surface, basin, of_panel
 from experiments.declare import PROFILES
 from paper_repro.records import Record
 
+CAPTION = (
+    "Every claim with its rule and verdicts; brackets: 95 % intervals. Set: whether the rule was written before or "
+    "after numbers of ours that bear on it had been seen; no rule was written after its verdict was computed."
+)
 SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = "supported", "contradicted", "undecided", "not run"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """words: the numbers with their intervals. scale: profile and data of the evidence. records: their ids."""
+    """words: the numbers with their intervals. scale: profile and data of the evidence. records: their ids. stem: of
+    the figure that shows them."""
 
     outcome: str
     words: str = ""
     scale: str = ""
     records: tuple[str, ...] = ()
+    stem: str = ""
 
 
 class Evidence:
     """The records there are: of each experiment those of its largest scale. The demo's pictures are evidence of nothing
     but that it runs, and are left out."""
 
-    def __init__(self, records: Sequence[Record]) -> None:
+    def __init__(self, records: Sequence[Record], studies: Sequence[Shown] = ()) -> None:
         self.records = records
+        self.studies = studies
         self.chart = functools.cache(self._find)
 
     def panels(self, experiment: str) -> list[Panel]:
@@ -58,13 +70,36 @@ class Evidence:
         """With the scale and the records of the experiment's evidence."""
         chart = self.chart(experiment)
         assert chart is not None
-        return Verdict(
-            outcome, words, f"{chart.profile}, {chart.dataset}", tuple(record["id"] for record in chart.records)
-        )
+        ids = tuple(record["id"] for record in chart.records)
+        return Verdict(outcome, words, f"{chart.profile}, {chart.dataset}", ids, chart.stem)
+
+    def rows(self, study: str) -> list[dict[str, Any]]:
+        """What a study found at its largest scale; demos count where they need no pictures."""
+        found = self._study(study)
+        return found.rows if found else []
+
+    def study_verdict(self, study: str, outcome: str, words: str) -> Verdict:
+        """With the scale of the study's findings."""
+        found = self._study(study)
+        assert found is not None
+        scale = f"{found.profile}, {found.dataset}" if "cell" in found.settings else "no pictures needed"
+        return Verdict(outcome, words, scale, (), found.stem)
+
+    def _study(self, study: str) -> Shown | None:
+        own = [found for found in self.studies if found.experiment.study == study]
+        own = [found for found in own if found.profile != "demo" or "cell" not in found.settings]
+        return max(own, key=lambda found: PROFILES.index(found.profile), default=None)
 
     def _find(self, experiment: str) -> Chart | None:
         found = [chart for chart in charts(experiments.get(experiment), self.records) if chart.profile != "demo"]
         return max(found, key=lambda chart: PROFILES.index(chart.profile), default=None)
+
+
+def evidence(source: Path | None) -> Evidence:
+    """All that lies in an output folder of runs or a .jsonl file; of what comes with the project for None."""
+    every = [experiments.get(name) for name in experiments.names()]
+    studies = findings.shown([each for each in every if each.study], source, named=False)
+    return Evidence(read_records(source), studies)
 
 
 class Paper:
@@ -82,39 +117,54 @@ class Paper:
 
 @dataclass(frozen=True)
 class Claim:
-    """text: in our words. source: where the paper says it. rule: fixed beforehand. ours: None for what nothing here can
-    run. paper: the same rule on the paper's own figures, where those show it."""
+    """text: in our words. source: who says it, and where. ours: None for what nothing here can run. paper: the same
+    rule on the paper's own figures, where those show it. beforehand: the rule was written before any record of ours
+    that bears on it."""
 
-    number: int
+    name: str
     text: str
     source: str
     experiment: str
     rule: str
     ours: Callable[[Evidence], Verdict] | None
     paper: Callable[[Paper], Verdict] | None = None
+    beforehand: bool = False
 
 
-def decide(claims: Sequence[Claim], records: Sequence[Record]) -> list[tuple[Claim, Verdict, Verdict | None]]:
-    """For each claim the verdict of our records and that of the paper's own figures."""
-    evidence, paper = Evidence(records), Paper()
-    found = []
-    for claim in claims:
-        ours = claim.ours(evidence) if claim.ours else Verdict(NOT_RUN, "cannot be run here")
-        found.append((claim, ours, claim.paper(paper) if claim.paper else None))
-    return found
+@dataclass(frozen=True)
+class Decided:
+    """A claim with the verdict of our records and that of the paper's own figures."""
+
+    claim: Claim
+    ours: Verdict
+    paper: Verdict | None
 
 
-def markdown(decided: Sequence[tuple[Claim, Verdict, Verdict | None]]) -> str:
-    """A table to read."""
-    header = ("", "claim", "here", "in the paper's own figures", "rule")
-    rows = [header, ("---",) * len(header)]
-    for claim, ours, paper in decided:
-        cost = f" (`run {claim.experiment}`)" if ours.outcome == NOT_RUN and claim.ours else ""
+def decide(claims: Sequence[Claim], found: Evidence) -> list[Decided]:
+    """Every claim, in the order given."""
+    paper = Paper()
+    return [
+        Decided(
+            claim,
+            claim.ours(found) if claim.ours else Verdict(NOT_RUN, "cannot be run here"),
+            claim.paper(paper) if claim.paper else None,
+        )
+        for claim in claims
+    ]
+
+
+def table(decided: Sequence[Decided]) -> Table:
+    """A row for each claim."""
+    header = ("", "claim", "here", "in the paper's own figures", "rule", "set")
+    rows = []
+    for each in decided:
+        claim = each.claim
+        missing = f" (`run {claim.experiment}`)" if each.ours.outcome == NOT_RUN and claim.ours else ""
         rows.append((
-            str(claim.number), f"{claim.text} ({claim.source})", _cell(ours) + cost,
-            _cell(paper) if paper else "", claim.rule,
+            claim.name, f"{claim.text} ({claim.source})", _cell(each.ours) + missing,
+            _cell(each.paper) if each.paper else "", claim.rule, "before" if claim.beforehand else "after",
         ))  # fmt: skip
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+    return Table(header, tuple(rows), "claims", CAPTION)
 
 
 def _cell(verdict: Verdict) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import experiments
-from analysis import compare, laws, separability
+from analysis import compare, document, laws, separability
+from analysis.document import Table
 from analysis.figures import check_writable, read_records
 from analysis.panels import panels
 from analysis.select import Chart, Refused, charts
@@ -36,18 +37,23 @@ def make(names: Sequence[str], source: Path | None, out: Path | None) -> Iterato
         yield f"{chart.stem}\n\n{markdown(chart, records)}"
         if out is not None and chart.experiment.figure == "heat_maps":
             path = out / f"{chart.stem}-separability.csv"
-            write_atomically(path, separability.table(_rows(chart)).encode())
+            write_atomically(path, separability.numbers(_rows(chart)).encode())
             yield str(path)
 
 
 def markdown(chart: Chart, records: Sequence[Record]) -> str:
     """All tables of a chart. records: all there are, for the noise of single runs."""
+    return document.markdown(of_chart(chart, records)) or "one run of each: nothing to say\n"
+
+
+def of_chart(chart: Chart, records: Sequence[Record]) -> list[Table]:
+    """Separability, laws and comparisons, those that there are."""
     rules = [*laws.of_chart(chart, records), *laws.of_paper(chart.experiment.name)]
     pairs = compare.compare(shown) if len(shown := panels(chart)) <= FEW else []
-    tables = [separability.markdown(_rows(chart))] if chart.experiment.figure == "heat_maps" else []
-    tables += [laws.markdown(rules)] if rules else []
-    tables += [compare.markdown(pairs)] if pairs else []
-    return "\n".join(tables) or "one run of each: nothing to say\n"
+    tables = [separability.table(_rows(chart))] if chart.experiment.figure == "heat_maps" else []
+    tables += [laws.table(rules)] if rules else []
+    tables += [compare.table(pairs)] if pairs else []
+    return tables
 
 
 def _rows(chart: Chart) -> list[separability.Row]:

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from analysis.compare import compare, holm, markdown
+from analysis.compare import compare, holm, table
 from analysis.panels import Panel, Tile
 from paper_repro.cell import Cell
 from tests.conftest import made_record
@@ -32,7 +32,7 @@ def test_differences_are_taken_seed_by_seed() -> None:
     assert found.difference.low == pytest.approx(2.0 - 4.3027 * 0.5 / np.sqrt(3), abs=1e-3)
     assert found.is_decided
     assert found.seeds_needed is None
-    assert "| Adam less AdamW | +2.00 [+0.76, +3.24] |" in markdown([found])
+    assert "| Adam less AdamW | +2.00 [+0.76, +3.24] |" in table([found]).markdown()
 
 
 def test_with_two_seeds_the_noise_of_all_runs_decides() -> None:
@@ -42,7 +42,7 @@ def test_with_two_seeds_the_noise_of_all_runs_decides() -> None:
     assert found.difference.low == pytest.approx(1 - 1.96 * np.sqrt(0.5), abs=0.01)
     assert not found.is_decided
     assert found.seeds_needed == 8  # (1.96 + 0.84)^2
-    assert "no: 8 seeds would be needed" in markdown([found])
+    assert "no: 8 seeds would be needed" in table([found]).markdown()
 
 
 def test_what_cannot_be_compared_is_left_out() -> None:

@@ -93,6 +93,8 @@ def test_what_is_missing_or_damaged_is_refused_in_a_line(tmp_path: Path) -> None
 
 def test_the_caption_says_where_it_comes_from() -> None:
     origin = {"commit": "c" * 40, "dirty": True, "hardware": "a chip", "data": {"name": "d", "fingerprint": "f" * 16}}
-    words = Shown(experiments.get("first_steps"), "s", "small", {"cell": {}}, [], origin).caption("How to read it.")
+    words = Shown(experiments.get("first_steps"), "cpu", "d", "s", "small", {"cell": {}}, [], origin).caption(
+        "How to read it."
+    )
     assert "Data set d (fingerprint ffffffffffff)" in words
     assert "Commit cccccccccccc with uncommitted changes; hardware: a chip." in words

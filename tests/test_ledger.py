@@ -8,14 +8,18 @@ import pytest
 import experiments
 from analysis import ledger
 from analysis.claims import CLAIMS
-from analysis.figures import read_recorded
-from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Verdict
+from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Decided, Evidence
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
 
 PAGE = Path(__file__).parent.parent / "docs" / "claims.md"
-BY_NUMBER = {claim.number: claim for claim in CLAIMS}
+BY_NAME = {claim.name: claim for claim in CLAIMS}
+
+
+def _decided(name: str, records: list[Record]) -> Decided:
+    (found,) = ledger.decide([BY_NAME[name]], Evidence(records))
+    return found
 
 
 def _records(slopes: dict[str, float], bests: dict[str, float]) -> list[Record]:
@@ -45,11 +49,11 @@ def test_separability_is_judged_by_the_slopes(coupled: float, free: float, outco
     made = _records(
         {"sgd": coupled, "sgdw": free, "adam": coupled, "adamw": free}, dict.fromkeys(experiments_of(), 50.0)
     )
-    for number in (4, 5):
-        (decided,) = ledger.decide([BY_NUMBER[number]], made)
-        assert decided[1].outcome == outcome, decided[1].words
-        assert decided[1].scale == "cpu, real"
-        assert set(decided[1].records) == {record["id"] for record in made}
+    for name in ("4", "5"):
+        ours = _decided(name, made).ours
+        assert ours.outcome == outcome, ours.words
+        assert (ours.scale, ours.stem) == ("cpu, real", "fig2-cpu-real")
+        assert set(ours.records) == {record["id"] for record in made}
 
 
 def experiments_of() -> tuple[str, ...]:
@@ -65,8 +69,8 @@ def experiments_of() -> tuple[str, ...]:
     ],
 )
 def test_the_best_adam_against_the_best_sgd(bests: dict[str, float], outcome: str) -> None:
-    (decided,) = ledger.decide([BY_NUMBER[7]], _records(dict.fromkeys(bests, 0.0), bests))
-    assert decided[1].outcome == outcome, decided[1].words
+    ours = _decided("7", _records(dict.fromkeys(bests, 0.0), bests)).ours
+    assert ours.outcome == outcome, ours.words
 
 
 @pytest.mark.parametrize(("power", "raw", "norm"), [(-0.5, SUPPORTED, SUPPORTED), (0.0, CONTRADICTED, CONTRADICTED)])
@@ -78,8 +82,8 @@ def test_the_budget_s_law_is_judged_from_supp3(power: float, raw: str, norm: str
         best = np.log2(middle) + exponent * np.log2(cell.epochs / 20)
         noise = 0.05 * (1 if cell.seed else -1) * (1 if hash_of(cell) % 2 else -1)
         made.append(made_record(cell.replace(dataset="real"), 50 + (np.log2(cell.decay) - best) ** 2 + noise))
-    decided = ledger.decide([BY_NUMBER[14], BY_NUMBER[15]], made)
-    assert [ours.outcome for _, ours, _ in decided] == [raw, norm], [ours.words for _, ours, _ in decided]
+    verdicts = [_decided(name, made).ours for name in ("14", "15")]
+    assert [ours.outcome for ours in verdicts] == [raw, norm], [ours.words for ours in verdicts]
 
 
 @pytest.mark.parametrize(("adamw", "outcome"), [(42.5, SUPPORTED), (49.0, CONTRADICTED), (60.0, CONTRADICTED)])
@@ -91,27 +95,29 @@ def test_the_gain_of_long_runs_is_judged_from_fig3(adamw: float, outcome: str) -
         for cell in experiments.get("fig3").profiles["cpu"].with_seeds(3)
         for sign in [1 if cell.optimizer == "adam" else -1]
     ]
-    (decided,) = ledger.decide([BY_NUMBER[10]], made)
-    assert decided[1].outcome == outcome, decided[1].words
-    assert decided[1].scale == "cpu, real"
+    ours = _decided("10", made).ours
+    assert ours.outcome == outcome, ours.words
+    assert ours.scale == "cpu, real"
 
 
 def test_demos_are_no_evidence_and_without_records_nothing_is_run(demo_records: list[Record]) -> None:
     for records in ([], demo_records):
-        assert {ours.outcome for _, ours, _ in ledger.decide(CLAIMS, records)} == {NOT_RUN}
+        assert {each.ours.outcome for each in ledger.decide(CLAIMS, Evidence(records))} == {NOT_RUN}
 
 
 def test_the_paper_s_own_figures_decide_what_they_show() -> None:
-    found = {claim.number: paper for claim, _, paper in ledger.decide(CLAIMS, [])}
-    assert found[4] == Verdict(SUPPORTED, found[4].words if found[4] else "")
-    assert found[1] is not None
-    assert found[1].outcome == UNDECIDED  # nothing is gained under a fixed rate
-    assert "fixed -0.07" in found[1].words
+    found = {each.claim.name: each.paper for each in ledger.decide(CLAIMS, Evidence([]))}
+    outcomes = {name: paper.outcome for name, paper in found.items() if paper is not None}
+    assert outcomes["4"] == outcomes["5"] == outcomes["16"] == SUPPORTED
+    assert outcomes["1"] == outcomes["1a"] == outcomes["10"] == UNDECIDED  # nothing is gained under a fixed rate
+    assert found["1a"] is not None
+    assert "decays 0 and 0; Adam less AdamW: -0.07" in found["1a"].words
     assert all(paper is None or paper.words for paper in found.values())
 
 
 def test_every_claim_is_whole() -> None:
-    assert len(BY_NUMBER) == len(CLAIMS) == 13
+    assert len(BY_NAME) == len(CLAIMS)
+    assert {str(number) for number in range(1, 19)} | {"19a", "19b", "19c", "19d", "20", "21"} <= BY_NAME.keys()
     for claim in CLAIMS:
         assert claim.text
         assert claim.source
@@ -125,7 +131,7 @@ def test_the_page_shows_the_verdicts_of_the_records() -> None:
 
 
 def _shown() -> str:
-    return f"<!-- begin -->\n\n{ledger.markdown(ledger.decide(CLAIMS, read_recorded()))}\n<!-- end -->"
+    return f"<!-- begin -->\n\n{ledger.table(ledger.decide(CLAIMS, ledger.evidence(None))).markdown()}\n<!-- end -->"
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ def test_a_row_for_each_panel_and_a_number_for_each_statistic(demo_records: list
     rows = separability.of_chart(chart)
     assert [row.panel for row in rows] == ["SGD", "SGDW", "Adam", "AdamW"]
     assert {(row.tiles, row.runs) for row in rows} == {(42, 1)}
-    assert "noise not known" in separability.markdown(rows)
-    lines = list(csv.DictReader(io.StringIO(separability.table(rows))))
+    assert "noise not known" in separability.table(rows).markdown()
+    lines = list(csv.DictReader(io.StringIO(separability.numbers(rows))))
     assert {line["statistic"] for line in lines} >= {
         "ridge_slope",
         "tilt_rho",

@@ -1,0 +1,31 @@
+"""What is claimed, and what would decide it: the paper's claims by number, then what others say.
+
+Each rule was written before its verdict was computed. Claim.beforehand says whether it was also written before any
+record of ours had been seen that bears on it.
+"""
+
+from __future__ import annotations
+
+from analysis.claims import budgets, grids, long_runs, restarts, sources
+from analysis.ledger import Claim
+
+
+def _place(claim: Claim) -> tuple[bool, int, str]:
+    """The paper's come first, in its order."""
+    digits = claim.name.rstrip("abcd")
+    return not digits.isdigit(), int(digits) if digits.isdigit() else 0, claim.name
+
+
+CLAIMS = tuple(
+    sorted(
+        (
+            *grids.CLAIMS,
+            *long_runs.CLAIMS,
+            *restarts.CLAIMS,
+            *budgets.CLAIMS,
+            *sources.CLAIMS,
+            Claim("20", "AdamW classifies EEG better than Adam", "section 4.5", "", "the data are not public", None),
+        ),
+        key=_place,
+    )
+)

@@ -1,0 +1,234 @@
+"""Claims on grids of learning rate and decay: the paper's figures 1 and 2."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+
+from analysis.claims.measures import SINGLE, by_difference, lowest, pair
+from analysis.compare import Comparison, compare
+from analysis.heat_maps import NAMES
+from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
+from analysis.panels import Panel
+from analysis.ridge import ridge
+from analysis.separability import said
+from analysis.surfaces import Estimate, of_panel
+
+FLAT = 0.25  # a ridge slope within -FLAT .. FLAT is flat: less than one grid step over four
+SCHEDULES = ("fixed", "step_drop", "cosine")
+
+
+def _by_slopes(coupled: Estimate | None, free: Estimate | None) -> tuple[str, str]:
+    """Is the first ridge inclined and the second flat?"""
+    if coupled is None or free is None or None in (coupled.low, coupled.high, free.low, free.high):
+        return UNDECIDED, "too few rows hold their best decay"
+    words = f"slopes {said(coupled)} and {said(free)}"
+    assert coupled.high is not None
+    assert free.low is not None
+    assert free.high is not None
+    if coupled.high < -FLAT and free.low > -FLAT and free.high < FLAT:
+        return SUPPORTED, words
+    if coupled.low is not None and (coupled.low > -FLAT or free.low > FLAT or free.high < -FLAT):
+        return CONTRADICTED, words
+    return UNDECIDED, words
+
+
+def _slopes(coupled: str, free: str) -> Claim:
+    names = {"sgd": "SGD", "sgdw": "SGDW", "adam": "Adam", "adamw": "AdamW"}
+
+    def ours(evidence: Evidence) -> Verdict:
+        found = {panel.optimizer: panel for panel in evidence.panels("fig2")}
+        if coupled not in found or free not in found:
+            return Verdict(NOT_RUN)
+        slopes = [ridge(of_panel(found[name], "validation")).slope for name in (coupled, free)]
+        return evidence.verdict("fig2", *_by_slopes(*slopes))
+
+    def paper(figures: Paper) -> Verdict:
+        slopes = [ridge(figures.surface("fig2", f"{name}_cosine")).slope for name in (coupled, free)]
+        return Verdict(*_by_slopes(*slopes))
+
+    return Claim(
+        "4" if coupled == "sgd" else "5",
+        f"With L2 {names[coupled]}'s learning rate and factor must be tuned together, {names[free]}'s decay alone",
+        "figure 2", "fig2", f"ridge slope of {names[coupled]} below -{FLAT}, of {names[free]} within ±{FLAT}",
+        ours, paper,
+    )  # fmt: skip
+
+
+def _l2_helps_adam(evidence: Evidence) -> Verdict:
+    found = [panel for panel in evidence.panels("fig2") if panel.optimizer == "adam"]
+    if not found or found[0].best is None:
+        return Verdict(NOT_RUN)
+    (panel,) = found
+    without = [tile for tile in panel.candidates if tile.decay == 0]
+    if not without or panel.best is None:
+        return Verdict(NOT_RUN)
+    bare = min(without, key=lambda tile: np.mean(tile.errors("validation")))
+    compared = compare([panel, dataclasses.replace(panel, best=bare)])
+    if not compared:
+        return evidence.verdict("fig2", UNDECIDED, "one seed")
+    difference = compared[0].difference
+    words = f"with the best factor {said(difference)} points against none"
+    assert difference.high is not None
+    return evidence.verdict("fig2", CONTRADICTED if difference.high < 0 else SUPPORTED, words)
+
+
+def _rivals(evidence: Evidence) -> Verdict:
+    found = evidence.panels("fig2")
+    worse, equal = pair(found, "adam", "sgd", evidence), pair(found, "adamw", "sgdw", evidence)
+    if worse is None or equal is None:
+        return Verdict(NOT_RUN)
+    words = f"Adam less SGD {said(worse.difference)}, AdamW less SGDW {said(equal.difference)} points"
+    if worse.is_decided and worse.difference.value < 0:
+        return evidence.verdict("fig2", CONTRADICTED, words)
+    if worse.is_decided and not (equal.is_decided and equal.difference.value > 0):
+        return evidence.verdict("fig2", SUPPORTED, words)
+    return evidence.verdict("fig2", UNDECIDED, words)
+
+
+def _decoupled_beats(evidence: Evidence) -> Verdict:
+    found = evidence.panels("fig1")
+    pairs: dict[str, list[Panel]] = {}
+    for panel in found:
+        name = str(panel.facets.get("schedule", "")).partition(":")[0]
+        pairs.setdefault(name, []).append(panel)
+    compared = {name: pair(own, "adam", "adamw", evidence) for name, own in pairs.items()}
+    if set(compared) != set(SCHEDULES) or None in compared.values():
+        return Verdict(NOT_RUN)
+    words = ", ".join(f"{name} {said(found_.difference)}" for name, found_ in compared.items() if found_)
+    better = [bool(each and each.is_decided and each.difference.value > 0) for each in compared.values()]
+    worse = [bool(each and each.is_decided and each.difference.value < 0) for each in compared.values()]
+    outcome = SUPPORTED if all(better) else CONTRADICTED if any(worse) else UNDECIDED
+    return evidence.verdict("fig1", outcome, f"Adam less AdamW: {words}")
+
+
+def _decoupled_beats_paper(figures: Paper) -> Verdict:
+    gains = {}
+    for name in SCHEDULES:
+        figure = "fig2" if name == "cosine" else "fig1"
+        gains[name] = lowest(figures, figure, f"adam_{name}") - lowest(figures, figure, f"adamw_{name}")
+    words = ", ".join(f"{name} {gain:+.2f} ± {SINGLE:.2f}" for name, gain in gains.items())
+    if all(gain > SINGLE for gain in gains.values()):
+        return Verdict(SUPPORTED, f"Adam less AdamW: {words}")
+    outcome = CONTRADICTED if any(gain < -SINGLE for gain in gains.values()) else UNDECIDED
+    return Verdict(outcome, f"Adam less AdamW: {words}")
+
+
+def _steps(optimizers: tuple[str, ...], ladder: tuple[str, ...]) -> dict[str, tuple[str, str, str]]:
+    """Every claimed gain: name, optimizer, the worse and the better schedule."""
+    return {
+        f"{NAMES[name]} {worse} less {better}": (name, worse, better)
+        for name in optimizers
+        for worse, better in itertools.pairwise(ladder)
+    }
+
+
+def _schedules(name: str, text: str, optimizers: tuple[str, ...], ladder: tuple[str, ...]) -> Claim:
+    """Each schedule of the ladder is better than the one before, for each of the optimizers."""
+    gains = _steps(optimizers, ladder)
+
+    def ours(evidence: Evidence) -> Verdict:
+        found = {
+            (panel.optimizer, str(panel.facets["schedule"]).partition(":")[0]): panel
+            for panel in evidence.panels("fig1")
+            if panel.best
+        }
+        if not all((name, schedule) in found for name in optimizers for schedule in ladder):
+            return Verdict(NOT_RUN)
+        noise = evidence.noise()
+        pairs = {
+            words: compare([found[name, worse], found[name, better]], noise)
+            for words, (name, worse, better) in gains.items()
+        }
+        if not all(pairs.values()):
+            return evidence.verdict("fig1", UNDECIDED, "the noise of single runs is not known")
+        told = {words: found_[0].difference for words, found_ in pairs.items()}
+        low = [part.low or 0.0 for part in told.values()]
+        high = [part.high or 0.0 for part in told.values()]
+        outcome = SUPPORTED if min(low) > 0 else CONTRADICTED if min(high) < 0 else UNDECIDED
+        return evidence.verdict("fig1", outcome, ", ".join(f"{words} {said(part)}" for words, part in told.items()))
+
+    def paper(figures: Paper) -> Verdict:
+        def best(name: str, schedule: str) -> float:
+            return lowest(figures, "fig2" if schedule == "cosine" else "fig1", f"{name}_{schedule}")
+
+        told = {words: best(name, worse) - best(name, better) for words, (name, worse, better) in gains.items()}
+        words = ", ".join(f"{words} {gain:+.2f} ± {SINGLE:.2f}" for words, gain in told.items())
+        least = min(told.values())
+        return Verdict(SUPPORTED if least > SINGLE else CONTRADICTED if least < -SINGLE else UNDECIDED, words)
+
+    return Claim(name, text, "figure 1", "fig1", "every gain is decidedly above 0", ours, paper, True)
+
+
+def _fixed_rate(evidence: Evidence) -> Verdict:
+    found = [panel for panel in evidence.panels("fig1") if str(panel.facets.get("schedule")) == "fixed"]
+    return _by_gain(evidence, pair(found, "adam", "adamw", evidence))
+
+
+def _by_gain(evidence: Evidence, gain: Comparison | None) -> Verdict:
+    if gain is None:
+        return Verdict(NOT_RUN)
+    outcome = UNDECIDED if not gain.is_decided else SUPPORTED if gain.difference.value > 0 else CONTRADICTED
+    return evidence.verdict("fig1", outcome, f"Adam less AdamW {said(gain.difference)} points")
+
+
+def _fixed_rate_paper(figures: Paper) -> Verdict:
+    best = {name: min(figures.values("fig1", f"{name}_fixed"), key=lambda r: r.value) for name in ("adam", "adamw")}
+    decays = " and ".join(f"{reading.decay or 0:g}" for reading in best.values())
+    gain = best["adam"].value - best["adamw"].value
+    return by_difference(gain, 1, f"the best cells have decays {decays}; Adam less AdamW")
+
+
+def _not_always(evidence: Evidence) -> Verdict:
+    found = evidence.panels("fig2")
+    pairs = [pair(found, *names, evidence) for names in (("sgd", "adam"), ("sgdw", "adamw"))]
+    if None in pairs:
+        return Verdict(NOT_RUN)
+    known = [each for each in pairs if each is not None]
+    words = ", ".join(f"{each.first} less {each.second} {said(each.difference)}" for each in known)
+    ahead = [each.is_decided and each.difference.value < 0 for each in known]
+    behind = [each.is_decided and each.difference.value > 0 for each in known]
+    outcome = SUPPORTED if any(ahead) else CONTRADICTED if all(behind) else UNDECIDED
+    return evidence.verdict("fig2", outcome, f"{words} points")
+
+
+def _no_decay_no_difference(evidence: Evidence) -> Verdict:
+    """Final numbers of Adam and AdamW at decay 0, cell by cell."""
+    finals: dict[str, dict[tuple[float, int], object]] = {"adam": {}, "adamw": {}}
+    for panel in evidence.panels("fig2"):
+        for record in [r for (_, decay), tile in panel.tiles.items() if not decay for r in tile.records]:
+            if panel.optimizer in finals:
+                finals[panel.optimizer][record["cell"]["alpha"], record["cell"]["seed"]] = record["final"]
+    both = finals["adam"].keys() & finals["adamw"].keys()
+    if not both:
+        return Verdict(NOT_RUN)
+    equal = sum(finals["adam"][place] == finals["adamw"][place] for place in both)
+    words = f"{equal} of {len(both)} pairs of runs end in the same numbers, bit for bit"
+    return evidence.verdict("fig2", SUPPORTED if equal == len(both) else CONTRADICTED, words)
+
+
+CLAIMS = (
+    Claim("1", "Decoupled decay beats L2 for Adam under a fixed rate, step drops and cosine", "figure 1", "fig1",
+          "AdamW's selected cell is decidedly better under each", _decoupled_beats, _decoupled_beats_paper, True),
+    Claim("1a", "Of these, under a fixed rate", "figure 1, left", "fig1", "AdamW's selected cell is decidedly better",
+          _fixed_rate, _fixed_rate_paper),
+    _schedules("2", "Cosine annealing beats step drops, and those a fixed rate, for Adam and AdamW", ("adam", "adamw"),
+               SCHEDULES),
+    _schedules("3", "A schedule helps Adam much, although it adapts its rates", ("adam",), ("fixed", "cosine")),
+    _slopes("sgd", "sgdw"),
+    _slopes("adam", "adamw"),
+    Claim("6", "L2 does not help Adam at all", "figure 2", "fig2", "its best cell is not decidedly better than none",
+          _l2_helps_adam,
+          lambda p: by_difference(lowest(p, "fig2", "adam_cosine") - lowest(p, "fig2", "adam_cosine", True), 0,
+                                  "with the best factor against none")),
+    Claim("7", "The best Adam is worse than the best SGD; the best AdamW rivals SGDW", "figure 2", "fig2",
+          "Adam decidedly above SGD, AdamW not decidedly above SGDW", _rivals,
+          lambda p: by_difference(lowest(p, "fig2", "adam_cosine") - lowest(p, "fig2", "sgd_cosine"), 1,
+                                  "Adam less SGD")),
+    Claim("S1", "Adam is not always better than SGD", "a reference page on Adam", "fig2",
+          "SGD decidedly below Adam, or SGDW below AdamW; contradicted when above in both", _not_always),
+    Claim("S2", "Without decay Adam and AdamW are identical", "a blog on AdamW", "fig2",
+          "every pair of runs ends in the same numbers", _no_decay_no_difference),
+)  # fmt: skip

@@ -1,0 +1,56 @@
+"""What the rules of several claims measure with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from analysis import published
+from analysis.compare import Comparison, compare
+from analysis.ledger import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence, Paper, Verdict
+from analysis.panels import Panel
+from analysis.surfaces import Estimate
+
+SINGLE = 1.96 * math.sqrt(2) * math.hypot(published.RUN_SIGMA, 0.1)  # half an interval of a difference of two readings
+
+
+def pair(found: Sequence[Panel], first: str, second: str, evidence: Evidence) -> Comparison | None:
+    """The comparison of the selected cells of two optimizers, if there is one."""
+    own = [panel for panel in found if panel.optimizer in (first, second) and panel.best]
+    own.sort(key=lambda panel: (first, second).index(panel.optimizer))
+    pairs = compare(own, evidence.noise()) if len(own) == 2 else []
+    return pairs[0] if pairs else None
+
+
+def lowest(figures: Paper, figure: str, panel: str, no_decay: bool = False) -> float:
+    """The lowest reading of a panel of the paper's, of all or of those without decay."""
+    return min(r.value for r in figures.values(figure, panel) if r.decay == 0 or not no_decay)
+
+
+def by_difference(difference: float, wanted: int, words: str) -> Verdict:
+    """Of two single readings: wanted 1, the difference should be positive; 0, too small to be seen."""
+    told = f"{words}: {difference:+.2f} [{difference - SINGLE:+.2f}, {difference + SINGLE:+.2f}]"
+    if wanted == 0:
+        return Verdict(SUPPORTED if abs(difference) < SINGLE else CONTRADICTED, told)
+    if abs(difference) < SINGLE:
+        return Verdict(UNDECIDED, told)
+    return Verdict(SUPPORTED if difference > 0 else CONTRADICTED, told)
+
+
+def student(values: Sequence[float]) -> Estimate:
+    """The mean with its 95 % interval by Student's t; without one for a single value."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return Estimate(mean, None, None)
+    half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    return Estimate(mean, mean - half, mean + half)
+
+
+def below_zero(*estimates: Estimate) -> str:
+    """Supported when all lie decidedly below 0, contradicted when one lies decidedly above."""
+    if any(part.low is not None and part.low > 0 for part in estimates):
+        return CONTRADICTED
+    return SUPPORTED if all(part.high is not None and part.high < 0 for part in estimates) else UNDECIDED
