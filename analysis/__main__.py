@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   python -m analysis figures fig2 --runs runs    one of them
   python -m analysis figures --recorded          from the records that come with the project
   python -m analysis statistics fig2 --recorded  how separable its maps are, beside the paper's own
+  python -m analysis report --recorded           everything on one page
 """
 
 
@@ -69,6 +70,16 @@ def parser() -> Parser:
     )
     claims.set_defaults(command=_claims)
     _add_source(claims, names=False)
+    report = commands.add_parser(
+        "report",
+        help="one page with everything, as HTML, Markdown and LaTeX tables",
+        description="Claims, figures beside the paper's own, statistics, method, checklists, cost: one page to cite.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    report.set_defaults(command=_report)
+    _add_source(report, names=False)
+    report.add_argument("--out", type=Path, default=Path("report"), help="folder to write to (default: report)")
     return whole
 
 
@@ -99,6 +110,12 @@ def _claims(given: argparse.Namespace) -> Iterator[object]:
 
     evidence = ledger.evidence(None if given.recorded else given.runs)
     yield ledger.table(ledger.decide(CLAIMS, evidence)).markdown()
+
+
+def _report(given: argparse.Namespace) -> Iterator[object]:
+    from analysis import report
+
+    return (path for path in report.make(None if given.recorded else given.runs, given.out) if path.suffix != ".tex")
 
 
 def _changes(texts: Sequence[str]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Shown:
     settings: dict[str, Any]
     rows: list[dict[str, Any]]
     provenance: dict[str, Any] | None  # None where nothing was measured
+    seconds: float = 0.0
 
     def caption(self, reading: str) -> str:
         """The whole caption, one paragraph. `reading`: how to read this kind of figure."""
@@ -107,4 +108,5 @@ def _measured(experiment: Experiment, found: studies.Findings) -> Shown:
     stem = "-".join([experiment.name, found["profile"], *([str(name)] if name != own else [])])
     note = (profile.note if profile else found["profile"]) + quick
     data = str(found["provenance"]["data"]["name"])
-    return Shown(experiment, found["profile"], data, stem, note, found["settings"], found["rows"], found["provenance"])
+    origin, seconds = found["provenance"], float(found["seconds"])
+    return Shown(experiment, found["profile"], data, stem, note, found["settings"], found["rows"], origin, seconds)

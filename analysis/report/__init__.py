@@ -1,0 +1,80 @@
+"""`python -m analysis report`: all that the records say, as one page to read, a text, and tables for a paper.
+
+OUT/report.html     whole in itself: opens without a network, on a phone, in print
+OUT/report.md       the same as Markdown, with its pictures in OUT/figures
+OUT/figures/        PNG, PDF and CSV of every figure
+OUT/tables/         every table as LaTeX; all.tex shows them all
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import experiments
+from analysis import ledger
+from analysis.claims import CLAIMS
+from analysis.document import Block, Document, Heading, Table
+from analysis.figures import check_writable
+from analysis.report import checklists, drawing, html, latex, markdown, method, origin, results, summary
+from analysis.select import Chart, Refused, charts
+from paper_repro.records import write_atomically
+
+TITLE = "Decoupled weight decay, reproduced: a report"
+
+
+def make(source: Path | None, out: Path) -> Iterator[Path]:
+    """Write the report on an output folder of runs (on what comes with the project for None); yield each path.
+
+    Raises Refused with one line, for damaged records and where nothing can be written.
+    """
+    evidence = ledger.evidence(source)
+    shown = [chart for name in experiments.names() for chart in charts(experiments.get(name), evidence.records)]
+    if not shown and not any(study.provenance for study in evidence.studies):
+        raise Refused(f"no records in {source}; make some with: python -m experiments run fig2 --profile demo")
+    check_writable(out)
+    shown.sort(key=lambda chart: (chart.profile == "demo", chart.stem))  # demos last: they are evidence of nothing
+    pending = drawing.start(shown, evidence.studies, out / "figures")
+    decided = ledger.decide(CLAIMS, evidence)  # meanwhile
+    document = Document(TITLE, tuple(_blocks(evidence, decided, shown, pending, _failures(source))))
+    yield from _written(document, out)
+
+
+def _blocks(
+    evidence: ledger.Evidence,
+    decided: list[ledger.Decided],
+    shown: list[Chart],
+    pending: drawing.Pending,
+    failures: int,
+) -> Iterator[Block]:
+    yield from summary.section(evidence, decided)
+    yield from summary.claims(decided)
+    yield Heading(2, "Results", "results")
+    for chart in shown:
+        yield from results.section(chart, pending[chart.stem].result())
+    for study in evidence.studies:
+        yield from results.study(study, pending[study.stem].result())
+    yield from method.section()
+    yield from checklists.section(shown, evidence.records)
+    yield from origin.compute(shown, evidence.studies, evidence.records, failures)
+    yield from origin.environment(evidence.records, evidence.studies)
+    yield from origin.citing(evidence.records)
+    yield from origin.appendix(shown, evidence.studies)
+
+
+def _written(document: Document, out: Path) -> Iterator[Path]:
+    tables = [block for block in document.blocks if isinstance(block, Table)]
+    files = {"report.html": html.page(document), "report.md": markdown.page(document)}
+    files |= {f"tables/{table.name}.tex": latex.table(table) for table in tables}
+    files["tables/all.tex"] = latex.document([table.name for table in tables])
+    for name, text in files.items():
+        try:
+            write_atomically(out / name, text.encode())
+        except OSError as error:
+            raise Refused(f"cannot write {out / name}: {error.strerror}") from None
+        yield out / name
+
+
+def _failures(source: Path | None) -> int:
+    """Cells of an output folder that failed and were not trained since."""
+    return len(list((source / "failures").glob("*.txt"))) if source is not None and source.is_dir() else 0

@@ -1,0 +1,63 @@
+"""Tables as LaTeX, with captions and labels, ready to be \\input into a paper; and a document that shows them all."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from analysis.document import Table, inline
+
+PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
+\usepackage[margin=2cm]{geometry}
+\usepackage[T1]{fontenc}
+\usepackage{array,booktabs,longtable}
+\begin{document}
+"""
+SPECIAL = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_\allowbreak{}", "{": r"\{",
+    "}": r"\}", "~": r"$\sim$", "^": r"\^{}", "<": r"$<$", ">": r"$>$", "α": r"$\alpha$", "β": r"$\beta$",
+    "η": r"$\eta$", "λ": r"$\lambda$", "ρ": r"$\rho$", "±": r"$\pm$", "×": r"$\times$", "≥": r"$\geq$", "≤": r"$\leq$",
+    "·": r"$\cdot$", "–": "--", "|": r"$|$", "-": "-", "[": "{[}", "]": "{]}", '"': "''",
+}  # fmt: skip
+NARROW, WIDE = 4, 40  # characters between which a column's share of the page is reckoned
+
+
+def table(shown: Table) -> str:
+    """A longtable of booktabs: columns wrap, and share the width of the line by what they hold."""
+    columns = "".join(
+        rf">{{\raggedright\arraybackslash}}p{{\dimexpr {share:.4f}\linewidth-2\tabcolsep\relax}}"
+        for share in _shares(shown)
+    )
+    head = " & ".join(rf"\textbf{{{text(cell)}}}" for cell in shown.header)
+    lines = (
+        "% needs array, booktabs, longtable", r"{\footnotesize", rf"\begin{{longtable}}{{{columns}}}",
+        rf"\caption{{{text(shown.caption)}}}\label{{tab:{shown.name}}}\\", r"\toprule", rf"{head} \\", r"\midrule",
+        r"\endfirsthead", r"\toprule", rf"{head} \\", r"\midrule", r"\endhead", r"\bottomrule", r"\endlastfoot",
+        *(" & ".join(text(cell) for cell in row) + r" \\" for row in shown.rows), r"\end{longtable}}",
+    )  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def document(names: Sequence[str]) -> str:
+    """A document of its own that takes in the tables of these names."""
+    return PREAMBLE + "".join(f"\\input{{{name}}}\n" for name in names) + "\\end{document}\n"
+
+
+def text(words: str) -> str:
+    """Inline marks as LaTeX; links lose their target, because a printed table has none."""
+    parts = []
+    for kind, plain, _ in inline(words):
+        safe = "".join(SPECIAL.get(letter) or _ascii(letter) for letter in plain)
+        parts.append({"bold": rf"\textbf{{{safe}}}", "code": rf"\texttt{{{safe}}}"}.get(kind, safe))
+    return "".join(parts)
+
+
+def _ascii(letter: str) -> str:
+    """What pdflatex can set of a letter that has no sign of its own here."""
+    return letter if letter.isascii() else unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
+
+
+def _shares(shown: Table) -> list[float]:
+    columns = zip(shown.header, *shown.rows, strict=True)
+    weights = [min(max(max(map(len, column)) ** 0.75, NARROW), WIDE) for column in columns]
+    return [0.98 * weight / sum(weights) for weight in weights]

@@ -1,0 +1,104 @@
+"""The first page: what was found, in numbers that the records give, and the table of claims."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from analysis import ledger, published, ridge
+from analysis.document import Block, Bullets, Heading, Paragraph, Table
+from analysis.heat_maps import NAMES
+from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Decided, Evidence, Verdict
+from analysis.panels import selection_split
+from analysis.report import costs
+from analysis.separability import said
+from analysis.surfaces import of_panel
+
+OUTCOMES = (SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN)
+
+
+def section(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[Block]:
+    """What a reader wants first."""
+    yield Heading(2, "Summary", "summary")
+    yield Paragraph(
+        "A reproduction of Decoupled Weight Decay Regularization (Loshchilov & Hutter, ICLR 2019). Every number here "
+        "is computed from records of runs, and links to them."
+    )
+    yield Bullets(tuple(_sentences(evidence, decided)))
+    yield from _slopes(evidence)
+
+
+def claims(decided: Sequence[Decided]) -> Iterator[Block]:
+    """The ledger, its verdicts with their numbers and records."""
+    yield Heading(2, "Claims", "claims")
+    yield Paragraph(
+        "Demos on synthetic pictures are no evidence and are left out here. A claim that does not hold at a reduced "
+        "scale is told to be contradicted there; that says nothing about the scale of the paper."
+    )
+    table = ledger.table(decided)
+    rows = tuple(
+        (*row[:2], f"{row[2]} {_behind(each.ours)}".strip(), *row[3:])
+        for row, each in zip(table.rows, decided, strict=True)
+    )
+    yield Table(table.header, rows, table.name, table.caption)
+
+
+def _behind(verdict: Verdict) -> str:
+    if not verdict.stem:
+        return ""
+    count = f"{len(verdict.records)} records" if verdict.records else "rows"
+    return f"[{count}](records:{verdict.stem})"
+
+
+def _sentences(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[str]:
+    ours = Counter(each.ours.outcome for each in decided)
+    theirs = Counter(each.paper.outcome for each in decided if each.paper)
+    yield f"Of {len(decided)} [claims](#claims) our records decide: {_counted(ours)}."
+    yield f"By the same rules the paper's own figures decide, of {theirs.total()}: {_counted(theirs)}."
+    for outcome in (SUPPORTED, CONTRADICTED):
+        names = [f"{each.claim.name} ({each.claim.text})" for each in decided if each.ours.outcome == outcome]
+        if names:
+            yield f"**{outcome}** here: {'; '.join(names)}."
+    disagreeing = [
+        each.claim.name
+        for each in decided
+        if each.paper and {each.ours.outcome, each.paper.outcome} == {SUPPORTED, CONTRADICTED}
+    ]
+    if disagreeing:
+        yield f"Ours and the paper's figures disagree on claims {', '.join(disagreeing)}."
+    records = evidence.records
+    scales = costs.listed({each.ours.scale for each in decided if each.ours.scale})
+    yield f"Scale of the evidence: {scales or 'none'}. All runs together: {len(records)} cells, {costs.hours(records)}."
+
+
+def _counted(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{outcomes[name]} {name}" for name in OUTCOMES if outcomes[name])
+
+
+def _slopes(evidence: Evidence) -> Iterator[Block]:
+    """The paper's central claim as a number: how the best decay moves with the learning rate."""
+    chart = evidence.chart("fig2")
+    if chart is None:
+        return
+    readings = published.load()
+    rows = []
+    for panel in evidence.panels("fig2"):
+        ours = ridge.ridge(of_panel(panel, selection_split(chart.records))).slope
+        there = {reading.panel for reading in readings if reading.figure == "fig2"}
+        name = f"{panel.optimizer}_cosine"
+        paper = ridge.ridge(published.surface(readings, "fig2", name)).slope if name in there else None
+        rows.append((
+            NAMES.get(panel.optimizer, panel.optimizer), said(ours) if ours else "too few rows",
+            said(paper) if paper else "", PREDICTED.get(panel.optimizer, ""),
+        ))  # fmt: skip
+    yield Table(
+        ("", f"ours ({chart.profile}, {chart.dataset})", "the paper's figure 2", "predicted"), tuple(rows), "slopes",
+        f"Slope of the best log decay over the log learning rate, with 95 % intervals: 0 means that decay can be tuned "
+        f"by itself. In torch's convention, weight_decay = λ / α, each is less by 1. ([records](records:{chart.stem}))",
+    )  # fmt: skip
+
+
+PREDICTED = {
+    "sgd": "-1 (Proposition 1: λ α counts)", "sgdw": "0 (the claim)", "adam": "none (Proposition 2)",
+    "adamw": "0 (the claim)",
+}  # fmt: skip
