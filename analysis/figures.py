@@ -104,7 +104,7 @@ def write_chart(chart: Chart, out: Path, module: str) -> list[Path]:
 
 
 def write_figure(out: Path, stem: str, module: str, shown: Sequence[object], numbers: str) -> list[Path]:
-    """Draw `shown`, what draw() of a module of this package takes; write PNG, PDF and the numbers as CSV; their paths."""
+    """Draw what draw() of a module of this package takes; write PNG, PDF and the numbers as CSV; their paths."""
     # Only now: matplotlib takes half a second to load, which neither --help nor an error should cost.
     pictures = importlib.import_module("analysis.pictures")
     drawing = importlib.import_module(f"analysis.{module}")
