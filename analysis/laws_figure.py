@@ -17,7 +17,7 @@ from analysis.captions import caption
 from analysis.curves import colour
 from analysis.heat_maps import NAMES
 from analysis.laws import Line
-from analysis.pictures import plain_log, with_panels
+from analysis.pictures import make_room, plain_log, with_panels
 from analysis.select import Chart
 from analysis.separability import said
 
@@ -74,14 +74,7 @@ def _draw_axes(axes: Axes, lines: Sequence[Line]) -> None:
     plain_log(axes.yaxis)
     legend = axes.legend(frameon=False, fontsize=5.5, handlelength=2.2, loc="upper left")
     has_edges = any(best is None for line in lines for best in line.law.best.values())
-    _make_room(axes, LEGEND * len(legend.get_texts()), WORDS * has_edges)
-
-
-def _make_room(axes: Axes, above: float, below: float) -> None:
-    """Shares of a logarithmic axis' height in which no data lie."""
-    low, high = np.log(axes.get_ylim())
-    height = (high - low) / (1 - above - below)
-    axes.set_ylim(np.exp(low - below * height), np.exp(high + above * height))
+    make_room(axes, LEGEND * len(legend.get_texts()), WORDS * has_edges)
 
 
 def _draw_line(axes: Axes, line: Line, shift: float, among: Sequence[str]) -> None:
