@@ -60,7 +60,7 @@ def parser() -> Parser:
     )
     numbers.set_defaults(command=_statistics)
     _add_source(numbers)
-    numbers.add_argument("--out", type=Path, help="folder for the numbers as CSV (default: none are written)")
+    numbers.add_argument("--out", type=Path, help="folder for the numbers as CSV and their pictures (default: none)")
     claims = commands.add_parser(
         "claims",
         help="the paper's claims: supported, contradicted, undecided or not run",

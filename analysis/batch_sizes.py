@@ -23,7 +23,8 @@ from analysis.curves import COLOURS
 from analysis.heat_maps import NAMES
 from analysis.panels import Panel, Tile, panels, selection_split
 from analysis.pictures import with_panels
-from analysis.select import Chart, Refused
+from analysis.select import Chart, Refused, provenance
+from paper_repro.records import Record
 
 HEIGHT = 1.7  # inches of a panel
 EPOCHS, UPDATES = "epochs fixed", "updates fixed"
@@ -91,12 +92,20 @@ def draw(chart: Chart) -> Figure:
     return figure
 
 
+def updates(record: Record) -> float | None:
+    """Of a run: BT / b; None where the number of its pictures B is not known."""
+    cell, data = record["cell"], provenance(record).get("data")
+    examples, whole = cell["train_examples"], data.get("train") if isinstance(data, dict) else None
+    if examples is None and isinstance(whole, int):
+        examples = whole - cell["validation_examples"]
+    return None if examples is None else float(examples * cell["epochs"] / cell["batch_size"])
+
+
 def _updates(tile: Tile) -> float:
-    """Of one of its runs: BT / b."""
-    cell = tile.records[0]["cell"]
-    if cell["train_examples"] is None:
+    found = updates(tile.records[0])
+    if found is None:
         raise Refused(f"{tile.records[0]['id']}: without train_examples its number of updates is not known")
-    return float(cell["train_examples"] * cell["epochs"] / cell["batch_size"])
+    return found
 
 
 def _say_nothing_is_left(axes: Axes) -> None:

@@ -56,7 +56,7 @@ def make(
         for module in (chart.experiment.figure, *chart.experiment.also):
             yield from write_chart(chart, out, module)
     for result in measured:
-        yield from _write(out, result.stem, result.experiment.figure, result, result.table())
+        yield from write_figure(out, result.stem, result.experiment.figure, [result], result.table())
 
 
 def read_records(source: Path | None) -> list[Record]:
@@ -100,15 +100,16 @@ def check_writable(out: Path) -> None:
 def write_chart(chart: Chart, out: Path, module: str) -> list[Path]:
     """Draw one chart with a module of this package and write its PNG, PDF and CSV; their paths."""
     stem = chart.stem if module == chart.experiment.figure else f"{chart.stem}-{module}"
-    return _write(out, stem, module, chart, table(chart.records))
+    return write_figure(out, stem, module, [chart], table(chart.records))
 
 
-def _write(out: Path, stem: str, module: str, shown: Chart | findings.Shown, numbers: str) -> list[Path]:
+def write_figure(out: Path, stem: str, module: str, shown: Sequence[object], numbers: str) -> list[Path]:
+    """Draw what draw() of a module of this package takes; write PNG, PDF and the numbers as CSV; their paths."""
     # Only now: matplotlib takes half a second to load, which neither --help nor an error should cost.
     pictures = importlib.import_module("analysis.pictures")
     drawing = importlib.import_module(f"analysis.{module}")
     with pictures.style():
-        files: dict[str, bytes] = pictures.render(drawing.draw(shown))
+        files: dict[str, bytes] = pictures.render(drawing.draw(*shown))
     paths = []
     if numbers:  # schedules are drawn from none
         files["csv"] = numbers.encode()

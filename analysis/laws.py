@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import experiments
 from analysis import published
-from analysis.batch_sizes import EPOCHS, UPDATES, of_plan
+from analysis.batch_sizes import EPOCHS, UPDATES, of_plan, updates
 from analysis.document import Table
 from analysis.heat_maps import NAMES
 from analysis.panels import Panel, panels, selection_split
@@ -25,17 +25,29 @@ PAPER = {  # optimizer, panels, budgets
         ("SGDW", "in32_sgdw", (1, 16, 64), ("norm",)),
     ),
 }
+EXAMPLES = {"cifar": 50_000, "in32": 1_281_167}  # training pictures of the paper's runs, in batches of BATCH
+BATCH = 128
 UNITS = {"raw": "per update", "norm": "normalized", "step": "per update", "normalized": "normalized"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """A law: of which optimizer's best decay (in which unit) in what, with what held fixed."""
+    """A law: of which optimizer's best decay (in which unit) in what, with what held fixed.
+
+    updates: of a run at each x; empty where that is not known.
+    """
 
     who: str
     unit: str
     quantity: str  # "batch size" or "epochs"
     law: Law
+    optimizer: str = ""
+    held: str = ""
+    updates: Mapping[float, float] = field(default_factory=dict)
+
+    @property
+    def is_paper(self) -> bool:
+        return self.who.startswith("paper, ")
 
 
 def of_chart(chart: Chart, records: Sequence[Record]) -> list[Line]:
@@ -45,10 +57,12 @@ def of_chart(chart: Chart, records: Sequence[Record]) -> list[Line]:
     lines = []
     for optimizer in dict.fromkeys(panel.optimizer for panel in found):
         own = [panel for panel in found if panel.optimizer == optimizer]
-        sigma = _sigma(optimizer, chart, records)
-        for quantity, unit, series, words in _series(chart, own):
-            surfaces = {x: _surface(panel, split, sigma) for x, panel in series.items()}
-            lines.append(Line(f"{NAMES.get(optimizer, optimizer)}{words}", UNITS[unit], quantity, law(surfaces)))
+        told = list(_series(chart, own))
+        sigma = _sigma(optimizer, chart, records) if told else None
+        for quantity, unit, series, words in told:
+            rule = law({x: _surface(panel, split, sigma) for x, panel in series.items()})
+            who, held = f"{NAMES.get(optimizer, optimizer)}{words}", words.removeprefix(", ")
+            lines.append(Line(who, UNITS[unit], quantity, rule, optimizer, held, _updates(series)))
     return lines
 
 
@@ -58,7 +72,7 @@ def of_paper(experiment: str) -> list[Line]:
     return [
         Line(f"paper, {name}, {panel.partition('_')[0]}", UNITS[unit], "epochs", law(
             {float(t): published.surface(readings, "supp3", f"{panel}_{unit}_{t}") for t in budgets}
-        ))
+        ), name.lower(), "", {float(t): EXAMPLES[panel.partition("_")[0]] * t / BATCH for t in budgets})
         for name, panel, budgets, units in PAPER.get(experiment, ())
         for unit in units
     ]  # fmt: skip
@@ -97,6 +111,13 @@ def _series(chart: Chart, own: Sequence[Panel]) -> Iterator[tuple[str, str, dict
     elif "epochs" in chart.experiment.facets:
         for unit in dict.fromkeys(panel.decay_unit for panel in own):
             yield "epochs", unit, {float(p.facets["epochs"]): p for p in own if p.decay_unit == unit}, ""
+
+
+def _updates(series: Mapping[float, Panel]) -> dict[float, float]:
+    """Of a run at each x; empty where one of them is not known."""
+    found = {x: updates(next(iter(panel.tiles.values())).records[0]) for x, panel in series.items()}
+    known = {x: count for x, count in found.items() if count is not None}
+    return known if len(known) == len(found) else {}
 
 
 def _surface(panel: Panel, split: str, sigma: float | None) -> Surface:

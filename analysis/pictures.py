@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -75,6 +76,13 @@ def plain_log(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
+
+
+def make_room(axes: Axes, above: float, below: float) -> None:
+    """Leave shares of a logarithmic y axis' height without data, for a legend and for words."""
+    low, high = np.log(axes.get_ylim())
+    height = (high - low) / (1 - above - below)
+    axes.set_ylim(np.exp(low - below * height), np.exp(high + above * height))
 
 
 def write_caption(figure: Figure, lines: Sequence[str], top: float, height: float) -> None:

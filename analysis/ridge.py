@@ -23,10 +23,11 @@ ROWS = 4  # with a best decay inside them: fewer make no line
 class Ridge:
     """slope: of log2 best lambda over log2 alpha; None where too few rows hold their best decay.
 
-    best: log2 lambda* of each row, NaN where it is at the edge. at_edge: how many of the rows with errors.
+    u, best: log2 alpha and log2 lambda* of each row with errors, best NaN where it is at the edge. at_edge: how many.
     """
 
     slope: Estimate | None
+    u: Floats
     best: Floats
     at_edge: int
 
@@ -37,15 +38,15 @@ def ridge(surface: Surface, seed: int = 0) -> Ridge:
     rows = np.isfinite(means).sum(1) >= 3
     found = lowest(means[None], surface.v, surface.clipped)[0]
     inside = np.isfinite(found) & rows
-    at_edge = int((rows & ~inside).sum())
+    places = surface.u[rows], found[rows], int((rows & ~inside).sum())
     if inside.sum() < ROWS:
-        return Ridge(None, found, at_edge)
+        return Ridge(None, *places)
     value = _slope(surface.u[inside], found[inside])
     noise = surface.noise(lower_half(means), np.random.default_rng(seed), RESAMPLES)
     if noise is None:
-        return Ridge(Estimate.of(value, None), found, at_edge)
+        return Ridge(Estimate.of(value, None), *places)
     slopes = [_slope(surface.u[inside], row[inside]) for row in lowest(means + noise, surface.v, surface.clipped)]
-    return Ridge(Estimate.of(value, np.array(slopes)), found, at_edge)
+    return Ridge(Estimate.of(value, np.array(slopes)), *places)
 
 
 def lowest(means: Floats, v: Floats, clipped: NDArray[np.bool_]) -> Floats:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -30,12 +30,16 @@ PAPER = {
     "supp3": tuple(f"cifar_adamw_{unit}_{epochs}" for unit in ("raw", "norm") for epochs in (25, 100, 400)),
     "supp3_imagenet32": tuple(f"in32_{name}_norm_{epochs}" for name in ("adamw", "sgdw") for epochs in (1, 16, 64)),
 }
+UNITS = {"step": "per update", "normalized": "normalized"}  # of the decay, where panels differ in it
 IN_FIGURE = {"supp3_imagenet32": "supp3"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """The statistics of one panel. tiles: with an error, of those run; runs: of a tile, at most."""
+    """The statistics of one panel. tiles: with an error, of those run; runs: of a tile, at most.
+
+    optimizer, facets: whose panel it is, and what sets it apart from the optimizer's others.
+    """
 
     panel: str
     tiles: int
@@ -45,6 +49,12 @@ class Row:
     interaction: Estimate | None
     regret: Regret | None
     basin: Estimate | None
+    optimizer: str = ""
+    facets: str = ""
+
+    @property
+    def is_paper(self) -> bool:
+        return self.panel.startswith("paper, ")
 
 
 def of_chart(chart: Chart) -> list[Row]:
@@ -52,17 +62,23 @@ def of_chart(chart: Chart) -> list[Row]:
     split = selection_split(chart.records)
     rows = []
     for panel in panels(chart):
-        words = facet_words(panel.facets)
+        words = ", ".join(filter(None, (facet_words(panel.facets), UNITS.get(panel.facets.get("decay_unit", "")))))
         name = NAMES.get(panel.optimizer, panel.optimizer) + (f", {words}" if words else "")
-        rows.append(_row(name, of_panel(panel, split), of_panel(panel, "test")))
+        row = _row(name, of_panel(panel, split), of_panel(panel, "test"))
+        rows.append(replace(row, optimizer=panel.optimizer, facets=words))
     return rows
 
 
 def of_paper(experiment: str) -> list[Row]:
     """The same for the paper's own figure of this name; none where it has no heat maps."""
     readings, figure = published.load(), IN_FIGURE.get(experiment, experiment)
-    surfaces = [published.surface(readings, figure, panel) for panel in PAPER.get(experiment, ())]
-    return [_row(f"paper, {surface.name.partition(' ')[2]}", surface, surface) for surface in surfaces]
+    rows = []
+    for panel in PAPER.get(experiment, ()):
+        surface, parts = published.surface(readings, figure, panel), panel.split("_")
+        optimizer = next(part for part in parts if part in NAMES)
+        facets = " ".join(part for part in parts if part != optimizer)
+        rows.append(replace(_row(f"paper, {panel}", surface, surface), optimizer=optimizer, facets=facets))
+    return rows
 
 
 def _row(name: str, selection: Surface, test: Surface) -> Row:

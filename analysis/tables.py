@@ -4,15 +4,16 @@ own figures."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import experiments
-from analysis import compare, document, laws, separability
+from analysis import both_axes, compare, document, laws, separability
 from analysis.document import Table
-from analysis.figures import check_writable, read_records
+from analysis.figures import check_writable, read_records, write_figure
 from analysis.panels import panels
 from analysis.select import Chart, Refused, charts
-from paper_repro.records import Record, write_atomically
+from paper_repro.records import Record
 
 FIGURES = ("heat_maps", "batch_sizes", "curves")  # what statistics are of
 FEW = 6  # panels of which every pair is compared
@@ -21,7 +22,7 @@ FEW = 6  # panels of which every pair is compared
 def make(names: Sequence[str], source: Path | None, out: Path | None) -> Iterator[str]:
     """The tables of these experiments (of all that have records, when none is named), as Markdown.
 
-    source: as for figures. out: a folder for the numbers as CSV. Raises Refused with one line.
+    source: as for figures. out: a folder for the numbers as CSV and for their pictures. Raises Refused with one line.
     """
     known = [name for name in experiments.names() if experiments.get(name).figure in FIGURES]
     for name in names:
@@ -34,27 +35,49 @@ def make(names: Sequence[str], source: Path | None, out: Path | None) -> Iterato
     if not found:
         raise Refused(f"no records of {', '.join(names or known)}; make some with: python -m experiments run fig2")
     for chart in found:
-        yield f"{chart.stem}\n\n{markdown(chart, records)}"
-        if out is not None and chart.experiment.figure == "heat_maps":
-            path = out / f"{chart.stem}-separability.csv"
-            write_atomically(path, separability.numbers(_rows(chart)).encode())
-            yield str(path)
+        computed = Statistics.of(chart, records)
+        yield f"{chart.stem}\n\n{computed.markdown()}"
+        if out is not None:
+            yield from map(str, computed.write(out))
 
 
 def markdown(chart: Chart, records: Sequence[Record]) -> str:
     """All tables of a chart. records: all there are, for the noise of single runs."""
-    return document.markdown(of_chart(chart, records)) or "one run of each: nothing to say\n"
+    return Statistics.of(chart, records).markdown()
 
 
-def of_chart(chart: Chart, records: Sequence[Record]) -> list[Table]:
-    """Separability, laws and comparisons, those that there are."""
-    rules = [*laws.of_chart(chart, records), *laws.of_paper(chart.experiment.name)]
-    pairs = compare.compare(shown) if len(shown := panels(chart)) <= FEW else []
-    tables = [separability.table(_rows(chart))] if chart.experiment.figure == "heat_maps" else []
-    tables += [laws.table(rules)] if rules else []
-    tables += [compare.table(pairs)] if pairs else []
-    return tables
+@dataclass(frozen=True)
+class Statistics:
+    """All that is computed of a chart, once: resampling takes seconds. Empty: what it has none of."""
 
+    chart: Chart
+    rows: list[separability.Row]
+    rules: list[laws.Line]
 
-def _rows(chart: Chart) -> list[separability.Row]:
-    return [*separability.of_chart(chart), *separability.of_paper(chart.experiment.name)]
+    @classmethod
+    def of(cls, chart: Chart, records: Sequence[Record]) -> Statistics:
+        name, rows = chart.experiment.name, []
+        if chart.experiment.figure == "heat_maps":
+            rows = [*separability.of_chart(chart), *separability.of_paper(name)]
+        return cls(chart, rows, [*laws.of_chart(chart, records), *laws.of_paper(name)])
+
+    def markdown(self) -> str:
+        return document.markdown(self.tables()) or "one run of each: nothing to say\n"
+
+    def tables(self) -> list[Table]:
+        """Separability, laws and comparisons, those that there are."""
+        pairs = compare.compare(shown) if len(shown := panels(self.chart)) <= FEW else []
+        tables = [separability.table(self.rows)] if self.rows else []
+        tables += [laws.table(self.rules)] if self.rules else []
+        tables += [compare.table(pairs)] if pairs else []
+        return tables
+
+    def write(self, out: Path) -> Iterator[Path]:
+        """Pictures and numbers as STEM-separability and STEM-laws; the path of each file."""
+        chart, stem = self.chart, self.chart.stem
+        if self.rows:
+            numbers = separability.numbers(self.rows)
+            yield from write_figure(out, f"{stem}-separability", "separability_figure", [chart, self.rows], numbers)
+        if self.rules:
+            numbers = both_axes.table(self.rules)
+            yield from write_figure(out, f"{stem}-laws", "laws_figure", [chart, self.rules], numbers)

@@ -1,5 +1,6 @@
 """The statistics command, and that the page shows what the committed records give."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -21,9 +22,29 @@ def test_the_command_prints_tables_and_writes_numbers(tmp_path: Path, capsys) ->
     assert main(["statistics", "fig2", "--recorded", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "fig2-cpu-cifar10-jpeg\n\n| panel |" in said
+    stems = ("fig2-cpu-cifar10-jpeg-separability", "fig2-demo-separability")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "fig2-cpu-cifar10-jpeg-separability.csv", "fig2-demo-separability.csv",
-    ]  # fmt: skip
+        f"{stem}.{kind}" for stem in stems for kind in ("csv", "pdf", "png")
+    ]
+
+
+def test_laws_are_drawn_beside_their_numbers(tmp_path: Path) -> None:
+    *_, png, pdf, table = tables.make(["batch_size"], None, tmp_path)
+    assert [Path(path).name for path in (png, pdf, table)] == [
+        f"batch_size-cpu-cifar10-jpeg-laws.{kind}" for kind in ("png", "pdf", "csv")
+    ]
+    with open(table, newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 4 * 2 * 6  # laws, axes, batch sizes
+    assert Path(png).read_bytes().startswith(b"\x89PNG")
+
+
+def test_nothing_is_computed_twice_for_tables_and_pictures(tmp_path: Path, monkeypatch) -> None:
+    called = []
+    of_chart = separability.of_chart
+    monkeypatch.setattr(separability, "of_chart", lambda chart: called.append(chart.stem) or of_chart(chart))
+    list(tables.make(["fig2"], ROOT / "experiments" / "recorded" / "fig2-demo.jsonl", tmp_path))
+    assert called == ["fig2-demo"]
 
 
 @pytest.mark.parametrize(("names", "told"), [(["supp1"], "supp1 has no statistics"), (["fig1"], "no records of fig1")])

@@ -21,9 +21,10 @@ def words(experiment: str, panel: Panel, readings: Sequence[Reading]) -> str:
     if experiment in CURVES:
         best = max(own, key=lambda reading: reading.epoch)
         return f"{best.value:.2f} % after {best.epoch} epochs"
-    place = [f"α = {real(best.alpha)}"] if best.alpha else []
-    place += [f"{'λ_norm' if best.decay_kind == 'normalized' else 'λ'} = {real(best.decay)}"] * (best.decay is not None)
-    return f"{best.value:.2f} % at {', '.join(place)}"
+    unit = "λ_norm" if best.decay_kind == "normalized" else "λ"
+    known = {name: value for name, value in (("α", best.alpha), (unit, best.decay)) if value is not None}
+    place = ", ".join(f"{name} = {real(value)}" for name, value in known.items())
+    return f"{best.value:.2f} % at {place}"
 
 
 def _readings(experiment: str, panel: Panel, readings: Sequence[Reading]) -> list[Reading]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from analysis.document import Block, Code, Folded, Heading, Paragraph, Table
@@ -64,15 +64,15 @@ def environment(records: Sequence[Record], studies: Sequence[Shown]) -> Iterator
     yield Heading(2, "Environment", "environment")
     origins = [*(provenance(r) for r in records), *(s.provenance for s in studies if s.provenance)]
     kinds = Counter(
-        (
-            str(o.get("commit"))[:DIGITS] + (" with uncommitted changes" if o.get("dirty") else ""), _versions(o.get("versions")),
-            str(o.get("hardware")), _data(o.get("data")),
-        )
-        for o in origins
-    )  # fmt: skip
+        (_commit(o), _versions(o.get("versions")), str(o.get("hardware")), _data(o.get("data"))) for o in origins
+    )
     rows = tuple((*kind, str(count)) for kind, count in sorted(kinds.items()))
     caption = "What trained: of how many records and studies."
     yield Table(("commit", "versions", "hardware", "data (fingerprint)", "records"), rows, "environment", caption)
+
+
+def _commit(found: Mapping[str, object]) -> str:
+    return str(found.get("commit"))[:DIGITS] + (" with uncommitted changes" if found.get("dirty") else "")
 
 
 def _versions(found: object) -> str:
