@@ -1,7 +1,7 @@
 """A document's parts, free of any format. Texts hold **bold**, `code` and [links](target) alone.
 
-A link's target is an address, "#anchor", or "records:STEM" for the records behind a figure: each format knows where it
-has those.
+A link's target is an address, "#anchor", or "records:STEM" for the records behind a figure, "records:STEM/ID" for one
+of them: each format knows where it has those.
 """
 
 from __future__ import annotations

@@ -68,11 +68,13 @@ class Panel:
 
     @property
     def at_edge(self) -> bool:
-        """Whether the best tile lies on the border of what was run, so that a better one may lie beyond."""
+        """Whether the best tile lies on the border of what was run, so that a better one may lie beyond. An axis that
+        was not searched has no border."""
         if self.best is None:
             return False
-        alphas, decays = ({place[axis] for place in self.tiles} for axis in (0, 1))
-        return self.best.alpha in (min(alphas), max(alphas)) or self.best.decay in (min(decays), max(decays))
+        axes = [{place[axis] for place in self.tiles} for axis in (0, 1)]
+        places = (self.best.alpha, self.best.decay)
+        return any(len(axis) > 1 and at in (min(axis), max(axis)) for at, axis in zip(places, axes, strict=True))
 
 
 def panels(chart: Chart) -> list[Panel]:

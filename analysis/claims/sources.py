@@ -53,7 +53,7 @@ def _third_proposition(form: str) -> Any:
         if not own:
             return Verdict(NOT_RUN)
         worst = max(own, key=lambda row: row["distance"])
-        words = f"largest distance {worst['distance']:.1g}, at α = {worst['alpha']:g}"
+        words = f"largest distance {worst['distance']:.2g}, at α = {worst['alpha']:g}"
         return _decided(evidence, "propositions", worst["distance"] < ROUNDING, words)
 
     return ours

@@ -66,6 +66,8 @@ def of_chart(chart: Chart, noise: Sequence[Record], theirs: str | None, folder: 
         pictures += [
             _picture(path, f"The paper's own figure, from the values read off it: {title}") for path in _pngs(paths)
         ]
+    if chart.experiment.figure not in tables.FIGURES:
+        return Drawn(tuple(pictures))
     computed = tables.Statistics.of(chart, noise)
     pictures += [_picture(path, f"Statistics of: {title}") for path in _pngs(list(computed.write(folder)))]
     return Drawn(tuple(pictures), tuple(computed.tables()))

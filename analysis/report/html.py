@@ -37,8 +37,15 @@ def _inline(kind: str, words: str, target: str) -> str:
     if kind == "code":
         return f"<code>{safe}</code>"
     if kind == "link":
-        return f'<a href="{escape(target.replace("records:", "#records-"))}">{safe}</a>'
+        return f'<a href="{escape(_target(target))}">{safe}</a>'
     return safe
+
+
+def _target(target: str) -> str:
+    stem, _, record = target.removeprefix("records:").partition("/")
+    if not target.startswith("records:"):
+        return target
+    return f"#r-{record}" if record else f"#records-{stem}"
 
 
 def _contents(blocks: Sequence[Block]) -> str:
@@ -70,13 +77,18 @@ def _block(block: Block) -> str:
 def _table(table: Table) -> str:
     head = "".join(f"<th>{text(cell)}</th>" for cell in table.header)
     anchors = table.anchors or ("",) * len(table.rows)
-    rows = "\n".join(_row(row, anchor) for row, anchor in zip(table.rows, anchors, strict=True))
-    caption = f"<caption>{text(table.caption)}</caption>" if table.caption else ""
+    rows = "\n".join(_row(table.header, row, anchor) for row, anchor in zip(table.rows, anchors, strict=True))
+    caption = f'<p class="caption">{text(table.caption)}</p>\n' if table.caption else ""
     # A region that scrolls by itself, so that on a phone the page does not; a keyboard must be able to reach it.
-    inner = f"{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>"
-    return f'<div class="wide" tabindex="0" role="region" aria-label="table"><table>{inner}</table></div>'
+    inner = f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>"
+    return f'{caption}<div class="wide" tabindex="0" role="region" aria-label="table"><table>{inner}</table></div>'
 
 
-def _row(row: Cells, anchor: str) -> str:
+def _row(header: Cells, row: Cells, anchor: str) -> str:
+    """Each cell names its column: on a phone a row stands as a block, one cell a line."""
     name = f' id="{escape(anchor)}"' if anchor else ""
-    return f"<tr{name}>" + "".join(f"<td>{text(cell)}</td>" for cell in row) + "</tr>"
+    cells = (
+        f'<td data-column="{escape(column)}">{text(cell)}</td>' if cell else "<td></td>"
+        for column, cell in zip(header, row, strict=True)
+    )
+    return f"<tr{name}>{''.join(cells)}</tr>"

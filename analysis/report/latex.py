@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
 from analysis.document import Table, inline
 
+BREAK = re.compile(r"[\s_-]+")  # where TeX may break a line
+
 PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage[margin=2cm]{geometry}
 \usepackage[T1]{fontenc}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
 \usepackage{array,booktabs,longtable}
 \begin{document}
 """
@@ -19,7 +23,7 @@ SPECIAL = {
     "η": r"$\eta$", "λ": r"$\lambda$", "ρ": r"$\rho$", "±": r"$\pm$", "×": r"$\times$", "≥": r"$\geq$", "≤": r"$\leq$",
     "·": r"$\cdot$", "–": "--", "|": r"$|$", "-": "-", "[": "{[}", "]": "{]}", '"': "''",
 }  # fmt: skip
-NARROW, WIDE = 4, 40  # characters between which a column's share of the page is reckoned
+LETTER, BESIDE = 0.0105, 0.014  # of the line: a letter of footnote size, and the space beside a column
 
 
 def table(shown: Table) -> str:
@@ -30,7 +34,8 @@ def table(shown: Table) -> str:
     )
     head = " & ".join(rf"\textbf{{{text(cell)}}}" for cell in shown.header)
     lines = (
-        "% needs array, booktabs, longtable", r"{\footnotesize", rf"\begin{{longtable}}{{{columns}}}",
+        "% needs array, booktabs, longtable", r"{\footnotesize\setlength{\tabcolsep}{3pt}",
+        r"\setlength{\LTcapwidth}{\linewidth}", rf"\begin{{longtable}}{{{columns}}}",
         rf"\caption{{{text(shown.caption)}}}\label{{tab:{shown.name}}}\\", r"\toprule", rf"{head} \\", r"\midrule",
         r"\endfirsthead", r"\toprule", rf"{head} \\", r"\midrule", r"\endhead", r"\bottomrule", r"\endlastfoot",
         *(" & ".join(text(cell) for cell in row) + r" \\" for row in shown.rows), r"\end{longtable}}",
@@ -44,9 +49,11 @@ def document(names: Sequence[str]) -> str:
 
 
 def text(words: str) -> str:
-    """Inline marks as LaTeX; links lose their target, because a printed table has none."""
+    """Inline marks as LaTeX; links lose their target, and those to the records of a figure vanish: print has none."""
     parts = []
-    for kind, plain, _ in inline(words):
+    for kind, plain, target in inline(re.sub(r" ?\(\[records\]\(records:[^)]*\)\)", "", words)):
+        if target.startswith("records:") and "/" not in target:
+            continue
         safe = "".join(SPECIAL.get(letter) or _ascii(letter) for letter in plain)
         parts.append({"bold": rf"\textbf{{{safe}}}", "code": rf"\texttt{{{safe}}}"}.get(kind, safe))
     return "".join(parts)
@@ -58,6 +65,10 @@ def _ascii(letter: str) -> str:
 
 
 def _shares(shown: Table) -> list[float]:
-    columns = zip(shown.header, *shown.rows, strict=True)
-    weights = [min(max(max(map(len, column)) ** 0.75, NARROW), WIDE) for column in columns]
-    return [0.98 * weight / sum(weights) for weight in weights]
+    """Every column has room for its longest word; the rest is shared out by how much there is to say."""
+    columns = list(zip(shown.header, *shown.rows, strict=True))
+    words = [max(len(word) for cell in column for word in BREAK.split(cell)) for column in columns]
+    least = [LETTER * longest + BESIDE for longest in words]
+    said = [max(map(len, column)) ** 0.75 for column in columns]
+    rest = max(0.0, 1 - sum(least))
+    return [low + rest * weight / sum(said) for low, weight in zip(least, said, strict=True)]

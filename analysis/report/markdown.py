@@ -30,7 +30,7 @@ def _block(block: Block) -> str:
 
 def _table(table: Table) -> str:
     rows = tuple(tuple(_text(cell).replace("|", "\\|") for cell in row) for row in table.rows)
-    caption = f"*{_text(table.caption)}*\n\n" if table.caption else ""
+    caption = f"{_text(table.caption)}\n\n" if table.caption else ""
     return caption + Table(table.header, rows).markdown()
 
 
@@ -40,6 +40,6 @@ def _text(words: str) -> str:
 
 def _inline(kind: str, words: str, target: str) -> str:
     if kind == "link":
-        stem = target.removeprefix("records:")
-        return f"[{words}]({f'{FIGURES}/{stem}.csv' if stem != target else target})"
+        stem = target.removeprefix("records:").partition("/")[0]
+        return f"[{words}]({f'{FIGURES}/{stem}.csv' if target.startswith('records:') else target})"
     return {"bold": f"**{words}**", "code": f"`{words}`"}.get(kind, words)

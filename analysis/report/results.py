@@ -68,13 +68,9 @@ def _best(chart: Chart, panel: Panel) -> str:
     if best is None or best.test_error is None:
         return "every run diverged"
     unit = "λ_norm" if panel.decay_unit == "normalized" else "λ"
-    edge = ", at the edge" if _at_edge(chart, panel) else ""
-    return f"[{_mean(best)} %](#r-{best.records[0]['id']}) at α = {real(best.alpha)}, {unit} = {real(best.decay)}{edge}"
-
-
-def _at_edge(chart: Chart, panel: Panel) -> bool:
-    """A single cell has no grid, and so no edge."""
-    return panel.at_edge and len(panel.tiles) > 1 and chart.experiment.figure in ("heat_maps", "batch_sizes")
+    edge = ", at the edge" if panel.at_edge else ""
+    place = f"α = {real(best.alpha)}, {unit} = {real(best.decay)}{edge}"
+    return f"[{_mean(best)} %](records:{chart.stem}/{best.records[0]['id']}) at {place}"
 
 
 def _mean(tile: Tile) -> str:

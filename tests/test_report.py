@@ -1,0 +1,124 @@
+"""The report command: what a user opens, and what it refuses."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import experiments
+from analysis import report
+from analysis.__main__ import main
+from analysis.select import Refused
+from paper_repro import records
+from paper_repro.records import Record
+from tests.conftest import made_record
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report on a made sweep of one optimizer pair, with a failed cell beside it."""
+    folder = tmp_path_factory.mktemp("made")
+    found: list[Record] = []
+    for cell in experiments.get("fig3").profiles["cpu"].with_seeds(2):
+        error = {"adam": 42.0, "adamw": 36.0}[cell.optimizer] + 0.3 * cell.seed
+        found.append(made_record(cell.replace(dataset="tiny"), error, epochs=_curve(cell.epochs, error)))
+    for record in found:
+        records.write(folder / "runs", {key: value for key, value in record.items() if key != "checksum"})
+    records.write_failure(folder / "runs", cell.replace(seed=9), "out of luck")
+    list(report.make(folder / "runs", folder / "report"))
+    return folder / "report"
+
+
+def _curve(epochs: int, error: float) -> list[dict[str, float]]:
+    return [
+        {"epoch": epoch, "eta": 0.5, "train_loss": 2 - epoch / epochs, "train_error": 50.0}
+        | ({"test_error": error + epochs - epoch, "test_loss": 1.0} if epoch % 4 == 0 else {})
+        for epoch in range(1, epochs + 1)
+    ]
+
+
+def test_every_part_is_there(made: Path) -> None:
+    page = (made / "report.html").read_text()
+    for chapter in (
+        "Summary",
+        "Claims",
+        "Results",
+        "Method",
+        "Deviations",
+        "checklists",
+        "Compute",
+        "Environment",
+        "Citing",
+    ):
+        assert re.search(f"<h2[^>]*>[^<]*{chapter}", page), chapter
+    assert "@inproceedings{loshchilov2019decoupled" in page
+    assert "Cells that failed and were not trained since: 1" in page
+    assert {path.name for path in made.iterdir()} == {"report.html", "report.md", "figures", "tables"}
+
+
+def test_nothing_is_loaded_from_elsewhere_and_every_link_within_leads_somewhere(made: Path) -> None:
+    page = (made / "report.html").read_text()
+    assert not re.search(r'(src|<link[^>]*href)="(?!data:)', page)
+    anchors = set(re.findall(r'id="([^"]+)"', page))
+    links = set(re.findall(r'href="#([^"]+)"', page))
+    assert links
+    assert links <= anchors
+
+
+def test_files_that_the_text_names_exist(made: Path) -> None:
+    text = (made / "report.md").read_text()
+    files = re.findall(r"\]\((figures/[^)]+)\)", text)
+    assert files
+    assert [name for name in files if not (made / name).exists()] == []
+    inputs = re.findall(r"\\input\{(.+)\}", (made / "tables" / "all.tex").read_text())
+    assert len(inputs) == len(set(inputs))
+    assert all((made / "tables" / f"{name}.tex").exists() for name in inputs)
+
+
+def test_numbers_are_those_of_the_records(made: Path) -> None:
+    text = (made / "report.md").read_text()
+    (row,) = re.findall(r"^\| AdamW \| \[(.*?)\].*$", text, re.MULTILINE)
+    with open(made / "figures" / "fig3-cpu-tiny.csv", newline="") as file:
+        errors = [float(line["test_error"]) for line in csv.DictReader(file) if line["optimizer"] == "adamw"]
+    assert row == f"{sum(errors) / len(errors):.2f} ± {0.3 / 2**0.5:.2f} %"
+    assert "3.12 % at α = 0.001, λ_norm = 0.025" in text  # the paper's own, beside it
+
+
+def test_a_damaged_record_is_refused_by_name(tmp_path: Path, demo_records: list[Record], capsys) -> None:
+    for record in demo_records[:3]:
+        path = records.write(tmp_path, {key: value for key, value in record.items() if key != "checksum"})
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
+    assert main(["report", "--runs", str(tmp_path), "--out", str(tmp_path / "report")]) == 2
+    said = capsys.readouterr().err
+    assert path.name in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "report").exists()
+
+
+def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="no such folder"):
+        list(report.make(tmp_path / "none", tmp_path))
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(Refused, match="no records in"):
+        list(report.make(tmp_path / "runs", tmp_path / "report"))
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(Refused, match="cannot write"):
+        list(report.make(ROOT / "experiments" / "recorded" / "fig4-cpu.jsonl", file))
+
+
+def test_it_needs_numpy_scipy_and_matplotlib_alone() -> None:
+    """All modules of the report and what they import, in a Python that lacks everything else that is pinned."""
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'torchvision', 'submitit', 'tqdm', 'PIL.Image_'): sys.modules[name] = None\n"
+        "import analysis.report, analysis.claims, analysis.heat_maps, analysis.published_figures, analysis.__main__\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env={**os.environ})
+    assert done.returncode == 0, done.stderr
