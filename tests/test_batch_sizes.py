@@ -5,7 +5,7 @@ import math
 import pytest
 
 import experiments
-from analysis.batch_sizes import EPOCHS, UPDATES, bests, draw
+from analysis.batch_sizes import EPOCHS, UPDATES, bests, draw, updates
 from analysis.pictures import render
 from analysis.select import Chart, charts
 from paper_repro.cell import Cell
@@ -44,6 +44,14 @@ def test_the_normalized_axis_counts_updates() -> None:
         assert best.normalized == pytest.approx(best.decay * math.sqrt(updates))
     assert {best.epochs for best in found if best.plan == EPOCHS} == {8}
     assert {best.epochs / best.batch_size for best in found if best.plan == UPDATES} == {8 / 64}
+
+
+def test_updates_are_counted_from_what_the_record_says_of_its_data() -> None:
+    cell = CELLS[0].replace(train_examples=None, validation_examples=500, batch_size=50, epochs=2)
+    record = made_record(cell, 30.0)
+    assert updates(record) is None
+    record["provenance"]["data"]["train"] = 1500
+    assert updates(record) == 1000 * 2 / 50
 
 
 def test_the_edge_of_the_axis_is_no_optimum() -> None:

@@ -48,6 +48,15 @@ def test_a_clipped_neighbour_is_a_wall_and_a_missing_one_an_edge() -> None:
     assert ridge(Surface("holes", surface.u, surface.v, holed, ~walls & walls, None)).at_edge == 5
 
 
+def test_a_row_with_too_few_errors_is_no_part_of_it() -> None:
+    surface = bowl(shape=(7, 7))
+    holed = surface.runs.copy()
+    holed[0, 2:] = np.nan
+    found = ridge(Surface("holed", surface.u, surface.v, holed, np.zeros((7, 7), bool), None))
+    assert found.u.tolist() == surface.u[1:].tolist()
+    assert (len(found.best), found.at_edge) == (6, 0)
+
+
 @pytest.mark.parametrize(("rho", "shape", "sigma"), [(0.0, (7, 7), 1.0), (-0.6, (7, 8), 1.0)])
 def test_the_interval_holds_the_truth_at_least_as_often_as_it_says(rho, shape, sigma, monkeypatch) -> None:
     monkeypatch.setattr(module, "RESAMPLES", 300)

@@ -9,6 +9,7 @@ from analysis import separability
 from analysis.select import charts
 from analysis.surfaces import Estimate
 from paper_repro.records import Record
+from tests.conftest import made_record
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,3 +42,14 @@ def test_the_paper_s_panels_stand_beside_ours() -> None:
     assert len(separability.of_paper("fig1")) == 4
     assert len(separability.of_paper("supp3")) == len(separability.of_paper("supp3_imagenet32")) == 6
     assert separability.of_paper("transformer") == []
+    assert all(row.is_paper for row in separability.of_paper("fig1"))
+
+
+def test_rows_say_whose_they_are_and_what_sets_them_apart() -> None:
+    cells = [cell for cell in experiments.get("supp3").profiles["demo"].cells if cell.epochs == 8]
+    (chart,) = charts(experiments.get("supp3"), [made_record(cell, 30.0) for cell in cells])
+    ours = [(row.panel, row.optimizer, row.facets) for row in separability.of_chart(chart)]
+    assert ("AdamW, 8 epochs, per update", "adamw", "8 epochs, per update") in ours
+    assert len({panel for panel, _, _ in ours}) == 4  # two optimizers, two units
+    (first, *_) = separability.of_paper("supp3")
+    assert (first.optimizer, first.facets) == ("adamw", "cifar raw 25")
