@@ -2,13 +2,15 @@
 # make demo    train figure 2 on embedded pictures and draw it (minutes on 2 cores)
 # make test    run the tests
 # make test-slurm  run sweeps on a real SLURM that it installs and starts here (root on Debian; a quarter of an hour)
-# make figures redraw the README's pictures from the committed records
+# make figures redraw the README's pictures from the committed records (installs numpy, scipy and matplotlib alone)
+# make report  put all that the committed records say on one page, report/report.html (likewise)
+# make pages   write the tables of README and docs anew from the committed records
 # make check   ruff and mypy
 PYTHON ?= python3
 BIN = .venv/bin
 RUNS ?= runs
 
-.PHONY: demo test test-slurm figures check clean
+.PHONY: demo test test-slurm figures report pages check clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -21,8 +23,14 @@ test: .venv/installed
 test-slurm: .venv/installed
 	$(BIN)/python -m pytest -m cluster --durations=0 tests/cluster
 
-figures: .venv/installed
+figures: .venv/analysis
 	$(BIN)/python -m analysis figures --recorded --out pictures
+
+report: .venv/analysis
+	$(BIN)/python -m analysis report --recorded --out report
+
+pages: .venv/analysis
+	$(BIN)/python -m analysis pages
 
 check: .venv/installed
 	$(BIN)/ruff check .
@@ -41,8 +49,13 @@ problem = $(shell \
 		|| echo "$(PYTHON) cannot make virtual environments (on Debian: apt-get install python3-venv)")
 
 # The stamp is written last, so an interrupted installation is taken up again; a newer requirements.txt renews it.
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt .venv/analysis
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+# Enough to draw and to report: no torch, a minute less and gigabytes less.
+.venv/analysis: requirements-analysis.txt
 	$(if $(problem),$(error $(problem); Python 3.10 or newer with pip is needed, try make PYTHON=/path/to/python3))
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-analysis.txt
 	touch $@

@@ -70,6 +70,13 @@ def parser() -> Parser:
     )
     claims.set_defaults(command=_claims)
     _add_source(claims, names=False)
+    pages = commands.add_parser(
+        "pages",
+        help="write the tables of README and docs anew from the committed records",
+        description="Write what stands between markers in README and docs anew, and name the pages that changed.",
+    )
+    pages.set_defaults(command=_pages)
+    pages.add_argument("--check", action="store_true", help="change nothing, only name the pages that would change")
     report = commands.add_parser(
         "report",
         help="one page with everything, as HTML, Markdown and LaTeX tables",
@@ -110,6 +117,12 @@ def _claims(given: argparse.Namespace) -> Iterator[object]:
 
     evidence = ledger.evidence(None if given.recorded else given.runs)
     yield ledger.table(ledger.decide(CLAIMS, evidence)).markdown()
+
+
+def _pages(given: argparse.Namespace) -> Iterator[object]:
+    from analysis import pages
+
+    return pages.make(given.check)
 
 
 def _report(given: argparse.Namespace) -> Iterator[object]:

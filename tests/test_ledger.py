@@ -1,6 +1,4 @@
-"""Every claim has a rule and a verdict; verdicts follow the numbers, and the page shows those of the records."""
-
-from pathlib import Path
+"""Every claim has a rule and a verdict, and verdicts follow the numbers."""
 
 import numpy as np
 import pytest
@@ -13,7 +11,6 @@ from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
 
-PAGE = Path(__file__).parent.parent / "docs" / "claims.md"
 BY_NAME = {claim.name: claim for claim in CLAIMS}
 
 
@@ -123,17 +120,3 @@ def test_every_claim_is_whole() -> None:
         assert claim.source
         assert claim.rule
         assert claim.experiment in experiments.names() or claim.ours is None
-
-
-def test_the_page_shows_the_verdicts_of_the_records() -> None:
-    """Where this fails after a change that is meant: python -m tests.test_ledger"""
-    assert _shown() in PAGE.read_text()
-
-
-def _shown() -> str:
-    return f"<!-- begin -->\n\n{ledger.table(ledger.decide(CLAIMS, ledger.evidence(None))).markdown()}\n<!-- end -->"
-
-
-if __name__ == "__main__":
-    before, _, rest = PAGE.read_text().partition("<!-- begin -->")
-    PAGE.write_text(before + _shown() + rest.partition("<!-- end -->")[2])

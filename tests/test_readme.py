@@ -10,7 +10,6 @@ import pytest
 
 import experiments
 from analysis.__main__ import parser as analysis_parser
-from analysis.batch_sizes import EPOCHS, UPDATES, bests
 from analysis.curves import curve
 from analysis.dots import paired, variants
 from analysis.figures import read_recorded
@@ -73,20 +72,6 @@ def _row(alpha: float, panel: Panel) -> list[Tile]:
     return [tile for tile in panel.candidates if tile.alpha == alpha]
 
 
-def _best_decay_of_each_row(panel: Panel) -> str:
-    rows = [_row(alpha, panel) for alpha in sorted(panel.alphas, reverse=True)]
-    return ", ".join(f"{min(row, key=lambda t: fmean(t.errors('validation'))).decay:g}" for row in rows)
-
-
-def test_the_table_of_findings_is_what_the_committed_records_say() -> None:
-    names = {"sgd": "SGD, L2", "sgdw": "SGDW", "adam": "Adam, L2", "adamw": "AdamW"}
-    text = PAGES[0].read_text()
-    for panel in _recorded_map():
-        without = min(tile.test_error for tile in panel.candidates if tile.decay == 0)
-        starred = f"{panel.best.test_error:.1f} ± {panel.best.spread:.1f} %"
-        assert f"| {names[panel.optimizer]} | {_best_decay_of_each_row(panel)} | {without:.1f} % | {starred} |" in text
-
-
 def test_the_noise_and_the_cost_are_what_the_committed_records_say() -> None:
     text = PAGES[0].read_text()
     tiles = [tile for panel in _recorded_map() for tile in panel.tiles.values() if tile.test_error < 65]
@@ -111,36 +96,21 @@ def test_what_label_noise_does_is_what_the_committed_records_say() -> None:
     assert said.format(noisy[0.0], min(noisy.values()), clean[0.0], min(clean.values())) in words
 
 
-def test_the_table_of_speeds_is_the_committed_measurements() -> None:
-    text = PAGES[0].read_text()
-    tables = []
+def test_the_machines_of_the_table_of_speeds_are_told() -> None:
+    text = " ".join(PAGES[0].read_text().split())
     for name in ("bench-xeon.csv", "bench-epyc.csv"):
         with open(ROOT / "experiments" / "recorded" / name, newline="") as file:
-            tables.append({row["what"]: row for row in csv.DictReader(file)})
-    lines = [[part.strip() for part in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
-    told = [line for line in lines if line[0] in tables[0]]
-    assert len(told) > 15
-    for what, unit, *numbers in told:
-        rows = [table[what] for table in tables]
-        found = [f"{float(row[key]):.4g}" if row[key] else "" for row in rows for key in ("ours", "opponent", "ratio")]
-        assert numbers == found
-        assert {row["unit"] for row in rows} == {unit}
-    for table in tables:
-        first = next(iter(table.values()))
-        assert f"{first['hardware']}, {first['versions']}" in " ".join(text.split())
+            first = next(csv.DictReader(file))
+        assert f"{first['hardware']}, {first['versions']}" in text
 
 
-def test_the_table_of_precisions_is_what_the_committed_records_say() -> None:
+def test_precision_makes_no_difference_as_the_sentence_says() -> None:
     (chart,) = charts(experiments.get("precision"), read_recorded())
-    text = PAGES[0].read_text()
-    for name, shown in (("sgd", "SGD, L2"), ("sgdw", "SGDW"), ("adam", "Adam, L2"), ("adamw", "AdamW")):
+    for name in ("sgd", "sgdw", "adam", "adamw"):
         fp32, *others = variants(chart, name)
-        told = [f"{difference:+.2f} ± {half:.2f}" for difference, half in (paired(fp32, other) for other in others)]
-        deviations = [f"{variant.deviation:.2f}" for variant in (fp32, *others)]
-        assert f"| {shown} | {fp32.mean:.2f} | {' | '.join(told)} | {', '.join(deviations)} |" in text
         for other in others:
             difference, half = paired(fp32, other)
-            assert abs(difference) < min(fp32.deviation, half)  # what the sentence below the table says
+            assert abs(difference) < min(fp32.deviation, half)
             assert len(other.errors) == len(fp32.errors) == 20
 
 
@@ -163,26 +133,6 @@ def test_the_page_of_experiments_lists_what_there_is() -> None:
     listed = re.findall(r"^\| \[(\w+)\]\(\.\./experiments/", PAGES[2].read_text(), re.MULTILINE)
     assert len(listed) == 20
     assert set(listed) <= set(experiments.names())
-
-
-def test_the_best_decays_of_batch_sizes_are_what_the_committed_records_say() -> None:
-    text = PAGES[2].read_text()
-    chart = _recorded_chart("batch_size", "batch_size-cpu-cifar10-jpeg")
-    for optimizer, shown in (("sgdw", "SGDW"), ("adamw", "AdamW")):
-        for plan, words in ((EPOCHS, "16 epochs"), (UPDATES, "512 updates")):
-            found = [best for best in bests(chart, optimizer) if best.plan == plan]
-            told = [f"{best.decay:g}{' (edge)' * best.at_edge}" for best in found]
-            assert f"| {shown}, {words} | {' | '.join(told)} |" in text
-
-
-def test_the_difference_that_groups_make_is_what_the_committed_records_say() -> None:
-    chart = _recorded_chart("groups", "groups-cpu-cifar10-jpeg")
-    told = []
-    for name in ("sgd", "sgdw", "adam", "adamw"):
-        whole, matrices = variants(chart, name)
-        assert len(whole.errors) == len(matrices.errors) == 5
-        told.append("{:+.2f} ± {:.2f}".format(*paired(whole, matrices)))
-    assert f"| {' | '.join(told)} |" in PAGES[2].read_text()
 
 
 def test_the_restarts_are_what_the_committed_records_say() -> None:
