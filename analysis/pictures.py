@@ -77,6 +77,14 @@ def plain_log(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def not_run(axes: Axes) -> None:
+    """An empty frame where a panel would stand."""
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(linestyle="--", edgecolor="0.6")
+    axes.text(0.5, 0.5, "not run", ha="center", va="center", color="0.4", transform=axes.transAxes)
+
+
 def write_caption(figure: Figure, lines: Sequence[str], top: float, height: float) -> None:
     """Lines of text at the bottom of a figure, from `top` inches downwards."""
     text = "\n".join(lines)
