@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis import findings
+from analysis import findings, paper_layout
 from analysis.findings import RECORDED
 from analysis.select import Chart, Refused, charts, provenance
 from experiments.declare import Experiment
@@ -56,7 +56,43 @@ def make(
         for module in (chart.experiment.figure, *chart.experiment.also):
             yield from write_chart(chart, out, module)
     for result in measured:
-        yield from _write(out, result.stem, result.experiment.figure, result, result.table())
+        yield from write(out, result.stem, result.experiment.figure, result, result.table())
+
+
+def make_published(names: Sequence[str], out: Path) -> Iterator[Path]:
+    """Draw the paper's own figures from the values read off them, for these experiments (for all that have any)."""
+    # Only now, as in write.
+    published = importlib.import_module("analysis.published_figures")
+    for name in names:
+        if name not in published.FIGURES:
+            known = ", ".join(published.FIGURES)
+            raise Refused(f"no values of the paper's own figures for {name!r}; there are for: {known}")
+    check_writable(out)
+    for name in dict.fromkeys(names or published.FIGURES):
+        yield from write(out, f"{name}-published", "published_figures", name, published.table(name))
+
+
+def make_paper(
+    names: Sequence[str], source: Path | None, out: Path, changes: Mapping[str, Any] = {}, quick: bool = False
+) -> Iterator[Path]:
+    """As make, laid out as these figures of the paper (as all that have records)."""
+    for name in names:
+        if name not in paper_layout.FIGURES:
+            raise Refused(f"the paper's layout has no figure {name!r}; it has: {', '.join(paper_layout.FIGURES)}")
+    records = read_records(source)
+    wanted: list[paper_layout.Laid] = []
+    for name in dict.fromkeys(names or paper_layout.FIGURES):
+        asked = [experiments.get(each) for each in paper_layout.FIGURES[name].experiments]
+        asked = [each.quick() for each in asked] if quick else asked
+        filled = paper_layout.laid(name, {e.name: _charts_of(e, changes, records, source, ()) for e in asked})
+        if name in names and not filled:
+            raise Refused(_nothing(name, asked[0].name, records, source))
+        wanted += filled
+    if not wanted:
+        raise Refused(_nothing("any figure of the paper's layout", "fig2", records, source))
+    check_writable(out)
+    for laid in wanted:
+        yield from write(out, laid.stem, "paper_figures", laid, table(laid.records))
 
 
 def read_records(source: Path | None) -> list[Record]:
@@ -100,10 +136,11 @@ def check_writable(out: Path) -> None:
 def write_chart(chart: Chart, out: Path, module: str) -> list[Path]:
     """Draw one chart with a module of this package and write its PNG, PDF and CSV; their paths."""
     stem = chart.stem if module == chart.experiment.figure else f"{chart.stem}-{module}"
-    return _write(out, stem, module, chart, table(chart.records))
+    return write(out, stem, module, chart, table(chart.records))
 
 
-def _write(out: Path, stem: str, module: str, shown: Chart | findings.Shown, numbers: str) -> list[Path]:
+def write(out: Path, stem: str, module: str, shown: object, numbers: str) -> list[Path]:
+    """Draw what is shown with a module of this package; the paths of its PNG, PDF and CSV."""
     # Only now: matplotlib takes half a second to load, which neither --help nor an error should cost.
     pictures = importlib.import_module("analysis.pictures")
     drawing = importlib.import_module(f"analysis.{module}")

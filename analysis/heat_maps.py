@@ -8,7 +8,6 @@ colour, and the colour bar ends in an arrow.
 from __future__ import annotations
 
 import statistics
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,7 +24,7 @@ from analysis.captions import caption, error_name, reading_maps
 from analysis.layout import GAP, Layout, layout_of
 from analysis.maps import Map, Scale, Spot, Square
 from analysis.panels import Panel, number, panels
-from analysis.pictures import LINE, new_figure, not_run, write_caption
+from analysis.pictures import new_figure, not_run, wrapped, write_caption
 from analysis.select import Chart
 
 NAMES = {"sgd": "SGD", "sgdw": "SGDW", "adam": "Adam", "adamw": "AdamW"}
@@ -43,21 +42,23 @@ def draw(chart: Chart) -> Figure:
     text = caption(chart, reading_maps(chart, shown, scale.high if scale.clipped else None))
     facets = chart.experiment.facets
     columns = len({panel.facets[facets[0]] for panel in shown}) if facets else min(2, len(shown))
-    return compose([Spot(title(panel), panel, scale) for panel in shown], columns, textwrap.wrap(text, LINE))
+    return compose([Spot(title(panel), panel, scale) for panel in shown], columns, text)
 
 
-def compose(spots: Sequence[Spot], columns: int, caption_lines: Sequence[str]) -> Figure:
+def compose(spots: Sequence[Spot], columns: int, caption_text: str) -> Figure:
     """Maps row by row above a caption; one colour bar where all have the same scale, if not one beside each."""
-    shown = [spot.panel for spot in spots if spot.panel]
+    shown, lines = [spot.panel for spot in spots if spot.panel], wrapped(caption_text)
     own_bars = len({spot.scale for spot in spots if spot.scale}) > 1
-    layout = layout_of(shown, len(spots), columns, len(caption_lines), own_bars)
+    layout = layout_of(shown, len(spots), columns, len(lines), own_bars)
     figure = new_figure(layout.height)
     for place, spot in enumerate(spots):
         _draw_spot(figure.add_axes(layout.share(layout.panel(place))), spot, layout)
-    bars = [(layout.own_bar(place), spot.scale) for place, spot in enumerate(spots) if spot.scale]
-    for box, scale in bars if own_bars else [(layout.bar(), bars[0][1])]:
-        _draw_bar(figure.add_axes(layout.share(box)), scale)
-    write_caption(figure, caption_lines, layout.caption_height, layout.height)
+    scales = {place: spot.scale for place, spot in enumerate(spots) if spot.scale}
+    last = {place // columns: place for place in scales}  # of each row: only beside it is room for the bar's label
+    bars = [(layout.own_bar(place), scale, place in last.values()) for place, scale in scales.items()]
+    for box, scale, labelled in bars if own_bars else [(layout.bar(), scales[min(scales)], True)]:
+        _draw_bar(figure.add_axes(layout.share(box)), scale, labelled)
+    write_caption(figure, lines, layout.caption_height, layout.height)
     return figure
 
 
@@ -83,10 +84,9 @@ def _draw_spot(axes: Axes, spot: Spot, layout: Layout) -> None:
         draw_panel(axes, spot.panel, colours_of(spot.scale), layout)
 
 
-def _draw_bar(axes: Axes, scale: Scale) -> None:
-    extend = "max" if scale.clipped else "neither"
-    colours = colours_of(scale)
-    axes.figure.colorbar(colours, cax=axes, extend=extend, extendfrac=0.03, label=scale.label)
+def _draw_bar(axes: Axes, scale: Scale, labelled: bool) -> None:
+    extend, label = "max" if scale.clipped else "neither", scale.label if labelled else ""
+    axes.figure.colorbar(colours_of(scale), cax=axes, extend=extend, extendfrac=0.03, label=label)
     axes.tick_params(length=2, width=0.5)
 
 
@@ -106,7 +106,7 @@ def draw_panel(axes: Axes, panel: Map, colours: ScalarMappable, layout: Layout) 
     _draw_numbers(axes, panel, xs, ys, colours, (tile_width, tile_height))
     _draw_frames(axes, panel, xs)
     if panel.best is not None:
-        _draw_star(axes, xs[panel.best.decay], ys[panel.best.alpha])
+        draw_star(axes, xs[panel.best.decay], ys[panel.best.alpha])
     _label(axes, panel, xs, ys, (tile_width, tile_height))
 
 
@@ -241,7 +241,7 @@ def _draw_frames(axes: Axes, panel: Map, xs: dict[float, float]) -> None:
             axes.add_patch(frame).set_clip_on(False)
 
 
-def _draw_star(axes: Axes, x: float, y: float) -> None:
+def draw_star(axes: Axes, x: float, y: float) -> None:
     """A heavy frame, and a star on its corner so that the number stays free."""
     frame = Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, ec="crimson", lw=1.1, zorder=4)
     axes.add_patch(frame).set_clip_on(False)
