@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from analysis.figures import make
+from analysis.figures import make, make_paper, make_published
 from analysis.select import Refused
 from experiments.declare import parse_setting
 
@@ -17,6 +17,8 @@ EXAMPLES = """examples:
   python -m analysis figures                     every experiment that has records in runs/
   python -m analysis figures fig2 --runs runs    one of them
   python -m analysis figures --recorded          from the records that come with the project
+  python -m analysis figures --paper fig1        with the panels where the paper has them
+  python -m analysis figures --published fig2    the paper's own, from the values read off its figures
   python -m analysis statistics fig2 --recorded  how separable its maps are, beside the paper's own
   python -m analysis report --recorded           everything on one page
 """
@@ -45,7 +47,10 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     figures.set_defaults(command=_figures)
-    _add_source(figures)
+    _add_source(figures, published=True)
+    figures.add_argument(
+        "--paper", action="store_true", help="put panels where the paper has them; NAME: its figures, as fig4 or supp6"
+    )
     figures.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to (default: figures)")
     figures.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="draw what was run with the same --set"
@@ -90,7 +95,7 @@ def parser() -> Parser:
     return whole
 
 
-def _add_source(command: argparse.ArgumentParser, names: bool = True) -> None:
+def _add_source(command: argparse.ArgumentParser, names: bool = True, published: bool = False) -> None:
     if names:
         command.add_argument("names", nargs="*", metavar="NAME", help="experiment, as fig2 (default: all with records)")
     source = command.add_mutually_exclusive_group()
@@ -98,11 +103,20 @@ def _add_source(command: argparse.ArgumentParser, names: bool = True) -> None:
         "--runs", type=Path, default=Path("runs"), help="folder of runs, or a .jsonl file (default runs)"
     )
     source.add_argument("--recorded", action="store_true", help="use the records that come with the project")
+    if published:
+        source.add_argument(
+            "--published", action="store_true", help="draw the paper's own figures, from the values read off them"
+        )
 
 
 def _figures(given: argparse.Namespace) -> Iterator[object]:
     changes = _changes(given.set)
-    return make(given.names, None if given.recorded else given.runs, given.out, changes, given.quick)
+    if given.published:
+        if given.paper or changes or given.quick:
+            raise Refused("--published draws no records: not with --paper, --set or --quick")
+        return make_published(given.names, given.out)
+    draw = make_paper if given.paper else make
+    return draw(given.names, None if given.recorded else given.runs, given.out, changes, given.quick)
 
 
 def _statistics(given: argparse.Namespace) -> Iterator[object]:

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.captions import caption, error_name
-from analysis.heat_maps import NAMES, facet_words, real, symbol
+from analysis.heat_maps import named, real, symbol
 from analysis.panels import Panel, panels
 from analysis.pictures import plain_log, with_panels
 from analysis.select import Chart
@@ -54,23 +54,26 @@ def draw(chart: Chart) -> Figure:
     """Training loss on the left, test error on the right."""
     shown = [panel for panel in panels(chart) if panel.best is not None]
     figure, (losses, errors) = with_panels(1, 2, HEIGHT, caption(chart, reading(chart, shown)))
-    for axes, name in ((losses, "train_loss"), (errors, f"test_{chart.measure}")):
-        for panel in shown:
-            _draw_curve(axes, panel, shown, name)
-        axes.set_xlabel("epoch")
-    losses.set_ylabel("training loss (nats)")
-    if shown:  # else every run diverged: nothing for a logarithmic axis or a legend
-        losses.set_yscale("log")
-        plain_log(losses.yaxis)
-        losses.legend(fontsize=5.5, loc="lower left", framealpha=0.85, edgecolor="none")
-    errors.set_ylabel(f"{error_name(chart)} (%)")
+    draw_part(losses, "losses", chart, shown)
+    if shown:  # else every run diverged: nothing for a legend
+        add_legend(losses, "lower left")
+    draw_part(errors, "errors", chart, shown)
     return figure
 
 
-def named(panel: Panel) -> str:
-    """The optimizer and its facets, such as "AdamW, restarts", which the paper calls AdamWR."""
-    words = facet_words(panel.facets)
-    return NAMES.get(panel.optimizer, panel.optimizer) + (f", {words}" if words else "")
+def draw_part(axes: Axes, part: str, chart: Chart, shown: Sequence[Panel]) -> None:
+    """The "losses" or the "errors" over the epochs, of the panels with a finished run."""
+    shown = [panel for panel in shown if panel.best is not None]
+    for panel in shown:
+        _draw_curve(axes, panel, shown, "train_loss" if part == "losses" else f"test_{chart.measure}")
+    axes.set(xlabel="epoch", ylabel="training loss (nats)" if part == "losses" else f"{error_name(chart)} (%)")
+    if part == "losses" and shown:  # nothing to show makes no logarithmic axis
+        axes.set_yscale("log")
+        plain_log(axes.yaxis)
+
+
+def add_legend(axes: Axes, where: str) -> None:
+    axes.legend(fontsize=5.5, loc=where, framealpha=0.85, edgecolor="none")
 
 
 def colour(optimizer: str, among: Sequence[str]) -> str:

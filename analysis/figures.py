@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis import findings
+from analysis import findings, paper_layout
 from analysis.findings import RECORDED
 from analysis.select import Chart, Refused, charts, provenance
 from experiments.declare import Experiment
@@ -57,6 +57,42 @@ def make(
             yield from write_chart(chart, out, module)
     for result in measured:
         yield from write_figure(out, result.stem, result.experiment.figure, [result], result.table())
+
+
+def make_published(names: Sequence[str], out: Path) -> Iterator[Path]:
+    """Draw the paper's own figures from the values read off them, for these experiments (for all that have any)."""
+    # Only now, as in write_figure.
+    published = importlib.import_module("analysis.published_figures")
+    for name in names:
+        if name not in published.FIGURES:
+            known = ", ".join(published.FIGURES)
+            raise Refused(f"no values of the paper's own figures for {name!r}; there are for: {known}")
+    check_writable(out)
+    for name in dict.fromkeys(names or published.FIGURES):
+        yield from write_figure(out, f"{name}-published", "published_figures", [name], published.table(name))
+
+
+def make_paper(
+    names: Sequence[str], source: Path | None, out: Path, changes: Mapping[str, Any] = {}, quick: bool = False
+) -> Iterator[Path]:
+    """As make, laid out as these figures of the paper (as all that have records)."""
+    for name in names:
+        if name not in paper_layout.FIGURES:
+            raise Refused(f"the paper's layout has no figure {name!r}; it has: {', '.join(paper_layout.FIGURES)}")
+    records = read_records(source)
+    wanted: list[paper_layout.Laid] = []
+    for name in dict.fromkeys(names or paper_layout.FIGURES):
+        asked = [experiments.get(each) for each in paper_layout.FIGURES[name].experiments]
+        asked = [each.quick() for each in asked] if quick else asked
+        filled = paper_layout.laid(name, {e.name: _charts_of(e, changes, records, source, ()) for e in asked})
+        if name in names and not filled:
+            raise Refused(_nothing(name, asked[0].name, records, source))
+        wanted += filled
+    if not wanted:
+        raise Refused(_nothing("any figure of the paper's layout", "fig2", records, source))
+    check_writable(out)
+    for laid in wanted:
+        yield from write_figure(out, laid.stem, "paper_figures", [laid], table(laid.records))
 
 
 def read_records(source: Path | None) -> list[Record]:

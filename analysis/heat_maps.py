@@ -8,9 +8,7 @@ colour, and the colour bar ends in an arrow.
 from __future__ import annotations
 
 import statistics
-import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,75 +21,52 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from analysis.captions import caption, error_name, reading_maps
-from analysis.panels import Panel, Tile, panels
-from analysis.pictures import WIDTH, new_figure, write_caption
+from analysis.layout import GAP, Layout, layout_of
+from analysis.maps import Map, Scale, Spot, Square
+from analysis.panels import Panel, number, panels
+from analysis.pictures import new_figure, not_run, wrapped, write_caption
 from analysis.select import Chart
 
 NAMES = {"sgd": "SGD", "sgdw": "SGDW", "adam": "Adam", "adamw": "AdamW"}
 L2, DECOUPLED = ("sgd", "adam"), ("sgdw", "adamw")
 SCHEDULES = {"fixed": "fixed rate", "step_drop": "step drops", "cosine": "cosine", "warm_restarts": "restarts"}
 COLOURS = "viridis"  # perceptually uniform and safe for the colour-blind; low errors dark, as in the paper
-GAP = 0.4  # between decay 0 and the logarithmic axis, in tiles
 SMALLEST_TEXT = 4.0  # points: below it a number is left out
 POINTS = 72  # an inch
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where things stand, in inches from the lower left corner."""
-
-    columns: int
-    rows: int
-    panel_width: float
-    panel_height: float
-    caption_height: float
-    top: float  # of a panel's title
-
-    left, between, bar_room = 0.6, 0.68, 0.62  # room for the ticks and labels of the panels and of the colour bar
-    under = 0.55  # a panel's ticks and label
-
-    @property
-    def height(self) -> float:
-        return self.caption_height + self.rows * (self.top + self.panel_height + self.under)
-
-    def panel(self, number: int) -> tuple[float, float, float, float]:
-        """Left, bottom, width and height of a panel, counted by rows from the top left."""
-        row, column = divmod(number, self.columns)
-        x = self.left + column * (self.panel_width + self.between)
-        y = self.height - (row + 1) * (self.top + self.panel_height) - row * self.under
-        return x, y, self.panel_width, self.panel_height
-
-    def bar(self) -> tuple[float, float, float, float]:
-        x = self.left + self.columns * (self.panel_width + self.between) - self.between + 0.1
-        bottom = self.panel(self.columns * self.rows - 1)[1]
-        return x, bottom, 0.11, min(self.height - self.top - bottom, 6.0)
-
-    def share(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-        """Inches to parts of the figure, as matplotlib wants them."""
-        x, y, width, height = box
-        return x / WIDTH, y / self.height, width / WIDTH, height / self.height
 
 
 def draw(chart: Chart) -> Figure:
     """The figure of a chart. Raises Refused for records that do not make one."""
     shown = panels(chart)
-    errors = [error for panel in shown for tile in panel.tiles.values() if (error := tile.test_error) is not None]
-    low, high = limits(errors)
-    clipped = bool(errors) and max(errors) > high
-    colours = ScalarMappable(Normalize(low, high), colormaps[COLOURS])
-    lines = textwrap.wrap(caption(chart, reading_maps(chart, shown, high if clipped else None)), 148)
-    layout = _layout(chart, shown, len(lines))
+    scale = scale_of(shown, f"{error_name(chart)} (%)")
+    text = caption(chart, reading_maps(chart, shown, scale.high if scale.clipped else None))
+    facets = chart.experiment.facets
+    columns = len({panel.facets[facets[0]] for panel in shown}) if facets else min(2, len(shown))
+    return compose([Spot(title(panel), panel, scale) for panel in shown], columns, text)
+
+
+def compose(spots: Sequence[Spot], columns: int, caption_text: str) -> Figure:
+    """Maps row by row above a caption; one colour bar where all have the same scale, if not one beside each."""
+    shown, lines = [spot.panel for spot in spots if spot.panel], wrapped(caption_text)
+    own_bars = len({spot.scale for spot in spots if spot.scale}) > 1
+    layout = layout_of(shown, len(spots), columns, len(lines), own_bars)
     figure = new_figure(layout.height)
-    for number, panel in enumerate(shown):
-        axes = figure.add_axes(layout.share(layout.panel(number)))
-        draw_panel(axes, panel, colours, layout)
-    bar = figure.add_axes(layout.share(layout.bar()))
-    figure.colorbar(
-        colours, cax=bar, extend="max" if clipped else "neither", extendfrac=0.03, label=f"{error_name(chart)} (%)"
-    )
-    bar.tick_params(length=2, width=0.5)
+    for place, spot in enumerate(spots):
+        _draw_spot(figure.add_axes(layout.share(layout.panel(place))), spot, layout)
+    scales = {place: spot.scale for place, spot in enumerate(spots) if spot.scale}
+    last = {place // columns: place for place in scales}  # of each row: only beside it is room for the bar's label
+    bars = [(layout.own_bar(place), scale, place in last.values()) for place, scale in scales.items()]
+    for box, scale, labelled in bars if own_bars else [(layout.bar(), scales[min(scales)], True)]:
+        _draw_bar(figure.add_axes(layout.share(box)), scale, labelled)
     write_caption(figure, lines, layout.caption_height, layout.height)
     return figure
+
+
+def scale_of(shown: Sequence[Panel], label: str) -> Scale:
+    """The colours of our own panels: see above."""
+    errors = [error for panel in shown for tile in panel.tiles.values() if (error := tile.test_error) is not None]
+    low, high = limits(errors)
+    return Scale(low, high, bool(errors) and max(errors) > high, label)
 
 
 def limits(errors: Sequence[float]) -> tuple[float, float]:
@@ -101,8 +76,26 @@ def limits(errors: Sequence[float]) -> tuple[float, float]:
     return min(errors), max(statistics.median(errors), min(errors) + 1.0)
 
 
-def draw_panel(axes: Axes, panel: Panel, colours: ScalarMappable, layout: Layout) -> None:
-    """One optimizer's tiles, numbers, star, axes and title."""
+def _draw_spot(axes: Axes, spot: Spot, layout: Layout) -> None:
+    axes.set_title(spot.title, pad=4, linespacing=1.25)
+    if spot.panel is None or spot.scale is None:
+        not_run(axes)
+    else:
+        draw_panel(axes, spot.panel, colours_of(spot.scale), layout)
+
+
+def _draw_bar(axes: Axes, scale: Scale, labelled: bool) -> None:
+    extend, label = "max" if scale.clipped else "neither", scale.label if labelled else ""
+    axes.figure.colorbar(colours_of(scale), cax=axes, extend=extend, extendfrac=0.03, label=label)
+    axes.tick_params(length=2, width=0.5)
+
+
+def colours_of(scale: Scale) -> ScalarMappable:
+    return ScalarMappable(Normalize(scale.low, scale.high), colormaps[COLOURS])
+
+
+def draw_panel(axes: Axes, panel: Map, colours: ScalarMappable, layout: Layout) -> None:
+    """One optimizer's tiles, numbers, star and axes."""
     xs = positions(panel.decays)
     ys = {alpha: float(place) for place, alpha in enumerate(panel.alphas)}
     axes.set_xlim(-0.5, max(xs.values()) + 0.5)
@@ -113,9 +106,8 @@ def draw_panel(axes: Axes, panel: Panel, colours: ScalarMappable, layout: Layout
     _draw_numbers(axes, panel, xs, ys, colours, (tile_width, tile_height))
     _draw_frames(axes, panel, xs)
     if panel.best is not None:
-        _draw_star(axes, xs[panel.best.decay], ys[panel.best.alpha])
+        draw_star(axes, xs[panel.best.decay], ys[panel.best.alpha])
     _label(axes, panel, xs, ys, (tile_width, tile_height))
-    axes.set_title(title(panel), pad=4, linespacing=1.25)
 
 
 def positions(decays: Sequence[float]) -> dict[float, float]:
@@ -125,19 +117,30 @@ def positions(decays: Sequence[float]) -> dict[float, float]:
 
 
 def title(panel: Panel) -> str:
-    """The test error of the selected tile, and where it lies: two lines, three where facets are named before them."""
-    best, words = panel.best, facet_words(panel.facets)
-    name = NAMES.get(panel.optimizer, panel.optimizer) + (f", {words}\n" if words else ": ")
+    """The test error of the selected tile, and where it lies."""
+    best, name = panel.best, named(panel)
     if best is None or best.test_error is None:
-        return f"{name.rstrip(': ')}\nevery run diverged".replace("\n\n", "\n")
+        return f"{name}\nevery run diverged"
     spread, seeds = best.spread, len(best.seeds)
     told = "" if spread is None else f" ± {number(spread)}"
     told += " %" if spread is None else f" % ({seeds} seeds)"
+    return titled(panel, best, f"{number(best.test_error)}{told}")
+
+
+def titled(panel: Map, best: Square, error: str) -> str:
+    """An error and where it lies: two lines, three where facets are named before them."""
+    words = facet_words(panel.facets)
     edge = "  (at the edge)" if panel.at_edge else ""
     place = rf"at $\alpha$ = {real(best.alpha)}, {symbol(panel.decay_unit)} = {real(best.decay)}"
-    error = f"{name}{number(best.test_error)}{told}"
+    error = named(panel) + ("\n" if words else ": ") + error
     # Panels side by side are narrow: there the shorter of the two lines takes it.
     return f"{error}{edge}\n{place}" if words else f"{error}\n{place}{edge}"
+
+
+def named(panel: Map) -> str:
+    """The optimizer and its facets, such as "AdamW, restarts", which the paper calls AdamWR."""
+    words = facet_words(panel.facets)
+    return NAMES.get(panel.optimizer, panel.optimizer) + (f", {words}" if words else "")
 
 
 def facet_words(facets: Mapping[str, Any]) -> str:
@@ -176,25 +179,8 @@ def real(value: float) -> str:
     return f"{float(digits):g}e{int(power)}"
 
 
-def number(error: float) -> str:
-    """An error in percent: one decimal, none from 99.95 on, where it would not fit."""
-    return f"{error:.1f}" if error < 99.95 else f"{error:.0f}"
-
-
-def _layout(chart: Chart, shown: Sequence[Panel], lines: int) -> Layout:
-    facets = chart.experiment.facets
-    columns = len({panel.facets[facets[0]] for panel in shown}) if facets else min(2, len(shown))
-    free = WIDTH - Layout.left - (columns - 1) * Layout.between - Layout.bar_room
-    width = min(free / columns, 3.6)
-    tile_width = width / max(len(panel.decays) + GAP for panel in shown)
-    # Tiles a little wider than high, as their numbers are, but panels neither flat nor longer than a page.
-    height = max(len(panel.alphas) for panel in shown) * min(max(0.85 * tile_width, 0.12), 0.3)
-    top = 0.46 if facets else 0.36
-    return Layout(columns, -(-len(shown) // columns), width, min(max(height, 0.8), 3.6), 0.1 + lines * 0.108, top)
-
-
 def _draw_tiles(
-    axes: Axes, panel: Panel, xs: dict[float, float], ys: dict[float, float], colours: ScalarMappable
+    axes: Axes, panel: Map, xs: dict[float, float], ys: dict[float, float], colours: ScalarMappable
 ) -> None:
     """Coloured where every seed finished, hatched where one diverged, nothing where nothing was run."""
     finished: list[tuple[Rectangle, float]] = []
@@ -216,7 +202,7 @@ def _draw_tiles(
 
 def _draw_numbers(
     axes: Axes,
-    panel: Panel,
+    panel: Map,
     xs: dict[float, float],
     ys: dict[float, float],
     colours: ScalarMappable,
@@ -232,20 +218,18 @@ def _draw_numbers(
         if (error := tile.test_error) is not None:
             red, green, blue, _ = colours.to_rgba(np.array([error]))[0]
             dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5
-            axes.text(
-                x, y, number(error), ha="center", va="center_baseline", fontsize=points, color="w" if dark else "k"
-            )
+            axes.text(x, y, tile.label, ha="center", va="center_baseline", fontsize=points, color="w" if dark else "k")
         elif tile.diverged < len(tile.seeds):
             _draw_partly(axes, tile, x, y, min(points, size[1] * 0.35))
 
 
-def _draw_partly(axes: Axes, tile: Tile, x: float, y: float, points: float) -> None:
+def _draw_partly(axes: Axes, tile: Square, x: float, y: float, points: float) -> None:
     text = f"{tile.diverged}/{len(tile.seeds)}\ndiv."
     white = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
     axes.text(x, y, text, ha="center", va="center", fontsize=points, linespacing=0.95, bbox=white)
 
 
-def _draw_frames(axes: Axes, panel: Panel, xs: dict[float, float]) -> None:
+def _draw_frames(axes: Axes, panel: Map, xs: dict[float, float]) -> None:
     """A thin line around the logarithmic block and around decay 0, in place of the axes' own frame."""
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -257,7 +241,7 @@ def _draw_frames(axes: Axes, panel: Panel, xs: dict[float, float]) -> None:
             axes.add_patch(frame).set_clip_on(False)
 
 
-def _draw_star(axes: Axes, x: float, y: float) -> None:
+def draw_star(axes: Axes, x: float, y: float) -> None:
     """A heavy frame, and a star on its corner so that the number stays free."""
     frame = Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, ec="crimson", lw=1.1, zorder=4)
     axes.add_patch(frame).set_clip_on(False)
@@ -267,7 +251,7 @@ def _draw_star(axes: Axes, x: float, y: float) -> None:
 
 def _label(
     axes: Axes,
-    panel: Panel,
+    panel: Map,
     xs: dict[float, float],
     ys: dict[float, float],
     size: tuple[float, float],

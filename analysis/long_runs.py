@@ -7,6 +7,7 @@ error against training loss for the selected run of each optimizer, a dot for ea
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -28,23 +29,25 @@ READING = (
 def draw(chart: Chart) -> Figure:
     """The four panels."""
     shown = panels(chart)
-    figure, places = with_panels(2, 2, HEIGHT, caption(chart, f"{READING} {_selection(chart, shown)}"))
-    error = f"{error_name(chart)} (%)"
-    for axes, (drawn, x, y) in zip(
-        places,
-        (
-            (_losses, "epoch", "training loss (nats)"),
-            (_errors, "epoch", error),
-            (_finals, "L2 factor of Adam; normalized decay of AdamW", error),
-            (_generalisation, "training loss (nats)", error),
-        ),
-        strict=True,
-    ):
-        for panel in shown:
-            drawn(axes, panel, chart)
-        axes.set(xlabel=x, ylabel=y)
-    places[2].legend(frameon=False, fontsize=6)
+    figure, places = with_panels(2, 2, HEIGHT, caption(chart, reading(chart, shown)))
+    for axes, part in zip(places, PARTS, strict=True):
+        draw_part(axes, part, chart, shown)
     return figure
+
+
+def draw_part(axes: Axes, part: str, chart: Chart, shown: Sequence[Panel]) -> None:
+    """One of the four panels, by its name in PARTS."""
+    drawn, x, y = PARTS[part]
+    for panel in shown:
+        drawn(axes, panel, chart)
+    axes.set(xlabel=x, ylabel=y or f"{error_name(chart)} (%)")
+    if part == "finals":
+        axes.legend(frameon=False, fontsize=6)
+
+
+def reading(chart: Chart, shown: Sequence[Panel]) -> str:
+    """How to read it, and what was selected."""
+    return f"{READING} {_selection(chart, shown)}"
 
 
 def _losses(axes: Axes, panel: Panel, chart: Chart) -> None:
@@ -91,7 +94,17 @@ def _generalisation(axes: Axes, panel: Panel, chart: Chart) -> None:
     axes.set_xscale("log")
 
 
-def _selection(chart: Chart, shown: list[Panel]) -> str:
+LOSS, DECAYS = "training loss (nats)", "L2 factor of Adam; normalized decay of AdamW"
+# How each is drawn, and what stands on its axes (the error unless named).
+PARTS: dict[str, tuple[Callable[[Axes, Panel, Chart], None], str, str]] = {
+    "losses": (_losses, "epoch", LOSS),
+    "errors": (_errors, "epoch", ""),
+    "finals": (_finals, DECAYS, ""),
+    "generalisation": (_generalisation, LOSS, ""),
+}
+
+
+def _selection(chart: Chart, shown: Sequence[Panel]) -> str:
     told = [
         f"{NAMES.get(panel.optimizer, panel.optimizer)} {panel.best.test_error:.2f} % at {real(panel.best.decay)}"
         + " (at the edge)" * (panel.best.decay in (panel.decays[0], panel.decays[-1]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,11 @@ class Tile:
         return None if self.diverged else statistics.fmean(self.errors())
 
     @property
+    def label(self) -> str:
+        """What stands in the tile, empty without a mean error."""
+        return "" if self.test_error is None else number(self.test_error)
+
+    @property
     def spread(self) -> float | None:
         """Standard deviation of the test error over seeds (n - 1), None for fewer than two finished seeds."""
         errors = self.errors()
@@ -68,13 +73,19 @@ class Panel:
 
     @property
     def at_edge(self) -> bool:
-        """Whether the best tile lies on the border of what was run, so that a better one may lie beyond. An axis that
-        was not searched has no border."""
-        if self.best is None:
-            return False
-        axes = [{place[axis] for place in self.tiles} for axis in (0, 1)]
-        places = (self.best.alpha, self.best.decay)
-        return any(len(axis) > 1 and at in (min(axis), max(axis)) for at, axis in zip(places, axes, strict=True))
+        """Whether the best tile lies on the border of what was run, so that a better one may lie beyond."""
+        return self.best is not None and at_border((self.best.alpha, self.best.decay), self.tiles)
+
+
+def at_border(place: tuple[float, float], places: Iterable[tuple[float, float]]) -> bool:
+    """Whether an alpha and a decay lie on the border of these. An axis that was not searched has none."""
+    axes = zip(*places, strict=True)
+    return any(at in (min(axis), max(axis)) for at, axis in zip(place, axes, strict=True) if len(set(axis)) > 1)
+
+
+def number(error: float) -> str:
+    """An error in percent: one decimal, none from 99.95 on, where it would not fit."""
+    return f"{error:.1f}" if error < 99.95 else f"{error:.0f}"
 
 
 def panels(chart: Chart) -> list[Panel]:

@@ -56,7 +56,7 @@ def new_figure(height: float) -> Figure:
 
 def with_panels(rows: int, columns: int, panel_height: float, caption: str) -> tuple[Figure, list[Axes]]:
     """A figure of rows x columns axes of this height in inches, row by row, above a caption."""
-    lines = textwrap.wrap(caption, LINE)
+    lines = wrapped(caption)
     under = 0.1 + 0.108 * len(lines)
     height = under + 0.42 + rows * (panel_height + BETWEEN) - 0.25
     figure = new_figure(height)
@@ -83,6 +83,19 @@ def make_room(axes: Axes, above: float, below: float) -> None:
     low, high = np.log(axes.get_ylim())
     height = (high - low) / (1 - above - below)
     axes.set_ylim(np.exp(low - below * height), np.exp(high + above * height))
+
+
+def not_run(axes: Axes) -> None:
+    """An empty frame where a panel would stand."""
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(linestyle="--", edgecolor="0.6")
+    axes.text(0.5, 0.5, "not run", ha="center", va="center", color="0.4", transform=axes.transAxes)
+
+
+def wrapped(caption: str) -> list[str]:
+    """The lines of a caption, a paragraph for each line that it has."""
+    return [line for paragraph in caption.splitlines() for line in textwrap.wrap(paragraph, LINE)]
 
 
 def write_caption(figure: Figure, lines: Sequence[str], top: float, height: float) -> None:

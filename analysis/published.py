@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,10 @@ RUN_SIGMA = 0.14
 
 @dataclass(frozen=True)
 class Reading:
-    """One value of a figure. alpha, decay, reading_error: None where it does not say. clipped: at least this."""
+    """One value of a figure. alpha, decay, reading_error: None where it does not say. clipped: at least this.
+
+    among_best_ten: circled in the paper. line: where it stands in the file.
+    """
 
     figure: str
     panel: str
@@ -34,15 +38,24 @@ class Reading:
     value: float
     clipped: bool
     reading_error: float | None
+    schedule: str
+    among_best_ten: bool
+    line: int
 
 
 def load(path: Path = FILE) -> list[Reading]:
     """All readings. Raises Refused, naming the line, for a file that is not what it should be."""
     with open(path, newline="") as lines:
-        return [_reading(row, f"{path}, line {number}") for number, row in enumerate(csv.DictReader(lines), 2)]
+        return [_reading(row, path, line) for line, row in enumerate(csv.DictReader(lines), 2)]
 
 
-def _reading(row: dict[str, str], where: str) -> Reading:
+def rows(readings: Iterable[Reading], path: Path = FILE) -> str:
+    """The header and the lines of the file that hold these readings, as they stand there."""
+    lines = path.read_text().splitlines(keepends=True)
+    return "".join(lines[place - 1] for place in (1, *sorted(reading.line for reading in readings)))
+
+
+def _reading(row: dict[str, str], path: Path, line: int) -> Reading:
     def number(name: str) -> float | None:
         return float(row[name]) if row[name] else None
 
@@ -53,10 +66,10 @@ def _reading(row: dict[str, str], where: str) -> Reading:
         return Reading(
             row["figure"], row["panel"], row["optimizer"], row["dataset"], int(row["epochs"]), int(row["epoch"]),
             row["metric"], number("alpha"), row["decay_kind"], number("decay"), value, row["censored"] == "ge",
-            number("reading_error"),
+            number("reading_error"), row["schedule"], row["among_best_ten"] == "1", line,
         )  # fmt: skip
     except (KeyError, ValueError, TypeError) as error:
-        raise Refused(f"{where}: not a reading ({error})") from None
+        raise Refused(f"{path}, line {line}: not a reading ({error})") from None
 
 
 def surface(readings: list[Reading], figure: str, panel: str) -> Surface:
