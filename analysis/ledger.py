@@ -31,7 +31,7 @@ CAPTION = (
     "Every claim with its rule and verdicts; brackets: 95 % intervals. Set: whether the rule was written before or "
     "after numbers of ours that bear on it had been seen; no rule was written after its verdict was computed."
 )
-SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = "supported", "contradicted", "undecided", "not run"
+OUTCOMES = SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = "supported", "contradicted", "undecided", "not run"
 
 
 @dataclass(frozen=True)

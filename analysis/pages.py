@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import re
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -159,11 +160,20 @@ def _groups(blocks: Blocks) -> Table:
     return Table(tuple(SHOWN.values()), (tuple("{:+.2f} ± {:.2f}".format(*paired(*pair)) for pair in pairs),))
 
 
+def _verdicts(blocks: Blocks) -> Table:
+    decided = ledger.decide(CLAIMS, blocks.evidence)
+    ours = Counter(each.ours.outcome for each in decided)
+    theirs = Counter(each.paper.outcome for each in decided if each.paper)
+    counts = {"here": ours, "in the paper's own figures": theirs}
+    rows = tuple((name, *(str(found[outcome]) for outcome in ledger.OUTCOMES)) for name, found in counts.items())
+    return Table(("", *ledger.OUTCOMES), rows)
+
+
 def _claims(blocks: Blocks) -> Table:
     return ledger.table(ledger.decide(CLAIMS, blocks.evidence))
 
 
 BLOCKS: Mapping[str, Callable[[Blocks], Table]] = {
     "findings": _findings, "slopes": _slopes, "speed": _speed, "precision": _precision, "batch sizes": _batch_sizes,
-    "groups": _groups, "claims": _claims,
+    "groups": _groups, "claims": _claims, "verdicts": _verdicts,
 }  # fmt: skip

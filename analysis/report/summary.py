@@ -8,13 +8,11 @@ from collections.abc import Iterator, Sequence
 from analysis import ledger, published, ridge
 from analysis.document import Block, Bullets, Heading, Paragraph, Table
 from analysis.heat_maps import NAMES
-from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Decided, Evidence, Verdict
+from analysis.ledger import CONTRADICTED, OUTCOMES, SUPPORTED, Decided, Evidence, Verdict
 from analysis.panels import selection_split
 from analysis.report import costs
 from analysis.separability import said
 from analysis.surfaces import of_panel
-
-OUTCOMES = (SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN)
 
 
 def section(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[Block]:
@@ -40,7 +38,11 @@ def claims(decided: Sequence[Decided]) -> Iterator[Block]:
         (*row[:2], f"{row[2]} {_behind(each.ours)}".strip(), *row[3:])
         for row, each in zip(table.rows, decided, strict=True)
     )
-    yield Table(table.header, rows, table.name, table.caption)
+    yield Table(table.header, rows, table.name, table.caption, tuple(_anchor(each) for each in decided))
+
+
+def _anchor(each: Decided) -> str:
+    return f"claim-{each.claim.name}"
 
 
 def _behind(verdict: Verdict) -> str:
@@ -56,16 +58,16 @@ def _sentences(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[str]:
     yield f"Of {len(decided)} [claims](#claims) our records decide: {_counted(ours)}."
     yield f"By the same rules the paper's own figures decide, of {theirs.total()}: {_counted(theirs)}."
     for outcome in (SUPPORTED, CONTRADICTED):
-        names = [f"{each.claim.name} ({each.claim.text})" for each in decided if each.ours.outcome == outcome]
-        if names:
-            yield f"**{outcome}** here: {'; '.join(names)}."
-    disagreeing = [
-        each.claim.name
-        for each in decided
-        if each.paper and {each.ours.outcome, each.paper.outcome} == {SUPPORTED, CONTRADICTED}
+        own = [each for each in decided if each.ours.outcome == outcome]
+        told = "; ".join(f"[{each.claim.name}](#{_anchor(each)}) {each.claim.text}" for each in own)
+        if own:
+            yield f"**{outcome}** here: {told}."
+    both = [
+        each for each in decided if each.paper and {each.ours.outcome, each.paper.outcome} == {SUPPORTED, CONTRADICTED}
     ]
+    disagreeing = ", ".join(f"[{each.claim.name}](#{_anchor(each)})" for each in both)
     if disagreeing:
-        yield f"Ours and the paper's figures disagree on claims {', '.join(disagreeing)}."
+        yield f"Ours and the paper's figures disagree on: {disagreeing}."
     records = evidence.records
     scales = costs.listed({each.ours.scale for each in decided if each.ours.scale})
     yield f"Scale of the evidence: {scales or 'none'}. All runs together: {len(records)} cells, {costs.hours(records)}."
