@@ -142,7 +142,11 @@ def _pages(given: argparse.Namespace) -> Iterator[object]:
 def _report(given: argparse.Namespace) -> Iterator[object]:
     from analysis import report
 
-    return (path for path in report.make(None if given.recorded else given.runs, given.out) if path.suffix != ".tex")
+    return (
+        path
+        for path in report.make(None if given.recorded else given.runs, given.out)
+        if path.suffix in (".html", ".md")
+    )
 
 
 def _changes(texts: Sequence[str]) -> dict[str, Any]:

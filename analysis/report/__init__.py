@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import experiments
-from analysis import ledger
+from analysis import ledger, published
 from analysis.claims import CLAIMS
 from analysis.document import Block, Document, Heading, Table
 from analysis.figures import check_writable
@@ -33,11 +33,16 @@ def make(source: Path | None, out: Path) -> Iterator[Path]:
     if not shown and not any(study.provenance for study in evidence.studies):
         raise Refused(f"no records in {source}; make some with: python -m experiments run fig2 --profile demo")
     check_writable(out)
-    shown.sort(key=lambda chart: (chart.profile == "demo", chart.stem))  # demos last: they are evidence of nothing
+    shown.sort(key=_place)
     pending = drawing.start(shown, evidence.studies, out / "figures")
     decided = ledger.decide(CLAIMS, evidence)  # meanwhile
     document = Document(TITLE, tuple(_blocks(evidence, decided, shown, pending, _failures(source))))
     yield from _written(document, out)
+
+
+def _place(chart: Chart) -> tuple[bool, bool, str]:
+    """The paper's figures first, and demos last: they are evidence of nothing."""
+    return chart.profile == "demo", not chart.experiment.name.startswith(("fig", "supp")), chart.stem
 
 
 def _blocks(
@@ -65,6 +70,7 @@ def _blocks(
 def _written(document: Document, out: Path) -> Iterator[Path]:
     tables = [block for block in document.blocks if isinstance(block, Table)]
     files = {"report.html": html.page(document), "report.md": markdown.page(document)}
+    files["figures/published.csv"] = published.FILE.read_text()
     files |= {f"tables/{table.name}.tex": latex.table(table) for table in tables}
     files["tables/all.tex"] = latex.document([table.name for table in tables])
     for name, text in files.items():

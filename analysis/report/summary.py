@@ -14,6 +14,8 @@ from analysis.report import costs
 from analysis.separability import said
 from analysis.surfaces import of_panel
 
+READINGS = "[readings](records:published)"
+
 
 def section(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[Block]:
     """What a reader wants first."""
@@ -35,8 +37,8 @@ def claims(decided: Sequence[Decided]) -> Iterator[Block]:
     )
     table = ledger.table(decided)
     rows = tuple(
-        (*row[:2], f"{row[2]} {_behind(each.ours)}".strip(), *row[3:])
-        for row, each in zip(table.rows, decided, strict=True)
+        (name, text, f"{ours} {_behind(each.ours)}".strip(), f"{paper} {READINGS}" if paper else "", *rest)
+        for (name, text, ours, paper, *rest), each in zip(table.rows, decided, strict=True)
     )
     yield Table(table.header, rows, table.name, table.caption, tuple(_anchor(each) for each in decided))
 
@@ -96,7 +98,8 @@ def _slopes(evidence: Evidence) -> Iterator[Block]:
     yield Table(
         ("", f"ours ({chart.profile}, {chart.dataset})", "the paper's figure 2", "predicted"), tuple(rows), "slopes",
         f"Slope of the best log decay over the log learning rate, with 95 % intervals: 0 means that decay can be tuned "
-        f"by itself. In torch's convention, weight_decay = λ / α, each is less by 1. ([records](records:{chart.stem}))",
+        f"by itself. In torch's convention, weight_decay = λ / α, each is less by 1. ([records](records:{chart.stem}), "
+        "[the paper's](records:published))",
     )  # fmt: skip
 
 
