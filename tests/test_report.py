@@ -1,6 +1,7 @@
 """The report command: what a user opens, and what it refuses."""
 
 import csv
+import json
 import re
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def test_every_part_is_there(made: Path) -> None:
         assert re.search(f"<h2[^>]*>[^<]*{chapter}", page), chapter
     assert "@inproceedings{loshchilov2019decoupled" in page
     assert "Cells that failed and were not trained since: 1" in page
-    assert {path.name for path in made.iterdir()} == {"report.html", "report.md", "figures", "tables"}
+    assert {path.name for path in made.iterdir()} == {"report.html", "report.md", "claims.json", "figures", "tables"}
 
 
 def test_nothing_is_loaded_from_elsewhere_and_every_link_within_leads_somewhere(made: Path) -> None:
@@ -78,6 +79,13 @@ def test_files_that_the_text_names_exist(made: Path) -> None:
     inputs = re.findall(r"\\input\{(.+)\}", (made / "tables" / "all.tex").read_text())
     assert len(inputs) == len(set(inputs))
     assert all((made / "tables" / f"{name}.tex").exists() for name in inputs)
+
+
+def test_the_ledger_names_the_records_behind_a_verdict(made: Path) -> None:
+    (claim,) = [each for each in json.loads((made / "claims.json").read_text()) if each["claim"] == "8a"]
+    with open(made / "figures" / "fig3-cpu-tiny.csv", newline="") as file:
+        assert sorted(claim["here"]["records"]) == sorted(line["id"] for line in csv.DictReader(file))
+    assert claim["rule_written_beforehand"] is True
 
 
 def test_numbers_are_those_of_the_records(made: Path) -> None:

@@ -2,7 +2,8 @@
 
 OUT/report.html     whole in itself: opens without a network, on a phone, in print
 OUT/report.md       the same as Markdown, with its pictures in OUT/figures
-OUT/figures/        PNG, PDF and CSV of every figure
+OUT/claims.json     every claim, its verdicts, and the ids of the records behind them
+OUT/figures/        PNG, PDF and CSV of every figure; published.csv: the values of the paper's own
 OUT/tables/         every table as LaTeX; all.tex shows them all
 """
 
@@ -37,7 +38,7 @@ def make(source: Path | None, out: Path) -> Iterator[Path]:
     pending = drawing.start(shown, evidence.studies, out / "figures")
     decided = ledger.decide(CLAIMS, evidence)  # meanwhile
     document = Document(TITLE, tuple(_blocks(evidence, decided, shown, pending, _failures(source))))
-    yield from _written(document, out)
+    yield from _written(document, decided, out)
 
 
 def _place(chart: Chart) -> tuple[bool, bool, str]:
@@ -67,9 +68,10 @@ def _blocks(
     yield from origin.appendix(shown, evidence.studies)
 
 
-def _written(document: Document, out: Path) -> Iterator[Path]:
+def _written(document: Document, decided: list[ledger.Decided], out: Path) -> Iterator[Path]:
     tables = [block for block in document.blocks if isinstance(block, Table)]
     files = {"report.html": html.page(document), "report.md": markdown.page(document)}
+    files["claims.json"] = ledger.as_json(decided)
     files["figures/published.csv"] = published.FILE.read_text()
     files |= {f"tables/{table.name}.tex": latex.table(table) for table in tables}
     files["tables/all.tex"] = latex.document([table.name for table in tables])
