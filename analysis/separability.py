@@ -8,6 +8,7 @@ paper's panels have one run a tile and were selected and reported on the test se
 from __future__ import annotations
 
 import csv
+import functools
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -20,7 +21,7 @@ from analysis.panels import panels, selection_split
 from analysis.regret import Regret
 from analysis.ridge import Ridge
 from analysis.select import Chart
-from analysis.surfaces import Estimate, Surface, of_panel
+from analysis.surfaces import LEAST, Estimate, Surface, of_panel
 from analysis.tilt import Tilt
 
 PAPER = {
@@ -57,11 +58,12 @@ def of_chart(chart: Chart) -> list[Row]:
     return rows
 
 
-def of_paper(experiment: str) -> list[Row]:
+@functools.cache
+def of_paper(experiment: str) -> tuple[Row, ...]:
     """The same for the paper's own figure of this name; none where it has no heat maps."""
     readings, figure = published.load(), IN_FIGURE.get(experiment, experiment)
     surfaces = [published.surface(readings, figure, panel) for panel in PAPER.get(experiment, ())]
-    return [_row(f"paper, {surface.name.partition(' ')[2]}", surface, surface) for surface in surfaces]
+    return tuple(_row(f"paper, {surface.name.partition(' ')[2]}", surface, surface) for surface in surfaces)
 
 
 def _row(name: str, selection: Surface, test: Surface) -> Row:
@@ -69,7 +71,7 @@ def _row(name: str, selection: Surface, test: Surface) -> Row:
     return Row(
         name, int(known.sum()), int(np.isfinite(selection.runs).sum(2).max(initial=0)), ridge.ridge(selection),
         tilt.tilt(selection), additive.interaction(selection), regret.regret(selection, test),
-        regret.basin_size(selection, test),
+        regret.basin_size(test),
     )  # fmt: skip
 
 
@@ -89,10 +91,11 @@ def _words(row: Row) -> tuple[str, ...]:
     edge = f" ({row.ridge.at_edge} rows at the edge)" if row.ridge.at_edge else ""
     slope = said(row.ridge.slope) if row.ridge.slope else "too few rows"
     rho = "too little measured" if row.tilt is None else said(row.tilt.rho) if row.tilt.rho else "at the edge"
-    costs = f"{said(row.regret.decay_first)}, {said(row.regret.worst)}" if row.regret else "too little measured"
+    little = "too little measured" if row.tiles < LEAST else "noise not known"
+    costs = f"{said(row.regret.decay_first)}, {said(row.regret.worst)}" if row.regret else little
     return (
         row.panel, str(row.tiles), str(row.runs), slope + edge, rho, said(row.interaction, percent=True), costs,
-        said(row.basin, percent=True),
+        said(row.basin, percent=True) if row.basin else little,
     )  # fmt: skip
 
 
@@ -100,7 +103,7 @@ def said(estimate: Estimate | None, percent: bool = False) -> str:
     """-0.88 [-0.92, -0.83]; with percent 5 % [1, 10]."""
     if estimate is None:
         return "noise not known"
-    numbers = [None if part is None else f"{100 * part:.0f}" if percent else f"{part:.2f}"
+    numbers = [None if part is None else f"{100 * part:.0f}" if percent else f"{round(part, 2) + 0.0:.2f}"
                for part in (estimate.value, estimate.low, estimate.high)]  # fmt: skip
     unit = " %" * percent
     return f"{numbers[0]}{unit}" if numbers[1] is None else f"{numbers[0]}{unit} [{numbers[1]}, {numbers[2]}]"
