@@ -55,7 +55,7 @@ def bests(chart: Chart, optimizer: str) -> list[Best]:
             assert panel.best is not None
             size, epochs, decay = panel.facets["batch_size"], panel.facets["epochs"], panel.best.decay
             at_edge = decay in (panel.decays[0], panel.decays[-1])
-            found.append(Best(size, epochs, plan, decay, decay * math.sqrt(_updates(panel.best)), at_edge))
+            found.append(Best(size, epochs, plan, decay, decay * math.sqrt(updates(panel.best)), at_edge))
     return found
 
 
@@ -91,7 +91,7 @@ def draw(chart: Chart) -> Figure:
     return figure
 
 
-def _updates(tile: Tile) -> float:
+def updates(tile: Tile) -> float:
     """Of one of its runs: BT / b."""
     cell = tile.records[0]["cell"]
     if cell["train_examples"] is None:

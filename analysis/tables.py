@@ -42,7 +42,11 @@ def make(names: Sequence[str], source: Path | None, out: Path | None) -> Iterato
 
 def markdown(chart: Chart, records: Sequence[Record]) -> str:
     """All tables of a chart. records: all there are, for the noise of single runs."""
-    rules = [*laws.of_chart(chart, records), *laws.of_paper(chart.experiment.name)]
+    rules: list[laws.Line | laws.Joint] = [
+        *laws.of_chart(chart, records),
+        *laws.joint(chart, records),
+        *laws.of_paper(chart.experiment.name),
+    ]
     pairs = compare.compare(shown) if len(shown := panels(chart)) <= FEW else []
     tables = [separability.markdown(_rows(chart))] if chart.experiment.figure == "heat_maps" else []
     tables += [laws.markdown(rules)] if rules else []
