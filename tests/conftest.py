@@ -1,8 +1,11 @@
 """A data set and a cell small enough to train in a tenth of a second, and records as if cells had been trained."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded, as in analysis/__init__.py
 
 import numpy as np
 import pytest

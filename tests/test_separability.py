@@ -41,7 +41,7 @@ def test_a_row_for_each_panel_and_a_number_for_each_statistic(demo_records: list
 def test_the_paper_s_panels_stand_beside_ours() -> None:
     assert len(separability.of_paper("fig1")) == 4
     assert len(separability.of_paper("supp3")) == len(separability.of_paper("supp3_imagenet32")) == 6
-    assert separability.of_paper("transformer") == []
+    assert separability.of_paper("transformer") == ()
     assert all(row.is_paper for row in separability.of_paper("fig1"))
 
 

@@ -27,7 +27,7 @@ def chart(demo_records) -> Chart:
 def _row(surface: Surface, panel: str = "AdamW", optimizer: str = "adamw", facets: str = "") -> Row:
     return Row(
         panel, 49, 2, ridge.ridge(surface), tilt.tilt(surface), additive.interaction(surface),
-        regret.regret(surface, surface), regret.basin_size(surface, surface), optimizer, facets,
+        regret.regret(surface, surface), regret.basin_size(surface), optimizer, facets,
     )  # fmt: skip
 
 
