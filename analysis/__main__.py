@@ -95,10 +95,16 @@ def _statistics(given: argparse.Namespace) -> Iterator[object]:
 
 def _claims(given: argparse.Namespace) -> Iterator[object]:
     from analysis import ledger
+    from analysis.captions import of_several_codes
     from analysis.claims import CLAIMS
     from analysis.figures import read_records
 
-    yield ledger.markdown(ledger.decide(CLAIMS, read_records(None if given.recorded else given.runs)))
+    records = read_records(None if given.recorded else given.runs)
+    decided = ledger.decide(CLAIMS, records)
+    yield ledger.markdown(decided)
+    used = {name for _, ours, _ in decided for name in ours.records}
+    if several := of_several_codes([record for record in records if record["id"] in used]):
+        yield several
 
 
 def _changes(texts: Sequence[str]) -> dict[str, Any]:

@@ -44,8 +44,9 @@ def of_chart(chart: Chart, records: Sequence[Record]) -> list[Line]:
     lines = []
     for optimizer in dict.fromkeys(panel.optimizer for panel in found):
         own = [panel for panel in found if panel.optimizer == optimizer]
-        sigma = _sigma(optimizer, chart, records)
-        for quantity, unit, series, words in _series(chart, own):
+        lines_of = list(_series(chart, own))
+        sigma = _sigma(optimizer, chart, records) if lines_of else None
+        for quantity, unit, series, words in lines_of:
             surfaces = {x: _surface(panel, split, sigma) for x, panel in series.items()}
             lines.append(Line(f"{NAMES.get(optimizer, optimizer)}{words}", UNITS[unit], quantity, law(surfaces)))
     return lines

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import experiments
 from analysis import compare, laws, separability
+from analysis.captions import of_several_codes
 from analysis.figures import check_writable, read_records
 from analysis.panels import panels
 from analysis.select import Chart, Refused, charts
@@ -34,6 +35,8 @@ def make(names: Sequence[str], source: Path | None, out: Path | None) -> Iterato
         raise Refused(f"no records of {', '.join(names or known)}; make some with: python -m experiments run fig2")
     for chart in found:
         yield f"{chart.stem}\n\n{markdown(chart, records)}"
+        if several := of_several_codes(chart.records):
+            yield several
         if out is not None and chart.experiment.figure == "heat_maps":
             path = out / f"{chart.stem}-separability.csv"
             write_atomically(path, separability.table(_rows(chart)).encode())
