@@ -127,10 +127,15 @@ def _statistics(given: argparse.Namespace) -> Iterator[object]:
 
 def _claims(given: argparse.Namespace) -> Iterator[object]:
     from analysis import ledger
+    from analysis.captions import of_several_codes
     from analysis.claims import CLAIMS
 
     evidence = ledger.evidence(None if given.recorded else given.runs)
-    yield ledger.table(ledger.decide(CLAIMS, evidence)).markdown()
+    decided = ledger.decide(CLAIMS, evidence)
+    yield ledger.table(decided).markdown()
+    used = {name for each in decided for name in each.ours.records}
+    if several := of_several_codes([record for record in evidence.records if record["id"] in used]):
+        yield several
 
 
 def _pages(given: argparse.Namespace) -> Iterator[object]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import experiments
 from analysis import both_axes, compare, document, laws, separability
+from analysis.captions import of_several_codes
 from analysis.document import Table
 from analysis.figures import check_writable, read_records, write_figure
 from analysis.panels import panels
@@ -37,6 +38,8 @@ def make(names: Sequence[str], source: Path | None, out: Path | None) -> Iterato
     for chart in found:
         computed = Statistics.of(chart, records)
         yield f"{chart.stem}\n\n{computed.markdown()}"
+        if several := of_several_codes(chart.records):
+            yield several
         if out is not None:
             yield from map(str, computed.write(out))
 

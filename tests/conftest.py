@@ -59,6 +59,8 @@ def made_record(cell: Cell, test_error: float, validation_error: float | None = 
         chosen = test_error if validation_error is None else validation_error
         final |= {"validation_loss": chosen / 50, "validation_error": chosen}
     diverged = changes.get("status") == "diverged"
+    count = 0 if diverged else cell.epochs
+    rows = [{"epoch": epoch} | (final if epoch == count else {}) for epoch in range(1, count + 1)]
     origin = {
         "commit": changes.get("commit", "c" * 40), "dirty": False, "versions": {}, "hardware": "a processor",
         "data": {"name": cell.dataset, "fingerprint": changes.get("fingerprint", "f" * 16)},
@@ -67,7 +69,7 @@ def made_record(cell: Cell, test_error: float, validation_error: float | None = 
     record = {
         "cell": cell.to_dict(), "id": cell.id, "status": "diverged" if diverged else "finished",
         "diverged": {"step": 3, "reason": "training loss nan"} if diverged else None,
-        "epochs": changes.get("epochs", []), "final": None if diverged else final, "parameters": 10, "seconds": 1.0,
+        "epochs": changes.get("epochs", rows), "final": None if diverged else final, "parameters": 10, "seconds": 1.0,
         "provenance": origin,
     }  # fmt: skip
     return record | {"checksum": records.checksum(record)}

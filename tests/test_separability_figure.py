@@ -111,9 +111,9 @@ def test_ours_are_filled_and_solid_the_paper_s_open_and_dashed_in_axes_of_their_
     assert {line.get_linestyle() for line in here.lines[:4]} == {"-"}
     assert {line.get_linestyle() for line in paper.lines[:4]} == {"--"}
     assert [label.get_text() for label in forest[0].get_yticklabels()] == [row.panel for row in rows]
-    basin = _marks(forest[-1])
-    assert [filling == "white" for _, _, filling in basin] == [False] * 4 + [True] * 4
-    assert [y for _, y, _ in basin] == sorted((y for _, y, _ in basin), reverse=True)
+    slopes = _marks(forest[0])
+    assert [filling == "white" for _, _, filling in slopes] == [False] * 4 + [True] * 4
+    assert [y for _, y, _ in slopes] == sorted((y for _, y, _ in slopes), reverse=True)
 
 
 def test_panels_that_differ_in_a_facet_have_axes_of_their_own(chart: Chart) -> None:
