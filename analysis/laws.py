@@ -129,7 +129,7 @@ def of_paper(experiment: str) -> list[Line]:
     """The same from the paper's own figures."""
     readings = published.load()
     return [
-        Line(f"paper, {name}, {panel.partition('_')[0]}", UNITS[unit], "epochs", law(
+        Line(f"paper, {name}, {published.words(panel.partition('_')[0])}", UNITS[unit], "epochs", law(
             {float(t): published.surface(readings, "supp3", f"{panel}_{unit}_{t}") for t in budgets}
         ), name.lower(), "", {float(t): EXAMPLES[panel.partition("_")[0]] * t / BATCH for t in budgets})
         for name, panel, budgets, units in PAPER.get(experiment, ())

@@ -78,8 +78,9 @@ def of_paper(experiment: str) -> tuple[Row, ...]:
     for panel in PAPER.get(experiment, ()):
         surface, parts = published.surface(readings, figure, panel), panel.split("_")
         optimizer = next(part for part in parts if part in NAMES)
-        facets = " ".join(part for part in parts if part != optimizer)
-        rows.append(replace(_row(f"paper, {panel}", surface, surface), optimizer=optimizer, facets=facets))
+        facets = published.words("_".join(part for part in parts if part != optimizer))
+        name = f"paper, {NAMES[optimizer]}, {facets}"
+        rows.append(replace(_row(name, surface, surface), optimizer=optimizer, facets=facets))
     return tuple(rows)
 
 
@@ -116,9 +117,16 @@ def _words(row: Row) -> tuple[str, ...]:
     little = "too little measured" if row.tiles < LEAST else "noise not known"
     costs = f"{said(row.regret.decay_first)}, {said(row.regret.worst)}" if row.regret else little
     return (
-        row.panel, str(row.tiles), str(row.runs), slope + edge, rho, said(row.interaction, percent=True), costs,
+        row.panel, str(row.tiles), str(row.runs), slope + edge, rho, _interaction(row.interaction, little), costs,
         said(row.basin, percent=True) if row.basin else little,
     )  # fmt: skip
+
+
+def _interaction(found: Estimate | None, little: str) -> str:
+    """Where the noise that is to be expected exceeds all variance there is no share of it."""
+    if found is None:
+        return little
+    return said(found, percent=True) if np.isfinite(found.value) else "noise only"
 
 
 def said(estimate: Estimate | None, percent: bool = False) -> str:

@@ -130,7 +130,7 @@ def test_the_paper_s_own_are_open_in_the_same_axes() -> None:
     assert len(figure.axes) == 2
     for axes in figure.axes:
         marks = {str(line.get_label()).partition(":")[0]: line.get_markerfacecolor() for line in axes.lines}
-        assert marks["paper, AdamW, cifar"] == "white"
+        assert marks["paper, AdamW, CIFAR-10"] == "white"
         assert marks["AdamW"] != "white"
     assert EDGE in [text.get_text() for text in figure.axes[0].texts]  # the paper's 25 epochs, per update
 

@@ -52,4 +52,4 @@ def test_rows_say_whose_they_are_and_what_sets_them_apart() -> None:
     assert ("AdamW, 8 epochs, per update", "adamw", "8 epochs, per update") in ours
     assert len({panel for panel, _, _ in ours}) == 4  # two optimizers, two units
     (first, *_) = separability.of_paper("supp3")
-    assert (first.optimizer, first.facets) == ("adamw", "cifar raw 25")
+    assert (first.optimizer, first.facets) == ("adamw", "CIFAR-10, per update, 25 epochs")
