@@ -39,13 +39,11 @@ def within(exponent: Estimate | None, quantity: str, normalized: bool = False) -
 
 
 def verdict(exponents: Mapping[str, Estimate | None], normalized: bool = False) -> str:
-    """Each prediction in words. exponents: by the quantity that they are of; one outside its interval rules it out."""
+    """Which predictions stand. exponents: by the quantity that they are of; one outside its interval rules it out."""
     found = [within(exponent, quantity, normalized) for quantity, exponent in exponents.items()]
     if not all(found):
         return "undecided"
     names = dict.fromkeys(name for part in found for name in part)
-    return "; ".join(f"{name}: {_word(all(part.get(name, True) for part in found))}" for name in names)
-
-
-def _word(holds: bool) -> str:
-    return "within the interval" if holds else "ruled out"
+    holds = {name: all(part.get(name, True) for part in found) for name in names}
+    told = {"within": [name for name in names if holds[name]], "ruled out": [name for name in names if not holds[name]]}
+    return "; ".join(f"{words}: {', '.join(named)}" for words, named in told.items() if named)
