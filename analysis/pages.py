@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 import experiments
-from analysis import ledger, published, ridge, tables
+from analysis import laws, ledger, published, ridge, tables
 from analysis.batch_sizes import EPOCHS, UPDATES, bests
 from analysis.claims import CLAIMS
 from analysis.document import Table
@@ -60,8 +60,11 @@ class Blocks:
         kind, _, experiment = name.partition(" ")
         if kind == "statistics" and experiment in experiments.names():
             return tables.markdown(self.chart(experiment), self.evidence.records)
+        if kind == "laws" and experiment in experiments.names():
+            rules = [*laws.of_chart(self.chart(experiment), self.evidence.records), *laws.of_paper(experiment)]
+            return laws.table(rules).markdown()
         if name not in BLOCKS:
-            raise Refused(f"no block {name!r}: one of {', '.join(BLOCKS)}, statistics NAME")
+            raise Refused(f"no block {name!r}: one of {', '.join(BLOCKS)}, statistics NAME, laws NAME")
         return BLOCKS[name](self).markdown()
 
 

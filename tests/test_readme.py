@@ -135,6 +135,16 @@ def test_the_page_of_experiments_lists_what_there_is() -> None:
     assert set(listed) <= set(experiments.names())
 
 
+def test_the_errors_of_budgets_are_what_the_committed_records_say() -> None:
+    text = " ".join(PAGES[2].read_text().split())
+    found = {
+        panel.facets["epochs"]: panel.best.test_error
+        for panel in panels(_recorded_chart("supp3", "supp3-cpu-cifar10-jpeg"))
+        if (panel.optimizer, panel.decay_unit) == ("adamw", "step")
+    }
+    assert f"(AdamW's selected cell has {found[80]:.1f} % against {found[20]:.1f} % after 20)" in text
+
+
 def test_the_restarts_are_what_the_committed_records_say() -> None:
     text = " ".join(PAGES[2].read_text().split())
     errors = {}
