@@ -140,7 +140,8 @@ def said(estimate: Estimate | None, percent: bool = False) -> str:
 
 
 def numbers(rows: Sequence[Row]) -> str:
-    """All numbers as CSV: a line for each panel and statistic, empty where there is none."""
+    """All numbers as CSV: a line for each panel and statistic, empty where there is none; then the best decays of
+    each learning rate."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("panel", "tiles", "runs", "statistic", "value", "low", "high"))
@@ -148,6 +149,9 @@ def numbers(rows: Sequence[Row]) -> str:
         for name, estimate in _estimates(row).items():
             parts = ("", "", "") if estimate is None else (estimate.value, estimate.low, estimate.high)
             writer.writerow((row.panel, row.tiles, row.runs, name, *parts))
+        for u, best in zip(row.ridge.u, row.ridge.best, strict=True):
+            decay = 2.0**best if np.isfinite(best) else "at the edge"
+            writer.writerow((row.panel, row.tiles, row.runs, f"best_decay_at_alpha_{2.0**u:.4g}", decay, "", ""))
     return text.getvalue()
 
 

@@ -36,6 +36,8 @@ def test_a_row_for_each_panel_and_a_number_for_each_statistic(demo_records: list
         "basin_size",
     }
     assert all(line["low"] == "" for line in lines)  # one run a tile
+    best = {line["statistic"]: line["value"] for line in lines if line["statistic"].startswith("best_decay")}
+    assert len(best) == 14  # learning rates: seven of SGD and SGDW, seven of Adam and AdamW
 
 
 def test_the_paper_s_panels_stand_beside_ours() -> None:
