@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from analysis.document import Table, inline
 
 BEHIND = re.compile(r" ?\((?:\[[^\]]+\]\(records:[^)]*\)(?:, )?)+\)")  # of a caption: only links to records
-    r" ?\(\[records\]\(records:[^)]*\)[^)]*(\(records:[^)]*\))?\)"
-)  # of a caption: "([records](...), ...)"
 BREAK = re.compile(r"[\s_-]+")  # where TeX may break a line
 
 PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
