@@ -142,13 +142,16 @@ def _changes(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0, or 2 with one line on stderr for what cannot be done."""
+    """Run a command; 0, 2 with one line on stderr for what cannot be done, 130 when interrupted."""
     given = parser().parse_args(arguments)
     try:
         for line in given.command(given):
             print(line, flush=True)
     except BrokenPipeError:  # the output went to `head` or a pager that was closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("python -m analysis: interrupted; what was written is whole", file=sys.stderr)
+        return 130
     except Refused as refusal:
         print(f"python -m analysis: error: {refusal}", file=sys.stderr)
         return 2

@@ -2,9 +2,13 @@
 
 import csv
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -98,6 +102,32 @@ def test_a_damaged_record_is_refused_by_name(tmp_path: Path, demo_records: list[
     assert path.name in said
     assert said.count("\n") == 1
     assert not (tmp_path / "report").exists()
+
+
+def test_an_interrupt_is_one_line_and_leaves_no_process(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "analysis", "report", "--recorded", "--out", str(tmp_path / "report")]
+    running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (tmp_path / "report" / "figures").exists():  # the first picture is written
+        time.sleep(0.1)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    said = running.communicate(timeout=60)[1]
+    assert (running.returncode, said) == (130, "python -m analysis: interrupted; what was written is whole\n")
+    for _ in range(100):
+        if not _alive(running.pid):
+            break
+        time.sleep(0.1)
+    assert not _alive(running.pid)
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def _alive(group: int) -> list[str]:
+    """Processes of a group that are more than an entry nobody has asked for."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # one that has just ended
+            state, _, pgrp, *_ = path.read_text().rpartition(")")[2].split()
+            found += [state] * (int(pgrp) == group and state != "Z")
+    return found
 
 
 def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:

@@ -36,8 +36,13 @@ def make(source: Path | None, out: Path) -> Iterator[Path]:
     check_writable(out)
     shown.sort(key=_place)
     pending = drawing.start(shown, evidence.studies, out / "figures")
-    decided = ledger.decide(CLAIMS, evidence)  # meanwhile
-    document = Document(TITLE, tuple(_blocks(evidence, decided, shown, pending, _failures(source))))
+    try:
+        decided = ledger.decide(CLAIMS, evidence)  # meanwhile
+        document = Document(TITLE, tuple(_blocks(evidence, decided, shown, pending, _failures(source))))
+    except BaseException:  # an interrupt among them: what has not begun need not be drawn
+        for drawing_of in pending.values():
+            drawing_of.cancel()
+        raise
     yield from _written(document, decided, out)
 
 
