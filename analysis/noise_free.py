@@ -33,7 +33,7 @@ def noise_free(surface: Surface, sigma: float, rng: np.random.Generator, draws: 
     axes = np.linalg.qr(_quadratic(places) * scale[:, None], mode="complete").Q
     free = min(len(errors), 6)
     taken, left = axes[:, :free], axes[:, free:]
-    noise = rng.standard_normal((draws, free)) @ taken.T
+    noise = rng.standard_normal((draws, len(errors))) @ taken @ taken.T
     for chosen, basis, kept in _remainders(places, scale, left, left.T @ errors, rng, draws):
         noise[chosen] += kept @ (left @ basis).T
     found = np.full((draws, *known.shape), np.inf)
@@ -47,7 +47,8 @@ def _remainders(
     """Which draws have one pair of lengths, the basis in which their noise is independent, and that noise in it.
 
     Where the remainder has the variance s in a direction, z = remainder + noise: the noise is z / (1 + s) on average,
-    with the variance s / (1 + s).
+    with the variance s / (1 + s). What is random is drawn for the tiles and turned into that basis, since libraries
+    differ in which basis they choose, by signs at least: the draws must not.
     """
     fits = []
     sizes = SIZES * max(1.0, float(np.sqrt(np.mean(z**2))) if len(z) else 1.0)
@@ -61,7 +62,8 @@ def _remainders(
     for place, (variances, basis, x) in enumerate(fits):
         chosen = np.nonzero(picks // len(sizes) == place)[0]
         s = variances[picks[chosen] % len(sizes)]
-        yield chosen, basis, x / (1 + s) + np.sqrt(s / (1 + s)) * rng.standard_normal(s.shape)
+        drawn = rng.standard_normal((len(chosen), len(places))) @ left @ basis
+        yield chosen, basis, x / (1 + s) + np.sqrt(s / (1 + s)) * drawn
 
 
 def _kernels(places: Floats) -> Iterator[Floats]:

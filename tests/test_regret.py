@@ -142,3 +142,19 @@ def test_noise_counts_once() -> None:
     drawn = module._sigmas(surface, np.random.default_rng(0))
     assert drawn is not None
     assert np.median(drawn) == pytest.approx(surface.sigma(basin(surface)), rel=0.05)
+
+
+def test_numbers_do_not_hang_on_which_eigenvectors_a_library_chooses(monkeypatch) -> None:
+    surface = _noisy(heights(*np.meshgrid(np.arange(7.0) - 3, np.arange(7.0) - 3, indexing="ij"), 0.3), 0.5, 2, 0)
+    first = regret(surface, surface)
+    eigh = np.linalg.eigh
+
+    def turned(matrix: Floats) -> tuple[Floats, Floats]:
+        values, basis = eigh(matrix)
+        return values, basis * np.where(np.arange(len(values)) % 2, -1, 1)
+
+    monkeypatch.setattr(np.linalg, "eigh", turned)
+    again = regret(surface, surface)
+    for name in ("alpha_first", "decay_first", "worst"):
+        ours, theirs = getattr(first, name), getattr(again, name)
+        assert (ours.value, ours.low, ours.high) == pytest.approx((theirs.value, theirs.low, theirs.high), abs=1e-6)
