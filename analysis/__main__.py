@@ -130,7 +130,7 @@ def _report(given: argparse.Namespace) -> Iterator[object]:
     return (
         path
         for path in report.make(None if given.recorded else given.runs, given.out)
-        if path.suffix in (".html", ".md")
+        if path.suffix in (".png", ".html", ".md")
     )
 
 

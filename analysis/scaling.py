@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis import predictions
 from analysis.ridge import lowest
 from analysis.surfaces import RESAMPLES, Estimate, Floats, Surface, basin
 
@@ -45,10 +44,6 @@ class Law:
 
     exponent: Estimate | None
     best: Mapping[float, Estimate | None]
-
-    def supports(self, quantity: str) -> list[str]:
-        """Which of the predictions, of decay per update, lie in the interval."""
-        return [name for name, holds in predictions.within(self.exponent, quantity).items() if holds]
 
 
 def law(surfaces: Mapping[float, Surface], seed: int = 0) -> Law:

@@ -5,6 +5,7 @@ import pytest
 
 from analysis import published
 from analysis import scaling as module
+from analysis.predictions import BATCH, EPOCH, EPOCHS, ROOT, within
 from analysis.scaling import Optimum, exponents_of, law, optimum
 from analysis.surfaces import Floats, Surface
 from tests.made_surfaces import bowl
@@ -43,8 +44,8 @@ def test_places_at_the_edge_are_left_out_and_too_few_make_no_law() -> None:
 
 def test_what_is_supported() -> None:
     steep = law(_family(1.0, 0.3))
-    assert steep.supports("batch size") == ["constant per epoch"]
-    assert law(_family(0.5)).supports("epochs") == []
+    assert [name for name, holds in within(steep.exponent, BATCH).items() if holds] == [EPOCH]
+    assert not any(within(law(_family(0.5)).exponent, EPOCHS).values())
 
 
 def test_the_paper_s_supplementary_figure_3() -> None:
@@ -57,7 +58,7 @@ def test_the_paper_s_supplementary_figure_3() -> None:
     assert raw.exponent is not None
     assert norm.exponent is not None
     assert raw.exponent.high < 0
-    assert "the paper's square root" in raw.supports("epochs")
+    assert within(raw.exponent, EPOCHS)[ROOT]
     assert norm.exponent.low < 0 < norm.exponent.high or abs(norm.exponent.value) < 0.25
 
 

@@ -38,6 +38,8 @@ def make(source: Path | None, out: Path) -> Iterator[Path]:
     pending = drawing.start(shown, evidence.studies, out / "figures")
     try:
         decided = ledger.decide(CLAIMS, evidence)  # meanwhile
+        for drawing_of in pending.values():
+            yield from (out / "figures" / f"{picture.name}.png" for picture in drawing_of.result().pictures)
         document = Document(TITLE, tuple(_blocks(evidence, decided, shown, pending, _failures(source))))
     except BaseException:  # an interrupt among them: what has not begun need not be drawn
         for drawing_of in pending.values():
