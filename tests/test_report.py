@@ -105,7 +105,10 @@ def test_a_damaged_record_is_refused_by_name(tmp_path: Path, demo_records: list[
 
 
 def test_an_interrupt_is_one_line_and_leaves_no_process(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "analysis", "report", "--recorded", "--out", str(tmp_path / "report")]
+    # A shell's background job ignores Ctrl-C, and so do its children: the tests may be in one, a user is not.
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "from analysis.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "report", "--recorded", "--out", str(tmp_path / "report")]
     running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while not (tmp_path / "report" / "figures").exists():  # the first picture is written
         time.sleep(0.1)
