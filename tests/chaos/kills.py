@@ -18,7 +18,6 @@ from paper_repro.records import BadRecord, Record
 from tests.chaos.sweeps import Process, Submitted, Sweep, write_pictures
 from tests.chaos.table import Row
 
-KILLS, LONG_KILLS = 40, 1200  # signals that end or stop something
 ROUND_SECONDS = 900  # after which a round counts as hung
 MOMENTS = {
     "write": "half of a file written", "rename": "a file synced, not yet renamed", "step": "inside optimizer.step",
@@ -37,39 +36,48 @@ class Order(NamedTuple):
 
 
 S = signal.Signals
+# How often each is drawn, beside the others. To start a parent again takes three times as long as a worker.
 ORDERS = {
-    Order(S.SIGKILL, "worker"): 8, Order(S.SIGKILL, "parent"): 3, Order(S.SIGKILL, "all"): 3,
-    **{Order(S.SIGKILL, "worker", moment): 2 for moment in MOMENTS if moment != "random"},
-    Order(S.SIGKILL, "other", "write"): 1, Order(S.SIGKILL, "other", "rename"): 1, Order(S.SIGKILL, "parent", "step"): 1, Order(S.SIGKILL, "parent", "rename"): 1,
-    Order(S.SIGTERM, "parent"): 2, Order(S.SIGTERM, "all"): 1, Order(S.SIGTERM, "parent", "write"): 1,
-    Order(S.SIGTERM, "parent", "step"): 1, Order(S.SIGINT, "parent"): 1, Order(S.SIGINT, "all"): 2,
-    Order(S.SIGINT, "parent", "rename"): 1, Order(S.SIGUSR2, "parent"): 2, Order(S.SIGUSR2, "all"): 2,
-    Order(S.SIGUSR2, "parent", "step"): 1, Order(S.SIGUSR1, "parent"): 1, Order(S.SIGSTOP, "worker"): 2,
-    Order(S.SIGSTOP, "parent"): 1, Order(S.SIGSTOP, "all"): 1,
-}  # fmt: skip
+    Order(S.SIGKILL, "worker"): 16,
+    Order(S.SIGKILL, "parent"): 3,
+    Order(S.SIGKILL, "all"): 3,
+    **{Order(S.SIGKILL, "worker", moment): 4 for moment in MOMENTS if moment != "random"},
+    **{Order(S.SIGKILL, "other", moment): 1 for moment in ("write", "rename")},
+    **{Order(S.SIGKILL, "parent", moment): 1 for moment in ("step", "rename")},
+    **{Order(S.SIGTERM, "parent", moment): 1 for moment in ("random", "write", "step")},
+    **{Order(S.SIGINT, "parent", moment): 1 for moment in ("random", "rename")},
+    **{Order(S.SIGUSR2, "parent", moment): 1 for moment in ("random", "step")},
+    **{Order(number, "all"): 1 for number in (S.SIGTERM, S.SIGINT, S.SIGUSR2)},
+    Order(S.SIGUSR1, "parent"): 1,
+    **{Order(S.SIGSTOP, target): 1 for target in ("worker", "parent", "all")},
+}
 
 
 def rows(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:
     data = folder / "tiny.npz"
     write_pictures(data)
     expected = _undisturbed(folder / "undisturbed", data)
-    wanted = LONG_KILLS if long else KILLS
-    for kind in (Sweep, Submitted):
+    for kind, wanted in ((Sweep, 900 if long else 30), (Submitted, 150 if long else 10)):
         sent: Counter[Order] = Counter()
         compared, differences, number = 0, 0, 0
-        while sent.total() < wanted / 2:
+        while _ends(sent) < wanted:
             number += 1
             sweep = kind(folder / f"{kind.__name__}{number}", data)
             try:
-                found = _round(sweep, draw, wanted // 2 - sent.total(), sent)
+                found = _round(sweep, draw, wanted, sent)
                 differences += _differences(sweep, expected, found)
             finally:
                 sweep.end()
             compared += len(expected)
-            print(f"  {kind.executor}, round {number}: {sent.total()} signals, {differences} differences", flush=True)
+            print(f"  {kind.executor}, round {number}: {_ends(sent)} ends, {differences} differences", flush=True)
         for order, times in sorted(sent.items(), key=str):
             yield Row(f"signals ({kind.executor})", _words(order), times, 0)
         yield Row(f"signals ({kind.executor})", "records compared with the undisturbed sweep's", compared, differences)
+
+
+def _ends(sent: Counter[Order]) -> int:
+    """Signals that ended something (a process that is stopped goes on)."""
+    return sum(times for order, times in sent.items() if order.number != S.SIGSTOP)
 
 
 def _words(order: Order) -> str:
@@ -87,14 +95,14 @@ def _undisturbed(folder: Path, data: Path) -> dict[str, Record]:
 
 
 def _round(sweep: Sweep, draw: random.Random, wanted: int, sent: Counter[Order]) -> str:
-    """Disturb a sweep until it is done; after so many signals it is left in peace. What went wrong, if anything did."""
-    end, before = time.monotonic() + ROUND_SECONDS, sent.total()
+    """Disturb a sweep until it is done, or enough is sent; what went wrong, if anything did."""
+    end = time.monotonic() + ROUND_SECONDS
     while time.monotonic() < end:
         if sweep.is_idle():
             if sweep.is_done():
                 return ""
             sweep.start()
-        if sent.total() - before < wanted:
+        if _ends(sent) < wanted:
             order = draw.choices([*ORDERS], [*ORDERS.values()])[0]
             if _give(sweep, order, draw):
                 sent[order] += 1

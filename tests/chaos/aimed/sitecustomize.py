@@ -1,9 +1,9 @@
 """Lets a signal strike at a chosen moment: Python runs this file in every process that has its folder on PYTHONPATH.
 
 The folder CHAOS_AIMS holds orders, files named MOMENT.TARGET.SIGNAL.*; the first process that comes to the moment takes
-one (by renaming it, which only one can) and sends the signal. TARGET: worker, a worker itself; parent, a worker's parent;
-other, a process that is no worker, itself. Nothing of the project is changed: only functions of the standard library
-and of torch are wrapped.
+one (by renaming it, which only one can) and sends the signal. TARGET: worker, a worker itself; parent, a worker's
+parent; other, a process that is no worker, itself. Nothing of the project is changed: only functions of the standard
+library and of torch are wrapped.
 """
 
 import builtins
@@ -26,7 +26,7 @@ def strike(moment):
     """Send what was ordered for this moment, if anything was. A process that is killed does not come back from here."""
     for name in os.listdir(AIMS):
         wanted, target, number, _ = name.split(".")
-        if wanted != moment or IS_WORKER == (target == "other"):
+        if wanted != moment or (target != "other") != IS_WORKER:
             continue
         try:
             os.rename(f"{AIMS}/{name}", f"{AIMS}-done/{name}")
