@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from analysis import costs
 from analysis.document import Block, Heading, Table
 from analysis.heat_maps import real
-from analysis.report import costs
 from analysis.select import Chart, provenance
 from paper_repro.records import Record
 

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from analysis import published
+from analysis import costs, published
 from analysis.document import Block, Code, Folded, Heading, Paragraph, Table
 from analysis.findings import Shown
 from analysis.heat_maps import real
-from analysis.report import costs
 from analysis.select import Chart, provenance
 from paper_repro.records import Record
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from analysis import ledger, published, ridge
+from analysis import costs, ledger, published, ridge
 from analysis.document import Block, Bullets, Heading, Paragraph, Table
 from analysis.heat_maps import NAMES
 from analysis.ledger import CONTRADICTED, OUTCOMES, SUPPORTED, Decided, Evidence, Verdict
 from analysis.panels import selection_split
-from analysis.report import costs
 from analysis.separability import said
 from analysis.surfaces import of_panel
 
