@@ -5,31 +5,37 @@ A claim is declared once, with its rule (claims.py). A verdict is one of
     supported, contradicted     the rule says so, by numbers whose intervals are told
     undecided                   there are records, and their intervals leave it open
     not run                     there are none
+
+The last two come with what would decide them: more seeds (deciding.py), or a first run (prices.py).
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis import findings, published
+from analysis import costs, deciding, findings, prices, published
+from analysis.deciding import Doubt, Needed, Rule
 from analysis.document import Table
 from analysis.figures import read_records
 from analysis.findings import Shown
 from analysis.panels import Panel, panels
 from analysis.published import Reading
 from analysis.select import Chart, charts
-from analysis.surfaces import Surface, basin, of_panel
+from analysis.surfaces import Estimate, Surface, basin, of_panel
 from experiments.declare import PROFILES
 from paper_repro.records import Record
 
 CAPTION = (
-    "Every claim with its rule and verdicts; brackets: 95 % intervals. Set: whether the rule was written before or "
+    "Every claim with its rule and verdicts; brackets: 95 % intervals. To decide: the seeds with which the rule would "
+    "decide here in 4 of 5 repetitions if the present estimates were the truth, and the price of the additional cells; "
+    "or that of a first run. Set: whether the rule was written before or "
     "after numbers of ours that bear on it had been seen; no rule was written after its verdict was computed."
 )
 OUTCOMES = SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = "supported", "contradicted", "undecided", "not run"
@@ -38,13 +44,14 @@ OUTCOMES = SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = "supported", "contradic
 @dataclass(frozen=True)
 class Verdict:
     """words: the numbers with their intervals. scale: profile and data of the evidence. records: their ids. stem: of
-    the figure that shows them."""
+    the figure that shows them. doubt: what it hangs on, where that has intervals."""
 
     outcome: str
     words: str = ""
     scale: str = ""
     records: tuple[str, ...] = ()
     stem: str = ""
+    doubt: Doubt | None = None
 
 
 class Evidence:
@@ -67,24 +74,45 @@ class Evidence:
         found = {name: surface.sigma(basin(surface)) for name, surface in surfaces.items()}
         return {name: sigma for name, sigma in found.items() if sigma}
 
-    def verdict(self, experiment: str, outcome: str, words: str) -> Verdict:
+    def verdict(self, experiment: str, outcome: str, words: str, doubt: Doubt | None = None) -> Verdict:
         """With the scale and the records of the experiment's evidence."""
         chart = self.chart(experiment)
         assert chart is not None
         ids = tuple(record["id"] for record in chart.records)
-        return Verdict(outcome, words, f"{chart.profile}, {chart.dataset}", ids, chart.stem)
+        return Verdict(outcome, words, f"{chart.profile}, {chart.dataset}", ids, chart.stem, doubt)
+
+    def by_rule(
+        self, experiment: str, rule: Rule, estimates: Sequence[Estimate | None], words: str, shown: Sequence[Panel],
+        own_from: float = math.inf,
+    ) -> Verdict:  # fmt: skip
+        """What the rule says of estimates that rest on these panels; undecided where one could not be measured.
+
+        own_from: as in a Doubt.
+        """
+        known = [part for part in estimates if part is not None]
+        outcome = rule(known) if len(known) == len(estimates) else UNDECIDED
+        records = [record for panel in shown for tile in panel.tiles.values() for record in tile.records]
+        runs = min((len(panel.best.seeds) for panel in shown if panel.best), default=1)
+        doubt = Doubt(tuple(estimates), rule, runs, prices.of_a_seed(records), own_from)
+        return self.verdict(experiment, outcome, words, doubt)
 
     def rows(self, study: str) -> list[dict[str, Any]]:
         """What a study found at its largest scale; demos count where they need no pictures."""
         found = self._study(study)
         return found.rows if found else []
 
-    def study_verdict(self, study: str, outcome: str, words: str) -> Verdict:
+    def study_verdict(self, study: str, outcome: str, words: str, doubt: Doubt | None = None) -> Verdict:
         """With the scale of the study's findings."""
         found = self._study(study)
         assert found is not None
         scale = f"{found.profile}, {found.dataset}" if "cell" in found.settings else "no pictures needed"
-        return Verdict(outcome, words, scale, (), found.stem)
+        return Verdict(outcome, words, scale, (), found.stem, doubt)
+
+    def study_price(self, study: str) -> prices.Price:
+        """Of the study as it was run."""
+        found = self._study(study)
+        assert found is not None
+        return prices.Price(0, found.seconds / 3600, costs.unit(found.provenance or {}))
 
     def _study(self, study: str) -> Shown | None:
         own = [found for found in self.studies if found.experiment.study == study]
@@ -134,36 +162,43 @@ class Claim:
 
 @dataclass(frozen=True)
 class Decided:
-    """A claim with the verdict of our records and that of the paper's own figures."""
+    """A claim with the verdict of our records and that of the paper's own figures. needed: to decide it here; None
+    where it is decided."""
 
     claim: Claim
     ours: Verdict
     paper: Verdict | None
+    needed: Needed | None
 
 
 def decide(claims: Sequence[Claim], found: Evidence) -> list[Decided]:
     """Every claim, in the order given."""
     paper = Paper()
-    return [
-        Decided(
-            claim,
-            claim.ours(found) if claim.ours else Verdict(NOT_RUN, "cannot be run here"),
-            claim.paper(paper) if claim.paper else None,
-        )
-        for claim in claims
-    ]
+    return [_decided(claim, found, paper) for claim in claims]
+
+
+def _decided(claim: Claim, found: Evidence, paper: Paper) -> Decided:
+    ours = claim.ours(found) if claim.ours else Verdict(NOT_RUN, "cannot be run here")
+    needed = None
+    if ours.outcome == UNDECIDED:
+        needed = deciding.needed(ours.doubt)
+    elif ours.outcome == NOT_RUN:
+        cost = prices.of_a_first_run(experiments.get(claim.experiment), found.records) if claim.ours else claim.rule
+        needed = Needed(cost)
+    return Decided(claim, ours, claim.paper(paper) if claim.paper else None, needed)
 
 
 def table(decided: Sequence[Decided]) -> Table:
     """A row for each claim."""
-    header = ("", "claim", "here", "in the paper's own figures", "rule", "set")
+    header = ("", "claim", "here", "in the paper's own figures", "to decide", "rule", "set")
     rows = []
     for each in decided:
         claim = each.claim
         missing = f" (`run {claim.experiment}`)" if each.ours.outcome == NOT_RUN and claim.ours else ""
         rows.append((
             claim.name, f"{claim.text} ({claim.source})", _cell(each.ours) + missing,
-            _cell(each.paper) if each.paper else "", claim.rule, "before" if claim.beforehand else "after",
+            _cell(each.paper) if each.paper else "", each.needed.words if each.needed else "", claim.rule,
+            "before" if claim.beforehand else "after",
         ))  # fmt: skip
     return Table(header, tuple(rows), "claims", CAPTION)
 
@@ -174,11 +209,16 @@ def as_json(decided: Sequence[Decided]) -> str:
         {
             "claim": each.claim.name, "text": each.claim.text, "source": each.claim.source, "rule": each.claim.rule,
             "experiment": each.claim.experiment, "rule_written_beforehand": each.claim.beforehand,
-            "here": asdict(each.ours), "paper": asdict(each.paper) if each.paper else None,
+            "here": _as_dict(each.ours), "to_decide": asdict(each.needed) if each.needed else None,
+            "paper": _as_dict(each.paper) if each.paper else None,
         }
         for each in decided
     ]  # fmt: skip
     return json.dumps(claims, indent=1, ensure_ascii=False) + "\n"
+
+
+def _as_dict(verdict: Verdict) -> dict[str, Any]:
+    return {name: value for name, value in vars(verdict).items() if name != "doubt"}
 
 
 def _cell(verdict: Verdict) -> str:

@@ -1,5 +1,7 @@
 """Every claim has a rule and a verdict, and verdicts follow the numbers."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -95,6 +97,29 @@ def test_the_gain_of_long_runs_is_judged_from_fig3(adamw: float, outcome: str) -
     ours = _decided("10", made).ours
     assert ours.outcome == outcome, ours.words
     assert ours.scale == "cpu, real"
+
+
+def test_what_would_decide_it_stands_beside_what_is_undecided_or_not_run() -> None:
+    level = dict.fromkeys(experiments_of(), 0.0)
+    open_ = _records(level, {"sgd": 50, "sgdw": 50, "adam": 50.15, "adamw": 50})
+    decided = ledger.decide([BY_NAME[name] for name in ("7", "5", "16", "20")], Evidence(open_))
+    assert [each.ours.outcome for each in decided] == [UNDECIDED, CONTRADICTED, NOT_RUN, NOT_RUN]
+    seven, five, sixteen, twenty = (each.needed for each in decided)
+    assert seven is not None
+    assert seven.seeds is not None
+    assert f"{seven.seeds} seeds in place of 2: {238 * (seven.seeds - 2):,} cells" in seven.words
+    assert five is None
+    assert sixteen is not None
+    assert sixteen.words.startswith("cpu: about 16 cells, 0.022 core-hours; ")  # 100 epochs of 0.05 s
+    assert twenty is not None
+    assert twenty.words == "the data are not public"
+    table = ledger.table(decided)
+    column = table.header.index("to decide")
+    assert [row[column] for row in table.rows] == [seven.words, "", sixteen.words, twenty.words]
+    told = json.loads(ledger.as_json(decided))
+    assert told[0]["to_decide"]["seeds"] == seven.seeds
+    assert told[0]["here"]["outcome"] == UNDECIDED
+    assert told[1]["to_decide"] is None
 
 
 def test_demos_are_no_evidence_and_without_records_nothing_is_run(demo_records: list[Record]) -> None:

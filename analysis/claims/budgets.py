@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from analysis import laws
-from analysis.batch_sizes import EPOCHS
+from analysis.batch_sizes import EPOCHS, of_plan
 from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
 from analysis.predictions import BATCH, EPOCH, PREDICTED, ROOT
 from analysis.scaling import law
@@ -16,24 +16,37 @@ Interval = tuple[float, float]
 Judged = Callable[[Sequence[Interval]], str]
 
 
+def _intervals(parts: Sequence[Estimate]) -> list[Interval]:
+    """Of those that have one."""
+    return [(part.low, part.high) for part in parts if part.low is not None and part.high is not None]
+
+
 def _budget(unit: str) -> Claim:
     raw = unit == "raw"
 
-    def judged(exponent: Estimate | None) -> tuple[str, str]:
-        if exponent is None or exponent.low is None or exponent.high is None:
-            return UNDECIDED, "too few budgets hold their best decay, or the noise of single runs is not known"
-        holds = exponent.high < 0 if raw else exponent.low <= 0 <= exponent.high
-        return SUPPORTED if holds else CONTRADICTED, f"exponent in the budget {said(exponent)}"
+    def judged(exponents: Sequence[Estimate]) -> str:
+        intervals = _intervals(exponents)
+        if not intervals:
+            return UNDECIDED
+        ((low, high),) = intervals
+        return SUPPORTED if (high < 0 if raw else low <= 0 <= high) else CONTRADICTED
+
+    def told(exponent: Estimate | None) -> str:
+        if exponent is None or exponent.low is None:
+            return "too few budgets hold their best decay, or the noise of single runs is not known"
+        return f"exponent in the budget {said(exponent)}"
 
     def ours(evidence: Evidence) -> Verdict:
         chart = evidence.chart("supp3")
         lines = laws.of_chart(chart, evidence.records) if chart else []
-        own = [line.law for line in lines if (line.who, line.unit) == ("AdamW", laws.UNITS[unit])]
-        return evidence.verdict("supp3", *judged(own[0].exponent)) if own else Verdict(NOT_RUN)
+        own = [line.law.exponent for line in lines if (line.who, line.unit) == ("AdamW", laws.UNITS[unit])]
+        shown = [panel for panel in evidence.panels("supp3") if laws.UNITS[panel.decay_unit] == laws.UNITS[unit]]
+        return evidence.by_rule("supp3", judged, own[:1], told(own[0]), shown) if own else Verdict(NOT_RUN)
 
     def paper(figures: Paper) -> Verdict:
         budgets = {float(t): figures.surface("supp3", f"cifar_adamw_{unit}_{t}") for t in (25, 100, 400)}
-        return Verdict(*judged(law(budgets).exponent))
+        found = law(budgets).exponent
+        return Verdict(judged([found]) if found else UNDECIDED, told(found))
 
     return Claim(
         "14" if raw else "15",
@@ -54,10 +67,13 @@ def _batch_size(name: str, text: str, source: str, rule: str, judged: Judged) ->
         if not own:
             return Verdict(NOT_RUN)
         words = ", ".join(f"{line.who.partition(',')[0]} {said(line.law.exponent)}" for line in own)
-        found = [line.law.exponent for line in own if line.law.exponent is not None]
-        intervals = [(part.low, part.high) for part in found if part.low is not None and part.high is not None]
-        outcome = judged(intervals) if len(intervals) == len(own) else UNDECIDED
-        return evidence.verdict("batch_size", outcome, f"exponents in the batch size: {words}")
+        shown = of_plan(evidence.panels("batch_size"), EPOCHS)
+        exponents = [line.law.exponent for line in own]
+        return evidence.by_rule("batch_size", by_intervals, exponents, f"exponents in the batch size: {words}", shown)
+
+    def by_intervals(exponents: Sequence[Estimate]) -> str:
+        intervals = _intervals(exponents)
+        return judged(intervals) if len(intervals) == len(exponents) else UNDECIDED
 
     return Claim(name, text, source, "batch_size", rule, ours)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.claims.measures import SINGLE, by_difference, lowest, pair
-from analysis.compare import Comparison, compare
+from analysis.claims.measures import NOISE_UNKNOWN, SINGLE, all_above, by_difference, lowest, pair, sign
+from analysis.compare import OWN_SCATTER, compare
 from analysis.heat_maps import NAMES
 from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
 from analysis.panels import Panel
@@ -20,19 +21,20 @@ FLAT = 0.25  # a ridge slope within -FLAT .. FLAT is flat: less than one grid st
 SCHEDULES = ("fixed", "step_drop", "cosine")
 
 
-def _by_slopes(coupled: Estimate | None, free: Estimate | None) -> tuple[str, str]:
+def _by_slopes(slopes: Sequence[Estimate]) -> str:
     """Is the first ridge inclined and the second flat?"""
-    if coupled is None or free is None or None in (coupled.low, coupled.high, free.low, free.high):
-        return UNDECIDED, "too few rows hold their best decay"
-    words = f"slopes {said(coupled)} and {said(free)}"
-    assert coupled.high is not None
-    assert free.low is not None
-    assert free.high is not None
-    if coupled.high < -FLAT and free.low > -FLAT and free.high < FLAT:
-        return SUPPORTED, words
-    if coupled.low is not None and (coupled.low > -FLAT or free.low > FLAT or free.high < -FLAT):
-        return CONTRADICTED, words
-    return UNDECIDED, words
+    (_, low, high), (_, free_low, free_high) = ((part.value, part.low, part.high) for part in slopes)
+    if low is None or high is None or free_low is None or free_high is None:
+        return UNDECIDED
+    if high < -FLAT and free_low > -FLAT and free_high < FLAT:
+        return SUPPORTED
+    return CONTRADICTED if low > -FLAT or free_low > FLAT or free_high < -FLAT else UNDECIDED
+
+
+def _told(coupled: Estimate | None, free: Estimate | None) -> str:
+    if coupled is None or free is None or coupled.low is None or free.low is None:
+        return "too few rows hold their best decay"
+    return f"slopes {said(coupled)} and {said(free)}"
 
 
 def _slopes(coupled: str, free: str) -> Claim:
@@ -42,12 +44,14 @@ def _slopes(coupled: str, free: str) -> Claim:
         found = {panel.optimizer: panel for panel in evidence.panels("fig2")}
         if coupled not in found or free not in found:
             return Verdict(NOT_RUN)
-        slopes = [ridge(of_panel(found[name], "validation")).slope for name in (coupled, free)]
-        return evidence.verdict("fig2", *_by_slopes(*slopes))
+        shown = [found[name] for name in (coupled, free)]
+        slopes = [ridge(of_panel(panel, "validation")).slope for panel in shown]
+        return evidence.by_rule("fig2", _by_slopes, slopes, _told(*slopes), shown)
 
     def paper(figures: Paper) -> Verdict:
         slopes = [ridge(figures.surface("fig2", f"{name}_cosine")).slope for name in (coupled, free)]
-        return Verdict(*_by_slopes(*slopes))
+        known = [slope for slope in slopes if slope is not None]
+        return Verdict(_by_slopes(known) if len(known) == len(slopes) else UNDECIDED, _told(*slopes))
 
     return Claim(
         "4" if coupled == "sgd" else "5",
@@ -68,11 +72,16 @@ def _l2_helps_adam(evidence: Evidence) -> Verdict:
     bare = min(without, key=lambda tile: np.mean(tile.errors("validation")))
     compared = compare([panel, dataclasses.replace(panel, best=bare)])
     if not compared:
-        return evidence.verdict("fig2", UNDECIDED, "one seed")
+        return evidence.by_rule("fig2", _no_gain, [NOISE_UNKNOWN], "one seed", [panel])
     difference = compared[0].difference
     words = f"with the best factor {said(difference)} points against none"
-    assert difference.high is not None
-    return evidence.verdict("fig2", CONTRADICTED if difference.high < 0 else SUPPORTED, words)
+    return evidence.by_rule("fig2", _no_gain, [difference], words, [panel], OWN_SCATTER)
+
+
+def _no_gain(differences: Sequence[Estimate]) -> str:
+    if differences[0].low is None:
+        return UNDECIDED
+    return CONTRADICTED if sign(differences[0]) < 0 else SUPPORTED
 
 
 def _rivals(evidence: Evidence) -> Verdict:
@@ -81,11 +90,13 @@ def _rivals(evidence: Evidence) -> Verdict:
     if worse is None or equal is None:
         return Verdict(NOT_RUN)
     words = f"Adam less SGD {said(worse.difference)}, AdamW less SGDW {said(equal.difference)} points"
-    if worse.is_decided and worse.difference.value < 0:
-        return evidence.verdict("fig2", CONTRADICTED, words)
-    if worse.is_decided and not (equal.is_decided and equal.difference.value > 0):
-        return evidence.verdict("fig2", SUPPORTED, words)
-    return evidence.verdict("fig2", UNDECIDED, words)
+    differences = [worse.difference, equal.difference]
+    return evidence.by_rule("fig2", _worse_and_rival, differences, words, found, OWN_SCATTER)
+
+
+def _worse_and_rival(differences: Sequence[Estimate]) -> str:
+    worse, equal = map(sign, differences)
+    return CONTRADICTED if worse < 0 else SUPPORTED if worse > 0 and equal <= 0 else UNDECIDED
 
 
 def _decoupled_beats(evidence: Evidence) -> Verdict:
@@ -97,11 +108,9 @@ def _decoupled_beats(evidence: Evidence) -> Verdict:
     compared = {name: pair(own, "adam", "adamw", evidence) for name, own in pairs.items()}
     if set(compared) != set(SCHEDULES) or None in compared.values():
         return Verdict(NOT_RUN)
-    words = ", ".join(f"{name} {said(found_.difference)}" for name, found_ in compared.items() if found_)
-    better = [bool(each and each.is_decided and each.difference.value > 0) for each in compared.values()]
-    worse = [bool(each and each.is_decided and each.difference.value < 0) for each in compared.values()]
-    outcome = SUPPORTED if all(better) else CONTRADICTED if any(worse) else UNDECIDED
-    return evidence.verdict("fig1", outcome, f"Adam less AdamW: {words}")
+    told = {name: each.difference for name, each in compared.items() if each}
+    words = ", ".join(f"{name} {said(part)}" for name, part in told.items())
+    return evidence.by_rule("fig1", all_above, list(told.values()), f"Adam less AdamW: {words}", found, OWN_SCATTER)
 
 
 def _decoupled_beats_paper(figures: Paper) -> Verdict:
@@ -142,13 +151,13 @@ def _schedules(name: str, text: str, optimizers: tuple[str, ...], ladder: tuple[
             words: compare([found[name, worse], found[name, better]], noise)
             for words, (name, worse, better) in gains.items()
         }
+        shown = [found[name, schedule] for name in optimizers for schedule in ladder]
         if not all(pairs.values()):
-            return evidence.verdict("fig1", UNDECIDED, "the noise of single runs is not known")
+            words = "the noise of single runs is not known"
+            return evidence.by_rule("fig1", all_above, [NOISE_UNKNOWN], words, shown)
         told = {words: found_[0].difference for words, found_ in pairs.items()}
-        low = [part.low or 0.0 for part in told.values()]
-        high = [part.high or 0.0 for part in told.values()]
-        outcome = SUPPORTED if min(low) > 0 else CONTRADICTED if min(high) < 0 else UNDECIDED
-        return evidence.verdict("fig1", outcome, ", ".join(f"{words} {said(part)}" for words, part in told.items()))
+        words = ", ".join(f"{words} {said(part)}" for words, part in told.items())
+        return evidence.by_rule("fig1", all_above, list(told.values()), words, shown, OWN_SCATTER)
 
     def paper(figures: Paper) -> Verdict:
         def best(name: str, schedule: str) -> float:
@@ -164,14 +173,11 @@ def _schedules(name: str, text: str, optimizers: tuple[str, ...], ladder: tuple[
 
 def _fixed_rate(evidence: Evidence) -> Verdict:
     found = [panel for panel in evidence.panels("fig1") if str(panel.facets.get("schedule")) == "fixed"]
-    return _by_gain(evidence, pair(found, "adam", "adamw", evidence))
-
-
-def _by_gain(evidence: Evidence, gain: Comparison | None) -> Verdict:
+    gain = pair(found, "adam", "adamw", evidence)
     if gain is None:
         return Verdict(NOT_RUN)
-    outcome = UNDECIDED if not gain.is_decided else SUPPORTED if gain.difference.value > 0 else CONTRADICTED
-    return evidence.verdict("fig1", outcome, f"Adam less AdamW {said(gain.difference)} points")
+    words = f"Adam less AdamW {said(gain.difference)} points"
+    return evidence.by_rule("fig1", all_above, [gain.difference], words, found, OWN_SCATTER)
 
 
 def _fixed_rate_paper(figures: Paper) -> Verdict:
@@ -188,10 +194,14 @@ def _not_always(evidence: Evidence) -> Verdict:
         return Verdict(NOT_RUN)
     known = [each for each in pairs if each is not None]
     words = ", ".join(f"{each.first} less {each.second} {said(each.difference)}" for each in known)
-    ahead = [each.is_decided and each.difference.value < 0 for each in known]
-    behind = [each.is_decided and each.difference.value > 0 for each in known]
-    outcome = SUPPORTED if any(ahead) else CONTRADICTED if all(behind) else UNDECIDED
-    return evidence.verdict("fig2", outcome, f"{words} points")
+    differences = [each.difference for each in known]
+    return evidence.by_rule("fig2", _one_ahead, differences, f"{words} points", found, OWN_SCATTER)
+
+
+def _one_ahead(differences: Sequence[Estimate]) -> str:
+    """Supported when one lies decidedly below 0, contradicted when all lie decidedly above."""
+    signs = [sign(part) for part in differences]
+    return SUPPORTED if -1 in signs else CONTRADICTED if set(signs) == {1} else UNDECIDED
 
 
 def _no_decay_no_difference(evidence: Evidence) -> Verdict:

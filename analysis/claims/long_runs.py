@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.claims.measures import SINGLE, by_difference, lowest, pair
+from analysis.claims.measures import SINGLE, all_above, around, by_difference, lowest, pair, sign
+from analysis.compare import OWN_SCATTER
 from analysis.curves import curve
 from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
 from analysis.panels import Panel, Tile
+from analysis.surfaces import Estimate
 from paper_repro.records import Record
 
 ALIKE = 1.25  # training losses within this factor coincide
@@ -38,24 +40,32 @@ def _every_decay(evidence: Evidence) -> Verdict:
     if best is None or best.test_error is None or half is None or not own:
         return Verdict(NOT_RUN)
     errors = [tile.test_error for tile in own if tile.test_error is not None]
-    return evidence.verdict("fig3", *_counted(errors, best.test_error, half))
+    differences, words = _against(errors, best.test_error, half)
+    return evidence.by_rule("fig3", _half_below, differences, words, found)
 
 
-def _counted(errors: Sequence[float], bar: float, half: float) -> tuple[str, str]:
-    """Of AdamW's errors against Adam's best."""
-    below, above = sum(error < bar - half for error in errors), sum(error > bar for error in errors)
-    lower = sum(error < bar for error in errors)
+def _against(errors: Sequence[float], bar: float, half: float) -> tuple[list[Estimate], str]:
+    """AdamW's errors less Adam's best."""
+    differences = [around(error - bar, half) for error in errors]
+    lower, below = sum(error < bar for error in errors), sum(sign(part) < 0 for part in differences)
     words = (
         f"{lower} of AdamW's {len(errors)} decays end below Adam's best ({bar:.2f} %), {below} by more than {half:.2f}"
     )
-    outcome = SUPPORTED if 2 * below >= len(errors) else CONTRADICTED if 2 * above >= len(errors) else UNDECIDED
-    return outcome, words
+    return differences, words
+
+
+def _half_below(differences: Sequence[Estimate]) -> str:
+    below, above = sum(sign(part) < 0 for part in differences), sum(part.value > 0 for part in differences)
+    if 2 * below >= len(differences):
+        return SUPPORTED
+    return CONTRADICTED if 2 * above >= len(differences) else UNDECIDED
 
 
 def _every_decay_paper(figures: Paper) -> Verdict:
     found = figures.values("fig3", "test_error_vs_decay")
     best = min(reading.value for reading in found if reading.optimizer == "adam")
-    return Verdict(*_counted([reading.value for reading in found if reading.optimizer == "adamw"], best, SINGLE))
+    differences, words = _against([r.value for r in found if r.optimizer == "adamw"], best, SINGLE)
+    return Verdict(_half_below(differences), words)
 
 
 def _halves(evidence: Evidence) -> Verdict:
@@ -84,12 +94,12 @@ def _at_equal_loss(evidence: Evidence) -> Verdict:
         return Verdict(NOT_RUN)
     difference = mean_difference(adam.records, adamw.records)
     if difference is None:
-        return evidence.verdict("fig3", UNDECIDED, "their training losses do not meet in the second half")
+        words = "their training losses do not meet in the second half"
+        return evidence.by_rule("fig3", all_above, [None], words, found)
     words = (
         f"Adam less AdamW at equal training loss {difference:.2f} [{difference - half:.2f}, {difference + half:.2f}]"
     )
-    outcome = UNDECIDED if abs(difference) < half else SUPPORTED if difference > 0 else CONTRADICTED
-    return evidence.verdict("fig3", outcome, f"{words} points")
+    return evidence.by_rule("fig3", all_above, [around(difference, half)], f"{words} points", found)
 
 
 def mean_difference(first: Sequence[Record], second: Sequence[Record]) -> float | None:
@@ -117,27 +127,33 @@ def late(records: Sequence[Record]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _gain(evidence: Evidence) -> Verdict:
-    found = pair(evidence.panels("fig3"), "adam", "adamw", evidence)
-    adam = _best(evidence.panels("fig3"), "adam")
+    shown = evidence.panels("fig3")
+    found, adam = pair(shown, "adam", "adamw", evidence), _best(shown, "adam")
     if found is None or adam is None or adam.test_error is None:
         return Verdict(NOT_RUN)
     part, whole = found.difference, adam.test_error
     assert part.high is not None
-    return evidence.verdict("fig3", *_fifteen(100 * part.value / whole, 100 * (part.high - part.value) / whole))
+    gain = around(100 * part.value / whole, 100 * (part.high - part.value) / whole)
+    return evidence.by_rule("fig3", _fifteen, [gain], _percent(gain), shown, OWN_SCATTER)
 
 
-def _fifteen(gain: float, half: float) -> tuple[str, str]:
-    """Of a relative gain in percent and half its interval."""
-    holds = gain - half <= 15 <= gain + half
-    outcome = CONTRADICTED if not holds else SUPPORTED if gain - half > 7.5 else UNDECIDED
-    return outcome, f"{gain:.0f} % [{gain - half:.0f}, {gain + half:.0f}]"
+def _fifteen(gains: Sequence[Estimate]) -> str:
+    """Of a relative gain in percent."""
+    low, high = gains[0].low, gains[0].high
+    if low is None or high is None or not low <= 15 <= high:
+        return CONTRADICTED
+    return SUPPORTED if low > 7.5 else UNDECIDED
+
+
+def _percent(gain: Estimate) -> str:
+    return f"{gain.value:.0f} % [{gain.low:.0f}, {gain.high:.0f}]"
 
 
 def _fifteen_paper(figures: Paper) -> Verdict:
     best = {name: min(r.value for r in figures.values("fig3", "test_error_vs_decay") if r.optimizer == name)
             for name in ("adam", "adamw")}  # fmt: skip
-    outcome, words = _fifteen(100 * (1 - best["adamw"] / best["adam"]), 100 * SINGLE / best["adam"])
-    return Verdict(outcome, f"{words} on CIFAR-10")
+    gain = around(100 * (1 - best["adamw"] / best["adam"]), 100 * SINGLE / best["adam"])
+    return Verdict(_fifteen([gain]), f"{_percent(gain)} on CIFAR-10")
 
 
 def _constant_rate(evidence: Evidence) -> Verdict:

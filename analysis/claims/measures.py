@@ -14,6 +14,8 @@ from analysis.ledger import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence, Paper,
 from analysis.panels import Panel
 from analysis.surfaces import Estimate
 
+OF_STUDENT = 2  # seeds from which student() gives an interval
+NOISE_UNKNOWN = Estimate(math.nan, None, None)
 SINGLE = 1.96 * math.sqrt(2) * math.hypot(published.RUN_SIGMA, 0.1)  # half an interval of a difference of two readings
 
 
@@ -40,17 +42,34 @@ def by_difference(difference: float, wanted: int, words: str) -> Verdict:
     return Verdict(SUPPORTED if difference > 0 else CONTRADICTED, told)
 
 
+def around(value: float, half: float) -> Estimate:
+    """With this half of an interval."""
+    return Estimate(value, value - half, value + half)
+
+
 def student(values: Sequence[float]) -> Estimate:
     """The mean with its 95 % interval by Student's t; without one for a single value."""
     mean = float(np.mean(values))
-    if len(values) < 2:
+    if len(values) < OF_STUDENT:
         return Estimate(mean, None, None)
     half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
-    return Estimate(mean, mean - half, mean + half)
+    return around(mean, half)
 
 
-def below_zero(*estimates: Estimate) -> str:
+def sign(part: Estimate) -> int:
+    """1 or -1 where the interval lies above or below 0, 0 where it holds 0 or is not known."""
+    if part.low is not None and part.low > 0:
+        return 1
+    return -1 if part.high is not None and part.high < 0 else 0
+
+
+def all_above(estimates: Sequence[Estimate]) -> str:
+    """Supported when all lie decidedly above 0, contradicted when one lies decidedly below."""
+    signs = [sign(part) for part in estimates]
+    return CONTRADICTED if -1 in signs else SUPPORTED if set(signs) == {1} else UNDECIDED
+
+
+def all_below(estimates: Sequence[Estimate]) -> str:
     """Supported when all lie decidedly below 0, contradicted when one lies decidedly above."""
-    if any(part.low is not None and part.low > 0 for part in estimates):
-        return CONTRADICTED
-    return SUPPORTED if all(part.high is not None and part.high < 0 for part in estimates) else UNDECIDED
+    signs = [sign(part) for part in estimates]
+    return CONTRADICTED if 1 in signs else SUPPORTED if set(signs) == {-1} else UNDECIDED

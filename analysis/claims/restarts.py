@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from analysis.claims.long_runs import late
-from analysis.claims.measures import SINGLE, below_zero, student
-from analysis.compare import compare
+from analysis.claims.measures import OF_STUDENT, SINGLE, all_below, around, sign, student
+from analysis.compare import OWN_SCATTER, compare
 from analysis.curves import curve
 from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
 from analysis.panels import Panel
@@ -54,27 +54,32 @@ def _difference(first: Panel | None, second: Panel | None) -> Estimate | None:
 
 
 def _gap(evidence: Evidence) -> Verdict:
-    sgdwr = _run(evidence, "sgdw", True)
-    gap = _difference(_run(evidence, "adam", False), sgdwr)
-    left = _difference(_run(evidence, "adamw", True), sgdwr)
-    return evidence.verdict("fig4", *_closed(gap, left)) if gap and left else Verdict(NOT_RUN)
+    shown = [_run(evidence, *which) for which in (("adam", False), ("adamw", True), ("sgdw", True))]
+    gap, left = (_difference(shown[place], shown[2]) for place in (0, 1))
+    if gap is None or left is None:
+        return Verdict(NOT_RUN)
+    compared = [panel for panel in shown if panel is not None]
+    return evidence.by_rule("fig4", _closed, [gap, left], _told(gap, left), compared, OWN_SCATTER)
 
 
-def _closed(gap: Estimate, left: Estimate) -> tuple[str, str]:
-    words = f"Adam less SGDWR {said(gap)}, AdamWR less SGDWR {said(left)} points"
-    assert gap.low is not None
-    assert left.low is not None
-    assert left.high is not None
-    if gap.low <= 0:
-        return UNDECIDED, f"{words}: no gap is seen"
+def _closed(both: Sequence[Estimate]) -> str:
+    """The gap, and what is left of it."""
+    gap, left = both
+    if sign(gap) <= 0 or left.low is None or left.high is None:
+        return UNDECIDED
     half = gap.value / 2
-    return SUPPORTED if left.high < half else CONTRADICTED if left.low > half else UNDECIDED, words
+    return SUPPORTED if left.high < half else CONTRADICTED if left.low > half else UNDECIDED
+
+
+def _told(gap: Estimate, left: Estimate) -> str:
+    none = "" if sign(gap) > 0 else ": no gap is seen"
+    return f"Adam less SGDWR {said(gap)}, AdamWR less SGDWR {said(left)} points{none}"
 
 
 def _gap_paper(figures: Paper) -> Verdict:
     last = {r.optimizer: r.value for r in figures.values("fig4", "cifar_test_error") if r.epoch == r.epochs}
-    gaps = [last[name] - last["sgdwr"] for name in ("adam", "adamwr")]
-    return Verdict(*_closed(*(Estimate(gap, gap - SINGLE, gap + SINGLE) for gap in gaps)))
+    gaps = [around(last[name] - last["sgdwr"], SINGLE) for name in ("adam", "adamwr")]
+    return Verdict(_closed(gaps), _told(*gaps))
 
 
 def _losses(evidence: Evidence) -> Verdict:
@@ -82,11 +87,15 @@ def _losses(evidence: Evidence) -> Verdict:
     by_seed = [_by_seed(run) for run in runs if run is not None]
     if len(by_seed) < 2:
         return Verdict(NOT_RUN)
+    shown = [run for run in runs if run is not None]
     ratios = [
         float(np.mean(np.log(_cycle_losses(by_seed[0][seed])) - np.log(_cycle_losses(by_seed[1][seed]))))
         for seed in sorted(by_seed[0].keys() & by_seed[1].keys())
     ]
-    return evidence.verdict("fig4", *_faster(ratios)) if ratios else Verdict(NOT_RUN)
+    if not ratios:
+        return Verdict(NOT_RUN)
+    found = student(ratios)
+    return evidence.by_rule("fig4", all_below, [found], _faster(found), shown, OF_STUDENT)
 
 
 def _by_seed(panel: Panel) -> dict[int, Record]:
@@ -103,32 +112,37 @@ def _ends(record: Record) -> list[dict[str, Any]]:
     return [row for row in rows if row.get("ends_cycle") or row is rows[-1]]
 
 
-def _faster(log_ratios: Sequence[float]) -> tuple[str, str]:
-    found = student(log_ratios)
+def _faster(found: Estimate) -> str:
+    """Of the logarithm of a ratio of losses."""
     factors = [None if part is None else math.exp(part) for part in (found.value, found.low, found.high)]
     words = f"AdamWR's training loss at the ends of cycles is {factors[0]:.2f}"
     words += f" [{factors[1]:.2f}, {factors[2]:.2f}]" if None not in factors else ""
-    return below_zero(found), f"{words} times SGDWR's"
+    return f"{words} times SGDWR's"
 
 
 def _losses_paper(figures: Paper) -> Verdict:
     losses = {(r.optimizer, r.epoch): r.value for r in figures.values("fig4", "cifar_training_loss")}
     epochs = [epoch for name, epoch in losses if name == "adamwr"]
-    return Verdict(*_faster([math.log(losses["adamwr", epoch] / losses["sgdwr", epoch]) for epoch in epochs]))
+    found = student([math.log(losses["adamwr", epoch] / losses["sgdwr", epoch]) for epoch in epochs])
+    return Verdict(all_below([found]), _faster(found))
 
 
 def _at_equal_loss(evidence: Evidence) -> Verdict:
-    words, found = [], []
+    words: list[str] = []
+    found: list[Estimate] = []
+    shown: list[Panel] = []
     for name, told in (("adamw", "AdamWR less AdamW"), ("sgdw", "SGDWR less SGDW")):
         plain, restarted = _run(evidence, name, False), _run(evidence, name, True)
         if plain is None or restarted is None:
             return Verdict(NOT_RUN)
+        shown += [plain, restarted]
         differences = _differences(_by_seed(restarted), _by_seed(plain))
         if not differences:
-            return evidence.verdict("fig4", UNDECIDED, f"{told}: their training losses do not meet")
+            return evidence.by_rule("fig4", all_below, [None], f"{told}: their training losses do not meet", shown)
         found.append(student(differences))
         words.append(f"{told} {said(found[-1])}")
-    return evidence.verdict("fig4", below_zero(*found), f"{', '.join(words)} points at equal training loss")
+    told = f"{', '.join(words)} points at equal training loss"
+    return evidence.by_rule("fig4", all_below, found, told, shown, OF_STUDENT)
 
 
 def _differences(restarted: dict[int, Record], plain: dict[int, Record]) -> list[float]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from analysis.claims.measures import below_zero, pair, student
+from analysis import prices
+from analysis.claims.measures import NOISE_UNKNOWN, OF_STUDENT, all_above, all_below, around, pair, sign, student
+from analysis.compare import OWN_SCATTER
 from analysis.curves import curve
+from analysis.deciding import Doubt
 from analysis.dots import paired, variants
 from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Verdict
 from analysis.separability import said
+from analysis.surfaces import Estimate
 
 ROUNDING, APART = 1e-9, 1e-2  # relative distances that are none, and that are one
 NETS = {"shake_shake-26-2x64d": 11.6, "shake_shake-26-2x96d": 25.6}  # millions of parameters, as the paper has them
@@ -122,21 +127,30 @@ def _first_steps(evidence: Evidence) -> Verdict:
     alike = student([ends["adam"][seed] - ends["adamw"][seed] for seed in seeds])
     lag = student([ends["adam"][seed] - ends["sgd"][seed] for seed in seeds])
     words = f"Adam less AdamW {said(alike)}, Adam less SGD {said(lag)} nats"
-    same = alike.low is not None and alike.high is not None and alike.low <= 0 <= alike.high
-    behind = below_zero(lag)
-    outcome = behind if behind != SUPPORTED or same else UNDECIDED
-    return evidence.study_verdict("first_steps", outcome, words)
+    price = evidence.study_price("first_steps").shared(len(seeds))
+    doubt = Doubt((alike, lag), _alike_and_behind, len(seeds), price, OF_STUDENT)
+    return evidence.study_verdict("first_steps", _alike_and_behind([alike, lag]), words, doubt)
+
+
+def _alike_and_behind(differences: Sequence[Estimate]) -> str:
+    """Of Adam less AdamW and Adam less SGD."""
+    alike, lag = differences
+    same = alike.low is not None and sign(alike) == 0
+    behind = all_below([lag])
+    return behind if behind != SUPPORTED or same else UNDECIDED
 
 
 def _exemption(evidence: Evidence) -> Verdict:
     chart = evidence.chart("groups")
     found = variants(chart, "adamw") if chart else []
-    if len(found) < 2:
+    if chart is None or len(found) < 2:
         return Verdict(NOT_RUN)
     difference, half = paired(*found[:2])
     words = f"AdamW with them exempt, less with decay on all: {difference:+.2f} ± {half:.2f} points"
-    outcome = UNDECIDED if not abs(difference) > half else SUPPORTED if difference < 0 else CONTRADICTED
-    return evidence.verdict("groups", outcome, words)
+    part = NOISE_UNKNOWN if math.isnan(half) else around(difference, half)
+    price = prices.of_a_seed(record for record in chart.records if record["cell"]["optimizer"] == "adamw")
+    doubt = Doubt((part,), all_below, len(found[0].errors), price, OF_STUDENT)
+    return evidence.verdict("groups", all_below([part]), words, doubt)
 
 
 def _transformer(evidence: Evidence) -> Verdict:
@@ -150,10 +164,13 @@ def _transformer(evidence: Evidence) -> Verdict:
     there = curve(adamw.records, "train_loss").first_at_most(line.values[-1])
     words = f"Adam less AdamW {said(better.difference)} points; Adam's final training loss ({line.epochs[-1]} epochs) "
     words += f"is AdamW's after {there}" if there else "is never AdamW's"
-    if better.is_decided and better.difference.value < 0:
-        return evidence.verdict("transformer", CONTRADICTED, words)
     sooner = there is not None and 2 * there <= line.epochs[-1]
-    return evidence.verdict("transformer", SUPPORTED if better.is_decided and sooner else UNDECIDED, words)
+
+    def judged(differences: Sequence[Estimate]) -> str:
+        outcome = all_above(differences)
+        return UNDECIDED if outcome == SUPPORTED and not sooner else outcome
+
+    return evidence.by_rule("transformer", judged, [better.difference], words, found, OWN_SCATTER)
 
 
 CLAIMS = (
