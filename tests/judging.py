@@ -1,0 +1,56 @@
+"""Made records and findings that claims are judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import experiments
+from analysis import ledger
+from analysis.claims import CLAIMS
+from analysis.findings import Shown
+from analysis.ledger import Evidence, Verdict
+from paper_repro.cell import Cell
+from paper_repro.records import Record
+from tests.conftest import made_record
+
+BY_NAME = {claim.name: claim for claim in CLAIMS}
+
+
+def judged(name: str, records: Sequence[Record] = (), studies: Sequence[Shown] = ()) -> Verdict:
+    (found,) = ledger.decide([BY_NAME[name]], Evidence(records, studies))
+    return found.ours
+
+
+def cells(name: str, seeds: int) -> list[Cell]:
+    profile = experiments.get(name).profiles["cpu"]
+    return [cell.replace(dataset="real") for cell in profile.with_seeds(seeds)]
+
+
+def noise() -> list[Record]:
+    """Figure 2 with two seeds that are 0.4 points apart in each cell: single runs deviate by 0.28."""
+    return [made_record(cell, 50.0 + 0.4 * cell.seed) for cell in cells("fig2", 2)]
+
+
+def run(cell: Cell, losses: tuple[float, float, float], error_at: Any, ends: tuple[int, ...] = ()) -> Record:
+    """Training loss from the first to the second value halfway and to the third at the end; error as told by it."""
+    half, epochs = cell.epochs // 2, cell.epochs
+    rows = []
+    for epoch in range(1, epochs + 1):
+        loss = float(np.exp(np.interp(epoch, [1, half, epochs], np.log(losses))))
+        rows.append({"epoch": epoch, "train_loss": loss, "test_error": error_at(loss), "test_loss": 1.0})
+        if epoch in ends:
+            rows[-1]["ends_cycle"] = True
+    return made_record(cell, error_at(losses[-1]), epochs=rows)
+
+
+def study(name: str, rows: list[dict[str, Any]]) -> list[Shown]:
+    origin = {"data": {"name": "real", "fingerprint": "f" * 16}, "commit": "c" * 40, "hardware": "a processor"}
+    return [Shown(experiments.get(name), "cpu", "real", f"{name}-cpu", "", {}, rows, origin)]
+
+
+def at_levels(name: str, seeds: int, levels: Mapping[str, float]) -> list[Record]:
+    """All cells of an experiment at the errors of their optimizers, seeds 0.4 points apart."""
+    return [made_record(cell, levels[cell.optimizer] + 0.4 * cell.seed) for cell in cells(name, seeds)]
