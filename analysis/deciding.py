@@ -101,14 +101,12 @@ def share(doubt: Doubt, count: int, wanted: str) -> float:
     rng, width = np.random.default_rng(0), math.sqrt(doubt.runs / count)
     now, then = _quantile(doubt.freedom(doubt.runs)), _quantile(doubt.freedom(count))
     parts = [_interval(part) for part in doubt.estimates if part is not None]
-    normal = rng.normal(size=(DRAWS, len(parts)))
-    scatter = _scatter(rng, doubt.freedom(count), normal.shape)
     said = []
-    for moves, wides in zip(normal, scatter, strict=True):
+    for moves in rng.normal(size=(DRAWS, len(parts))):
         made = []
-        for (value, low, high), move, wide in zip(parts, moves, wides, strict=True):
+        for (value, low, high), move in zip(parts, moves, strict=True):
             centre = value + move * width * (high - low) / 2 / now
-            factor = wide * width * then / now
+            factor = width * then / now
             made.append(Estimate(centre, centre - factor * (value - low), centre + factor * (high - value)))
         said.append(doubt.rule(made))
     return said.count(wanted) / DRAWS
@@ -126,8 +124,3 @@ def _interval(part: Estimate) -> tuple[float, float, float]:
 
 def _quantile(freedom: float) -> float:
     return float(stats.t.ppf(INTERVAL[1] / 100, freedom))
-
-
-def _scatter(rng: np.random.Generator, freedom: float, shape: tuple[int, ...]) -> np.ndarray:
-    """Deviations as so many degrees of freedom estimate them, over the true one."""
-    return np.sqrt(rng.chisquare(freedom, shape) / freedom) if math.isfinite(freedom) else np.ones(shape)

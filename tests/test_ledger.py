@@ -55,6 +55,15 @@ def test_separability_is_judged_by_the_slopes(coupled: float, free: float, outco
         assert set(ours.records) == {record["id"] for record in made}
 
 
+def test_a_ridge_that_cannot_be_measured_leaves_it_open_at_any_price() -> None:
+    made = _records(dict.fromkeys(experiments_of(), 0.0), dict.fromkeys(experiments_of(), 50.0))
+    few = [record for record in made if record["cell"]["optimizer"] != "sgd" or record["cell"]["alpha"] > 0.3]
+    found = _decided("4", few)
+    assert (found.ours.outcome, found.ours.words) == (UNDECIDED, "too few rows hold their best decay")
+    assert found.needed is not None
+    assert "could not be measured" in found.needed.words
+
+
 def experiments_of() -> tuple[str, ...]:
     return ("sgd", "sgdw", "adam", "adamw")
 

@@ -1,5 +1,7 @@
 """What more seeds and first runs cost, from the seconds of made records."""
 
+from typing import Any
+
 import pytest
 
 import experiments
@@ -53,6 +55,12 @@ def test_another_net_s_time_is_a_guess_that_is_told_and_none_at_large_scales() -
     assert "cpu: about 70 cells, 0.78 core-hours, if vit-4-64-p4 is as fast as resnet-8-w16" in told
     assert "gpu: 70 cells, 3,500 epochs in all, never measured" in told
     assert "gpu: about 16 cells, 3.0 GPU-hours" in of_a_first_run(SUPP2, records)  # 16 x 100 epochs of 6.7 s
+
+
+@pytest.mark.parametrize("change", [{"train_examples": 8000}, {"image_size": 32}, {"precision": "fp32"}])
+def test_other_pictures_tell_nothing_of_the_time(change: dict[str, Any]) -> None:
+    told = of_a_first_run(SUPP2, [took(cells("fig3")[0].replace(**change), 360)])
+    assert told.startswith("cpu: 16 cells, 1,600 epochs in all, never measured")
 
 
 @pytest.mark.parametrize("name", ["supp2", "transformer", "fig1"])

@@ -5,11 +5,19 @@ import math
 import numpy as np
 import pytest
 
+from analysis.claims.measures import all_above, all_below, around
 from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
 from tests.judging import at_levels, cells, judged, noise, run
+
+
+def test_one_that_is_decidedly_the_other_way_contradicts_all() -> None:
+    high, low, none = around(1.0, 0.5), around(-1.0, 0.5), around(0.1, 0.5)
+    assert all_above([high, high]) == all_below([low, low]) == SUPPORTED
+    assert all_above([high, low]) == all_below([high, low]) == CONTRADICTED
+    assert all_above([high, none]) == all_below([low, none]) == UNDECIDED
 
 
 def long_runs(adamw_error: float, halfway: float, end: float) -> list[Record]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from analysis.deciding import needed
 from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED
 from paper_repro.records import Record
 from tests.conftest import made_record
@@ -110,7 +111,9 @@ def test_whether_to_exempt_vectors_from_decay(gain: float, outcome: str) -> None
 
 
 def test_one_seed_says_nothing_on_exemption() -> None:
-    assert judged("S8", exempted(1.0, seeds=1)).outcome == UNDECIDED
+    found = judged("S8", exempted(1.0, seeds=1))
+    assert found.outcome == UNDECIDED
+    assert needed(found.doubt).words.startswith("first a second seed, for the noise: 2 cells")
 
 
 def transformers(adamw: float, loss: float) -> list[Record]:
