@@ -67,7 +67,7 @@ def _at(name: str, profile: Profile, records: Sequence[Record]) -> str:
     there = set(of_cells(records, _bare))
     missing = [cell for cell in profile.with_seeds(profile.seeds) if _bare(cell) not in there]
     if not missing:
-        return f"{name}: its cells are recorded; what they are compared with is not"
+        return f"{name}: its cells are recorded; others that the rule needs (the noise is figure 2's) are not"
     epochs, model = sum(cell.epochs for cell in missing), missing[0].model
     alike = _most_similar(missing[0], records)
     if not alike or (alike[0]["cell"]["model"] != model and name not in GUESSED):
