@@ -6,11 +6,10 @@ import statistics
 from collections.abc import Iterator
 
 from analysis import published
-from analysis.curves import named
 from analysis.document import Block, Code, Heading, Paragraph, Table
 from analysis.dots import Variant, variants
 from analysis.findings import Shown
-from analysis.heat_maps import NAMES, real
+from analysis.heat_maps import NAMES, named, real
 from analysis.panels import Panel, Tile, panels, selection_split
 from analysis.report import beside, costs
 from analysis.report.drawing import Drawn
