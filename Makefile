@@ -2,6 +2,7 @@
 # make demo    train figure 2 on embedded pictures and draw it (minutes on 2 cores)
 # make test    run the tests
 # make test-slurm  run sweeps on a real SLURM that it installs and starts here (root on Debian; a quarter of an hour)
+# make test-report  open the report in a real browser and set its tables with pdflatex (installs both: root on Debian)
 # make figures redraw the README's pictures from the committed records (installs numpy, scipy and matplotlib alone)
 # make report  put all that the committed records say on one page, report/report.html (likewise)
 # make pages   write the tables of README and docs anew from the committed records
@@ -10,8 +11,11 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUNS ?= runs
 
-.PHONY: demo test test-slurm figures report pages check clean
+.PHONY: demo test test-slurm test-report figures report pages check clean
 .DELETE_ON_ERROR:
+
+test-report: .venv/installed
+	$(BIN)/python -m pytest -m opened --durations=0 tests/opened
 
 demo: .venv/installed
 	$(BIN)/python -m experiments run fig2 --profile demo --out $(RUNS)
@@ -25,6 +29,8 @@ test-slurm: .venv/installed
 
 figures: .venv/analysis
 	$(BIN)/python -m analysis figures --recorded --out pictures
+	$(BIN)/python -m analysis figures --published fig2 --out pictures
+	$(BIN)/python -m analysis statistics fig2 batch_size supp3 --recorded --out pictures > /dev/null
 
 report: .venv/analysis
 	$(BIN)/python -m analysis report --recorded --out report

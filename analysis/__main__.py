@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,14 +39,9 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    figures = commands.add_parser(
-        "figures",
-        help="draw each experiment's figures as PNG and PDF, with the numbers as CSV",
-        description="Draw each experiment's figures as PNG and PDF, with the numbers of every record as CSV.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    figures = _add(
+        commands, "figures", _figures, "draw each experiment's figures as PNG and PDF, with the numbers as CSV"
     )
-    figures.set_defaults(command=_figures)
     _add_source(figures, published=True)
     figures.add_argument(
         "--paper", action="store_true", help="put panels where the paper has them; NAME: its figures, as fig4 or supp6"
@@ -56,43 +51,28 @@ def parser() -> Parser:
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="draw what was run with the same --set"
     )
     figures.add_argument("--quick", action="store_true", help="draw what was run with --quick")
-    numbers = commands.add_parser(
-        "statistics",
-        help="how separable learning rate and decay are, with intervals, beside the paper's own figures",
-        description="Tilt, ridge, interaction, regret and size of the basin of each heat map, as Markdown.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    numbers = _add(
+        commands, "statistics", _statistics, "how separable each map is and how the best decay scales, as Markdown"
     )
-    numbers.set_defaults(command=_statistics)
     _add_source(numbers)
     numbers.add_argument("--out", type=Path, help="folder for the numbers as CSV and their pictures (default: none)")
-    claims = commands.add_parser(
-        "claims",
-        help="the paper's claims: supported, contradicted, undecided or not run",
-        description="The verdict on each of the paper's claims, of the records and of the paper's own figures.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    claims.set_defaults(command=_claims)
+    claims = _add(commands, "claims", _claims, "the paper's claims: supported, contradicted, undecided or not run")
     _add_source(claims, names=False)
-    pages = commands.add_parser(
-        "pages",
-        help="write the tables of README and docs anew from the committed records",
-        description="Write what stands between markers in README and docs anew, and name the pages that changed.",
-    )
-    pages.set_defaults(command=_pages)
-    pages.add_argument("--check", action="store_true", help="change nothing, only name the pages that would change")
-    report = commands.add_parser(
-        "report",
-        help="one page with everything, as HTML, Markdown and LaTeX tables",
-        description="Claims, figures beside the paper's own, statistics, method, checklists, cost: one page to cite.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    report.set_defaults(command=_report)
+    report = _add(commands, "report", _report, "everything on one page to cite: HTML, Markdown, tables in LaTeX")
     _add_source(report, names=False)
     report.add_argument("--out", type=Path, default=Path("report"), help="folder to write to (default: report)")
+    pages = _add(commands, "pages", _pages, "write the tables of README and docs anew from the committed records")
+    pages.add_argument("--check", action="store_true", help="change nothing, only name the pages that would change")
     return whole
+
+
+def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], Iterator[object]], told: str) -> Parser:
+    command: Parser = commands.add_parser(
+        name, help=told, description=f"{told[0].upper()}{told[1:]}.", epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    command.set_defaults(command=run)
+    return command
 
 
 def _add_source(command: argparse.ArgumentParser, names: bool = True, published: bool = False) -> None:
@@ -127,10 +107,15 @@ def _statistics(given: argparse.Namespace) -> Iterator[object]:
 
 def _claims(given: argparse.Namespace) -> Iterator[object]:
     from analysis import ledger
+    from analysis.captions import of_several_codes
     from analysis.claims import CLAIMS
 
     evidence = ledger.evidence(None if given.recorded else given.runs)
-    yield ledger.table(ledger.decide(CLAIMS, evidence)).markdown()
+    decided = ledger.decide(CLAIMS, evidence)
+    yield ledger.table(decided).markdown()
+    used = {name for each in decided for name in each.ours.records}
+    if several := of_several_codes([record for record in evidence.records if record["id"] in used]):
+        yield several
 
 
 def _pages(given: argparse.Namespace) -> Iterator[object]:
@@ -142,7 +127,11 @@ def _pages(given: argparse.Namespace) -> Iterator[object]:
 def _report(given: argparse.Namespace) -> Iterator[object]:
     from analysis import report
 
-    return (path for path in report.make(None if given.recorded else given.runs, given.out) if path.suffix != ".tex")
+    return (
+        path
+        for path in report.make(None if given.recorded else given.runs, given.out)
+        if path.suffix in (".png", ".html", ".md")
+    )
 
 
 def _changes(texts: Sequence[str]) -> dict[str, Any]:
@@ -153,13 +142,16 @@ def _changes(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0, or 2 with one line on stderr for what cannot be done."""
+    """Run a command; 0, 2 with one line on stderr for what cannot be done, 130 when interrupted."""
     given = parser().parse_args(arguments)
     try:
         for line in given.command(given):
             print(line, flush=True)
     except BrokenPipeError:  # the output went to `head` or a pager that was closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("python -m analysis: interrupted; what was written is whole", file=sys.stderr)
+        return 130
     except Refused as refusal:
         print(f"python -m analysis: error: {refusal}", file=sys.stderr)
         return 2

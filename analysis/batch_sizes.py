@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from analysis.captions import caption
 from analysis.curves import COLOURS
 from analysis.heat_maps import NAMES
-from analysis.panels import Panel, Tile, panels, selection_split
+from analysis.panels import Panel, panels, selection_split
 from analysis.pictures import with_panels
 from analysis.select import Chart, Refused, provenance
 from paper_repro.records import Record
@@ -56,7 +56,9 @@ def bests(chart: Chart, optimizer: str) -> list[Best]:
             assert panel.best is not None
             size, epochs, decay = panel.facets["batch_size"], panel.facets["epochs"], panel.best.decay
             at_edge = decay in (panel.decays[0], panel.decays[-1])
-            found.append(Best(size, epochs, plan, decay, decay * math.sqrt(_updates(panel.best)), at_edge))
+            found.append(
+                Best(size, epochs, plan, decay, decay * math.sqrt(known_updates(panel.best.records[0])), at_edge)
+            )
     return found
 
 
@@ -101,10 +103,11 @@ def updates(record: Record) -> float | None:
     return None if examples is None else float(examples * cell["epochs"] / cell["batch_size"])
 
 
-def _updates(tile: Tile) -> float:
-    found = updates(tile.records[0])
+def known_updates(record: Record) -> float:
+    """The same. Raises Refused where it is not known."""
+    found = updates(record)
     if found is None:
-        raise Refused(f"{tile.records[0]['id']}: without train_examples its number of updates is not known")
+        raise Refused(f"{record['id']}: without train_examples its number of updates is not known")
     return found
 
 

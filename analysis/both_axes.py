@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analysis import predictions
 from analysis.laws import Line
-from analysis.scaling import PREDICTED, Law
+from analysis.scaling import Law
 from analysis.surfaces import Estimate
 
 RAW, NORMALIZED = "per update", "normalized"
-ROOT, NORMALIZATION = "the paper's square root", "the paper's normalization"  # one rule: at equal epochs, always
 YES = {True: "yes", False: "no"}
 COLUMNS = (
     "best_decay_of", "unit", "computed", "in", "x", "at_edge", "value", "low", "high", "exponent", "exponent_low",
@@ -40,7 +40,7 @@ def on_both_axes(lines: Sequence[Line]) -> list[OnAxis]:
     swept = {(line.who, line.quantity, line.unit) for line in lines}
     found = []
     for line in lines:
-        found.append(OnAxis(line, False))
+        found.append(OnAxis(line, line.computed))
         other = RAW if line.unit == NORMALIZED else NORMALIZED
         if line.updates and (line.who, line.quantity, other) not in swept:
             found.append(OnAxis(replace(line, unit=other, law=_converted(line, other)), True))
@@ -48,17 +48,10 @@ def on_both_axes(lines: Sequence[Line]) -> list[OnAxis]:
 
 
 def predicted(line: Line) -> dict[str, float]:
-    """The exponents that stand against each other, on the line's own axis and with what it holds fixed.
-
-    The paper's rule is a decay in proportion to 1 / sqrt(updates); normalized it is constant. Where the number of
-    updates is not known only that is predicted.
-    """
-    if not line.updates:
-        return {NORMALIZATION: 0.0} if line.unit == NORMALIZED else {}
-    root = slope({x: math.log2(count) / 2 for x, count in line.updates.items()})
-    shift = root if line.unit == NORMALIZED else 0.0
-    others = {name: value + shift for name, value in PREDICTED.get(line.quantity, {}).items() if name != ROOT}
-    return {NORMALIZATION: shift - root, **others}
+    """The exponents that stand against each other, on the line's own axis and with what it holds fixed."""
+    (quantity,) = line.exponents
+    shift = predictions.NORMALIZED[quantity] if line.unit == NORMALIZED else 0.0
+    return {name: low + shift for name, (low, high) in predictions.PREDICTED[quantity].items() if low == high}
 
 
 def slope(logs: Mapping[float, float]) -> float:

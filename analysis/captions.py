@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from analysis.panels import Panel, selection_split
-from analysis.select import Chart, fingerprint, provenance
-from paper_repro.cell import Cell
+from analysis.select import Chart, codes, fingerprint, of_cells, provenance
 from paper_repro.records import Record
 
 LISTED = 6  # values of one kind named before the rest is only counted; the CSV beside the figure has them all
@@ -88,7 +87,7 @@ def _examples(record: Record) -> str:
 def _extent(chart: Chart) -> str:
     seeds = _seeds(chart.records)
     text = f"{'Seeds' if len(seeds) > 1 else 'Seed'} {_listed(map(str, seeds))}; {len(chart.records)} records"
-    run = {Cell.from_dict(record["cell"]).replace(seed=0) for record in chart.records}
+    run = set(of_cells(chart.records, lambda cell: cell.replace(seed=0)))
     missing = sum(cell not in run for cell in chart.declared)
     if missing:
         text += f", {missing} of {len(chart.declared)} declared cells not run"
@@ -99,7 +98,15 @@ def _origin(records: Sequence[Record]) -> str:
     commits = sorted({_commit(record) for record in records})
     hardware = sorted({str(provenance(record).get("hardware") or "not recorded") for record in records})
     plural = "s" if len(commits) > 1 else ""
-    return f"Commit{plural} {_listed(commits)}; hardware: {_listed(hardware, '; ')}."
+    sources = sorted({str(found) for record in records if (found := provenance(record).get("source"))})
+    differing = f" (sources {_listed(sources)})" if len(sources) > 1 else ""
+    return f"Commit{plural} {_listed(commits)}{differing}; hardware: {_listed(hardware, '; ')}."
+
+
+def of_several_codes(records: Sequence[Record]) -> str:
+    """A line that says by which versions of the code the records were made; nothing if by one."""
+    found = codes(records)
+    return f"Made by {len(found)} versions of the code: {_listed(found)}.\n" if len(found) > 1 else ""
 
 
 def _commit(record: Record) -> str:

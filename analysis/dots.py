@@ -19,7 +19,7 @@ from scipy.stats import t as student
 from analysis.captions import caption
 from analysis.heat_maps import NAMES
 from analysis.pictures import WIDTH, new_figure, write_caption
-from analysis.select import Chart
+from analysis.select import Chart, of_cells
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 
@@ -71,12 +71,10 @@ def variants(chart: Chart, optimizer: str) -> list[Variant]:
     """What the cells of this optimizer are, in the order they were declared, those with records only."""
     declared = [cell for cell in chart.declared if cell.optimizer == optimizer]
     differing = fields_that_differ(chart.declared)
-    found = []
-    for cell in declared:
-        own = [record for record in chart.records if Cell.from_dict(record["cell"]).replace(seed=cell.seed) == cell]
-        if own:
-            found.append(_variant(named(cell, differing), own))
-    return found
+    by_cell: dict[Cell, list[Record]] = {}
+    for record, cell in zip(chart.records, of_cells(chart.records, lambda cell: cell.replace(seed=0)), strict=True):
+        by_cell.setdefault(cell, []).append(record)
+    return [_variant(named(cell, differing), by_cell[cell]) for cell in declared if cell in by_cell]
 
 
 def fields_that_differ(cells: Sequence[Cell]) -> list[str]:

@@ -21,7 +21,8 @@ from analysis import findings, paper_layout
 from analysis.findings import RECORDED
 from analysis.select import Chart, Refused, charts, provenance
 from experiments.declare import Experiment
-from paper_repro.records import BadRecord, Record, load, write_atomically
+from paper_repro.reading import load
+from paper_repro.records import BadRecord, Record, write_atomically
 
 COLUMNS = (
     "optimizer", "alpha", "decay", "decay_unit", "seed", "status", "validation_error", "test_error", "train_loss",
@@ -97,7 +98,7 @@ def make_paper(
 
 def read_records(source: Path | None) -> list[Record]:
     """The records of `source`, the committed ones for None."""
-    return read_recorded() if source is None else read_runs(source)
+    return read_recorded(RECORDED) if source is None else read_runs(source)
 
 
 def read_runs(source: Path) -> list[Record]:

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 
 from analysis.curves import colour
 from analysis.separability import Row
-from analysis.surfaces import Estimate
+from analysis.surfaces import LEAST, Estimate
 
+NAME = 24  # letters of a line of a name
 FEW_TILES, NO_NOISE, ALL_NOISE = "too little measured", "noise not known", "noise only"
 
 
@@ -36,12 +37,17 @@ def _tilt(row: Row) -> Estimate | str:
 
 def _interaction(row: Row) -> Estimate | str:
     if row.interaction is None:
-        return FEW_TILES if row.tilt is None else NO_NOISE
+        return _lacking(row)
     return ALL_NOISE if math.isnan(row.interaction.value) else row.interaction  # NaN: the errors vary no more than runs
 
 
 def _regret(row: Row) -> Estimate | str:
-    return row.regret.decay_first if row.regret else FEW_TILES
+    return row.regret.decay_first if row.regret else _lacking(row)
+
+
+def _lacking(row: Row) -> str:
+    """Why there is no number, as the table says it."""
+    return FEW_TILES if row.tiles < LEAST else NO_NOISE
 
 
 COLUMNS = (
@@ -49,8 +55,13 @@ COLUMNS = (
     Column("tilt\nρ", _tilt, (0.0,)),
     Column("interaction\n(%)", _interaction, (0.0,), 100),
     Column("regret\n(points)", _regret, (0.0,)),
-    Column("basin\n(%)", lambda row: row.basin or FEW_TILES, (), 100),
+    Column("basin\n(%)", lambda row: row.basin or _lacking(row), (), 100),
 )
+
+
+def named(row: Row) -> str:
+    """A row's name in lines that leave room for the columns."""
+    return textwrap.fill(row.panel, NAME)
 
 
 def heights(rows: Sequence[Row]) -> list[float]:
@@ -67,7 +78,7 @@ def draw(places: Sequence[Axes], rows: Sequence[Row]) -> None:
         for y, row in zip(ys, rows, strict=True):
             _draw_row(axes, y, row, column, [other.optimizer for other in rows])
         axes.set_ylim(min(ys) - 0.6, 0.6)
-        axes.set_yticks(ys, [row.panel for row in rows] if axes is places[0] else [])
+        axes.set_yticks(ys, [named(row) for row in rows] if axes is places[0] else [])
         axes.tick_params(axis="y", length=0)
         axes.set_title(column.title, fontsize=6, pad=3)
         axes.margins(x=0.12)

@@ -10,8 +10,9 @@ A claim is declared once, with its rule (claims.py). A verdict is one of
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ CAPTION = (
     "Every claim with its rule and verdicts; brackets: 95 % intervals. Set: whether the rule was written before or "
     "after numbers of ours that bear on it had been seen; no rule was written after its verdict was computed."
 )
-SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = "supported", "contradicted", "undecided", "not run"
+OUTCOMES = SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = "supported", "contradicted", "undecided", "not run"
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,19 @@ def table(decided: Sequence[Decided]) -> Table:
             _cell(each.paper) if each.paper else "", claim.rule, "before" if claim.beforehand else "after",
         ))  # fmt: skip
     return Table(header, tuple(rows), "claims", CAPTION)
+
+
+def as_json(decided: Sequence[Decided]) -> str:
+    """Every claim with its verdicts and the ids of the records that they rest on, for programs."""
+    claims = [
+        {
+            "claim": each.claim.name, "text": each.claim.text, "source": each.claim.source, "rule": each.claim.rule,
+            "experiment": each.claim.experiment, "rule_written_beforehand": each.claim.beforehand,
+            "here": asdict(each.ours), "paper": asdict(each.paper) if each.paper else None,
+        }
+        for each in decided
+    ]  # fmt: skip
+    return json.dumps(claims, indent=1, ensure_ascii=False) + "\n"
 
 
 def _cell(verdict: Verdict) -> str:

@@ -92,6 +92,7 @@ def _generalisation(axes: Axes, panel: Panel, chart: Chart) -> None:
     x = [of_epoch[epoch] for epoch in errors.epochs]
     axes.plot(x, errors.values, "o", color=colour(panel.optimizer, ()), ms=2, mew=0, alpha=0.7)
     axes.set_xscale("log")
+    plain_log(axes.xaxis)
 
 
 LOSS, DECAYS = "training loss (nats)", "L2 factor of Adam; normalized decay of AdamW"

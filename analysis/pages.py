@@ -12,12 +12,13 @@ from __future__ import annotations
 import csv
 import re
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
 import experiments
-from analysis import ledger, published, ridge, tables
+from analysis import laws, ledger, published, ridge, tables
 from analysis.batch_sizes import EPOCHS, UPDATES, bests
 from analysis.claims import CLAIMS
 from analysis.document import Table
@@ -59,8 +60,11 @@ class Blocks:
         kind, _, experiment = name.partition(" ")
         if kind == "statistics" and experiment in experiments.names():
             return tables.markdown(self.chart(experiment), self.evidence.records)
+        if kind == "laws" and experiment in experiments.names():
+            rules = [*laws.of_chart(self.chart(experiment), self.evidence.records), *laws.of_paper(experiment)]
+            return laws.table(rules).markdown()
         if name not in BLOCKS:
-            raise Refused(f"no block {name!r}: one of {', '.join(BLOCKS)}, statistics NAME")
+            raise Refused(f"no block {name!r}: one of {', '.join(BLOCKS)}, statistics NAME, laws NAME")
         return BLOCKS[name](self).markdown()
 
 
@@ -159,11 +163,20 @@ def _groups(blocks: Blocks) -> Table:
     return Table(tuple(SHOWN.values()), (tuple("{:+.2f} ± {:.2f}".format(*paired(*pair)) for pair in pairs),))
 
 
+def _verdicts(blocks: Blocks) -> Table:
+    decided = ledger.decide(CLAIMS, blocks.evidence)
+    ours = Counter(each.ours.outcome for each in decided)
+    theirs = Counter(each.paper.outcome for each in decided if each.paper)
+    counts = {"here": ours, "in the paper's own figures": theirs}
+    rows = tuple((name, *(str(found[outcome]) for outcome in ledger.OUTCOMES)) for name, found in counts.items())
+    return Table(("", *ledger.OUTCOMES), rows)
+
+
 def _claims(blocks: Blocks) -> Table:
     return ledger.table(ledger.decide(CLAIMS, blocks.evidence))
 
 
 BLOCKS: Mapping[str, Callable[[Blocks], Table]] = {
     "findings": _findings, "slopes": _slopes, "speed": _speed, "precision": _precision, "batch sizes": _batch_sizes,
-    "groups": _groups, "claims": _claims,
+    "groups": _groups, "claims": _claims, "verdicts": _verdicts,
 }  # fmt: skip

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.select import Chart, Refused, common_seeds, settings
+from analysis.select import Chart, Refused, Settings, common_seeds, of_cells, settings
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 
@@ -94,13 +94,13 @@ def panels(chart: Chart) -> list[Panel]:
     Facets come in the order in which they were declared; the first of them varies fastest.
     """
     groups: dict[tuple[Any, ...], list[Record]] = {}
-    for record in chart.records:
-        groups.setdefault(_place(chart, record["cell"]), []).append(record)
-    for group in groups.values():
-        cells = [Cell.from_dict(record["cell"]) for record in group]
-        if len({settings(cell) for cell in cells}) > 1:
-            name = cells[0].optimizer
+    kinds: dict[tuple[Any, ...], Settings] = {}
+    told = of_cells(chart.records, lambda cell: (_place(chart, cell), settings(cell)))
+    for record, (place, kind) in zip(chart.records, told, strict=True):
+        if kinds.setdefault(place, kind) != kind:
+            name = record["cell"]["optimizer"]
             raise Refused(f"{chart.stem}: cells of {name} differ in more than alpha, decay and seed: not one map")
+        groups.setdefault(place, []).append(record)
     return [_panel(chart, group) for _, group in sorted(groups.items())]
 
 
@@ -129,14 +129,14 @@ def best_tile(tiles: Sequence[Tile], split: str) -> Tile | None:
     return min(tiles, key=rank, default=None)
 
 
-def _place(chart: Chart, cell: dict[str, Any]) -> tuple[Any, ...]:
+def _place(chart: Chart, cell: Cell) -> tuple[Any, ...]:
     """Where the panel of this cell stands among the others."""
 
     def rank(field: str) -> tuple[int, Any]:
-        declared = list(dict.fromkeys(getattr(known, field) for known in chart.declared))
-        return (declared.index(cell[field]), 0) if cell[field] in declared else (len(declared), cell[field])
+        declared, own = list(dict.fromkeys(getattr(known, field) for known in chart.declared)), getattr(cell, field)
+        return (declared.index(own), 0) if own in declared else (len(declared), own)
 
-    name = cell["optimizer"]
+    name = cell.optimizer
     optimizer = (OPTIMIZERS.index(name), "") if name in OPTIMIZERS else (len(OPTIMIZERS), name)
     return optimizer, *(rank(field) for field in reversed(chart.experiment.facets))
 

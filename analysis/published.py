@@ -16,6 +16,7 @@ FILE = Path(__file__).resolve().parent.parent / "experiments" / "published" / "f
 # Of one run, in points of top-1 error after 100 epochs, from tiles that the paper's figures show twice (the columns
 # without decay, where both optimizers of a pair are one, and two panels of supplementary figure 3).
 RUN_SIGMA = 0.14
+WORDS = {"fixed": "fixed rate", "cifar": "CIFAR-10", "in32": "ImageNet32x32", "raw": "per update", "norm": "normalized"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,14 @@ def rows(readings: Iterable[Reading], path: Path = FILE) -> str:
     """The header and the lines of the file that hold these readings, as they stand there."""
     lines = path.read_text().splitlines(keepends=True)
     return "".join(lines[place - 1] for place in (1, *sorted(reading.line for reading in readings)))
+
+
+def words(panel: str) -> str:
+    """The name of a panel, less its optimizer, to read: "cifar_raw_25" as "CIFAR-10, per update, 25 epochs"."""
+    parts = panel.replace("step_drop", "step drops").split("_")
+    return ", ".join(
+        f"{part} epoch{'s' * (part != '1')}" if part.isdigit() else WORDS.get(part, part) for part in parts
+    )
 
 
 def _reading(row: dict[str, str], path: Path, line: int) -> Reading:

@@ -1,16 +1,18 @@
-"""How the best decay grows with batch size or budget: the exponent p of lambda* ~ x^p, with an interval.
+"""How the best decay grows with batch size, epochs and updates: exponents with intervals.
 
-Three predictions for the decay per update stand against each other. With batch size b and epochs T:
+A law is of panels that differ in one quantity x: lambda* ~ x^p. A joint law is of panels that differ in batch size b
+and epochs T: lambda* ~ b^p T^q. What is predicted of the exponents is in predictions.py.
 
-    the paper's normalization    sqrt(b / (B T)):  b^(1/2) at equal epochs, T^(-1/2)
-    the timescale view           decay per epoch constant:  b^1, T^0
-    one of our sources           "the larger the batch, the smaller the best decay":  an exponent of b below 0
+Panels whose best decay is at the edge are left out of a fit; those of resampled errors, of that resample's. An interval
+is that of the noise of single runs: it does not say whether the panels follow a power law at all. In simulations those
+of a joint law of eleven panels held the truth in 97 to 100 % of the cases, and in 91 and 96 % with half of the panels
+at the edge: to leave those out draws the exponent in the batch size to 0.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +20,21 @@ import numpy as np
 from analysis.ridge import lowest
 from analysis.surfaces import RESAMPLES, Estimate, Floats, Surface, basin
 
-PREDICTED = {
-    "batch size": {"the paper's square root": 0.5, "constant per epoch": 1.0},
-    "epochs": {"the paper's square root": -0.5, "constant per epoch": 0.0},
-}
+
+@dataclass(frozen=True)
+class Optimum:
+    """log2 of a panel's best decay. estimate: None at the edge. samples: of resampled errors, NaN at the edge; None
+    where the noise is not known."""
+
+    estimate: Estimate | None
+    samples: Floats | None
+
+    def moved(self, steps: float) -> Optimum:
+        """In another unit of decay, 2^steps times as large."""
+        samples = None if self.samples is None else self.samples + steps
+        found = self.estimate
+        parts = [None if part is None else part + steps for part in (found.low, found.high)] if found else []
+        return Optimum(Estimate(found.value + steps, *parts) if found else None, samples)
 
 
 @dataclass(frozen=True)
@@ -32,31 +45,45 @@ class Law:
     exponent: Estimate | None
     best: Mapping[float, Estimate | None]
 
-    def supports(self, quantity: str) -> list[str]:
-        """Which of the predictions, of decay per update, lie in the interval."""
-        if self.exponent is None or self.exponent.low is None or self.exponent.high is None:
-            return []
-        low, high = self.exponent.low, self.exponent.high
-        return [name for name, value in PREDICTED[quantity].items() if low <= value <= high]
-
 
 def law(surfaces: Mapping[float, Surface], seed: int = 0) -> Law:
     """The power law of the best decays of surfaces at different x (batch size, epochs)."""
     rng = np.random.default_rng(seed)
-    found, samples = {}, {}
-    for x, surface in surfaces.items():
-        value = _best(surface.means[None], surface)[0]
-        noise = surface.noise(basin(surface), rng, RESAMPLES)
-        samples[x] = None if noise is None else _best(surface.means + noise, surface)
-        found[x] = Estimate.of(value, samples[x]) if np.isfinite(value) else None
-    inside = [x for x, best in found.items() if best is not None]
-    if len(inside) < 2:
-        return Law(None, found)
-    logs = np.log2(inside)
-    exponent = _slope(logs, np.array([[found[x].value for x in inside]]))[0]  # type: ignore[union-attr]
-    drawn = [samples[x] for x in inside]
-    resampled = None if any(part is None for part in drawn) else _slope(logs, np.stack(drawn, 1))  # type: ignore[arg-type]
-    return Law(Estimate.of(exponent, resampled), found)
+    return law_of({x: optimum(surface, rng) for x, surface in surfaces.items()})
+
+
+def law_of(optima: Mapping[float, Optimum]) -> Law:
+    """The same of what was found already."""
+    exponents = exponents_of(list(optima.values()), np.array(list(optima))[:, None])
+    return Law(exponents[0] if exponents else None, {x: found.estimate for x, found in optima.items()})
+
+
+def optimum(surface: Surface, rng: np.random.Generator) -> Optimum:
+    """Where a surface has its best decay."""
+    value = _best(surface.means[None], surface)[0]
+    noise = surface.noise(basin(surface), rng, RESAMPLES)
+    samples = None if noise is None else _best(surface.means + noise, surface)
+    return Optimum(Estimate.of(value, samples) if np.isfinite(value) else None, samples)
+
+
+def exponents_of(optima: Sequence[Optimum], at: Floats) -> list[Estimate] | None:
+    """The exponents of the product of powers that the best decays follow; None where too few panels hold theirs.
+
+    at: the quantities, [panels, quantities].
+    """
+    inside = [place for place, found in enumerate(optima) if found.estimate is not None]
+    design = np.concatenate([np.ones((len(inside), 1)), np.log2(at[inside])], 1)
+    if len(inside) < design.shape[1] or np.linalg.matrix_rank(design) < design.shape[1]:
+        return None
+    values = np.array([[found.estimate.value for found in optima if found.estimate is not None]])
+    drawn = [optima[place].samples for place in inside]
+    known = [part for part in drawn if part is not None]
+    resampled = _powers(design, np.stack(known, 1)) if len(known) == len(drawn) else None
+    exponents = _powers(design, values)[0]
+    return [
+        Estimate.of(exponent, None if resampled is None else resampled[:, place])
+        for place, exponent in enumerate(exponents)
+    ]
 
 
 def _best(means: Floats, surface: Surface) -> Floats:
@@ -73,7 +100,13 @@ def _best(means: Floats, surface: Surface) -> Floats:
     return lowest(profile[:, None, :], surface.v, clipped[None])[:, 0]
 
 
-def _slope(x: Floats, y: Floats) -> Floats:
-    """Of each row of y, [samples]; NaN where a point is missing."""
-    centred = x - x.mean()
-    return np.asarray((y - y.mean(1, keepdims=True)) @ centred / (centred @ centred))
+def _powers(design: Floats, values: Floats) -> Floats:
+    """The coefficients but the constant of each row of values, [samples, quantities], by least squares through those
+    that it has; NaN where they are too few."""
+    there = np.isfinite(values).astype(float)
+    squares = np.einsum("sp,pi,pj->sij", there, design, design)
+    usable = np.linalg.matrix_rank(squares) == design.shape[1]
+    squares = np.where(usable[:, None, None], squares, np.eye(design.shape[1]))
+    moments = np.nan_to_num(values) @ design
+    found = np.linalg.solve(squares, moments[:, :, None])[:, 1:, 0]
+    return np.where(usable[:, None], found, np.nan)

@@ -7,17 +7,22 @@ on other data is a figure of its own, while cells with other epochs, models or s
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from experiments.declare import SWEPT, Experiment, Profile
+from experiments.declare import EACH_ITS_OWN, SWEPT, Experiment, Profile
 from paper_repro.cell import Cell
 from paper_repro.records import Record
+from paper_repro.source import label
 
 Settings = tuple[tuple[str, object], ...]
+T = TypeVar("T")
+_NAMES = sorted(field.name for field in dataclasses.fields(Cell))
 
 
 class Refused(ValueError):
@@ -43,7 +48,7 @@ class Chart:
         parts = [self.experiment.name, self.profile, *(re.sub("[^A-Za-z0-9_.+-]", "_", part) for part in named)]
         return "-".join(parts)
 
-    @property
+    @functools.cached_property
     def measure(self) -> str:
         """What is shown of the final numbers: the experiment's measure, plain error where the records lack that."""
         finals = [record["final"] for record in self.records if record["final"]]
@@ -59,8 +64,10 @@ def charts(experiment: Experiment, records: Iterable[Record]) -> list[Chart]:
     """
     found: dict[tuple[str, str], list[Record]] = {}
     scales = {name: Scale.of(profile, experiment.swept) for name, profile in experiment.profiles.items()}
-    for record in records:
-        for profile in matching_profiles(scales, Cell.from_dict(record["cell"])):
+    records = list(records)
+    profiles = of_cells(records, lambda cell: matching_profiles(scales, cell))
+    for record, fits in zip(records, profiles, strict=True):
+        for profile in fits:
             found.setdefault((profile, record["cell"]["dataset"]), []).append(record)
     order = {profile: place for place, profile in enumerate(experiment.profiles)}
     keys = sorted((key for key in found if _compares(experiment, found[key])), key=lambda key: (order[key[0]], key[1]))
@@ -92,8 +99,20 @@ def matching_profiles(scales: Mapping[str, Scale], cell: Cell) -> list[str]:
 
 def settings(cell: Cell, swept: tuple[str, ...] = SWEPT) -> Settings:
     """All that the cells of one sweep have in common: every field but the swept ones and the data set."""
-    values = cell.to_dict()
-    return tuple((name, values[name]) for name in sorted(values) if name not in (*swept, "dataset"))
+    return tuple((name, getattr(cell, name)) for name in _NAMES if name not in swept and name != "dataset")
+
+
+def of_cells(records: Iterable[Record], told: Callable[[Cell], T]) -> list[T]:
+    """What is told of the cell of each record, where its seed does not matter: worked out once for all its seeds."""
+    known: dict[tuple[object, ...], T] = {}
+    found = []
+    for record in records:
+        rest = {**record["cell"], "seed": 0}
+        key = (*rest, *rest.values())
+        if key not in known:
+            known[key] = told(Cell.from_dict(record["cell"]))
+        found.append(known[key])
+    return found
 
 
 def fingerprint(record: Record) -> str | None:
@@ -105,6 +124,12 @@ def fingerprint(record: Record) -> str | None:
 def provenance(record: Record) -> dict[str, object]:
     """A record's provenance, empty where there is none."""
     return record.get("provenance") or {}
+
+
+def codes(records: Iterable[Record]) -> list[str]:
+    """The versions of the code that made these records, by commit or source: one, if nothing is amiss."""
+    unknown = {"commit": "unknown", "dirty": False}
+    return sorted({label({**unknown, **provenance(record)}) for record in records})
 
 
 def check_one_data_set(records: Sequence[Record], where: str) -> None:
@@ -121,8 +146,7 @@ def check_one_data_set(records: Sequence[Record], where: str) -> None:
 
 def _compares(experiment: Experiment, records: Iterable[Record]) -> bool:
     """A map by itself compares within itself; facets and variants want at least two kinds of cells."""
-    kinds = {settings(Cell.from_dict(record["cell"])) for record in records}
-    return ("alpha" in experiment.swept and not experiment.facets) or len(kinds) > 1
+    return ("alpha" in experiment.swept and not experiment.facets) or len(set(of_cells(records, settings))) > 1
 
 
 def _chart(experiment: Experiment, profile: str, dataset: str, records: list[Record]) -> Chart:
@@ -146,15 +170,17 @@ def _at_common_seeds(records: Sequence[Record]) -> list[Record]:
     Cells that another experiment ran with many more seeds are beside the others in a map with the same number of them.
     """
     seeds: dict[Settings, dict[tuple[float, float], list[int]]] = {}
-    grids = [settings(Cell.from_dict(record["cell"]), ("alpha", "decay", "seed")) for record in records]
+    grids = of_cells(records, lambda cell: settings(cell, EACH_ITS_OWN))
     for grid, record in zip(grids, records, strict=True):
         cell = record["cell"]
         seeds.setdefault(grid, {}).setdefault((cell["alpha"], cell["decay"]), []).append(cell["seed"])
     common = {grid: set(common_seeds(tuple(sorted(s)) for s in cells.values())) for grid, cells in seeds.items()}
+    lacking = {  # cells without all of the common seeds: they keep those they have
+        (grid, place) for grid, cells in seeds.items() for place, own in cells.items() if not common[grid] <= set(own)
+    }
 
     def wanted(grid: Settings, cell: dict[str, Any]) -> bool:
-        own = seeds[grid][cell["alpha"], cell["decay"]]
-        return cell["seed"] in common[grid] or not common[grid] <= set(own)
+        return cell["seed"] in common[grid] or (grid, (cell["alpha"], cell["decay"])) in lacking
 
     return [record for grid, record in zip(grids, records, strict=True) if wanted(grid, record["cell"])]
 

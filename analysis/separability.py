@@ -8,6 +8,7 @@ paper's panels have one run a tile and were selected and reported on the test se
 from __future__ import annotations
 
 import csv
+import functools
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -21,7 +22,7 @@ from analysis.panels import panels, selection_split
 from analysis.regret import Regret
 from analysis.ridge import Ridge
 from analysis.select import Chart
-from analysis.surfaces import Estimate, Surface, of_panel
+from analysis.surfaces import LEAST, Estimate, Surface, of_panel
 from analysis.tilt import Tilt
 
 PAPER = {
@@ -69,16 +70,18 @@ def of_chart(chart: Chart) -> list[Row]:
     return rows
 
 
-def of_paper(experiment: str) -> list[Row]:
+@functools.cache
+def of_paper(experiment: str) -> tuple[Row, ...]:
     """The same for the paper's own figure of this name; none where it has no heat maps."""
     readings, figure = published.load(), IN_FIGURE.get(experiment, experiment)
     rows = []
     for panel in PAPER.get(experiment, ()):
         surface, parts = published.surface(readings, figure, panel), panel.split("_")
         optimizer = next(part for part in parts if part in NAMES)
-        facets = " ".join(part for part in parts if part != optimizer)
-        rows.append(replace(_row(f"paper, {panel}", surface, surface), optimizer=optimizer, facets=facets))
-    return rows
+        facets = published.words("_".join(part for part in parts if part != optimizer))
+        name = f"paper, {NAMES[optimizer]}, {facets}"
+        rows.append(replace(_row(name, surface, surface), optimizer=optimizer, facets=facets))
+    return tuple(rows)
 
 
 def _row(name: str, selection: Surface, test: Surface) -> Row:
@@ -86,7 +89,7 @@ def _row(name: str, selection: Surface, test: Surface) -> Row:
     return Row(
         name, int(known.sum()), int(np.isfinite(selection.runs).sum(2).max(initial=0)), ridge.ridge(selection),
         tilt.tilt(selection), additive.interaction(selection), regret.regret(selection, test),
-        regret.basin_size(selection, test),
+        regret.basin_size(test),
     )  # fmt: skip
 
 
@@ -111,25 +114,34 @@ def _words(row: Row) -> tuple[str, ...]:
     edge = f" ({row.ridge.at_edge} rows at the edge)" if row.ridge.at_edge else ""
     slope = said(row.ridge.slope) if row.ridge.slope else "too few rows"
     rho = "too little measured" if row.tilt is None else said(row.tilt.rho) if row.tilt.rho else "at the edge"
-    costs = f"{said(row.regret.decay_first)}, {said(row.regret.worst)}" if row.regret else "too little measured"
+    little = "too little measured" if row.tiles < LEAST else "noise not known"
+    costs = f"{said(row.regret.decay_first)}, {said(row.regret.worst)}" if row.regret else little
     return (
-        row.panel, str(row.tiles), str(row.runs), slope + edge, rho, said(row.interaction, percent=True), costs,
-        said(row.basin, percent=True),
+        row.panel, str(row.tiles), str(row.runs), slope + edge, rho, _interaction(row.interaction, little), costs,
+        said(row.basin, percent=True) if row.basin else little,
     )  # fmt: skip
+
+
+def _interaction(found: Estimate | None, little: str) -> str:
+    """Where the noise that is to be expected exceeds all variance there is no share of it."""
+    if found is None:
+        return little
+    return said(found, percent=True) if np.isfinite(found.value) else "noise only"
 
 
 def said(estimate: Estimate | None, percent: bool = False) -> str:
     """-0.88 [-0.92, -0.83]; with percent 5 % [1, 10]."""
     if estimate is None:
         return "noise not known"
-    parts = [None if part is None else f"{100 * part:.0f}" if percent else f"{part:.2f}"
+    parts = [None if part is None else f"{100 * part:.0f}" if percent else f"{round(part, 2) + 0.0:.2f}"
              for part in (estimate.value, estimate.low, estimate.high)]  # fmt: skip
     unit = " %" * percent
     return f"{parts[0]}{unit}" if parts[1] is None else f"{parts[0]}{unit} [{parts[1]}, {parts[2]}]"
 
 
 def numbers(rows: Sequence[Row]) -> str:
-    """All numbers as CSV: a line for each panel and statistic, empty where there is none."""
+    """All numbers as CSV: a line for each panel and statistic, empty where there is none; then the best decays of
+    each learning rate."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("panel", "tiles", "runs", "statistic", "value", "low", "high"))
@@ -137,6 +149,9 @@ def numbers(rows: Sequence[Row]) -> str:
         for name, estimate in _estimates(row).items():
             parts = ("", "", "") if estimate is None else (estimate.value, estimate.low, estimate.high)
             writer.writerow((row.panel, row.tiles, row.runs, name, *parts))
+        for u, best in zip(row.ridge.u, row.ridge.best, strict=True):
+            decay = 2.0**best if np.isfinite(best) else "at the edge"
+            writer.writerow((row.panel, row.tiles, row.runs, f"best_decay_at_alpha_{2.0**u:.4g}", decay, "", ""))
     return text.getvalue()
 
 

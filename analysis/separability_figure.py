@@ -81,7 +81,8 @@ def _draw_ridges(figure: Figure, columns: Sequence[dict[str, list[Row]]], under:
             bottom = under + body - height - place * (height + BETWEEN)
             axes = _axes(figure, TICKS + column * share, bottom, share - TICKS, height)
             who = "paper" if rows[0].is_paper else "here"
-            axes.set_title(f"{who}, {facets}" if facets else who, fontsize=6, pad=3)
+            title = textwrap.fill(f"{who}, {facets}" if facets else who, forest.NAME)
+            axes.set_title(title, fontsize=6, pad=3, linespacing=1)
             draw_ridges(axes, rows)
             axes.set_ylabel("" if column else r"best $\lambda$", labelpad=0)
     _draw_legend(figure)
@@ -109,7 +110,9 @@ def draw_ridges(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set(xscale="log", yscale="log")
     for row in rows:
         _draw_ridge(axes, row, colour(row.optimizer, [other.optimizer for other in rows]))
-    axes.set(xlim=_a_decade(axes.get_xlim()), ylim=_a_decade(axes.get_ylim()))
+    low, high = axes.get_xlim()  # of the points; the words at the edge need room as well
+    low, high = min(low, 2 ** u.min() / 1.2), max(high, 1.2 * 2 ** u.max())
+    axes.set(xlim=_a_decade((low, high)), ylim=_a_decade(axes.get_ylim()))
     make_room(axes, 0, WORDS * DPI / axes.bbox.height if np.isnan(v).any() else 0)
     _draw_guides(axes, u, v)
     _few_ticks(axes.xaxis)
@@ -156,7 +159,7 @@ def _draw_guides(axes: Axes, u: NDArray[np.float64], v: NDArray[np.float64]) -> 
 
 
 def _draw_forest(figure: Figure, rows: Sequence[Row], under: float, body: float) -> None:
-    left = LEFT + 0.12 + LETTER * max(len(row.panel) for row in rows)
+    left = LEFT + 0.12 + LETTER * max(len(line) for row in rows for line in forest.named(row).splitlines())
     share = (WIDTH - left - RIGHT) / len(forest.COLUMNS)
     places = [_axes(figure, left + n * share, under, share - 0.06, body) for n in range(len(forest.COLUMNS))]
     forest.draw(places, rows)

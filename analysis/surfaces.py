@@ -14,6 +14,7 @@ from analysis.panels import Panel
 
 Floats = NDArray[np.float64]
 FEW = 12  # deviations of runs from which noise can be drawn
+MANY = 30  # runs of a tile: more are not drawn one by one
 INTERVAL = (2.5, 97.5)  # percent
 RESAMPLES = 2000
 SHARE = 1 / 2  # of the grid's tiles, those with the lowest errors: the basin
@@ -76,16 +77,16 @@ class Surface:
 
     def noise(self, chosen: NDArray[np.bool_], rng: np.random.Generator, resamples: int) -> Floats | None:
         """Noise of all tiles' means, [resamples, A, L], drawn from the deviations of the chosen tiles' runs; where none
-        has two, from a normal distribution with the known standard deviation; None where that is not known either."""
+        has two, from a normal distribution with the known standard deviation; None where that is not known either. The
+        mean of more than MANY runs is as good as normal, and drawing each of them would take minutes."""
         counts = np.maximum(np.isfinite(self.runs).sum(2), 1)
         shape = (resamples, *counts.shape)
         deviations = self.deviations(chosen)
-        if len(deviations) >= FEW:
+        if len(deviations) >= FEW and counts.max() <= MANY:
             drawn = [rng.choice(deviations, shape) * (counts > run) for run in range(int(counts.max()))]
             return np.asarray(np.sum(drawn, 0) / counts)
-        if self.known_sigma is None:
-            return None
-        return np.asarray(rng.normal(0, self.known_sigma, shape) / np.sqrt(counts))
+        sigma = self.sigma(chosen) if len(deviations) >= FEW else self.known_sigma
+        return None if sigma is None else np.asarray(rng.normal(0, sigma, shape) / np.sqrt(counts))
 
 
 def of_panel(panel: Panel, split: str) -> Surface:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import experiments
 from analysis import both_axes, compare, document, laws, separability
+from analysis.captions import of_several_codes
 from analysis.document import Table
 from analysis.figures import check_writable, read_records, write_figure
 from analysis.panels import panels
@@ -37,6 +38,8 @@ def make(names: Sequence[str], source: Path | None, out: Path | None) -> Iterato
     for chart in found:
         computed = Statistics.of(chart, records)
         yield f"{chart.stem}\n\n{computed.markdown()}"
+        if several := of_several_codes(chart.records):
+            yield several
         if out is not None:
             yield from map(str, computed.write(out))
 
@@ -53,13 +56,15 @@ class Statistics:
     chart: Chart
     rows: list[separability.Row]
     rules: list[laws.Line]
+    joint: list[laws.Joint]
 
     @classmethod
     def of(cls, chart: Chart, records: Sequence[Record]) -> Statistics:
         name, rows = chart.experiment.name, []
         if chart.experiment.figure == "heat_maps":
             rows = [*separability.of_chart(chart), *separability.of_paper(name)]
-        return cls(chart, rows, [*laws.of_chart(chart, records), *laws.of_paper(name)])
+        rules = [*laws.of_chart(chart, records), *laws.of_paper(name)]
+        return cls(chart, rows, rules, laws.joint(chart, records))
 
     def markdown(self) -> str:
         return document.markdown(self.tables()) or "one run of each: nothing to say\n"
@@ -68,7 +73,7 @@ class Statistics:
         """Separability, laws and comparisons, those that there are."""
         pairs = compare.compare(shown) if len(shown := panels(self.chart)) <= FEW else []
         tables = [separability.table(self.rows)] if self.rows else []
-        tables += [laws.table(self.rules)] if self.rules else []
+        tables += [laws.table([*self.rules, *self.joint])] if self.rules else []
         tables += [compare.table(pairs)] if pairs else []
         return tables
 

@@ -64,8 +64,7 @@ class Cell:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Cell:
         """The Cell of a record. Raises ValueError for a field that is unknown, missing or out of range."""
-        unknown = set(values) - {field.name for field in _FIELDS}
-        missing = {field.name for field in _FIELDS if field.default is dataclasses.MISSING} - set(values)
+        unknown, missing = set(values) - _NAMES, _NEEDED - set(values)
         if unknown or missing:
             raise ValueError(f"cell: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}")
         return cls(**values)
@@ -86,17 +85,21 @@ class Cell:
         return dataclasses.replace(self, **changes)
 
 
-_FIELDS = dataclasses.fields(Cell)  # once: a sweep's records make ten thousand cells
+# Once: a sweep's records make a hundred thousand cells.
+_FIELDS = dataclasses.fields(Cell)
+_NAMES = {field.name for field in _FIELDS}
+_NEEDED = {field.name for field in _FIELDS if field.default is dataclasses.MISSING}
+_KINDS = {"str": (str,), "int": (int,), "float": (float, int), "bool": (bool,), "int | None": (int, type(None))}
+_TYPES = [(field.name, str(field.type), _KINDS[str(field.type)]) for field in _FIELDS]
 
 
 def _check_types(cell: Cell) -> None:
-    expected: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "int | None": int}
-    for field in _FIELDS:
-        kind, value = str(field.type), getattr(cell, field.name)
-        if kind == "float" and type(value) in (int, float):  # 1 and 1.0, 0.0 and -0.0 are one cell, so they get one id
-            object.__setattr__(cell, field.name, value + 0.0)
-        elif not (value is None and kind.endswith("None")) and type(value) is not expected[kind]:
-            raise ValueError(f"cell: {field.name} must be {kind}, got {value!r}")
+    for name, kind, types in _TYPES:
+        value = getattr(cell, name)
+        if type(value) not in types:  # not isinstance: True is no number
+            raise ValueError(f"cell: {name} must be {kind}, got {value!r}")
+        if kind == "float":  # 1 and 1.0, 0.0 and -0.0 are one cell, so they get one id
+            object.__setattr__(cell, name, value + 0.0)
 
 
 def _check_names(cell: Cell) -> None:

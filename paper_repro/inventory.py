@@ -11,9 +11,8 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from paper_repro import processes, records, source
 
@@ -63,15 +62,8 @@ def _read_all(out: Path, ids: Sequence[str]) -> list[tuple[str, Known | str]]:
     cores = len(os.sched_getaffinity(0))
     if len(ids) < MANY or cores == 1:
         return [_read(out, name) for name in ids]
-    helpers = [processes.start("paper_repro.inventory") for _ in range(cores)]
-    for place, (_, (pipe,)) in enumerate(helpers):
-        pipe.send((out, ids[place::cores]))
-    found = []
-    for process, (pipe,) in helpers:
-        with pipe:
-            found += pipe.recv()
-        process.wait()
-    return found
+    shares = [(out, ids[place::cores]) for place in range(cores)]
+    return [found for answer in processes.ask("paper_repro.inventory", shares) for found in answer]
 
 
 def _read(out: Path, name: str) -> tuple[str, Known | str]:
@@ -103,12 +95,13 @@ def _keep(out: Path, known: dict[str, tuple[list[int], Known]]) -> None:
         records.write_atomically(out / "records.known", json.dumps(known).encode())
 
 
-def _serve(pipe: Connection[Any, Any]) -> None:
-    out, ids = pipe.recv()
-    pipe.send([_read(out, name) for name in ids])
+def _read_share(share: tuple[Path, Sequence[str]]) -> list[list[tuple[str, Known | str]]]:
+    """In one answer."""
+    out, ids = share
+    return [[_read(out, name) for name in ids]]
 
 
 if __name__ == "__main__":
     from paper_repro import inventory  # what is sent must be of the module that the other side knows
 
-    inventory._serve(Connection(int(sys.argv[1])))
+    processes.serve(inventory._read_share)

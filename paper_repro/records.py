@@ -20,18 +20,26 @@ A record is a dict:
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from paper_repro import measured
 from paper_repro.cell import ID, Cell
 
 Record = dict[str, Any]
 STATUSES = ("finished", "diverged")
 FIELDS = {"cell", "id", "status", "diverged", "epochs", "final", "parameters", "seconds", "provenance", "checksum"}
+
+
+# One for all records, and without a look for circles, which JSON that was read cannot have.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 
 class BadRecord(ValueError):
@@ -142,11 +150,12 @@ def validate(record: Any, cell_id: str | None = None) -> None:
     diverged = record["status"] == "diverged"
     if record["status"] not in STATUSES or (record["final"] is None, record["diverged"] is not None) != (diverged,) * 2:
         raise ValueError(f"status {record['status']!r} does not fit the numbers")
+    measured.check(record)
 
 
 def checksum(record: Record) -> str:
     content = {key: value for key, value in record.items() if key != "checksum"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_canonical(content).encode()).hexdigest()
 
 
 TIMES = {"seconds", "images_per_second", "written", "attempts", "checksum"}
@@ -164,18 +173,39 @@ def load(source: Path) -> list[Record]:
 
     Raises BadRecord for the first damaged one: a figure must not silently leave a cell out.
     """
-    found = {record["id"]: record for record in _iterate(source)}
-    return [found[key] for key in sorted(found)]
+    return by_id((parse(*entry) for entry in entries(source)), source)
 
 
-def _iterate(source: Path) -> Iterator[Record]:
+def by_id(found: Iterable[Record], where: Path) -> list[Record]:
+    """Each record once, sorted by id. Raises BadRecord where two disagree about a cell."""
+    once: dict[str, Record] = {}
+    for record in found:
+        if once.setdefault(record["id"], record)["checksum"] != record["checksum"]:
+            raise BadRecord(f"{where}: record {record['id']} is there twice, and the two differ; keep one of them")
+    return [once[key] for key in sorted(once)]
+
+
+def entries(source: Path, place: int = 0, of: int = 1) -> Iterator[tuple[bytes, str, str | None]]:
+    """What parse() takes, of every record of a source; or of a share, where `of` readers share the work.
+
+    A file's reader is told by its name: readers may list a folder at different times, while records are written.
+    """
     if source.is_file():
         with open(source, "rb") as lines:
-            for number, line in enumerate(lines, 1):
-                yield parse(line, f"{source}, line {number}")
+            for number, line in itertools.islice(enumerate(lines, 1), place, None, of):
+                yield line, f"{source}, line {number}", None
     else:
-        for path in sorted((source / "records").glob("*.json")):
-            yield parse(path.read_bytes(), str(path), path.stem)
+        for name in _names(source / "records"):
+            if zlib.crc32(name.encode()) % of == place:
+                path = source / "records" / name
+                yield path.read_bytes(), str(path), path.stem
+
+
+def _names(folder: Path) -> list[str]:
+    """Of the records in a folder, sorted; none where there is no folder."""
+    with suppress(FileNotFoundError):
+        return sorted(name for name in os.listdir(folder) if name.endswith(".json"))
+    return []
 
 
 def merge(records: Iterable[Record], path: Path) -> int:

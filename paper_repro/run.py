@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from paper_repro import checkpoints, groups, models, optim, provenance, records, schedules
+from paper_repro import checkpoints, groups, measured, models, optim, provenance, records, schedules
 from paper_repro.augment import Epoch, batch, draw_epoch, normalise
 from paper_repro.cell import Cell
 from paper_repro.compiled import Compiled
@@ -138,15 +138,14 @@ class Run:
 
     def write_record(self, diverged: dict[str, Any] | None) -> records.Record:
         """Write what the finished run leaves and remove its checkpoints."""
-        progress, last = self.progress, self.progress.epochs[-1] if self.progress.epochs else {}
-        final = {key: last[key] for key in last if key.endswith(("_loss", "_error"))}
+        progress = self.progress
         record = {
             "cell": self.cell.to_dict(),
             "id": self.cell.id,
             "status": "diverged" if diverged else "finished",
             "diverged": diverged,
             "epochs": progress.epochs,
-            "final": None if diverged else final,
+            "final": None if diverged else measured.final(progress.epochs[-1]),
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "seconds": progress.total.seconds,
             "provenance": provenance.describe(self.device, self.data.name, self.data.fingerprint, progress.attempts),

@@ -1,8 +1,11 @@
 """A data set and a cell small enough to train in a tenth of a second, and records as if cells had been trained."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded, as in analysis/__init__.py
 
 import numpy as np
 import pytest
@@ -56,6 +59,8 @@ def made_record(cell: Cell, test_error: float, validation_error: float | None = 
         chosen = test_error if validation_error is None else validation_error
         final |= {"validation_loss": chosen / 50, "validation_error": chosen}
     diverged = changes.get("status") == "diverged"
+    count = 0 if diverged else cell.epochs
+    rows = [{"epoch": epoch} | (final if epoch == count else {}) for epoch in range(1, count + 1)]
     origin = {
         "commit": changes.get("commit", "c" * 40), "dirty": False, "versions": {}, "hardware": "a processor",
         "data": {"name": cell.dataset, "fingerprint": changes.get("fingerprint", "f" * 16)},
@@ -64,7 +69,7 @@ def made_record(cell: Cell, test_error: float, validation_error: float | None = 
     record = {
         "cell": cell.to_dict(), "id": cell.id, "status": "diverged" if diverged else "finished",
         "diverged": {"step": 3, "reason": "training loss nan"} if diverged else None,
-        "epochs": changes.get("epochs", []), "final": None if diverged else final, "parameters": 10, "seconds": 1.0,
+        "epochs": changes.get("epochs", rows), "final": None if diverged else final, "parameters": 10, "seconds": 1.0,
         "provenance": origin,
     }  # fmt: skip
     return record | {"checksum": records.checksum(record)}

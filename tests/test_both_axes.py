@@ -6,9 +6,10 @@ import math
 
 import pytest
 
-from analysis.both_axes import NORMALIZATION, NORMALIZED, RAW, on_both_axes, predicted, table
+from analysis.both_axes import NORMALIZED, RAW, on_both_axes, predicted, table
 from analysis.laws import Line
-from analysis.scaling import PREDICTED, Law
+from analysis.predictions import EPOCH, ROOT
+from analysis.scaling import Law
 from analysis.surfaces import Estimate
 
 SIZES = (16.0, 64.0, 256.0)
@@ -19,7 +20,9 @@ UPDATES_FIXED = dict.fromkeys(SIZES, 512.0)
 def _line(updates: dict[float, float], unit: str = RAW) -> Line:
     """Best decays in proportion to the batch size; the middle one at the edge."""
     best = {size: Estimate(math.log2(size) - 14, math.log2(size) - 15, None) for size in SIZES}
-    return Line("AdamW", unit, "batch size", Law(Estimate(1.0, 0.8, 1.2), {**best, 64.0: None}), updates=updates)
+    held = "updates fixed" if updates == UPDATES_FIXED else "epochs fixed"
+    law = Law(Estimate(1.0, 0.8, 1.2), {**best, 64.0: None})
+    return Line("AdamW", unit, "batch size", law, held=held, updates=updates)
 
 
 def test_the_other_axis_is_the_swept_one_times_the_root_of_the_updates() -> None:
@@ -49,15 +52,14 @@ def test_what_was_swept_on_both_is_not_computed_and_unknown_updates_compute_noth
     assert len(on_both_axes([_line({})])) == 1
 
 
-def test_predictions_are_scaling_s_at_equal_epochs() -> None:
-    found = predicted(_line(EPOCHS_FIXED))
-    assert list(found.values()) == pytest.approx(list(PREDICTED["batch size"].values()))
-    assert predicted(_line(EPOCHS_FIXED, NORMALIZED)) == pytest.approx({NORMALIZATION: 0.0, "constant per epoch": 0.5})
+def test_at_equal_epochs_the_paper_s_rule_is_a_root_and_normalized_it_is_constant() -> None:
+    assert predicted(_line(EPOCHS_FIXED)) == {ROOT: 0.5, EPOCH: 1.0}
+    assert predicted(_line(EPOCHS_FIXED, NORMALIZED)) == {ROOT: 0.0, EPOCH: 0.5}
 
 
 def test_at_equal_updates_the_paper_s_rule_is_one_decay_on_either_axis() -> None:
     for unit in (RAW, NORMALIZED):
-        assert predicted(_line(UPDATES_FIXED, unit)) == pytest.approx({NORMALIZATION: 0.0, "constant per epoch": 1.0})
+        assert predicted(_line(UPDATES_FIXED, unit)) == {ROOT: 0.0, EPOCH: 1.0}
 
 
 def test_the_table_has_a_line_for_each_axis_and_place_and_no_number_at_the_edge() -> None:

@@ -67,5 +67,6 @@ def test_latex_is_escaped_and_whole() -> None:
     assert r"\textbf{supported}: 1 $<$ 2 & 50 \% \\" in text
     assert r"\caption{About $\lambda$*.}\label{tab:one}" in text
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+    assert latex.text("About it. ([records](records:fig), [the paper's](records:published))") == "About it."
     assert latex.text("é ™") == "e TM"  # what pdflatex has no sign for is spelt out
     assert r"\input{one}" in latex.document(["one"])

@@ -76,7 +76,7 @@ def test_guides_have_the_exponents_predicted_and_the_legend_tells_ours() -> None
     chart = _batch_sizes(0.5)
     figure = draw(chart, laws.of_chart(chart, chart.records))
     powers = [
-        [_power(axes, label) for label in ("the paper's normalization", "constant per epoch")] for axes in figure.axes
+        [_power(axes, label) for label in ("the paper's square root", "constant per epoch")] for axes in figure.axes
     ]
     assert np.array(powers) == pytest.approx(np.array([[0.5, 1], [0, 0.5], [0, 1], [0, 1]]), abs=1e-9)
     assert figure.axes[0].get_legend().get_texts()[0].get_text() == "SGDW: 0.50"
@@ -130,7 +130,7 @@ def test_the_paper_s_own_are_open_in_the_same_axes() -> None:
     assert len(figure.axes) == 2
     for axes in figure.axes:
         marks = {str(line.get_label()).partition(":")[0]: line.get_markerfacecolor() for line in axes.lines}
-        assert marks["paper, AdamW, cifar"] == "white"
+        assert marks["paper, AdamW, CIFAR-10"] == "white"
         assert marks["AdamW"] != "white"
     assert EDGE in [text.get_text() for text in figure.axes[0].texts]  # the paper's 25 epochs, per update
 
@@ -138,6 +138,6 @@ def test_the_paper_s_own_are_open_in_the_same_axes() -> None:
 def test_the_paper_s_rule_is_level_on_the_normalized_axis() -> None:
     chart = _budgets()
     figure = draw(chart, laws.of_chart(chart, chart.records))
-    _, y = _points(figure.axes[1], "the paper's normalization")
+    _, y = _points(figure.axes[1], "the paper's square root")
     np.testing.assert_allclose(y, y[0])
     assert y[0] == pytest.approx(0.3, rel=0.05)

@@ -127,7 +127,7 @@ def test_figure_3_and_supplementary_5_put_their_plots_where_the_paper_does() -> 
 
 
 def test_the_command_writes_the_files_with_the_records_that_are_shown(tmp_path, capsys) -> None:
-    made = _records("supp3")
+    made = [made_record(cell, 30 + 10 * cell.decay) for cell in experiments.get("supp3").profiles["demo"].cells]
     records.merge(made, tmp_path / "made.jsonl")
     command = ["figures", "--paper", "--runs", str(tmp_path / "made.jsonl"), "--out", str(tmp_path)]
     assert main([*command, "supp3"]) == 0

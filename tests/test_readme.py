@@ -9,7 +9,9 @@ from statistics import fmean
 import pytest
 
 import experiments
+from analysis import ledger
 from analysis.__main__ import parser as analysis_parser
+from analysis.claims import long_runs
 from analysis.curves import curve
 from analysis.dots import paired, variants
 from analysis.figures import read_recorded
@@ -133,6 +135,28 @@ def test_the_page_of_experiments_lists_what_there_is() -> None:
     listed = re.findall(r"^\| \[(\w+)\]\(\.\./experiments/", PAGES[2].read_text(), re.MULTILINE)
     assert len(listed) == 20
     assert set(listed) <= set(experiments.names())
+
+
+def test_the_errors_of_budgets_are_what_the_committed_records_say() -> None:
+    text = " ".join(PAGES[2].read_text().split())
+    found = {
+        panel.facets["epochs"]: panel.best.test_error
+        for panel in panels(_recorded_chart("supp3", "supp3-cpu-cifar10-jpeg"))
+        if (panel.optimizer, panel.decay_unit) == ("adamw", "step")
+    }
+    assert f"(AdamW's selected cell has {found[80]:.1f} % against {found[20]:.1f} % after 20)" in text
+
+
+def test_what_is_said_of_long_runs_is_what_the_committed_records_say() -> None:
+    text = " ".join(PAGES[2].read_text().split())
+    verdicts = {each.claim.name: each.ours.words for each in ledger.decide(long_runs.CLAIMS, ledger.evidence(None))}
+    value, interval = re.findall(r"([\d.]+) (\[[\d., ]+\])", verdicts["9"])[0]
+    assert f"by {value} points on average {interval}" in text
+    best = {panel.optimizer: panel.best for panel in panels(_recorded_chart("fig3", "fig3-cpu-cifar10-jpeg"))}
+    gain = verdicts["10"].partition(" %")
+    assert f"AdamW's best is at {best['adamw'].test_error:.2f} %, Adam's at {best['adam'].test_error:.2f} %: " in text
+    assert f"{gain[0]} % lower{gain[2]}, not 15 %" in text
+    assert "3 of AdamW's 7 decays end below Adam's best" in verdicts["8"]
 
 
 def test_the_restarts_are_what_the_committed_records_say() -> None:

@@ -5,8 +5,9 @@ import pytest
 
 from analysis import published
 from analysis import scaling as module
-from analysis.scaling import law
-from analysis.surfaces import Surface
+from analysis.predictions import BATCH, EPOCH, EPOCHS, ROOT, within
+from analysis.scaling import Optimum, exponents_of, law, optimum
+from analysis.surfaces import Floats, Surface
 from tests.made_surfaces import bowl
 
 
@@ -43,8 +44,8 @@ def test_places_at_the_edge_are_left_out_and_too_few_make_no_law() -> None:
 
 def test_what_is_supported() -> None:
     steep = law(_family(1.0, 0.3))
-    assert steep.supports("batch size") == ["constant per epoch"]
-    assert law(_family(0.5)).supports("epochs") == []
+    assert [name for name, holds in within(steep.exponent, BATCH).items() if holds] == [EPOCH]
+    assert not any(within(law(_family(0.5)).exponent, EPOCHS).values())
 
 
 def test_the_paper_s_supplementary_figure_3() -> None:
@@ -57,5 +58,70 @@ def test_the_paper_s_supplementary_figure_3() -> None:
     assert raw.exponent is not None
     assert norm.exponent is not None
     assert raw.exponent.high < 0
-    assert "the paper's square root" in raw.supports("epochs")
+    assert within(raw.exponent, EPOCHS)[ROOT]
     assert norm.exponent.low < 0 < norm.exponent.high or abs(norm.exponent.value) < 0.25
+
+
+PLANS = [(2.0**k, 16.0) for k in range(4, 10)] + [(2.0**k, 2.0 ** (k - 3)) for k in range(4, 10) if k != 7]  # b, T
+
+
+def _panels(p: float, q: float, sigma: float, seed: int = 0, decays: int = 9) -> list[Optimum]:
+    """Best decays that go as b^p T^q, of one run and one learning rate."""
+    rng, v = np.random.default_rng(seed), np.arange(decays) - (decays - 1) / 2
+    found = []
+    for b, epochs in PLANS:
+        away = v - p * np.log2(b / 90) - q * np.log2(epochs / 16)
+        runs = 55 + away[None, :, None] ** 2 / 2 + sigma * rng.normal(size=(1, decays, 1))
+        found.append(optimum(Surface("made", np.zeros(1), v, runs, np.zeros((1, decays), bool), sigma), rng))
+    return found
+
+
+@pytest.mark.parametrize(("p", "q"), [(0.5, -0.5), (1.0, 0.0), (-0.5, 0.0)])
+def test_without_noise_the_joint_law_is_found_and_so_is_that_in_updates(p: float, q: float) -> None:
+    found = _panels(p, q, 1e-6)
+    exponents = exponents_of(found, np.array(PLANS))
+    assert exponents is not None
+    assert [part.value for part in exponents] == pytest.approx([p, q], abs=1e-4)
+    updates = np.array([[epochs / b] for b, epochs in PLANS])
+    (alone,) = exponents_of(found, updates) or ()
+    assert (abs(alone.value + 0.5) < 1e-4) == ((p, q) == (0.5, -0.5))  # only the paper's rule is one of updates
+
+
+def _held(p: float, q: float, sigma: float, decays: int, seeds: int = 80) -> Floats:
+    held = []
+    for seed in range(seeds):
+        exponents = exponents_of(_panels(p, q, sigma, seed, decays), np.array(PLANS))
+        if exponents is not None:
+            held.append([part.low <= truth <= part.high for part, truth in zip(exponents, (p, q), strict=True)])
+    return np.mean(held, 0)
+
+
+def test_the_joint_law_s_intervals_hold_the_truth_as_often_as_they_say(monkeypatch) -> None:
+    monkeypatch.setattr(module, "RESAMPLES", 200)
+    assert all(0.92 <= share <= 0.99 for share in _held(0.5, -0.5, 0.5, 9))
+
+
+def test_with_half_of_the_panels_at_the_edge_they_hold_it_somewhat_less_often(monkeypatch) -> None:
+    monkeypatch.setattr(module, "RESAMPLES", 200)
+    assert all(0.85 <= share <= 0.99 for share in _held(1.0, 0.0, 0.5, 5))
+
+
+def test_panels_at_the_edge_are_left_out_of_a_joint_law_and_too_few_make_none() -> None:
+    found = _panels(2.0, 0.0, 1e-6)
+    assert [part.estimate is None for part in found[:6]] == [True, False, False, False, False, True]
+    exponents = exponents_of(found, np.array(PLANS))
+    assert exponents is not None
+    assert exponents[0].value == pytest.approx(2.0, abs=1e-3)
+    assert exponents_of(found[:2], np.array(PLANS[:2])) is None
+    assert exponents_of(found[1:5], np.array(PLANS[1:5])) is None  # all with the same epochs
+
+
+def test_in_another_unit_a_best_decay_is_moved_and_one_at_the_edge_stays_there() -> None:
+    surface = bowl(sigma=0.5)
+    found = optimum(surface, np.random.default_rng(0))
+    moved = found.moved(3.0)
+    assert found.estimate is not None
+    assert moved.estimate is not None
+    assert moved.estimate.value == pytest.approx(found.estimate.value + 3)
+    np.testing.assert_allclose(moved.samples, found.samples + 3)
+    assert Optimum(None, None).moved(3.0) == Optimum(None, None)

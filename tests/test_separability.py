@@ -36,12 +36,14 @@ def test_a_row_for_each_panel_and_a_number_for_each_statistic(demo_records: list
         "basin_size",
     }
     assert all(line["low"] == "" for line in lines)  # one run a tile
+    best = {line["statistic"]: line["value"] for line in lines if line["statistic"].startswith("best_decay")}
+    assert len(best) == 14  # learning rates: seven of SGD and SGDW, seven of Adam and AdamW
 
 
 def test_the_paper_s_panels_stand_beside_ours() -> None:
     assert len(separability.of_paper("fig1")) == 4
     assert len(separability.of_paper("supp3")) == len(separability.of_paper("supp3_imagenet32")) == 6
-    assert separability.of_paper("transformer") == []
+    assert separability.of_paper("transformer") == ()
     assert all(row.is_paper for row in separability.of_paper("fig1"))
 
 
@@ -52,4 +54,4 @@ def test_rows_say_whose_they_are_and_what_sets_them_apart() -> None:
     assert ("AdamW, 8 epochs, per update", "adamw", "8 epochs, per update") in ours
     assert len({panel for panel, _, _ in ours}) == 4  # two optimizers, two units
     (first, *_) = separability.of_paper("supp3")
-    assert (first.optimizer, first.facets) == ("adamw", "cifar raw 25")
+    assert (first.optimizer, first.facets) == ("adamw", "CIFAR-10, per update, 25 epochs")

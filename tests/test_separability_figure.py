@@ -27,7 +27,7 @@ def chart(demo_records) -> Chart:
 def _row(surface: Surface, panel: str = "AdamW", optimizer: str = "adamw", facets: str = "") -> Row:
     return Row(
         panel, 49, 2, ridge.ridge(surface), tilt.tilt(surface), additive.interaction(surface),
-        regret.regret(surface, surface), regret.basin_size(surface, surface), optimizer, facets,
+        regret.regret(surface, surface), regret.basin_size(surface), optimizer, facets,
     )  # fmt: skip
 
 
@@ -111,9 +111,9 @@ def test_ours_are_filled_and_solid_the_paper_s_open_and_dashed_in_axes_of_their_
     assert {line.get_linestyle() for line in here.lines[:4]} == {"-"}
     assert {line.get_linestyle() for line in paper.lines[:4]} == {"--"}
     assert [label.get_text() for label in forest[0].get_yticklabels()] == [row.panel for row in rows]
-    basin = _marks(forest[-1])
-    assert [filling == "white" for _, _, filling in basin] == [False] * 4 + [True] * 4
-    assert [y for _, y, _ in basin] == sorted((y for _, y, _ in basin), reverse=True)
+    slopes = _marks(forest[0])
+    assert [filling == "white" for _, _, filling in slopes] == [False] * 4 + [True] * 4
+    assert [y for _, y, _ in slopes] == sorted((y for _, y, _ in slopes), reverse=True)
 
 
 def test_panels_that_differ_in_a_facet_have_axes_of_their_own(chart: Chart) -> None:
@@ -141,3 +141,24 @@ def test_a_panel_without_any_best_decay_is_words_and_the_figure_is_drawn(chart: 
         assert figure.axes[0].texts[0].get_text() == "too few rows"
         assert render(figure)["pdf"].startswith(b"%PDF")
     assert figure.get_figwidth() == WIDTH
+
+
+def test_long_names_leave_room_for_the_columns_and_words_at_the_edge_stand_inside(chart: Chart) -> None:
+    long = "paper, AdamW, CIFAR-10, per update, 100 epochs"
+    rising = bowl(-0.8, shape=(7, 7), at=(0.0, 3.2))  # its last learning rates have their best decay beyond the grid
+    figure = draw(chart, [_row(rising, long, "adamw", long.removeprefix("paper, AdamW, "))])
+    assert all(axes.get_position().width * figure.get_figwidth() > 0.4 for axes in _forest(figure))
+    (label,) = _forest(figure)[0].get_yticklabels()
+    assert " ".join(label.get_text().split()) == long
+    ridges = figure.axes[0]
+    edges = [text.xy[0] for text in ridges.texts if text.get_text() == EDGE]
+    assert edges
+    assert all(ridges.get_xlim()[0] < x < ridges.get_xlim()[1] for x in edges)
+
+
+def test_the_reasons_for_no_number_are_those_of_the_table(chart: Chart) -> None:
+    alone = bowl(sigma=0.3, runs=1)
+    row = _row(alone)
+    shown = separability.table([row]).rows[0]
+    told = [" ".join(text.get_text().split()) for axes in _forest(draw(chart, [row])) for text in axes.texts]
+    assert told == [shown[5], shown[6], shown[7]] == ["noise not known"] * 3

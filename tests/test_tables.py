@@ -70,10 +70,22 @@ def test_the_front_page_s_comparison_is_that_of_the_records() -> None:
     assert len(pairs) == 6
 
 
+def test_the_regrets_told_are_those_of_the_records() -> None:
+    (chart,) = [chart for chart in charts(experiments.get("fig2"), read_recorded()) if chart.profile == "cpu"]
+    ours, paper = (
+        [f"{row.regret.decay_first.value:.2f}" for row in rows]
+        for rows in (separability.of_chart(chart), separability.of_paper("fig2"))
+    )
+    told = " ".join((ROOT / "docs" / "experiments.md").read_text().split())
+    words = "{0} points for tuning SGD with L2 by turns and {2} for Adam with L2, {1} and {3} decoupled"
+    assert words.format(*paper) in told
+    assert "here {0} and {2} with L2, {1} and {3} decoupled, but the intervals overlap".format(*ours) in told
+
+
 def test_the_exponents_told_are_those_of_the_records() -> None:
     records = read_recorded()
     (chart,) = [chart for chart in charts(experiments.get("batch_size"), records) if chart.profile == "cpu"]
     told = (ROOT / "README.md").read_text().replace("\n", " ")
     for line in laws.of_chart(chart, records):
-        if "epochs fixed" in line.who:
+        if "epochs fixed" in line.who and line.unit == "per update":
             assert f"{separability.said(line.law.exponent)} for {line.who.partition(',')[0]}" in told

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from analysis import laws
 from analysis.batch_sizes import EPOCHS
 from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
-from analysis.scaling import PREDICTED, law
+from analysis.predictions import BATCH, EPOCH, PREDICTED, ROOT
+from analysis.scaling import law
 from analysis.separability import said
 from analysis.surfaces import Estimate
 
@@ -48,7 +49,7 @@ def _batch_size(name: str, text: str, source: str, rule: str, judged: Judged) ->
     def ours(evidence: Evidence) -> Verdict:
         chart = evidence.chart("batch_size")
         lines = laws.of_chart(chart, evidence.records) if chart else []
-        own = [line for line in lines if line.quantity == "batch size" and EPOCHS in line.who]
+        own = [line for line in lines if line.quantity == BATCH and line.held == EPOCHS]
         own = [line for line in own if line.unit == laws.UNITS["step"]]
         if not own:
             return Verdict(NOT_RUN)
@@ -75,14 +76,14 @@ def _falls(intervals: Sequence[Interval]) -> str:
     return CONTRADICTED if all(low > 0 for low, _ in intervals) else UNDECIDED
 
 
-ROOT, PROPORTIONAL = PREDICTED["batch size"].values()
+HALF, ONE = PREDICTED[BATCH][ROOT][0], PREDICTED[BATCH][EPOCH][0]
 CLAIMS = (
     _budget("raw"),
     _budget("norm"),
     _batch_size("B1", "The best decay per update goes with the square root of the batch size", "appendix B.1",
-                f"both intervals hold {ROOT}; contradicted when neither does", _holds(ROOT)),
+                f"both intervals hold {HALF}; contradicted when neither does", _holds(HALF)),
     _batch_size("B2", "It goes in proportion to the batch size", "the timescale view (arXiv:2405.13698)",
-                f"both intervals hold {PROPORTIONAL:g}; contradicted when neither does", _holds(PROPORTIONAL)),
+                f"both intervals hold {ONE:g}; contradicted when neither does", _holds(ONE)),
     _batch_size("B3", "The larger the batch, the smaller the best decay", "notes on the paper",
                 "both intervals lie below 0; contradicted when both lie above", _falls),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -93,8 +94,13 @@ def _by_seed(panel: Panel) -> dict[int, Record]:
 
 
 def _cycle_losses(record: Record) -> list[float]:
-    rows = record["epochs"]
-    return [row["train_loss"] for row in rows if row.get("ends_cycle") or row is rows[-1]]
+    return [row["train_loss"] for row in _ends(record)]
+
+
+def _ends(record: Record) -> list[dict[str, Any]]:
+    """The last epoch of every cycle."""
+    rows = list(record["epochs"])
+    return [row for row in rows if row.get("ends_cycle") or row is rows[-1]]
 
 
 def _faster(log_ratios: Sequence[float]) -> tuple[str, str]:
@@ -130,8 +136,7 @@ def _differences(restarted: dict[int, Record], plain: dict[int, Record]) -> list
     found = []
     for seed in sorted(restarted.keys() & plain.keys()):
         losses, errors = late([plain[seed]])
-        rows = restarted[seed]["epochs"]
-        ends = [row for row in rows if (row.get("ends_cycle") or row is rows[-1]) and row.get("test_error") is not None]
+        ends = [row for row in _ends(restarted[seed]) if row.get("test_error") is not None]
         met = [row for row in ends if losses.min() <= math.log(row["train_loss"]) <= losses.max()]
         if met:
             apart = [row["test_error"] - np.interp(math.log(row["train_loss"]), losses, errors) for row in met]

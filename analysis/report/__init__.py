@@ -2,7 +2,8 @@
 
 OUT/report.html     whole in itself: opens without a network, on a phone, in print
 OUT/report.md       the same as Markdown, with its pictures in OUT/figures
-OUT/figures/        PNG, PDF and CSV of every figure
+OUT/claims.json     every claim, its verdicts, and the ids of the records behind them
+OUT/figures/        PNG, PDF and CSV of every figure; published.csv: the values of the paper's own
 OUT/tables/         every table as LaTeX; all.tex shows them all
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import experiments
-from analysis import ledger
+from analysis import ledger, published
 from analysis.claims import CLAIMS
 from analysis.document import Block, Document, Heading, Table
 from analysis.figures import check_writable
@@ -33,11 +34,23 @@ def make(source: Path | None, out: Path) -> Iterator[Path]:
     if not shown and not any(study.provenance for study in evidence.studies):
         raise Refused(f"no records in {source}; make some with: python -m experiments run fig2 --profile demo")
     check_writable(out)
-    shown.sort(key=lambda chart: (chart.profile == "demo", chart.stem))  # demos last: they are evidence of nothing
+    shown.sort(key=_place)
     pending = drawing.start(shown, evidence.studies, out / "figures")
-    decided = ledger.decide(CLAIMS, evidence)  # meanwhile
-    document = Document(TITLE, tuple(_blocks(evidence, decided, shown, pending, _failures(source))))
-    yield from _written(document, out)
+    try:
+        decided = ledger.decide(CLAIMS, evidence)  # meanwhile
+        for drawing_of in pending.values():
+            yield from (out / "figures" / f"{picture.name}.png" for picture in drawing_of.result().pictures)
+        document = Document(TITLE, tuple(_blocks(evidence, decided, shown, pending, _failures(source))))
+    except BaseException:  # an interrupt among them: what has not begun need not be drawn
+        for drawing_of in pending.values():
+            drawing_of.cancel()
+        raise
+    yield from _written(document, decided, out)
+
+
+def _place(chart: Chart) -> tuple[bool, bool, str]:
+    """The paper's figures first, and demos last: they are evidence of nothing."""
+    return chart.profile == "demo", not chart.experiment.name.startswith(("fig", "supp")), chart.stem
 
 
 def _blocks(
@@ -62,9 +75,11 @@ def _blocks(
     yield from origin.appendix(shown, evidence.studies)
 
 
-def _written(document: Document, out: Path) -> Iterator[Path]:
+def _written(document: Document, decided: list[ledger.Decided], out: Path) -> Iterator[Path]:
     tables = [block for block in document.blocks if isinstance(block, Table)]
     files = {"report.html": html.page(document), "report.md": markdown.page(document)}
+    files["claims.json"] = ledger.as_json(decided)
+    files["figures/published.csv"] = published.FILE.read_text()
     files |= {f"tables/{table.name}.tex": latex.table(table) for table in tables}
     files["tables/all.tex"] = latex.document([table.name for table in tables])
     for name, text in files.items():

@@ -79,6 +79,6 @@ def _sweep(chart: Chart) -> tuple[str, ...]:
     return (
         f"[{chart.stem}](records:{chart.stem})", str(len(cells)), f"{real(min(alphas))} to {real(max(alphas))}",
         f"{real(min(decays))} to {real(max(decays))}", tried,
-        f"{seconds[len(seconds) // 2]:.3g} s (median; {seconds[0]:.3g} to {seconds[-1]:.3g})",
+        f"{seconds[len(seconds) // 2]:,.1f} s (median; {seconds[0]:,.1f} to {seconds[-1]:,.1f})",
         costs.listed(f"{record['parameters']:,}" for record in chart.records),
     )  # fmt: skip

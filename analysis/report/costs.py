@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -31,8 +32,8 @@ def unit(origin: dict[str, Any]) -> str:
 
 
 def listed(values: Iterable[object], most: int = 6) -> str:
-    """Distinct values in order: "a, b, and 3 more"."""
-    named = sorted({str(value) for value in values})
+    """Distinct values in order, numbers by their size: "a, b, and 3 more"."""
+    named = sorted({str(value) for value in values}, key=_place)
     more = f", and {len(named) - most} more" if len(named) > most else ""
     return ", ".join(named[:most]) + more
 
@@ -40,3 +41,10 @@ def listed(values: Iterable[object], most: int = 6) -> str:
 def attempts(records: Sequence[Record]) -> int:
     """How many of them were interrupted and went on."""
     return sum(int(str(provenance(record).get("attempts") or 1)) > 1 for record in records)
+
+
+def _place(word: str) -> tuple[float, str]:
+    try:
+        return float(word.replace(",", "")), word
+    except ValueError:
+        return math.inf, word

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -37,7 +38,9 @@ def start(shown: Sequence[Chart], studies: Sequence[Shown], folder: Path) -> Pen
     """Begin to draw into a folder; the drawing of each chart and study by its stem."""
     published = importlib.import_module("analysis.published_figures")
     noise = [record for chart in shown if chart.experiment.name == "fig2" for record in chart.records]
-    pool = ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    # A Ctrl-C goes to all processes of a terminal; the one that reports answers it.
+    pool = ProcessPoolExecutor(os.cpu_count(), context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
     beside = {chart.experiment.name: chart.stem for chart in reversed(shown)}  # the paper's own stands once
     pending = {}
     for chart in sorted(shown, key=lambda chart: chart.experiment.figure not in SLOW):

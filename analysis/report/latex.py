@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from analysis.document import Table, inline
 
+BEHIND = re.compile(r" ?\((?:\[[^\]]+\]\(records:[^)]*\)(?:, )?)+\)")  # of a caption: only links to records
 BREAK = re.compile(r"[\s_-]+")  # where TeX may break a line
 
 PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
@@ -51,12 +52,17 @@ def document(names: Sequence[str]) -> str:
 def text(words: str) -> str:
     """Inline marks as LaTeX; links lose their target, and those to the records of a figure vanish: print has none."""
     parts = []
-    for kind, plain, target in inline(re.sub(r" ?\(\[records\]\(records:[^)]*\)\)", "", words)):
-        if target.startswith("records:") and "/" not in target:
-            continue
+    for kind, plain in _printed(words):
         safe = "".join(SPECIAL.get(letter) or _ascii(letter) for letter in plain)
         parts.append({"bold": rf"\textbf{{{safe}}}", "code": rf"\texttt{{{safe}}}"}.get(kind, safe))
     return "".join(parts)
+
+
+def _printed(words: str) -> Iterator[tuple[str, str]]:
+    """The parts of a text that print shows."""
+    for kind, plain, target in inline(BEHIND.sub("", words)):
+        if not target.startswith("records:") or "/" in target:
+            yield kind, plain
 
 
 def _ascii(letter: str) -> str:
@@ -66,7 +72,8 @@ def _ascii(letter: str) -> str:
 
 def _shares(shown: Table) -> list[float]:
     """Every column has room for its longest word; the rest is shared out by how much there is to say."""
-    columns = list(zip(shown.header, *shown.rows, strict=True))
+    rows = [["".join(plain for _, plain in _printed(cell)) for cell in row] for row in (shown.header, *shown.rows)]
+    columns = list(zip(*rows, strict=True))
     words = [max(len(word) for cell in column for word in BREAK.split(cell)) for column in columns]
     least = [LETTER * longest + BESIDE for longest in words]
     said = [max(map(len, column)) ** 0.75 for column in columns]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from analysis import published
 from analysis.document import Block, Code, Folded, Heading, Paragraph, Table
 from analysis.findings import Shown
 from analysis.heat_maps import real
@@ -106,6 +108,9 @@ def appendix(shown: Sequence[Chart], studies: Sequence[Shown]) -> Iterator[Block
     for study in studies:
         if study.rows:
             yield Folded(f"{study.stem}: {len(study.rows)} rows", _study(study), study.stem)
+    header, *readings = (tuple(line) for line in csv.reader(published.FILE.read_text().splitlines()))
+    summary = f"The paper's own figures: {len(readings)} readings (`censored` ge: at least this)"
+    yield Folded(summary, Table(header, tuple(readings)), "published")
 
 
 def _row(record: Record) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def study(shown: Shown, drawn: Drawn) -> Iterator[Block]:
     """Of what is no grid of cells."""
     yield Heading(3, f"{shown.experiment.title} ({shown.experiment.name}, {shown.profile})", shown.stem)
     took = f" It took {shown.seconds:.0f} seconds." if shown.provenance else ""
-    rows = f" {_behind(shown.stem)}" if shown.rows else ""
+    rows = f" ([rows](records:{shown.stem}))" if shown.rows else ""
     yield Paragraph(f"{shown.note[:1].upper()}{shown.note[1:]}.{took}{rows}")
     yield from drawn.pictures
     if shown.provenance:
@@ -94,7 +94,7 @@ def _spread(variant: Variant) -> str:
 
 
 def _behind(stem: str) -> str:
-    return f"([records](records:{stem}))"
+    return f"([records](records:{stem}), [the paper's](records:published))"
 
 
 def _cost(chart: Chart) -> str:

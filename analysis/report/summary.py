@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from analysis import ledger, published, ridge
 from analysis.document import Block, Bullets, Heading, Paragraph, Table
 from analysis.heat_maps import NAMES
-from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Decided, Evidence, Verdict
+from analysis.ledger import CONTRADICTED, OUTCOMES, SUPPORTED, Decided, Evidence, Verdict
 from analysis.panels import selection_split
 from analysis.report import costs
 from analysis.separability import said
 from analysis.surfaces import of_panel
 
-OUTCOMES = (SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN)
+READINGS = "[readings](records:published)"
 
 
 def section(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[Block]:
@@ -37,10 +37,14 @@ def claims(decided: Sequence[Decided]) -> Iterator[Block]:
     )
     table = ledger.table(decided)
     rows = tuple(
-        (*row[:2], f"{row[2]} {_behind(each.ours)}".strip(), *row[3:])
-        for row, each in zip(table.rows, decided, strict=True)
+        (name, text, f"{ours} {_behind(each.ours)}".strip(), f"{paper} {READINGS}" if paper else "", *rest)
+        for (name, text, ours, paper, *rest), each in zip(table.rows, decided, strict=True)
     )
-    yield Table(table.header, rows, table.name, table.caption)
+    yield Table(table.header, rows, table.name, table.caption, tuple(_anchor(each) for each in decided))
+
+
+def _anchor(each: Decided) -> str:
+    return f"claim-{each.claim.name}"
 
 
 def _behind(verdict: Verdict) -> str:
@@ -56,16 +60,16 @@ def _sentences(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[str]:
     yield f"Of {len(decided)} [claims](#claims) our records decide: {_counted(ours)}."
     yield f"By the same rules the paper's own figures decide, of {theirs.total()}: {_counted(theirs)}."
     for outcome in (SUPPORTED, CONTRADICTED):
-        names = [f"{each.claim.name} ({each.claim.text})" for each in decided if each.ours.outcome == outcome]
-        if names:
-            yield f"**{outcome}** here: {'; '.join(names)}."
-    disagreeing = [
-        each.claim.name
-        for each in decided
-        if each.paper and {each.ours.outcome, each.paper.outcome} == {SUPPORTED, CONTRADICTED}
+        own = [each for each in decided if each.ours.outcome == outcome]
+        told = "; ".join(f"[{each.claim.name}](#{_anchor(each)}) {each.claim.text}" for each in own)
+        if own:
+            yield f"**{outcome}** here: {told}."
+    both = [
+        each for each in decided if each.paper and {each.ours.outcome, each.paper.outcome} == {SUPPORTED, CONTRADICTED}
     ]
+    disagreeing = ", ".join(f"[{each.claim.name}](#{_anchor(each)})" for each in both)
     if disagreeing:
-        yield f"Ours and the paper's figures disagree on claims {', '.join(disagreeing)}."
+        yield f"Ours and the paper's figures disagree on: {disagreeing}."
     records = evidence.records
     scales = costs.listed({each.ours.scale for each in decided if each.ours.scale})
     yield f"Scale of the evidence: {scales or 'none'}. All runs together: {len(records)} cells, {costs.hours(records)}."
@@ -94,7 +98,8 @@ def _slopes(evidence: Evidence) -> Iterator[Block]:
     yield Table(
         ("", f"ours ({chart.profile}, {chart.dataset})", "the paper's figure 2", "predicted"), tuple(rows), "slopes",
         f"Slope of the best log decay over the log learning rate, with 95 % intervals: 0 means that decay can be tuned "
-        f"by itself. In torch's convention, weight_decay = λ / α, each is less by 1. ([records](records:{chart.stem}))",
+        f"by itself. In torch's convention, weight_decay = λ / α, each is less by 1. ([records](records:{chart.stem}), "
+        "[the paper's](records:published))",
     )  # fmt: skip
 
 
