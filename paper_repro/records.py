@@ -5,7 +5,9 @@ A record is a dict:
     cell        all fields of the Cell
     id          the Cell's id; also the file's name
     status      "finished" or "diverged"
-    diverged    null, or {"step", "reason"}: the first step (counted from 1) whose loss was not finite, and why
+    diverged    null, or {"step", "tensor", "reason"}: the first step (counted from 1) at which a value was not finite,
+                the tensor that held it ("loss", "validation loss", "gradient of conv.weight", "conv.weight"; not in
+                records from before it was looked for), and what was seen; divergence.py says what is promised
     epochs      one dict per epoch: epoch, eta (schedule multiplier at its last step), train_loss, train_error,
                 gradient_norm, weight_norm, seconds, images_per_second and, where it was evaluated, validation_loss,
                 validation_error, test_loss, test_error (with 100 classes or more also the top5_error of each).
