@@ -13,6 +13,8 @@ A record is a dict:
                 validation_error, test_loss, test_error (with 100 classes or more also the top5_error of each).
                 Losses in nats, errors in percent. ends_cycle: true where a warm restart follows.
     final       the last epoch's evaluated numbers, or null when diverged
+    diagnoses   what looks odd in the curves, a list of {"kind", "epoch", "value", "usual"} (diagnosis.py); not in
+                records from before it was looked for
     parameters  number of trained values in the model
     seconds     training time over all attempts
     provenance  commit, versions, hardware, data fingerprint, time of writing, attempts
@@ -38,6 +40,7 @@ from paper_repro.cell import ID, Cell
 Record = dict[str, Any]
 STATUSES = ("finished", "diverged")
 FIELDS = {"cell", "id", "status", "diverged", "epochs", "final", "parameters", "seconds", "provenance", "checksum"}
+OPTIONAL = {"diagnoses"}
 
 
 # One for all records, and without a look for circles, which JSON that was read cannot have.
@@ -143,7 +146,7 @@ def parse(content: bytes, where: str, cell_id: str | None = None) -> Record:
 
 def validate(record: Any, cell_id: str | None = None) -> None:
     """Raise ValueError unless this is a whole record whose parts agree (and whose id is cell_id, if that is given)."""
-    if not isinstance(record, dict) or set(record) != FIELDS:
+    if not isinstance(record, dict) or set(record) - OPTIONAL != FIELDS:
         raise ValueError("not a record: fields missing or unknown")
     if record["checksum"] != checksum(record):
         raise ValueError("checksum does not match: the record is damaged")

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from paper_repro import checkpoints, groups, measured, models, optim, provenance, records, schedules
+from paper_repro import checkpoints, diagnosis, groups, measured, models, optim, provenance, records, schedules
 from paper_repro.augment import Epoch, batch, draw_epoch, normalise
 from paper_repro.cell import Cell
 from paper_repro.compiled import Compiled
@@ -149,6 +149,7 @@ class Run:
             "diverged": diverged,
             "epochs": progress.epochs,
             "final": None if diverged else measured.final(progress.epochs[-1]),
+            "diagnoses": diagnosis.diagnose(progress.epochs, self.data.num_classes, diverged is None),
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "seconds": progress.total.seconds,
             "provenance": provenance.describe(self.device, self.data.name, self.data.fingerprint, progress.attempts),
