@@ -67,10 +67,8 @@ def test_workers_do_what_one_process_does_and_do_it_once(cells, npz: Path, tmp_p
 
 def test_what_looks_odd_is_told_of_new_and_of_finished_cells(cell: Cell, npz: Path, tmp_path: Path) -> None:
     dead = cell.replace(optimizer="sgdw", decay=0.9)  # its weights vanish
-    for told in (
-        engine.run([dead, cell], tmp_path, npz, workers=1),
-        engine.run([dead, cell], tmp_path, npz, workers=1),
-    ):
+    for _ in range(2):
+        told = engine.run([dead, cell], tmp_path, npz, workers=1)
         assert {name: list(odd) for name, odd in told.odd.items()} == {dead.id: ["dead training"]}
 
 
