@@ -8,9 +8,9 @@ tensor: they are a function of the cell and the step, so the second run comes by
 What is promised: a loss or gradient that is not finite at any update is found, and so is a weight that stays so until
 the next save. The record names the first such update, and of its tensors the one that was made first: the loss, then
 the gradients in the order in which the backward pass makes them, then the weights in the order of the forward pass.
-A norm that overflows although every value is finite is no divergence: it is recorded as null. Buffers are not
-looked at, because a mask may hold infinities. Where a second run comes by other numbers (kernels of a GPU that are not
-deterministic) and sees nothing, what can still be seen in the first is named.
+A norm that overflows although every value is finite is no divergence: it is recorded as null, and such epochs are made
+twice. Buffers are not looked at, because a mask may hold infinities. Where a second run comes by other numbers (kernels
+of a GPU that are not deterministic) and sees nothing, what can still be seen in the first is named.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A net with a wound: "hurt-gradient,nan,17,3" is mlp-8x2 with a NaN in its third parameter's gradient at update 17.
 
-Where: loss, gradient, weight (with the optimizer "hurt" of this folder) or none. The count of updates is a buffer, so
-that a net that is resumed knows it. To be found by name these files must lie on the paths of paper_repro.
+Where: loss, gradient, weight (with the optimizer "hurt" of this folder), hidden (the gradient of the last hidden layer,
+whence it spreads to all before) or none. The count of updates is a buffer, so that a net that is resumed knows it. To
+be found by name these files must lie on the paths of paper_repro.
 """
 
 import torch
@@ -22,11 +23,14 @@ class Hurt(nn.Module):
             wounded.wound = (step, value)
 
     def forward(self, images: Tensor) -> Tensor:
-        logits = self.net(images)
+        hidden = self.net[:-1](images)
         if self.training:
+            if self.where == "hidden":
+                hidden.register_hook(self._gradient)
             self.made += 1
-            if self.where == "loss" and self.made == self.step:
-                return logits.index_fill(1, torch.tensor([0]), -self.value)  # the loss of the first class's pictures
+        logits = self.net[-1](hidden)
+        if self.training and self.where == "loss" and self.made == self.step:
+            return logits.index_fill(1, torch.tensor([0]), -self.value)  # the loss of the first class's pictures
         return logits
 
     def _gradient(self, gradient: Tensor) -> Tensor:
