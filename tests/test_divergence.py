@@ -83,6 +83,12 @@ def test_of_several_gradients_the_one_that_the_backward_pass_makes_first(
     assert record["diverged"]["tensor"] in ("gradient of net.3.weight", "gradient of net.3.bias")
 
 
+def test_a_loss_that_is_bad_in_evaluation_alone(cell: Cell, data: Dataset, tmp_path: Path) -> None:
+    record = train.train(_hurt_cell(cell, "evaluation", "nan"), data, tmp_path)
+    assert record["diverged"] == {"step": 14, "tensor": "validation loss", "reason": "validation loss nan"}
+    assert len(record["epochs"]) == 1
+
+
 def test_a_norm_that_overflows_is_no_divergence(cell: Cell, data: Dataset, tmp_path: Path) -> None:
     record = train.train(_hurt_cell(cell, "gradient", "1e30"), data, tmp_path)
     assert record["status"] == "finished"

@@ -1,8 +1,8 @@
 """A net with a wound: "hurt-gradient,nan,17,3" is mlp-8x2 with a NaN in its third parameter's gradient at update 17.
 
 Where: loss, gradient, weight (with the optimizer "hurt" of this folder), hidden (the gradient of the last hidden layer,
-whence it spreads to all before) or none. The count of updates is a buffer, so that a net that is resumed knows it. To
-be found by name these files must lie on the paths of paper_repro.
+whence it spreads to all before), evaluation (from that update on) or none. The count of updates is a buffer, so that a
+net that is resumed knows it. To be found by name these files must lie on the paths of paper_repro.
 """
 
 import torch
@@ -29,7 +29,9 @@ class Hurt(nn.Module):
                 hidden.register_hook(self._gradient)
             self.made += 1
         logits = self.net[-1](hidden)
-        if self.training and self.where == "loss" and self.made == self.step:
+        if self.where == "evaluation" and not self.training and self.made >= self.step:
+            return logits * self.value
+        if self.where == "loss" and self.training and self.made == self.step:
             return logits.index_fill(1, torch.tensor([0]), -self.value)  # the loss of the first class's pictures
         return logits
 
