@@ -65,7 +65,7 @@ def _cells(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:
         racers.write_pictures(race)
         said, disturbed = _raced(race, "trainers", NAMES, disturbances, draw)
         found = {record["id"]: records.without_times(record) for record in records.load(race / "out")}
-        said += [f"{name}: another record than alone" for name in wanted if found.get(name) != wanted[name]]
+        said += [f"{name}: not the record that it leaves alone" for name in wanted if found.get(name) != wanted[name]]
         said += [f"{path}: left behind" for path in _left(race / "out")]
         more = f", {disturbed.times} times one killed or asleep until its claim is stale" * bool(disturbances)
         yield _row(f"{RACERS} runs of {NAMES} cells in one folder{more}", NAMES, said)

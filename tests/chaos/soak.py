@@ -38,7 +38,7 @@ assert len(outcome.finished) == int(count), outcome
 
 @dataclass
 class Sample:
-    """Of one moment. memory: its own, MB; files: open descriptors; seconds: of the workers' processor time, together."""
+    """Of one moment. memory: its own, MB; files: open descriptors; seconds: the workers' processor time, together."""
 
     cells: int
     memory: dict[int, float] = field(default_factory=dict)  # by process

@@ -152,7 +152,8 @@ def _ended(out: Path, wanted: dict[str, object]) -> list[str]:
         os.kill(pid, signal.SIGKILL)
     found = _found(out)
     said = [f"processes {left} did not end"] * bool(left)
-    said += [f"{name}: not as alone" for name in wanted if found.get(name) != wanted[name]]
+    said += [f"{name}: {'missing' if name not in found else 'not as alone'}" for name in wanted
+             if found.get(name) != wanted[name]]  # fmt: skip
     said += [f"{path}: {path.read_text()}" for path in (out / "failures").glob("*")]
     return said + [f"{path}: left" for path in (out / "checkpoints").glob("*")]
 
