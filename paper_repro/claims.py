@@ -187,6 +187,12 @@ def holders(folder: Path) -> dict[str, Holder]:
     return {name: holder for name, holder in found.items() if holder is not None}
 
 
+def forget(folder: Path, name: str) -> None:
+    """Remove the claims on a name that nobody needs any more; the caller knows that their owners are dead."""
+    for _, path in _generations(folder, name):
+        path.unlink(missing_ok=True)
+
+
 def clock(folder: Path) -> float:
     """The time on the clock of the folder's file server, in seconds since 1970; where it is read-only, our own."""
     probe = folder / f".clock.{uuid.uuid4().hex}"

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from paper_repro import processes, records
+from paper_repro import leftovers, processes, records
 from paper_repro.cell import Cell
 from paper_repro.display import Display
 from paper_repro.messages import Message, Task
@@ -82,6 +82,7 @@ def run(
     SIGINT and SIGTERM. Cells that another run is training are waited for.
     """
     survey = survey or Survey.of(cells, out)
+    leftovers.clear(out, survey.outcome.finished + survey.outcome.diverged)
     if survey.missing:
         sweep = _Sweep(survey.missing, Task(out, data, device), survey.outcome, len(set(cells)))
         with nullcontext() if should_stop else _on_signals(sweep.stop):
