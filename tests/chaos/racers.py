@@ -20,10 +20,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from paper_repro import claims, engine, processes
 from paper_repro.cell import Cell
+from tests.chaos.sweeps import write_pictures
 
 BEAT, STALE = 0.3, 4.0  # seconds: as 20 and 180, for those who cannot wait
 TINY = Cell(
@@ -34,18 +33,6 @@ TINY = Cell(
 
 def cells(count: int) -> list[Cell]:
     return [TINY.replace(seed=seed) for seed in range(count)]
-
-
-def write_pictures(folder: Path) -> Path:
-    """The data set that these cells learn from: 160 pictures of 8 x 8 in three classes that differ in brightness."""
-    draw, path = np.random.RandomState(0), folder / "tiny.npz"
-    labels = {"train": np.arange(120) % 3, "test": np.arange(40) % 3}
-    pictures = {
-        f"x_{split}": (60 * y[:, None, None, None] + draw.randint(0, 60, size=(len(y), 8, 8, 3))).astype(np.uint8)
-        for split, y in labels.items()
-    }
-    np.savez(path, **pictures, **{f"y_{split}": y for split, y in labels.items()})
-    return path
 
 
 class Log:
@@ -163,7 +150,9 @@ def _warm_up() -> None:
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
-        task = Task(Path(name), write_pictures(Path(name)), "cpu")
+        pictures = Path(name, "tiny.npz")
+        write_pictures(pictures)
+        task = Task(Path(name), pictures, "cpu")
         train.train(TINY, worker.SharedData(task).of(TINY), task.out)
 
 
