@@ -73,17 +73,15 @@ def _cells(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:
         said, disturbed = _raced(race, "trainers", cells, disturbances, draw)
         found = {record["id"]: records.without_times(record) for record in records.load(race / "out")}
         said += [f"{name}: not the record that it leaves alone" for name in wanted if found.get(name) != wanted[name]]
-        said += [f"{path}: left behind" for path in _left(race / "out")]
+        said += [f"{path}: left behind" for path in _left(race / "out", bool(disturbances))]
         more = f", {disturbed.times} times one killed or asleep until its claim is stale" * bool(disturbances)
         yield _row(f"{RACERS} runs of {cells} cells in one folder{more}", cells, said)
 
 
-def _left(out: Path) -> list[Path]:
-    """Files beside the records, except claims and drafts of the dead, which are stale, and their half-written files."""
-    return [
-        path for path in out.rglob("*")
-        if path.is_file() and path.parent.name != "claims" and path.suffix not in (".json", ".tmp")
-    ]  # fmt: skip
+def _left(out: Path, disturbed: bool) -> list[Path]:
+    """Files beside the records; of those who were killed, claims (which are stale) and half-written files may stay."""
+    files = [path for path in out.rglob("*") if path.is_file() and path.suffix != ".json"]
+    return [path for path in files if not disturbed or (path.parent.name != "claims" and path.suffix != ".tmp")]
 
 
 def _clocks(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:

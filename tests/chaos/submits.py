@@ -155,7 +155,8 @@ def _ended(out: Path, wanted: dict[str, object]) -> list[str]:
     said += [f"{name}: {'missing' if name not in found else 'not as alone'}" for name in wanted
              if found.get(name) != wanted[name]]  # fmt: skip
     said += [f"{path}: {path.read_text()}" for path in (out / "failures").glob("*")]
-    return said + [f"{path}: left" for path in (out / "checkpoints").glob("*")]
+    left_over = [*(out / "checkpoints").glob("*"), *(out / "claims").glob("[!.]*")]
+    return said + [f"{path}: left" for path in left_over]
 
 
 def _processes_of(out: Path) -> Iterator[int]:
