@@ -28,6 +28,7 @@ import itertools
 import json
 import os
 import sys
+import uuid
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -54,11 +55,12 @@ class BadRecord(ValueError):
 def write_atomically(path: Path, content: bytes) -> None:
     """Put content at path so that a reader, or a machine that dies now, sees all of it or none of it.
 
-    The temporary file lies in the same folder, because only then is the rename atomic; its name holds the process id,
-    because two writers must not share it. The folder is synced too: without that the new name may not survive a crash.
+    The temporary file lies in the same folder, because only then is the rename atomic. Two writers must not share it,
+    and processes on two machines may have the same id: hence a name that nobody else draws. The folder is synced too:
+    without that the new name may not survive a crash.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with open(temporary, "wb") as file:
             file.write(content)
