@@ -105,6 +105,9 @@ class Sweep:
         found = {path for pattern in unwanted for path in self.out.glob(pattern)}
         return sorted(path for path in found if not claims.DRAFT.fullmatch(path.name))
 
+    def records(self) -> dict[str, records.Record]:
+        return {record["id"]: records.without_times(record) for record in records.load(self.out)}
+
     def end(self) -> None:
         while found := self.processes():
             for process in found:
