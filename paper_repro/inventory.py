@@ -14,19 +14,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from paper_repro import processes, records, source
+from paper_repro import diagnosis, processes, records, source
 
 MANY = 1000  # records to read: from here on by all cores
 
 
 class Known(NamedTuple):
-    """What a sweep needs to know of a finished cell. written: seconds since 1970 on the file server's clock."""
+    """What a sweep needs to know of a finished cell.
+
+    written: seconds since 1970 on the file server's clock. odd: kinds of what looks odd in its curves (diagnosis.py).
+    """
 
     status: str
     seconds: float
     fingerprint: str
     code: str
     written: float
+    odd: list[str]
 
 
 def look(out: Path, ids: Iterable[str], mend: bool = False) -> dict[str, Known]:
@@ -74,7 +78,7 @@ def _read(out: Path, name: str) -> tuple[str, Known | str]:
         origin = record["provenance"]
         return name, Known(
             record["status"], record["seconds"], origin["data"]["fingerprint"], source.label(origin),
-            path.stat().st_mtime,
+            path.stat().st_mtime, diagnosis.kinds(record),
         )  # fmt: skip
     except FileNotFoundError:  # put aside by another command in this moment
         return name, ""

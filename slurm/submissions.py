@@ -102,12 +102,21 @@ def note_process(submission: Submission, pid: int) -> None:
 
 
 def process(submission: Submission) -> dict[str, Any] | None:
-    """That process, if it lives (or cannot be seen from here, but its jobs' hearts beat)."""
+    """That process, if it lives (or cannot be seen from here, but its jobs' hearts beat); else a job that outlived it.
+
+    A submit that was killed at the wrong moment noted no process, and yet its job runs.
+    """
+    noted = _noted(submission)
+    alive = claims.process_is_alive(noted)
+    if alive:
+        return noted
+    jobs = [dict(attempt.owner) for attempt in attempts.of(submission.folder) if attempt.is_alive]
+    return noted if jobs and noted and alive is None else next(iter(jobs), None)
+
+
+def _noted(submission: Submission) -> dict[str, Any]:
     try:
         owner = json.loads((submission.folder / "process.json").read_bytes())
     except (OSError, ValueError):
-        return None
-    alive = claims.process_is_alive(owner)
-    if alive is None:
-        alive = any(attempt.is_alive for attempt in attempts.of(submission.folder))
-    return dict(owner) if alive else None
+        return {}
+    return owner if isinstance(owner, dict) else {}
