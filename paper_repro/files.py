@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 SMALL = 2**16  # bytes: more than a process has to say of itself
 
 
-def open_regular(path: Path, largest: int | None = None) -> BinaryIO:
+def open_regular(path: Path, largest: int | None = None) -> BufferedReader:
     """Open for reading. Raises ValueError for what is no regular file, or larger; OSError as open() does.
 
     A pipe would keep its reader waiting and a device like /dev/zero has no end: neither is waited for nor read.
     """
     try:
-        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
     except IsADirectoryError:
         raise ValueError("it is a folder, not a file") from None
     found = os.fstat(file.fileno())

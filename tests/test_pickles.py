@@ -4,7 +4,6 @@ import io
 import pickle
 import struct
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,7 +57,7 @@ HOSTILE = {
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_pickles_are_refused_in_a_line_and_little_memory(kind: str) -> None:
     tracemalloc.start()
-    with pytest.raises(DataError, match="^here: not a readable file of pictures") as refused:
+    with pytest.raises(DataError, match=r"^here: not a readable file of pictures") as refused:
         pickles.read(HOSTILE[kind], "here")
     assert tracemalloc.get_traced_memory()[1] < 40_000_000
     tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100: downloaded by torchvision where that is possible, checked by md5, read without running code."""
+"""CIFAR-10 and CIFAR-100: downloaded by torchvision where that is possible, checked by md5, and read by pickles.py."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ CLASSES = 1000
 LARGEST = 2 * 128_117 * pickles.PIXELS  # bytes of a file: twice the pictures of one that is published
 PAPER_STATISTICS = (122.7, 116.65, 104.0), (255.0, 255.0, 255.0)  # of the authors' loader, on 0..255
 
+
 def load(name: str, folder: Path) -> Arrays:
     """The pictures uint8 [N, 32, 32, 3], labels from 0. Raises DataError for files that are missing or of another form.
 

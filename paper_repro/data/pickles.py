@@ -69,10 +69,9 @@ def _labels(found: Any) -> Labels:
 
 
 def _look_over(content: bytes) -> None:
-    """Raise ValueError unless all operations are harmless: none is carried out here, and none claims what is not there."""
-    many = few = 0
-    for operation, argument, _ in pickletools.genops(io.BytesIO(content)):
-        many += 1
+    """Raise ValueError unless all operations are harmless and claim no more than is there. None is carried out."""
+    few = 0
+    for many, (operation, argument, _) in enumerate(pickletools.genops(io.BytesIO(content))):
         few += operation.name not in PLAIN
         if operation.name not in PLAIN | OTHERS:
             raise ValueError(f"it wants {operation.name}, which no list or array needs")
@@ -80,7 +79,7 @@ def _look_over(content: bytes) -> None:
             raise ValueError("it has more operations than a published file")
         if type(argument) is int and not (-INTEGERS <= argument < INTEGERS):
             raise ValueError(f"it holds the number {argument:.3g}")
-        if operation.name in ("PUT", "LONG_BINPUT") and argument > many:  # its reader makes room for so many
+        if operation.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > many:  # there would be room made
             raise ValueError(f"it wants to keep value {argument:,} of {many:,}")
 
 
