@@ -13,6 +13,7 @@ is `lost` and must stop. That two may overlap for one beat does no harm: both wo
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 import threading
@@ -23,6 +24,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from paper_repro import files
 
 BEAT = 20.0  # seconds
 STALE = 180.0  # seconds without a beat: longer than NFS keeps attributes (60 s) and a file server stutters
@@ -163,11 +166,15 @@ def clock(folder: Path) -> float:
 
 def _read(path: Path, now: float) -> Holder | None:
     try:
-        with open(path) as file:  # to open it makes an NFS client ask for its times anew
+        with files.open_regular(path, files.SMALL) as file:  # to open it makes an NFS client ask for its times anew
             age = now - os.fstat(file.fileno()).st_mtime
-            owner = json.load(file)
+            content = file.read()
     except FileNotFoundError:
         return None
+    except ValueError:  # nothing that a process of ours has made
+        return Holder({}, math.inf)
+    try:
+        owner = files.parse_json(content)
     except ValueError:
         owner = {}  # damaged: only its heart can tell
     return Holder(owner if isinstance(owner, dict) else {}, age)
@@ -176,7 +183,7 @@ def _read(path: Path, now: float) -> Holder | None:
 def _claims(folder: Path) -> Iterator[tuple[str, int, Path]]:
     for entry in os.scandir(folder):
         name, _, generation = entry.name.rpartition(".")
-        if name and not name.startswith(".") and generation.isdigit():
+        if name and not name.startswith(".") and generation.isascii() and generation.isdigit():
             yield name, int(generation), Path(entry.path)
 
 
@@ -204,7 +211,7 @@ def started(pid: Any) -> int | None:
     (or dead and not yet buried)."""
     try:
         fields = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, OverflowError):
         return None
     return None if fields[0] in "ZX" else int(fields[19])
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from paper_repro import processes, records
+from paper_repro import origin, processes, records
 from paper_repro.cell import Cell
 from paper_repro.display import Display
 from paper_repro.messages import Message, Task
@@ -61,7 +61,7 @@ class Survey:
                 continue
             getattr(survey.outcome, record["status"]).append(cell.id)
             survey.seconds.setdefault(kind_of(cell), []).append(record["seconds"])
-            survey.fingerprints[record["provenance"]["data"]["fingerprint"]] = cell.dataset
+            survey.fingerprints[origin.fingerprint(record)] = cell.dataset
         return survey
 
 

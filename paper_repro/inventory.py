@@ -14,8 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from paper_repro import processes, records, source
+from paper_repro import files, measured, origin, processes, records, source
+from paper_repro.texts import is_plain
 
+LARGEST = 2**28  # bytes of the cache: of a million records
 MANY = 1000  # records to read: from here on by all cores
 
 
@@ -70,10 +72,9 @@ def _read(out: Path, name: str) -> tuple[str, Known | str]:
     """What there is to know, or what is wrong with the record."""
     path = records.record_path(out, name)
     try:
-        record = records.parse(path.read_bytes(), str(path), name)
-        origin = record["provenance"]
+        record = records.parse(records.content_of(path), str(path), name)
         return name, Known(
-            record["status"], record["seconds"], origin["data"]["fingerprint"], source.label(origin),
+            record["status"], record["seconds"], origin.fingerprint(record), source.label(record["provenance"]),
             path.stat().st_mtime,
         )  # fmt: skip
     except FileNotFoundError:  # put aside by another command in this moment
@@ -84,10 +85,22 @@ def _read(out: Path, name: str) -> tuple[str, Known | str]:
 
 def _cached(out: Path) -> dict[str, tuple[list[int], Known]]:
     try:
-        kept = json.loads((out / "records.known").read_bytes())
-        return {name: (stamp, Known(*known)) for name, (stamp, known) in kept.items()}
+        kept = files.parse_json(files.read(out / "records.known", LARGEST))
+        found = {name: (stamp, Known(*known)) for name, (stamp, known) in kept.items()}
+        return {name: entry for name, entry in found.items() if _is_sound(entry[1])}
     except (OSError, ValueError, TypeError, AttributeError):  # a cache that is not one is made anew
         return {}
+
+
+def _is_sound(known: Known) -> bool:
+    """Whether a record can have said this."""
+    numbers = (known.seconds, known.written)
+    texts = (known.fingerprint, known.code)
+    return (
+        known.status in records.STATUSES
+        and all(type(number) in measured.NUMBER and 0 <= number <= measured.LARGEST for number in numbers)
+        and all(isinstance(text, str) and is_plain(text) for text in texts)
+    )
 
 
 def _keep(out: Path, known: dict[str, tuple[list[int], Known]]) -> None:
