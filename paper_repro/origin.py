@@ -1,12 +1,14 @@
-"""What a record says of where it comes from, whoever wrote it: words that commands and pages repeat to their readers."""
+"""What a record says of where it comes from: words that commands and pages repeat to their readers."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 LONGEST = 200  # characters of a commit, a version, a processor's name
 FEW = 20  # libraries whose versions are told
+CODE = re.compile("[A-Za-z0-9_.+-]{0,64}")
 KINDS = {
     "commit": str, "dirty": bool, "source": str, "versions": dict, "hardware": str, "data": dict, "written": str,
     "attempts": int,
@@ -22,6 +24,9 @@ def check(provenance: Any) -> None:
         raise ValueError("its provenance is no dict")
     for name, kind in KINDS.items():
         if name in provenance and type(provenance[name]) is not kind:
+            raise ValueError(f"its provenance has no {name} as it should be")
+    for name in ("commit", "source"):
+        if not CODE.fullmatch(provenance.get(name, "")):
             raise ValueError(f"its provenance has no {name} as it should be")
     versions, data = provenance.get("versions", {}), provenance.get("data", {})
     named = {name: data[name] for name in ("name", "fingerprint") if name in data}

@@ -26,12 +26,13 @@ from pathlib import Path
 from typing import Any
 
 from paper_repro import files, origin
-from paper_repro.cell import Cell
+from paper_repro.cell import SPEC, Cell
 from paper_repro.records import LARGEST, BadRecord, check_parts, checksum, write_atomically
 from paper_repro.texts import brief
 
 Findings = dict[str, Any]
 FIELDS = {"study", "profile", "settings", "rows", "seconds", "provenance", "checksum"}
+DATASET = re.compile(f"{SPEC.pattern}|[a-z ]{{1,40}}")  # the latter: what is no data set, as in "a quadratic"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}(-quick)?")
 
 
@@ -91,10 +92,11 @@ def _validate(found: Any) -> None:
         Cell.from_dict({"optimizer": "any", "alpha": 0.0, "decay": 0.0, **settings["cell"]})
     check_parts(found)
     origin.check(found["provenance"])
-    if not {"commit", "hardware", "data"} <= found["provenance"].keys() or not {"name", "fingerprint"} <= found[
-        "provenance"
-    ]["data"].keys():
+    made = found["provenance"]
+    if not {"commit", "hardware", "data"} <= made.keys() or not {"name", "fingerprint"} <= made["data"].keys():
         raise ValueError("its provenance does not tell commit, hardware and data")
+    if not DATASET.fullmatch(made["data"]["name"]):  # it stands in a command that readers may paste
+        raise ValueError("its data set has an unfit name")
 
 
 def load(folder: Path) -> list[Findings]:
