@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -19,8 +20,10 @@ def open_regular(path: Path, largest: int | None = None) -> BufferedReader:
     """
     try:
         file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
-    except IsADirectoryError:
-        raise ValueError("it is a folder, not a file") from None
+    except OSError as error:
+        if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENXIO):  # ENXIO: a socket
+            raise ValueError(f"it is no file ({error.strerror})") from None
+        raise
     found = os.fstat(file.fileno())
     if stat.S_ISREG(found.st_mode) and (largest is None or found.st_size <= largest):
         return file

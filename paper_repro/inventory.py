@@ -50,14 +50,22 @@ def look(out: Path, ids: Iterable[str], mend: bool = False) -> dict[str, Known]:
 
 def _stamps(out: Path) -> dict[str, list[int]]:
     """What changes when a record's file does: time of writing (ns) and size."""
+    entries: list[os.DirEntry[str]] = []
     with suppress(FileNotFoundError):
         entries = [entry for entry in os.scandir(out / "records") if entry.name.endswith(".json")]
-        return {
-            entry.name[:-5]: [entry.stat().st_mtime_ns, entry.stat().st_size]
-            for entry in entries
-            if not entry.name.startswith(".")
-        }
-    return {}
+    found = {entry.name[:-5]: _stamp(entry) for entry in entries if not entry.name.startswith(".")}
+    return {name: stamp for name, stamp in found.items() if stamp}
+
+
+def _stamp(entry: os.DirEntry[str]) -> list[int]:
+    """Nothing for one that was put aside in this moment."""
+    try:
+        found = entry.stat()
+    except FileNotFoundError:
+        return []
+    except OSError:  # a link to itself: no record, which its reader will say
+        found = entry.stat(follow_symlinks=False)
+    return [found.st_mtime_ns, found.st_size]
 
 
 def _read_all(out: Path, ids: Sequence[str]) -> list[tuple[str, Known | str]]:

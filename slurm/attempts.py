@@ -80,6 +80,8 @@ def _read(path: Path, now: float) -> Attempt | None:
 
 def _is_sound(attempt: Attempt) -> bool:
     """Whether a job can have written this."""
+    if not isinstance(attempt.owner, dict):
+        return False
     texts = (attempt.began, attempt.ended or "", attempt.owner.get("host", ""))
     numbers = type(attempt.index) is int and type(attempt.seconds) in (int, float) and 0 <= attempt.seconds < 1e12
     return numbers and all(isinstance(text, str) for text in texts)

@@ -18,7 +18,7 @@ from paper_repro.texts import brief, is_plain
 from tests.conftest import made_record
 
 WORDS = r"<script>alert(1)</script> \input{/etc/passwd} [x](javascript:alert(1)) **b** `c` | $x$ & <img onerror=1>"
-COMMAND = re.compile(r"\\\\(?:[A-Za-z]+|.)")
+COMMAND = re.compile(r"\\(?:[A-Za-z]+|.)")
 TRIES = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 
