@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from analysis.figures import make, make_paper, make_published
 from analysis.select import Refused
 from experiments.declare import parse_setting
-from paper_repro.texts import brief, is_plain
+from paper_repro.texts import brief, is_plain, message
 
 EXAMPLES = """examples:
   python -m analysis figures                     every experiment that has records in runs/
@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("python -m analysis: interrupted; what was written is whole", file=sys.stderr)
         return 130
     except Refused as refusal:
-        print(f"python -m analysis: error: {refusal}", file=sys.stderr)
+        print(f"python -m analysis: error: {message(refusal)}", file=sys.stderr)
         return 2
     except OSError as error:  # a folder that cannot be read or written, a name that is too long
         print(f"python -m analysis: error: {brief(error)}", file=sys.stderr)

@@ -78,6 +78,8 @@ def chosen_cells(profile: Profile, given: argparse.Namespace) -> list[Cell]:
                 cells = _spread(cells, field, _numbers(f"--{field}s", values))
         changes = dict(parse_setting(text) for text in given.set)
         name = data_name(given)
+        if name and "dataset" in changes:
+            raise UsageError("--set dataset=NAME is for built-in data sets: --data-name names that of an .npz file")
         cells = list(dict.fromkeys(cell.replace(**changes, **name) for cell in cells))
     except ValueError as error:
         raise UsageError(str(error)) from None

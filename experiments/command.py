@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from experiments.choosing import UsageError
-from paper_repro.texts import brief, is_plain
+from paper_repro.texts import brief, is_plain, message
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,7 +29,7 @@ def answer(name: str, parser: Parser, arguments: Sequence[str] | None) -> int:
         given = parser.parse_args(typed)
         return int(given.command(given))
     except UsageError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(f"{name}: {message(error)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the output went to `head` or a pager that was closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

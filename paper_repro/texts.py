@@ -19,8 +19,13 @@ def plain(text: str) -> str:
     return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-def brief(text: object) -> str:
+def brief(text: object, longest: int = LONGEST) -> str:
     """The text in one line that is not too long."""
     words = str(text)
-    cut = words if len(words) <= LONGEST else f"{words[: LONGEST // 2]} ... {words[-LONGEST // 2 :]}"
+    cut = words if len(words) <= longest else f"{words[: longest // 2]} ... {words[-longest // 2 :]}"
     return plain(cut)
+
+
+def message(error: Exception) -> str:
+    """What an error says, line by line, whatever of a file's or a user's own words is in it."""
+    return "\n".join(brief(line, 10 * LONGEST) for line in str(error).splitlines())

@@ -4,6 +4,7 @@ all that is read has been read."""
 from __future__ import annotations
 
 import io
+import importlib
 import json
 import os
 import random
@@ -73,11 +74,38 @@ COMMANDS = {
     "status": slurm, "cancel": slurm, "retry": slurm, "logs": slurm, "figures": analysis, "statistics": analysis,
     "claims": analysis, "report": analysis, "decay": lambda given: decay.main(given[1:]),
 }  # fmt: skip
-OPTIONS = [
-    "--profile", "--data", "--data-name", "--seeds", "--only", "--alphas", "--decays", "--set", "--workers",
-    "--device", "--settings", "--cluster", "--partition", "--time", "--gpus", "--cpus", "--mem", "--setup",
-    "--parallel", "--slurm", "--cells-per-job", "--cells-at-once", "--seconds-per-cell", "--seed", "--of", "--lr",
-    "--momentum", "--batch-size", "--examples", "--epochs", "--csv",
+CELLS = ["--profile", "--data", "--data-name", "--seeds", "--only", "--alphas", "--decays", "--set"]
+JOBS = [
+    "--settings", "--cluster", "--partition", "--time", "--gpus", "--cpus", "--mem", "--setup", "--parallel", "--slurm",
+    "--cells-per-job", "--cells-at-once", "--seconds-per-cell",
+]  # fmt: skip
+OPTIONS = {
+    "run": [*CELLS, "--workers", "--device"], "collect": ["--seed", "--of"], "bench": ["--csv", "--device"],
+    "plan": [*CELLS, *JOBS], "submit": [*CELLS, *JOBS], "retry": [*CELLS, *JOBS],
+    "status": CELLS,
+    "cancel": ["--profile"], "figures": ["--set"],
+    "decay": ["--lr", "--momentum", "--batch-size", "--examples", "--epochs"],
+}  # fmt: skip
+GIVEN = {  # without which nothing else is looked at
+    "retry": ["--failed", "--cluster", "local"], "plan": ["--cluster", "local"], "submit": ["--cluster", "local"],
+    "logs": ["adamw"], "decay": ["--lr", "0.1"],
+}  # fmt: skip
+FITTING = {
+    "--profile": ["demo", "cpu", "paper"],
+    "--data": ["tiny.npz", "pipe.npz", "zero.npz", "loop.npz", "folder", "/dev/zero"],
+    "--seeds": ["1", "3", "100", "1000000000"], "--only": ["adamw", "sgdw,adamw"], "--device": ["cpu", "cuda"],
+    "--workers": ["1", "1000000000"], "--seed": ["0", "7"], "--of": ["fig2"], "--cluster": ["local", "debug", "slurm"],
+    "--time": ["90", "1:00:00", "9-00:00:00"], "--gpus": ["0", "1"], "--cpus": ["8"],
+    "--settings": ["file", "pipe.npz"],
+}  # fmt: skip
+NUMBERS = [
+    "0.1", "0.1,0.01", "1e-300", "1e300", "1e400", "nan", "-0.0", "3", "0", "1" * 400,
+ ",".join(map(str, range(50_000))),
+]  # fmt: skip
+SET = [
+    "epochs=3", "epochs=" + "9" * 5000, "dataset=../../escaped", "seed=99999999999", "alpha=nan", "alpha=1e400",
+    "augment=false", "model=" + "x" * 100, "schedule=fixed", "image_size=none", "batch_size=0", "optimizer=../x",
+    "label_noise=0.5",
 ]  # fmt: skip
 FLAGS = [
     "--quick", "--dry-run", "--mixed-code", "--failed", "--json", "--paper", "--published", "--help", "--", "-x",
@@ -91,42 +119,68 @@ VALUES = [
     "1:00:00", "9" * 30 + ":00:00", "nice=1", "cuda", "{}", "%s", "~", "fig2", ",".join(map(str, range(50_000))),
     "image_size=none", "schedule=cosine",
 ]  # fmt: skip
-PLACES = ["runs", "runs/a/b", "file", "/dev/null", "/proc/x", "a" * 300, "loop.npz", "x\ny", "no", "a\x00b"]
+PLACES = [
+    *["runs"] * 10,
+    "sent",
+    "sent",
+    "runs/a/b",
+    "file",
+    "/dev/null",
+    "/proc/x",
+    "a" * 300,
+    "loop.npz",
+    "x\ny",
+    "no",
+    "a\x00b",
+]
 
 
 class Arguments:
     """Options and words of all commands, with fit and unfit values."""
 
     def __init__(self, folder: Path) -> None:
+        importlib.import_module("torch")  # for which there is no room later
         os.mkfifo("pipe.npz")
         Path("zero.npz").symlink_to("/dev/zero")
         Path("loop.npz").symlink_to("loop.npz")
         Path("folder").mkdir()
         for name in ("file", "tiny.npz"):
             Path(name).touch()
+        records.write(Path("sent"), made(0))
         self.names = experiments.names()
 
     def once(self, draw: random.Random) -> None:
         name = draw.choice(list(COMMANDS))
-        given = [name]
-        if name in ("run", "plan", "submit", "retry", "cancel", "figures", "statistics") and draw.random() < 0.9:
-            given.append(draw.choice([*self.names, "fig2", "fig2", "nothing", "../../escaped"]))
-        if name == "collect":
-            given += draw.choices(PLACES, k=2)
-        if name == "decay":
-            given += [draw.choice(VALUES), draw.choice(["paper", "torch", "l2", "normalized", "unhalved", "x"])]
-        for _ in range(draw.randrange(5)):
-            given += draw.choice([[draw.choice(OPTIONS), self._value(draw)]] * 4 + [[draw.choice(FLAGS)]])
-        place = "--runs" if COMMANDS[name] is analysis else "--out"
-        given += [place, draw.choice(PLACES)] if name not in ("list", "collect", "bench", "decay") else []
-        if "--csv" not in given and "--setup" not in given:
-            run(COMMANDS[name], given)
+        given = [name, *self._words(draw, name)]
+        if draw.random() < 0.9:
+            given += GIVEN.get(name, [])
+        for _ in range(draw.randrange(6)):
+            given += [draw.choice(FLAGS)] if draw.random() < 0.1 else self._option(draw, name)
+        if name not in ("list", "collect", "bench", "decay"):
+            given += ["--runs" if COMMANDS[name] is analysis else "--out", draw.choice(PLACES)]
+        run(COMMANDS[name], given)
 
-    def _value(self, draw: random.Random) -> str:
-        value = draw.choice(VALUES)
-        if draw.random() < 0.2 and "/" not in value:  # a path that was changed might lead anywhere
+    def _words(self, draw: random.Random, name: str) -> list[str]:
+        if name == "collect":
+            return draw.choices(PLACES, k=2)
+        if name == "decay":
+            conventions = ["paper", "torch", "l2", "normalized", "unhalved", "x"]
+            return [draw.choice([*NUMBERS, *VALUES]), draw.choice(conventions)]
+        if name in ("list", "bench", "claims", "report", "logs") or draw.random() < 0.05:
+            return []
+        return [draw.choice([*self.names, *["fig2"] * 20, "nothing", "../../escaped"])]
+
+    def _option(self, draw: random.Random, name: str) -> list[str]:
+        if not OPTIONS.get(name):
+            return []
+        option = draw.choice(OPTIONS[name])
+        fitting = FITTING.get(option, {"--set": SET}.get(option, NUMBERS))
+        value = draw.choice(fitting if draw.random() < 0.7 else VALUES)
+        if draw.random() < 0.1 and "/" not in value:  # a path that was changed might lead anywhere
             value = of_bytes(draw, value[:1000].encode(errors="surrogateescape")).decode(errors="surrogateescape")
-        return value.replace("/", "") if value[:1] == "/" and not value.startswith("/dev") else value
+        if option == "--csv" or value.startswith("/"):
+            value = draw.choice(["file", "/dev/zero"])
+        return [option, value]
 
 
 WHOLE = b"""partition = "gpu"\ntime = "4:00:00"\ngpus = 0\ncpus = 8\nmem = 16.5\nparallel = 64\ncluster = "local"
