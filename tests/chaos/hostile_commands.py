@@ -3,8 +3,8 @@ all that is read has been read."""
 
 from __future__ import annotations
 
-import io
 import importlib
+import io
 import json
 import os
 import random
