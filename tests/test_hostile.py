@@ -166,7 +166,7 @@ def test_a_link_to_nowhere_does_not_hide_the_other_records(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("known", [["won", 1.0, "f", "c", 1.0], ["finished", "1", "f", "c", 1.0],
-                                   ["finished", 1e999, "f", "c", 1.0], ["finished", 1.0, "f", "\x1b", 1.0]])  # fmt: skip
+                                   ["finished", 1e999, "f", "c", 1.0], ["finished", 1, "f", "\x1b", 1.0]])  # fmt: skip
 def test_a_cache_that_claims_what_no_record_says_is_not_believed(tmp_path: Path, known: list) -> None:
     records.write(tmp_path, WHOLE)
     before = inventory.look(tmp_path, [CELL.id])
