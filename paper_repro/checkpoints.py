@@ -10,6 +10,7 @@ import hashlib
 import io
 import shutil
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from paper_repro.records import write_atomically
 from paper_repro.texts import brief
 
 KEPT = 2
+warnings.filterwarnings("ignore", "Detected pickle protocol")  # of a damaged one, which is told in a line of ours
 LARGEST = 2**34  # bytes of a checkpoint: a hundred times that of the paper's largest net
 
 

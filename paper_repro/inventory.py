@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from paper_repro import files, measured, origin, processes, records, source
+from paper_repro import diagnosis, files, measured, origin, processes, records, source
 from paper_repro.texts import is_plain
 
 LARGEST = 2**28  # bytes of the cache: of a million records
@@ -22,13 +22,17 @@ MANY = 1000  # records to read: from here on by all cores
 
 
 class Known(NamedTuple):
-    """What a sweep needs to know of a finished cell. written: seconds since 1970 on the file server's clock."""
+    """What a sweep needs to know of a finished cell.
+
+    written: seconds since 1970 on the file server's clock. odd: kinds of what looks odd in its curves (diagnosis.py).
+    """
 
     status: str
     seconds: float
     fingerprint: str
     code: str
     written: float
+    odd: list[str]
 
 
 def look(out: Path, ids: Iterable[str], mend: bool = False) -> dict[str, Known]:
@@ -83,7 +87,7 @@ def _read(out: Path, name: str) -> tuple[str, Known | str]:
         record = records.parse(records.content_of(path), str(path), name)
         return name, Known(
             record["status"], record["seconds"], origin.fingerprint(record), source.label(record["provenance"]),
-            path.stat().st_mtime,
+            path.stat().st_mtime, diagnosis.kinds(record),
         )  # fmt: skip
     except FileNotFoundError:  # put aside by another command in this moment
         return name, ""
@@ -103,7 +107,7 @@ def _cached(out: Path) -> dict[str, tuple[list[int], Known]]:
 def _is_sound(known: Known) -> bool:
     """Whether a record can have said this."""
     numbers = (known.seconds, known.written)
-    texts = (known.fingerprint, known.code)
+    texts = [known.fingerprint, known.code, *(known.odd if isinstance(known.odd, list) else [None])]
     return (
         known.status in records.STATUSES
         and all(type(number) in measured.NUMBER and 0 <= number <= measured.LARGEST for number in numbers)

@@ -18,12 +18,13 @@ class Task(NamedTuple):
 
 class Message(NamedTuple):
     """kind: "started", "epoch" (so many epochs are done), then "finished", "diverged", "failed" (text: traceback),
-    "stopped", or "busy" (another run is training it)."""
+    "stopped", or "busy" (another run is training it). odd: kinds of what looks odd in its curves (diagnosis.py)."""
 
     kind: str
     cell: Cell
     epochs: int = 0
     text: str = ""
+    odd: tuple[str, ...] = ()
 
 
 class Question(NamedTuple):

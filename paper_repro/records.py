@@ -5,12 +5,16 @@ A record is a dict:
     cell        all fields of the Cell
     id          the Cell's id; also the file's name
     status      "finished" or "diverged"
-    diverged    null, or {"step", "reason"}: the first step (counted from 1) whose loss was not finite, and why
+    diverged    null, or {"step", "tensor", "reason"}: the first step (counted from 1) at which a value was not finite,
+                the tensor that held it ("loss", "validation loss", "gradient of conv.weight", "conv.weight"; not in
+                records from before it was looked for), and what was seen; divergence.py says what is promised
     epochs      one dict per epoch: epoch, eta (schedule multiplier at its last step), train_loss, train_error,
                 gradient_norm, weight_norm, seconds, images_per_second and, where it was evaluated, validation_loss,
                 validation_error, test_loss, test_error (with 100 classes or more also the top5_error of each).
                 Losses in nats, errors in percent. ends_cycle: true where a warm restart follows.
     final       the last epoch's evaluated numbers, or null when diverged
+    diagnoses   what looks odd in the curves, a list of {"kind", "epoch", "value", "usual"} (diagnosis.py); not in
+                records from before it was looked for
     parameters  number of trained values in the model
     seconds     training time over all attempts
     provenance  commit, versions, hardware, data fingerprint, time of writing, attempts
@@ -25,6 +29,7 @@ import json
 import math
 import os
 import sys
+import uuid
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -38,6 +43,7 @@ from paper_repro.texts import brief, is_plain
 Record = dict[str, Any]
 STATUSES = ("finished", "diverged")
 FIELDS = {"cell", "id", "status", "diverged", "epochs", "final", "parameters", "seconds", "provenance", "checksum"}
+OPTIONAL = {"diagnoses"}
 LARGEST = 64 * 2**20  # bytes of a record: of 100,000 epochs, which is more than any cell may have (train.check)
 
 # One for all records, and without a look for circles, which JSON that was read cannot have.
@@ -51,11 +57,12 @@ class BadRecord(ValueError):
 def write_atomically(path: Path, content: bytes) -> None:
     """Put content at path so that a reader, or a machine that dies now, sees all of it or none of it.
 
-    The temporary file lies in the same folder, because only then is the rename atomic; its name holds the process id,
-    because two writers must not share it. The folder is synced too: without that the new name may not survive a crash.
+    The temporary file lies in the same folder, because only then is the rename atomic. Two writers must not share it,
+    and processes on two machines may have the same id: hence a name that nobody else draws. The folder is synced too:
+    without that the new name may not survive a crash.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with open(temporary, "wb") as file:
             file.write(content)
@@ -151,7 +158,7 @@ def parse(content: bytes, where: str, cell_id: str | None = None) -> Record:
 
 def validate(record: Any, cell_id: str | None = None) -> None:
     """Raise ValueError unless this is a whole record whose parts agree (and whose id is cell_id, if that is given)."""
-    if not isinstance(record, dict) or set(record) != FIELDS:
+    if not isinstance(record, dict) or set(record) - OPTIONAL != FIELDS:
         raise ValueError("not a record: fields missing or unknown")
     content = _sealed(record)
     if record["checksum"] != _digest(content):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from experiments import running
 from experiments.choosing import UsageError, chosen_cells, find
-from paper_repro import source
+from paper_repro import leftovers, source
 from paper_repro.cell import Cell
 from paper_repro.display import clock
 from paper_repro.engine import Survey, kind_of
@@ -80,6 +80,8 @@ def make(given: argparse.Namespace, sending: bool = False) -> Plan:
             f"(if none can live any more, remove {submissions.root(given.out)})"
         )
     found = states.of([cell.id for cell in cells], given.out, sent, jobs, mend=sending)
+    if sending:
+        leftovers.clear(given.out, found.finished)
     data = (given.data or Path("data")).absolute()
     plan = Plan(given, chosen, cells, sent, jobs, found, data, _at_once(given, chosen), sending)
     plan.mixed = _other_code(plan)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paper_repro import claims, files, records
+from paper_repro import claims, diagnosis, files, records
 from paper_repro.display import clock
 from paper_repro.texts import plain
 from slurm import attempts, states
@@ -42,7 +42,7 @@ class Sweep:
             "cells_per_hour": round(rate, 2), "seconds_left": round(3600 * going / rate) if rate and going else None,
             "gpu_hours": round(sum(a.seconds * s.gpus for s, a in tried) / 3600, 3),
             "core_hours": round(sum(a.seconds * s.cores for s, a in tried) / 3600, 3),
-            "jobs": jobs.counts(self.sent), "failures": failures(out, found.failed, self.sent),
+            "odd": odd(found), "jobs": jobs.counts(self.sent), "failures": failures(out, found.failed, self.sent),
             "ended_early": ended_early(self.sent, found, jobs, {(s.folder, a.index): a for s, a in tried}),
         }  # fmt: skip
 
@@ -65,6 +65,14 @@ def _cells_per_hour(found: States, out: Path) -> float:
     if len(recent) < 2 or now - min(recent) < 1:
         return 0.0
     return 3600 * len(recent) / (now - min(recent))
+
+
+def odd(found: States) -> list[dict[str, Any]]:
+    """Cells with a record that diverged or look odd, by kind, with one to look at and the usual remedy."""
+    cells = sorted(found.finished.items())
+    return diagnosis.groups(
+        (name, [diagnosis.DIVERGED] * (known.status == "diverged") + known.odd) for name, known in cells
+    )
 
 
 def failures(out: Path, failed: Sequence[str], sent: Sequence[Submission]) -> list[dict[str, Any]]:
@@ -154,6 +162,10 @@ def _details(table: dict[str, Any]) -> list[str]:
     text = [f"jobs of {table['name']}: " + ", ".join(f"{n} {state}" for state, n in table["jobs"].items())] * bool(
         table["jobs"]
     )
+    text += [
+        f"{group['kind']}: {some(group['cells'], 'cell')}, first {group['first']}; usual remedy: {group['remedy']}"
+        for group in table["odd"]
+    ]
     for group in table["failures"][:SHOWN]:
         text += [f"{group['cells']} failed: {group['reason']}", f"  first: {group['first']}"]
         text += [f"    {line}" for line in group["traceback"].splitlines()[-8:]]

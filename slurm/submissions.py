@@ -137,14 +137,27 @@ def note_process(submission: Submission, pid: int) -> None:
 
 
 def process(submission: Submission) -> dict[str, Any] | None:
-    """That process, if it lives (or cannot be seen from here, but its jobs' hearts beat)."""
+    """That process, if it lives (or cannot be seen from here, but its jobs' hearts beat); else a job that outlived it.
+
+    A submit that was killed at the wrong moment noted no process, and yet its job runs.
+    """
+    noted = _noted(submission)
+    alive = claims.process_is_alive(noted)
+    if alive:
+        return noted
+    jobs = [dict(attempt.owner) for attempt in attempts.of(submission.folder) if attempt.is_alive]
+    jobs = [owner for owner in jobs if _is_process(owner)]
+    return noted if jobs and noted and alive is None else next(iter(jobs), None)
+
+
+def _noted(submission: Submission) -> dict[str, Any]:
     try:
         owner = files.parse_json(files.read(submission.folder / "process.json", files.SMALL))
     except (OSError, ValueError):
-        return None
-    if not isinstance(owner, dict) or type(owner.get("pid")) is not int or owner["pid"] < 2:
-        return None  # cancel sends this process a signal: 0, 1 and negative numbers mean others
-    alive = claims.process_is_alive(owner)
-    if alive is None:
-        alive = any(attempt.is_alive for attempt in attempts.of(submission.folder))
-    return dict(owner) if alive else None
+        return {}
+    return owner if _is_process(owner) else {}
+
+
+def _is_process(owner: Any) -> bool:
+    """Cancel sends this process a signal: 0, 1 and negative numbers mean others."""
+    return isinstance(owner, dict) and type(owner.get("pid")) is int and owner["pid"] > 1

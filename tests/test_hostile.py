@@ -156,7 +156,7 @@ def test_what_is_no_checkpoint_claim_or_cache_is_passed_over(tmp_path: Path, odd
     records.write(tmp_path, WHOLE)
     assert list(inventory.look(tmp_path, [CELL.id])) == [CELL.id]
     odd(claims.folder_of(tmp_path) / "name.1")
-    assert not claims.holders(claims.folder_of(tmp_path))["name"].is_alive
+    assert claims.holders(claims.folder_of(tmp_path))["name"].owner == {}
 
 
 def test_a_link_to_nowhere_does_not_hide_the_other_records(tmp_path: Path) -> None:
@@ -165,8 +165,9 @@ def test_a_link_to_nowhere_does_not_hide_the_other_records(tmp_path: Path) -> No
     assert list(inventory.look(tmp_path, [CELL.id])) == [CELL.id]
 
 
-@pytest.mark.parametrize("known", [["won", 1.0, "f", "c", 1.0], ["finished", "1", "f", "c", 1.0],
-                                   ["finished", 1e999, "f", "c", 1.0], ["finished", 1, "f", "\x1b", 1.0]])  # fmt: skip
+@pytest.mark.parametrize("known", [["won", 1.0, "f", "c", 1.0, []], ["finished", "1", "f", "c", 1, []],
+                                   ["finished", 1e999, "f", "c", 1, []], ["finished", 1, "f", "\x1b", 1, []],
+                                   ["finished", 1, "f", "c", 1, [{}]]])  # fmt: skip
 def test_a_cache_that_claims_what_no_record_says_is_not_believed(tmp_path: Path, known: list) -> None:
     records.write(tmp_path, WHOLE)
     before = inventory.look(tmp_path, [CELL.id])

@@ -51,3 +51,12 @@ def test_a_silent_one_on_another_machine_is_not_alive_and_a_damaged_file_is_left
     os.utime(note.path, (0, 0))
     (seen,) = attempts.of(tmp_path)
     assert not seen.is_alive
+
+
+def test_the_last_attempt_is_the_last_whatever_the_clocks_of_its_machine_said(tmp_path: Path) -> None:
+    for ended, began, last_beat in (("first", "2026-01-01T12:10:00", 100), ("second", "2026-01-01T12:05:00", 200)):
+        note = attempts.Note(tmp_path, 0)
+        note.ended, note.began = ended, began
+        note.write()
+        os.utime(note.path, (last_beat, last_beat))
+    assert [attempt.ended for attempt in attempts.of(tmp_path)] == ["first", "second"]

@@ -1,0 +1,30 @@
+"""What processes leave that are killed between writing a cell's record and tidying up after it.
+
+The record is what counts, so nothing is wrong then; but checkpoints take room, and nobody trains the cell again who
+would remove them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from paper_repro import claims
+
+
+def clear(out: Path, finished: Collection[str]) -> None:
+    """Remove the checkpoints and dead claims of cells that have a record; what cannot be removed is left.
+
+    finished: the cells' ids. One that is finished meanwhile is left for the next call.
+    """
+    wanted = set(finished)
+    with suppress(OSError):
+        for name in wanted.intersection(os.listdir(out / "checkpoints")):
+            shutil.rmtree(out / "checkpoints" / name, ignore_errors=True)
+    with suppress(OSError):
+        dead = {name for name, holder in claims.holders(claims.folder_of(out)).items() if not holder.is_alive}
+        for name in wanted & dead:
+            claims.forget(claims.folder_of(out), name)
