@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from paper_repro import processes, records, source
+from paper_repro import files, processes, records, source
 
 MANY = 1000  # records to read: from here on by all cores
 
@@ -50,12 +50,16 @@ def _stamps(out: Path) -> dict[str, list[int]]:
     """What changes when a record's file does: time of writing (ns) and size."""
     with suppress(FileNotFoundError):
         entries = [entry for entry in os.scandir(out / "records") if entry.name.endswith(".json")]
-        return {
-            entry.name[:-5]: [entry.stat().st_mtime_ns, entry.stat().st_size]
-            for entry in entries
-            if not entry.name.startswith(".")
-        }
+        return {entry.name[:-5]: _stamp(entry) for entry in entries if not entry.name.startswith(".")}
     return {}
+
+
+def _stamp(entry: os.DirEntry[str]) -> list[int]:
+    try:
+        found = entry.stat()
+    except OSError:  # a link to nowhere
+        return [0, 0]
+    return [found.st_mtime_ns, found.st_size]
 
 
 def _read_all(out: Path, ids: Sequence[str]) -> list[tuple[str, Known | str]]:
@@ -70,7 +74,7 @@ def _read(out: Path, name: str) -> tuple[str, Known | str]:
     """What there is to know, or what is wrong with the record."""
     path = records.record_path(out, name)
     try:
-        record = records.parse(path.read_bytes(), str(path), name)
+        record = records.parse(records.content_of(path), str(path), name)
         origin = record["provenance"]
         return name, Known(
             record["status"], record["seconds"], origin["data"]["fingerprint"], source.label(origin),
@@ -84,9 +88,9 @@ def _read(out: Path, name: str) -> tuple[str, Known | str]:
 
 def _cached(out: Path) -> dict[str, tuple[list[int], Known]]:
     try:
-        kept = json.loads((out / "records.known").read_bytes())
+        kept = json.loads(files.read(out / "records.known"))
         return {name: (stamp, Known(*known)) for name, (stamp, known) in kept.items()}
-    except (OSError, ValueError, TypeError, AttributeError):  # a cache that is not one is made anew
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # a cache that is not one is made anew
         return {}
 
 

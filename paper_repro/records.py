@@ -30,7 +30,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from paper_repro import measured
+from paper_repro import files, measured
 from paper_repro.cell import ID, Cell
 
 Record = dict[str, Any]
@@ -51,18 +51,23 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     The temporary file lies in the same folder, because only then is the rename atomic; its name holds the process id,
     because two writers must not share it. The folder is synced too: without that the new name may not survive a crash.
+    Raises files.Trouble, an OSError that names the path; what was there is whole then.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = files.temporary(path)
     try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise files.Trouble.at(path, error) from None
 
 
 def sync_folder(folder: Path) -> None:
@@ -93,9 +98,17 @@ def read(out: Path, cell_id: str) -> Record | None:
     """The record of a finished cell, None where there is none. Raises BadRecord for a damaged one."""
     path = record_path(out, cell_id)
     try:
-        return parse(path.read_bytes(), str(path), cell_id)
+        return parse(content_of(path), str(path), cell_id)
     except FileNotFoundError:
         return None
+
+
+def content_of(path: Path) -> bytes:
+    """What a record's file holds. Raises BadRecord where there is something else than a file."""
+    try:
+        return files.read(path)
+    except files.NotAFile as error:
+        raise BadRecord(f"{path}: {error}") from None
 
 
 def read_or_put_aside(out: Path, cell_id: str) -> Record | None:
@@ -108,10 +121,12 @@ def read_or_put_aside(out: Path, cell_id: str) -> Record | None:
 
 
 def put_aside(out: Path, cell_id: str, problem: str) -> str:
-    """Rename a damaged record to *.damaged; what to say of it."""
-    path = record_path(out, cell_id)
-    path.rename(path.with_suffix(".damaged"))
-    return f"{problem}; put aside as {path.stem}.damaged, the cell will be trained again"
+    """Rename a damaged record to *.damaged; what to say of it, in one line."""
+    try:
+        done = f"put aside as {files.set_aside(record_path(out, cell_id)).name}"
+    except OSError as error:  # a folder that may only be read; or another command was faster
+        done = f"it cannot be put aside ({error.strerror})"
+    return f"{problem}; {done}, the cell will be trained again"
 
 
 def failure_path(out: Path, cell_id: str) -> Path:
@@ -121,12 +136,14 @@ def failure_path(out: Path, cell_id: str) -> Path:
 def write_failure(out: Path, cell: Cell, text: str) -> Path:
     """Keep what a failed cell said. A failure is no record: the next run tries the cell again."""
     path = failure_path(out, cell.id)
+    if path.is_dir():
+        files.remove(path)
     write_atomically(path, f"{json.dumps(cell.to_dict())}\n{text}\n".encode())
     return path
 
 
 def clear_failure(out: Path, cell_id: str) -> None:
-    failure_path(out, cell_id).unlink(missing_ok=True)
+    files.remove(failure_path(out, cell_id))
 
 
 def parse(content: bytes, where: str, cell_id: str | None = None) -> Record:
@@ -198,7 +215,7 @@ def entries(source: Path, place: int = 0, of: int = 1) -> Iterator[tuple[bytes, 
         for name in _names(source / "records"):
             if zlib.crc32(name.encode()) % of == place:
                 path = source / "records" / name
-                yield path.read_bytes(), str(path), path.stem
+                yield content_of(path), str(path), path.stem
 
 
 def _names(folder: Path) -> list[str]:

@@ -1,0 +1,134 @@
+"""Files below an output folder, where anything may lie and any write may fail.
+
+Reading takes whole regular files only, so that a pipe or a folder under a file's name is an error and no hang. A write
+that fails is a Trouble, which is nobody's fault but the place's: one line with the file's name and what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import shutil
+import stat
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+AGAIN = "then type the same command again: it goes on from what is saved"
+ADVICE = {
+    errno.ENOSPC: f"make room (df -h and df -i show what is full), {AGAIN}",
+    errno.EDQUOT: f"your quota is used up: make room, {AGAIN}",
+    errno.EFBIG: f"raise the limit of a file's size (ulimit -f), {AGAIN}",
+    errno.EROFS: f"the file system may only be read: have it mounted to be written, {AGAIN}",
+    errno.EACCES: f"this user may not: have the right given (ls -l shows whose it is), {AGAIN}",
+    errno.EPERM: f"this user may not: have the right given (ls -l shows whose it is), {AGAIN}",
+    errno.EMFILE: f"raise the limit of open files (ulimit -n), {AGAIN}",
+    errno.ENFILE: f"this machine has too many files open: close some, {AGAIN}",
+    errno.EAGAIN: f"no more processes or threads may be started: end some or raise the limit (ulimit -u), {AGAIN}",
+    errno.ENOMEM: f"free some memory, {AGAIN}",
+    errno.EISDIR: f"move away what is in the way, {AGAIN}",
+    errno.ENOTDIR: f"move away what is in the way, {AGAIN}",
+    errno.EEXIST: f"move away what is in the way, {AGAIN}",
+}
+
+
+class NotAFile(ValueError):
+    """What lies under a file's name is none."""
+
+
+class Trouble(OSError):
+    """A file cannot be written, or nothing more be opened or started: no cell is to blame, and all would fail alike."""
+
+    @classmethod
+    def at(cls, path: Path, error: OSError) -> Trouble:
+        return error if isinstance(error, Trouble) else cls(error.errno, error.strerror or str(error), str(path))
+
+    def __str__(self) -> str:
+        return said(self)
+
+
+def said(error: OSError) -> str:
+    """An error of the operating system in one line: the file, what is wrong, what to do."""
+    if error.errno not in ADVICE:
+        return ": ".join(map(str, filter(None, (error.filename, error.strerror)))) or OSError.__str__(error)
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror}; {ADVICE[error.errno]}"
+
+
+def concerns_all(error: OSError) -> bool:
+    """Whether every other cell would meet this error too."""
+    return isinstance(error, Trouble) or error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+def read(path: Path) -> bytes:
+    """The content of a regular file. Raises NotAFile for anything else there, FileNotFoundError for nothing."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # the opening of a pipe would wait
+    except FileNotFoundError:
+        if os.path.islink(path):
+            raise NotAFile("a link to nowhere") from None
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ELOOP):  # a socket; a link to itself
+            raise NotAFile("not a file") from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotAFile("not a file")
+    with open(descriptor, "rb") as file:
+        return file.read()
+
+
+def set_aside(path: Path) -> Path:
+    """Rename what lies there, whatever it is, to *.damaged (or *.damaged2, ...); its new place."""
+    number = 1
+    while os.path.lexists(aside := path.with_suffix(f".damaged{number if number > 1 else ''}")):
+        number += 1
+    path.rename(aside)
+    return aside
+
+
+def remove(path: Path) -> None:
+    """Remove what lies there, whatever it is; nothing is fine too."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@functools.cache
+def machine() -> str:
+    """This machine's kernel and process namespace, in which a process id means something; "" without /proc."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def temporary(path: Path) -> Path:
+    """This process's temporary file for writing `path`."""
+    return path.with_name(f".{path.name}.{_word()}-{os.getpid()}.tmp")
+
+
+def clear_temporaries(folder: Path, before: float | None = None) -> None:
+    """Remove the temporary files that writers who were killed left in a folder.
+
+    Of this machine's writers it is seen whether they live; others' are left if written after `before` (None: none is).
+    """
+    with suppress(OSError):
+        for name in [name for name in os.listdir(folder) if name.startswith(".") and name.endswith(".tmp")]:
+            with suppress(OSError):
+                path = folder / name
+                if before is None or _writer_is_gone(name) or path.lstat().st_mtime < before:
+                    path.unlink()
+
+
+def _writer_is_gone(name: str) -> bool:
+    word, _, process = name.removesuffix(".tmp").rpartition(".")[2].partition("-")
+    return word == _word() and process.isdigit() and not os.path.exists(f"/proc/{process}")
+
+
+def _word() -> str:
+    return f"{zlib.crc32(machine().encode()):08x}"
