@@ -11,21 +11,26 @@ import io
 import pickle
 import shutil
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from paper_repro import files
 from paper_repro.records import write_atomically
 
 KEPT = 2
+State = dict[str, Any]
+DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, pickle.UnpicklingError)
 
 
 def folder_of(out: Path, cell_id: str) -> Path:
     return out / "checkpoints" / cell_id
 
 
-def save(folder: Path, step: int, state: dict[str, Any]) -> None:
+def save(folder: Path, step: int, state: State) -> None:
     """Write the state after `step` updates and remove all generations but the newest two."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -35,16 +40,29 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> None:
         old.unlink(missing_ok=True)
 
 
-def load(folder: Path, cell_id: str, device: str) -> dict[str, Any] | None:
-    """The newest state that is whole, None where there is none. A damaged one is named on stderr and passed over."""
-    for path in _generations(folder):
+def load(
+    folder: Path, cell_id: str, device: str, take: Callable[[State], None] = lambda state: None
+) -> dict[str, Any] | None:
+    """The newest state that is whole and that `take` (which goes on from it, or raises ValueError) accepts; or None.
+
+    A damaged one is put aside and named on stderr. It would otherwise count as one of the newest two.
+    """
+    files.clear_temporaries(folder)  # who calls this holds the cell, so that nobody else is writing
+    found = _generations(folder)
+    for path in found:
         try:
             state = _read(path, device)
             if state["id"] != cell_id:
                 raise ValueError("it is another cell's")
+            take(state)
             return state
-        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-            print(f"{path}: damaged checkpoint ({error}); going on from an older one", file=sys.stderr)
+        except DAMAGED as error:
+            if _is_no_damage(error):
+                raise
+            older = "going on from an older one" if path != found[-1] else "no older one is whole: the cell begins anew"
+            print(f"{path}: damaged checkpoint ({_line(error)}); {older}", file=sys.stderr)
+            with suppress(OSError):  # a folder that may only be read
+                files.set_aside(path)
     return None
 
 
@@ -53,11 +71,22 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read(path: Path, device: str) -> dict[str, Any]:
-    content = path.read_bytes()
+def _is_no_damage(error: Exception) -> bool:
+    """The file may be whole, but there is no descriptor or memory left to read it."""
+    out_of_memory = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return out_of_memory or (isinstance(error, OSError) and files.concerns_all(error))
+
+
+def _line(error: Exception) -> str:
+    text = f"no {error}" if isinstance(error, KeyError) else str(error)
+    return (text.splitlines() or [type(error).__name__])[0]
+
+
+def _read(path: Path, device: str) -> State:
+    content = files.read(path)
     if hashlib.sha256(content[32:]).digest() != content[:32]:
         raise ValueError("checksum does not match")
-    state: dict[str, Any] = torch.load(io.BytesIO(content[32:]), map_location=device, weights_only=True)
+    state: State = torch.load(io.BytesIO(content[32:]), map_location=device, weights_only=True)
     return state
 
 
