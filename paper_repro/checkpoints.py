@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from paper_repro import files
+from paper_repro import files, memory
 from paper_repro.records import write_atomically
 
 KEPT = 2
@@ -73,8 +73,7 @@ def remove(folder: Path) -> None:
 
 def _is_no_damage(error: Exception) -> bool:
     """The file may be whole, but there is no descriptor or memory left to read it."""
-    out_of_memory = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-    return out_of_memory or (isinstance(error, OSError) and files.concerns_all(error))
+    return memory.has_run_out(error) or (isinstance(error, OSError) and files.concerns_all(error))
 
 
 def _line(error: Exception) -> str:

@@ -12,6 +12,7 @@ is `lost` and must stop. That two may overlap for one beat does no harm: both wo
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -23,6 +24,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from paper_repro import files
+from paper_repro.files import machine as _machine
 
 BEAT = 20.0  # seconds
 STALE = 180.0  # seconds without a beat: longer than NFS keeps attributes (60 s) and a file server stutters
@@ -71,7 +75,7 @@ def folder_of(out: Path) -> Path:
 def held(folder: Path, name: str) -> Iterator[Claim | None]:
     """Hold the name, its heart beating, while the block runs; None where another process holds it.
 
-    Raises OSError where the folder cannot be written.
+    Raises files.Trouble, an OSError, where the folder cannot be written.
     """
     claim = acquire(folder, name)
     if claim is None:
@@ -95,7 +99,10 @@ def beating(beat: Callable[[], None]) -> Iterator[None]:
                 beat()
 
     heart = threading.Thread(target=go_on, daemon=True)
-    heart.start()
+    try:
+        heart.start()
+    except RuntimeError as error:
+        raise files.Trouble(errno.EAGAIN, str(error)) from None
     try:
         yield
     finally:
@@ -105,10 +112,10 @@ def beating(beat: Callable[[], None]) -> Iterator[None]:
 
 def acquire(folder: Path, name: str) -> Claim | None:
     """Take the name, from nobody or from a stale owner. The caller beats and releases (or uses held())."""
-    folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{name}.{uuid.uuid4().hex}"
-    draft.write_text(json.dumps(myself()))
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(myself()))
         generations = _generations(folder, name)
         if generations:
             holder = _read(generations[-1][1], draft.stat().st_mtime)
@@ -116,8 +123,11 @@ def acquire(folder: Path, name: str) -> Claim | None:
                 return None
         mine = generations[-1][0] + 1 if generations else 1
         return _link(draft, folder, name, mine)
+    except OSError as error:
+        raise files.Trouble.at(folder / name, error) from None
     finally:
-        draft.unlink()
+        with suppress(OSError):
+            draft.unlink()
 
 
 def _link(draft: Path, folder: Path, name: str, generation: int) -> Claim | None:
@@ -132,7 +142,7 @@ def _link(draft: Path, folder: Path, name: str, generation: int) -> Claim | None
         path.unlink(missing_ok=True)
         return None
     for _, old in generations[:-1]:
-        old.unlink(missing_ok=True)
+        files.remove(old)
     return Claim(path)
 
 
@@ -151,7 +161,7 @@ def holders(folder: Path) -> dict[str, Holder]:
 def forget(folder: Path, name: str) -> None:
     """Remove the claims on a name that nobody needs any more; the caller knows that their owners are dead."""
     for _, path in _generations(folder, name):
-        path.unlink(missing_ok=True)
+        files.remove(path)
 
 
 def clock(folder: Path) -> float:
@@ -169,12 +179,14 @@ def clock(folder: Path) -> float:
 
 def _read(path: Path, now: float) -> Holder | None:
     try:
-        with open(path) as file:  # to open it makes an NFS client ask for its times anew
+        with files.opened(path) as file:  # to open it makes an NFS client ask for its times anew
             age = now - os.fstat(file.fileno()).st_mtime
             owner = json.load(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, files.NotAFile):  # no claim of ours is a folder or a pipe
         return None
-    except ValueError:
+    except PermissionError:
+        return Holder({}, now - path.stat().st_mtime)
+    except (ValueError, RecursionError):
         owner = {}  # damaged: only its heart can tell
     return Holder(owner if isinstance(owner, dict) else {}, age)
 
@@ -210,14 +222,8 @@ def started(pid: Any) -> int | None:
     (or dead and not yet buried)."""
     try:
         fields = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError) as error:
+        if isinstance(error, OSError) and files.concerns_all(error):
+            raise  # it cannot be told, and a living owner must not be taken for dead
         return None
     return None if fields[0] in "ZX" else int(fields[19])
-
-
-def _machine() -> str:
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return ""

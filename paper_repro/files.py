@@ -14,6 +14,7 @@ import stat
 import zlib
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 AGAIN = "then type the same command again: it goes on from what is saved"
 ADVICE = {
@@ -63,6 +64,12 @@ def concerns_all(error: OSError) -> bool:
 
 def read(path: Path) -> bytes:
     """The content of a regular file. Raises NotAFile for anything else there, FileNotFoundError for nothing."""
+    with opened(path) as file:
+        return file.read()
+
+
+def opened(path: Path) -> BinaryIO:
+    """A regular file, open to be read. Raises as read() does."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # the opening of a pipe would wait
     except FileNotFoundError:
@@ -76,8 +83,7 @@ def read(path: Path) -> bytes:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise NotAFile("not a file")
-    with open(descriptor, "rb") as file:
-        return file.read()
+    return open(descriptor, "rb")
 
 
 def set_aside(path: Path) -> Path:

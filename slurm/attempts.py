@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paper_repro import claims
+from paper_repro import claims, files
 from paper_repro.claims import Holder
 from paper_repro.records import write_atomically
 
@@ -49,7 +50,7 @@ class Note:
 def attempting(folder: Path, index: int) -> Iterator[Note]:
     """Keep the file of an attempt at a submission's job while the block runs. An error in it ends the attempt."""
     note = Note(folder, index)
-    note.write()
+    _write(note)
     try:
         with claims.beating(note.write):
             yield note
@@ -57,7 +58,15 @@ def attempting(folder: Path, index: int) -> Iterator[Note]:
         note.ended = [type(error).__name__, *str(error).splitlines()][-1]
         raise
     finally:
+        _write(note)
+
+
+def _write(note: Note) -> None:
+    """A job whose cells are done has not failed because its note could not be written."""
+    try:
         note.write()
+    except OSError as error:
+        print(error, file=sys.stderr)
 
 
 def of(folder: Path) -> list[Attempt]:
@@ -70,8 +79,8 @@ def of(folder: Path) -> list[Attempt]:
 
 def _read(path: Path, now: float) -> Attempt | None:
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(files.read(path))
         is_alive = content["ended"] is None and Holder(content["owner"], now - path.stat().st_mtime).is_alive
         return Attempt(**content, is_alive=is_alive)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paper_repro import claims
+from paper_repro import claims, files
 from paper_repro.cell import Cell
 from paper_repro.records import write_atomically
 from slurm import attempts
@@ -78,11 +78,11 @@ def read(folder: Path) -> Submission:
     """Raises ValueError, naming the file, for one that is damaged."""
     path = folder / "submission.json"
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(files.read(path))
         if content.pop("checksum") != _checksum(content):
             raise ValueError("checksum does not match")
         return Submission(folder, **content)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: damaged ({error})") from None
 
 
@@ -104,8 +104,10 @@ def note_process(submission: Submission, pid: int) -> None:
 def process(submission: Submission) -> dict[str, Any] | None:
     """That process, if it lives (or cannot be seen from here, but its jobs' hearts beat)."""
     try:
-        owner = json.loads((submission.folder / "process.json").read_bytes())
-    except (OSError, ValueError):
+        owner = json.loads(files.read(submission.folder / "process.json"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(owner, dict):
         return None
     alive = claims.process_is_alive(owner)
     if alive is None:

@@ -51,3 +51,10 @@ def test_a_silent_one_on_another_machine_is_not_alive_and_a_damaged_file_is_left
     os.utime(note.path, (0, 0))
     (seen,) = attempts.of(tmp_path)
     assert not seen.is_alive
+
+
+def test_a_note_that_cannot_be_written_does_not_end_a_job(tmp_path: Path, capsys) -> None:
+    (tmp_path / "attempts").touch()
+    with attempts.attempting(tmp_path, 0) as note:
+        note.ended = "finished"
+    assert capsys.readouterr().err.count(f"{tmp_path / 'attempts'}") == 2
