@@ -37,7 +37,7 @@ def save(folder: Path, step: int, state: State) -> None:
     content = buffer.getvalue()
     write_atomically(folder / f"{step:09d}.pt", hashlib.sha256(content).digest() + content)
     for old in _generations(folder)[KEPT:]:
-        old.unlink(missing_ok=True)
+        files.remove(old)
 
 
 def load(

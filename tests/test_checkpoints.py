@@ -72,6 +72,11 @@ def test_a_damaged_one_is_put_aside_and_does_not_count_as_one_of_the_two(tmp_pat
     assert checkpoints.load(tmp_path, "me", "cpu")["step"] == 1
 
 
+def test_a_folder_for_an_old_one_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "000000001.pt" / "more").mkdir(parents=True)
+    assert [path.name for path in _save(tmp_path, 2, 3)] == ["000000002.pt", "000000003.pt"]
+
+
 @pytest.mark.parametrize("kind", ["pipe", "link to nowhere", "link to itself", "socket"])
 def test_what_is_no_file_is_passed_over_without_waiting(tmp_path: Path, kind: str, capfd) -> None:
     _save(tmp_path, 1)
