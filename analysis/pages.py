@@ -10,6 +10,7 @@ A test fails where a page differs from what its blocks give.
 from __future__ import annotations
 
 import csv
+import json
 import re
 import statistics
 from collections import Counter
@@ -31,7 +32,7 @@ from analysis.surfaces import of_panel
 from paper_repro.records import write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/experiments.md", "docs/claims.md")
+PAGES = ("README.md", "docs/experiments.md", "docs/claims.md", "docs/reliability.md")
 MARKED = re.compile(r"<!-- begin: ([^\n]+?) -->\n((?:(?!<!--).)*)<!-- end -->", re.DOTALL)  # never over another mark
 SHOWN = {"sgd": "SGD, L2", "sgdw": "SGDW", "adam": "Adam, L2", "adamw": "AdamW"}
 LEFT_OUT = (  # of the table of speeds, which has them all
@@ -176,7 +177,15 @@ def _claims(blocks: Blocks) -> Table:
     return ledger.table(ledger.decide(CLAIMS, blocks.evidence))
 
 
+def _chaos(blocks: Blocks) -> Table:
+    """What `python -m tests.chaos --long --json` wrote."""
+    found = json.loads((RECORDED / "chaos.json").read_text())["rows"]
+    rows = [(row["part"], row["what"], f"{row['tried']:,}", str(row["differences"])) for row in found]
+    total = ("all", "", *(f"{sum(row[key] for row in found):,}" for key in ("tried", "differences")))
+    return Table(("part", "what was done", "times", "differences"), (*rows, total))
+
+
 BLOCKS: Mapping[str, Callable[[Blocks], Table]] = {
     "findings": _findings, "slopes": _slopes, "speed": _speed, "precision": _precision, "batch sizes": _batch_sizes,
-    "groups": _groups, "claims": _claims, "verdicts": _verdicts,
+    "groups": _groups, "claims": _claims, "verdicts": _verdicts, "chaos": _chaos,
 }  # fmt: skip

@@ -14,10 +14,12 @@ from pathlib import Path
 from experiments import studying
 from experiments.choosing import UsageError, check_out, chosen_cells, data_name, find
 from experiments.declare import Experiment, Profile
-from paper_repro import engine, preflight
+from paper_repro import diagnosis, engine, preflight
 from paper_repro.cell import Cell
 from paper_repro.engine import Survey
 from paper_repro.messages import Answer, Question
+
+MOST_WORKERS = 1024  # each is a process
 
 
 def run(given: argparse.Namespace) -> int:
@@ -61,12 +63,20 @@ def _train(cells: list[Cell], survey: Survey, device: str, workers: int, data: P
         print(f"stopped ({done}); what was trained is saved: type the same command to go on")
         return 130
     print(f"{done}; records in {given.out / 'records'}")
+    if outcome.odd:
+        print(f"{_odd(outcome)}; what to do: python -m analysis report --runs {given.out}")
     if outcome.failed:
         print(f"tracebacks in {given.out / 'failures'}; the same command tries the failed cells again")
     else:
         changes = " --quick" * given.quick + "".join(f" --set {text}" for text in given.set)
         print(f"draw them: python -m analysis figures {given.name} --runs {given.out}{changes}")
     return 1 if outcome.failed else 0
+
+
+def _odd(outcome: engine.Outcome) -> str:
+    count = len(outcome.odd)
+    kinds = ", ".join(f"{group['cells']} {group['kind']}" for group in diagnosis.groups(outcome.odd.items()))
+    return f"{count} cell{'s' * (count > 1)} look{'s' * (count == 1)} odd: {kinds}"
 
 
 def cores() -> int:
@@ -77,6 +87,8 @@ def cores() -> int:
 def _check_workers(given: argparse.Namespace) -> None:
     if given.workers is not None and given.workers < 1:
         raise UsageError(f"--workers must be at least 1, got {given.workers}")
+    if given.workers is not None and given.workers > MOST_WORKERS:
+        raise UsageError(f"--workers {given.workers}: at most {MOST_WORKERS}, and more than cores gain nothing")
 
 
 def ask_first(
@@ -98,7 +110,7 @@ def ask_first(
 def check_same_pictures(survey: Survey, fingerprint: str, out: Path) -> None:
     """Raise UsageError if records were made from other pictures of the same name."""
     for other, name in survey.fingerprints.items():
-        if fingerprint and other != fingerprint:
+        if fingerprint and other and other != fingerprint:  # a record may not say
             raise UsageError(
                 f"{name} is not the data set that {out} was trained on (fingerprint {fingerprint} "
                 f"against {other}): pass another --out or --data-name"

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 import shutil
 import sys
+import warnings
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,10 +21,12 @@ import torch
 
 from paper_repro import files, memory
 from paper_repro.records import write_atomically
+from paper_repro.texts import brief
 
 KEPT = 2
+warnings.filterwarnings("ignore", "Detected pickle protocol")  # of a damaged one, which is told in a line of ours
+LARGEST = 2**34  # bytes of a checkpoint: a hundred times that of the paper's largest net
 State = dict[str, Any]
-DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, pickle.UnpicklingError)
 
 
 def folder_of(out: Path, cell_id: str) -> Path:
@@ -56,11 +59,11 @@ def load(
                 raise ValueError("it is another cell's")
             take(state)
             return state
-        except DAMAGED as error:
+        except Exception as error:  # a damaged one may raise anything
             if _is_no_damage(error):
                 raise
             older = "going on from an older one" if path != found[-1] else "no older one is whole: the cell begins anew"
-            print(f"{path}: damaged checkpoint ({_line(error)}); {older}", file=sys.stderr)
+            print(f"{path}: damaged checkpoint ({brief(error)}); {older}", file=sys.stderr)
             with suppress(OSError):  # a folder that may only be read
                 files.set_aside(path)
     return None
@@ -76,16 +79,19 @@ def _is_no_damage(error: Exception) -> bool:
     return memory.has_run_out(error) or (isinstance(error, OSError) and files.concerns_all(error))
 
 
-def _line(error: Exception) -> str:
-    text = f"no {error}" if isinstance(error, KeyError) else str(error)
-    return (text.splitlines() or [type(error).__name__])[0]
-
-
 def _read(path: Path, device: str) -> State:
-    content = files.read(path)
-    if hashlib.sha256(content[32:]).digest() != content[:32]:
+    content = files.read(path, LARGEST)
+    checksum, body = content[:32], io.BytesIO(content[32:])
+    if hashlib.sha256(body.getbuffer()).digest() != checksum:
         raise ValueError("checksum does not match")
-    state: State = torch.load(io.BytesIO(content[32:]), map_location=device, weights_only=True)
+    with zipfile.ZipFile(body) as archive:  # which torch.save leaves unpacked: a packed one could grow without end
+        parts = archive.infolist()
+    if any(part.compress_type != zipfile.ZIP_STORED for part in parts) or sum(p.file_size for p in parts) > len(
+        content
+    ):
+        raise ValueError("it claims to be larger than its file")
+    body.seek(0)
+    state: State = torch.load(body, map_location=device, weights_only=True)
     return state
 
 

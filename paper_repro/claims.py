@@ -6,8 +6,12 @@ modification time is its heartbeat. Times are compared on the file server's cloc
 may differ by minutes.
 
 A claim is stale when its process is seen to be gone from this machine, or when its heart has not beaten for STALE
-seconds; the next generation may then be linked. An owner that was only asleep sees its file gone at its next beat: it
-is `lost` and must stop. That two may overlap for one beat does no harm: both would write the same bytes.
+seconds; the next generation may then be linked. An owner that was only asleep sees its file gone, or another's in its
+place, at its next beat: it is `lost` and must stop. That two may overlap for one beat does no harm: both would write
+the same bytes.
+
+Any process may fall asleep between any two lines here, for longer than STALE. So a new owner beats once and looks
+again: it gives way to a higher generation, and to a lower one that lives.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -30,6 +35,8 @@ from paper_repro.files import machine as _machine
 
 BEAT = 20.0  # seconds
 STALE = 180.0  # seconds without a beat: longer than NFS keeps attributes (60 s) and a file server stutters
+DAY = 86400.0  # seconds
+DRAFT = re.compile(r"\..+\.[0-9a-f]{32}")  # files that live for a moment
 
 Owner = dict[str, Any]
 
@@ -49,13 +56,16 @@ class Holder:
 class Claim:
     """A name that this process holds."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, text: str) -> None:
+        self.path, self._text = path, text
         self.lost = False
 
     def beat(self) -> None:
         try:
-            os.utime(self.path)
+            if self._is_there():
+                os.utime(self.path)
+            else:
+                self.lost = True
         except FileNotFoundError:
             self.lost = True
         except OSError:
@@ -63,7 +73,12 @@ class Claim:
 
     def release(self) -> None:
         with suppress(OSError):  # gone already; or left to become stale
-            self.path.unlink()
+            if self._is_there():
+                self.path.unlink()
+
+    def _is_there(self) -> bool:
+        """Whether the file is this claim: once all had released the name, another may have got the same generation."""
+        return self.path.read_bytes() == self._text.encode()
 
 
 def folder_of(out: Path) -> Path:
@@ -112,17 +127,20 @@ def beating(beat: Callable[[], None]) -> Iterator[None]:
 
 def acquire(folder: Path, name: str) -> Claim | None:
     """Take the name, from nobody or from a stale owner. The caller beats and releases (or uses held())."""
-    draft = folder / f".{name}.{uuid.uuid4().hex}"
+    word = uuid.uuid4().hex
+    draft, text = folder / f".{name}.{word}", json.dumps({**myself(), "claim": word})
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(myself()))
+        _write_draft(draft, text)
+        now = draft.stat().st_mtime
+        _remove_old_drafts(folder, now)
         generations = _generations(folder, name)
-        if generations:
-            holder = _read(generations[-1][1], draft.stat().st_mtime)
-            if holder is not None and holder.is_alive:
-                return None
-        mine = generations[-1][0] + 1 if generations else 1
-        return _link(draft, folder, name, mine)
+        if generations and _is_held(generations[-1][1], now):
+            return None
+        generation = generations[-1][0] + 1 if generations else 1
+        claim = Claim(folder / f"{name}.{generation}", text)
+        return claim if _link(draft, claim) and _stands(claim, folder, name, now) else None
+    except FileNotFoundError:
+        return None  # asleep for a day: the draft was removed as one that a kill had left
     except OSError as error:
         raise files.Trouble.at(folder / name, error) from None
     finally:
@@ -130,20 +148,48 @@ def acquire(folder: Path, name: str) -> Claim | None:
             draft.unlink()
 
 
-def _link(draft: Path, folder: Path, name: str, generation: int) -> Claim | None:
-    path = folder / f"{name}.{generation}"
+def _write_draft(draft: Path, text: str) -> None:
     try:
-        os.link(draft, path)
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text)
+    except OSError as error:  # FileNotFoundError, too: nobody has taken a draft away yet
+        raise files.Trouble.at(draft.with_name(draft.name[1:].rpartition(".")[0]), error) from None
+
+
+def _link(draft: Path, claim: Claim) -> bool:
+    try:
+        os.link(draft, claim.path)
     except FileExistsError:
-        if draft.stat().st_nlink != 2:  # else it was our own link, and the server's answer to it was lost
-            return None
+        return draft.stat().st_nlink == 2  # it was our own link, and the server's answer to it was lost
+    return True
+
+
+def _stands(claim: Claim, folder: Path, name: str, now: float) -> bool:
+    """Whether a claim just linked holds: between the look before and the link others may have come and gone."""
+    claim.beat()  # who judged it by the time of its draft judges again
     generations = _generations(folder, name)  # our own link has made the client read the folder anew
-    if not generations or generations[-1][1] != path:  # others have taken over twice while we looked
-        path.unlink(missing_ok=True)
-        return None
-    for _, old in generations[:-1]:
-        files.remove(old)
-    return Claim(path)
+    stale = [path for _, path in generations[:-1]]
+    if claim.lost or not generations or generations[-1][1] != claim.path or any(_is_held(path, now) for path in stale):
+        claim.release()
+        return False
+    for path in stale:
+        with suppress(OSError):
+            files.remove(path)
+    return True
+
+
+def _is_held(path: Path, now: float) -> bool:
+    holder = _read(path, now)
+    return holder is not None and holder.is_alive
+
+
+def _remove_old_drafts(folder: Path, now: float) -> None:
+    """Remove what processes left that were killed before they could: drafts, and probes of the clock."""
+    for entry in os.scandir(folder):
+        if DRAFT.fullmatch(entry.name):
+            with suppress(OSError):  # another removes it too
+                if now - entry.stat().st_mtime > DAY:
+                    os.unlink(entry.path)
 
 
 def holders(folder: Path) -> dict[str, Holder]:
@@ -179,22 +225,28 @@ def clock(folder: Path) -> float:
 
 def _read(path: Path, now: float) -> Holder | None:
     try:
-        with files.opened(path) as file:  # to open it makes an NFS client ask for its times anew
-            age = now - os.fstat(file.fileno()).st_mtime
-            owner = json.load(file)
-    except (FileNotFoundError, files.NotAFile):  # no claim of ours is a folder or a pipe
+        with files.open_regular(path, files.SMALL) as file:  # to open it makes an NFS client ask for its times anew
+            owner, beat = _owner(file.read()), os.fstat(file.fileno()).st_mtime
+        return Holder(owner, now - beat)
+    except FileNotFoundError:
         return None
-    except PermissionError:
-        return Holder({}, now - path.stat().st_mtime)
-    except (ValueError, RecursionError):
-        owner = {}  # damaged: only its heart can tell
-    return Holder(owner if isinstance(owner, dict) else {}, age)
+    except (OSError, ValueError):  # unreadable, or no file: only its heart can tell
+        return Holder({}, now - path.lstat().st_mtime)
+
+
+def _owner(content: bytes) -> Owner:
+    """What the owner wrote of itself; nothing where that is damaged: then only its heart can tell."""
+    try:
+        owner = files.parse_json(content)
+    except ValueError:
+        return {}
+    return owner if isinstance(owner, dict) else {}
 
 
 def _claims(folder: Path) -> Iterator[tuple[str, int, Path]]:
     for entry in os.scandir(folder):
         name, _, generation = entry.name.rpartition(".")
-        if name and not name.startswith(".") and generation.isdigit():
+        if name and not name.startswith(".") and generation.isascii() and generation.isdigit():
             yield name, int(generation), Path(entry.path)
 
 
@@ -222,8 +274,6 @@ def started(pid: Any) -> int | None:
     (or dead and not yet buried)."""
     try:
         fields = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError, TypeError) as error:
-        if isinstance(error, OSError) and files.concerns_all(error):
-            raise  # it cannot be told, and a living owner must not be taken for dead
+    except (OSError, ValueError, TypeError, OverflowError):
         return None
     return None if fields[0] in "ZX" else int(fields[19])

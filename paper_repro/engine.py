@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from paper_repro import leftovers, processes, records
+from paper_repro import diagnosis, leftovers, origin, processes, records
 from paper_repro.cell import Cell
 from paper_repro.display import Display
 from paper_repro.messages import Message, Task
@@ -34,7 +34,14 @@ class Outcome:
     finished: list[str] = field(default_factory=list)
     diverged: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)  # id: traceback
+    odd: dict[str, Sequence[str]] = field(default_factory=dict)  # id: what looks odd in its curves (diagnosis.py)
     stopped: bool = False
+
+    def add(self, name: str, status: str, odd: Sequence[str]) -> None:
+        """A cell that has a record."""
+        getattr(self, status).append(name)
+        if odd:
+            self.odd[name] = odd
 
 
 def kind_of(cell: Cell) -> Cell:
@@ -60,9 +67,9 @@ class Survey:
             if record is None:
                 survey.missing.append(cell)
                 continue
-            getattr(survey.outcome, record["status"]).append(cell.id)
+            survey.outcome.add(cell.id, record["status"], diagnosis.kinds(record))
             survey.seconds.setdefault(kind_of(cell), []).append(record["seconds"])
-            survey.fingerprints[record["provenance"]["data"]["fingerprint"]] = cell.dataset
+            survey.fingerprints[origin.fingerprint(record)] = cell.dataset
         return survey
 
 
@@ -218,7 +225,7 @@ class _Sweep:
             path = records.write_failure(self.task.out, cell, message.text)
             self.display.say(f"failed: {cell.id}: {message.text.strip().splitlines()[-1]} (traceback in {path})")
         else:
-            getattr(self.outcome, message.kind).append(cell.id)
+            self.outcome.add(cell.id, message.kind, message.odd)
             records.clear_failure(self.task.out, cell.id)
 
     def _bury(self, dead: _Worker) -> None:

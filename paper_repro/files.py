@@ -1,20 +1,77 @@
 """Files below an output folder, where anything may lie and any write may fail.
 
-Reading takes whole regular files only, so that a pipe or a folder under a file's name is an error and no hang. A write
-that fails is a Trouble, which is nobody's fault but the place's: one line with the file's name and what to do.
+Never more is read than was foreseen, and nothing from what is no file. A write that fails is a Trouble, which is
+nobody's fault but the place's: one line with the file's name and what to do.
 """
 
 from __future__ import annotations
 
 import errno
 import functools
+import json
 import os
 import shutil
 import stat
+import uuid
 import zlib
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, NoReturn
+
+SMALL = 2**16  # bytes: more than a process has to say of itself
+
+
+class NotAFile(ValueError):
+    """What lies under a file's name is none."""
+
+
+def open_regular(path: Path, largest: int | None = None) -> BufferedReader:
+    """Open for reading. Raises ValueError for what is no regular file, or larger; OSError as open() does.
+
+    A pipe would keep its reader waiting and a device like /dev/zero has no end: neither is waited for nor read.
+    """
+    try:
+        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
+    except OSError as error:
+        if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENXIO):  # ENXIO: a socket
+            raise NotAFile(f"it is no file ({error.strerror})") from None
+        if isinstance(error, FileNotFoundError) and path.is_symlink():
+            raise NotAFile("it is a link to nowhere") from None
+        raise
+    found = os.fstat(file.fileno())
+    if stat.S_ISREG(found.st_mode) and (largest is None or found.st_size <= largest):
+        return file
+    file.close()
+    if not stat.S_ISREG(found.st_mode):
+        raise NotAFile("it is a pipe or a device, not a file")
+    raise ValueError(f"it has {found.st_size:,} bytes, and {largest:,} at most are read")
+
+
+def read(path: Path, largest: int) -> bytes:
+    """The whole content. Raises as open_regular()."""
+    with open_regular(path, largest) as file:
+        return file.read(os.fstat(file.fileno()).st_size)
+
+
+def tail(path: Path, most: int) -> str:
+    """The last bytes of a text, however large it is. Raises as open_regular()."""
+    with open_regular(path) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - most))
+        return file.read(most).decode(errors="replace")
+
+
+def parse_json(content: bytes | str) -> Any:
+    """A value in JSON. Raises ValueError for what is none, NaN among it, or is nested too deeply."""
+    try:
+        return json.loads(content, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
 
 AGAIN = "then type the same command again: it goes on from what is saved"
 ADVICE = {
@@ -32,10 +89,6 @@ ADVICE = {
     errno.ENOTDIR: f"move away what is in the way, {AGAIN}",
     errno.EEXIST: f"move away what is in the way, {AGAIN}",
 }
-
-
-class NotAFile(ValueError):
-    """What lies under a file's name is none."""
 
 
 class Trouble(OSError):
@@ -60,30 +113,6 @@ def said(error: OSError) -> str:
 def concerns_all(error: OSError) -> bool:
     """Whether every other cell would meet this error too."""
     return isinstance(error, Trouble) or error.errno in (errno.EMFILE, errno.ENFILE)
-
-
-def read(path: Path) -> bytes:
-    """The content of a regular file. Raises NotAFile for anything else there, FileNotFoundError for nothing."""
-    with opened(path) as file:
-        return file.read()
-
-
-def opened(path: Path) -> BinaryIO:
-    """A regular file, open to be read. Raises as read() does."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # the opening of a pipe would wait
-    except FileNotFoundError:
-        if os.path.islink(path):
-            raise NotAFile("a link to nowhere") from None
-        raise
-    except OSError as error:
-        if error.errno in (errno.ENXIO, errno.ELOOP):  # a socket; a link to itself
-            raise NotAFile("not a file") from None
-        raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise NotAFile("not a file")
-    return open(descriptor, "rb")
 
 
 def set_aside(path: Path) -> Path:
@@ -114,8 +143,8 @@ def machine() -> str:
 
 
 def temporary(path: Path) -> Path:
-    """This process's temporary file for writing `path`."""
-    return path.with_name(f".{path.name}.{_word()}-{os.getpid()}.tmp")
+    """A name for writing `path` that nobody else draws, and that tells whose it is."""
+    return path.with_name(f".{path.name}.{_word()}-{os.getpid()}-{uuid.uuid4().hex}.tmp")
 
 
 def clear_temporaries(folder: Path, before: float | None = None) -> None:
@@ -132,7 +161,7 @@ def clear_temporaries(folder: Path, before: float | None = None) -> None:
 
 
 def _writer_is_gone(name: str) -> bool:
-    word, _, process = name.removesuffix(".tmp").rpartition(".")[2].partition("-")
+    word, process = (*name.removesuffix(".tmp").rpartition(".")[2].split("-"), "")[:2]
     return word == _word() and process.isdigit() and not os.path.exists(f"/proc/{process}")
 
 

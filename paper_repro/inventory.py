@@ -14,19 +14,25 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from paper_repro import files, processes, records, source
+from paper_repro import diagnosis, files, measured, origin, processes, records, source
+from paper_repro.texts import is_plain
 
+LARGEST = 2**28  # bytes of the cache: of a million records
 MANY = 1000  # records to read: from here on by all cores
 
 
 class Known(NamedTuple):
-    """What a sweep needs to know of a finished cell. written: seconds since 1970 on the file server's clock."""
+    """What a sweep needs to know of a finished cell.
+
+    written: seconds since 1970 on the file server's clock. odd: kinds of what looks odd in its curves (diagnosis.py).
+    """
 
     status: str
     seconds: float
     fingerprint: str
     code: str
     written: float
+    odd: list[str]
 
 
 def look(out: Path, ids: Iterable[str], mend: bool = False) -> dict[str, Known]:
@@ -48,17 +54,21 @@ def look(out: Path, ids: Iterable[str], mend: bool = False) -> dict[str, Known]:
 
 def _stamps(out: Path) -> dict[str, list[int]]:
     """What changes when a record's file does: time of writing (ns) and size."""
+    entries: list[os.DirEntry[str]] = []
     with suppress(FileNotFoundError):
         entries = [entry for entry in os.scandir(out / "records") if entry.name.endswith(".json")]
-        return {entry.name[:-5]: _stamp(entry) for entry in entries if not entry.name.startswith(".")}
-    return {}
+    found = {entry.name[:-5]: _stamp(entry) for entry in entries if not entry.name.startswith(".")}
+    return {name: stamp for name, stamp in found.items() if stamp}
 
 
 def _stamp(entry: os.DirEntry[str]) -> list[int]:
+    """Nothing for one that was put aside in this moment."""
     try:
         found = entry.stat()
-    except OSError:  # a link to nowhere
-        return [0, 0]
+    except FileNotFoundError:
+        return []
+    except OSError:  # a link to itself: no record, which its reader will say
+        found = entry.stat(follow_symlinks=False)
     return [found.st_mtime_ns, found.st_size]
 
 
@@ -75,10 +85,9 @@ def _read(out: Path, name: str) -> tuple[str, Known | str]:
     path = records.record_path(out, name)
     try:
         record = records.parse(records.content_of(path), str(path), name)
-        origin = record["provenance"]
         return name, Known(
-            record["status"], record["seconds"], origin["data"]["fingerprint"], source.label(origin),
-            path.stat().st_mtime,
+            record["status"], record["seconds"], origin.fingerprint(record), source.label(record["provenance"]),
+            path.stat().st_mtime, diagnosis.kinds(record),
         )  # fmt: skip
     except FileNotFoundError:  # put aside by another command in this moment
         return name, ""
@@ -88,10 +97,22 @@ def _read(out: Path, name: str) -> tuple[str, Known | str]:
 
 def _cached(out: Path) -> dict[str, tuple[list[int], Known]]:
     try:
-        kept = json.loads(files.read(out / "records.known"))
-        return {name: (stamp, Known(*known)) for name, (stamp, known) in kept.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # a cache that is not one is made anew
+        kept = files.parse_json(files.read(out / "records.known", LARGEST))
+        found = {name: (stamp, Known(*known)) for name, (stamp, known) in kept.items()}
+        return {name: entry for name, entry in found.items() if _is_sound(entry[1])}
+    except (OSError, ValueError, TypeError, AttributeError):  # a cache that is not one is made anew
         return {}
+
+
+def _is_sound(known: Known) -> bool:
+    """Whether a record can have said this."""
+    numbers = (known.seconds, known.written)
+    texts = [known.fingerprint, known.code, *(known.odd if isinstance(known.odd, list) else [None])]
+    return (
+        known.status in records.STATUSES
+        and all(type(number) in measured.NUMBER and 0 <= number <= measured.LARGEST for number in numbers)
+        and all(isinstance(text, str) and is_plain(text) for text in texts)
+    )
 
 
 def _keep(out: Path, known: dict[str, tuple[list[int], Known]]) -> None:

@@ -15,7 +15,13 @@ MAY_OVERFLOW = ("train_loss", "gradient_norm", "weight_norm")  # recorded as nul
 
 def check(record: Mapping[str, Any]) -> None:
     """Raise ValueError, naming what is wrong, unless the record's numbers can be those of its cell."""
-    epochs, asked = record["epochs"], record["cell"]["epochs"]
+    epochs, asked, diverged = record["epochs"], record["cell"]["epochs"], record["diverged"]
+    if not isinstance(epochs, list) or not all(isinstance(row, dict) for row in epochs):
+        raise ValueError("its epochs are no list of dicts")
+    if diverged is not None and not (type(diverged["step"]) is int and isinstance(diverged["reason"], str)):
+        raise ValueError("it does not tell where and why it diverged")
+    if type(record["parameters"]) is not int or not 0 <= record["parameters"] < 2**53:
+        raise ValueError(f"parameters cannot be {record['parameters']!r}")
     if [row["epoch"] for row in epochs] != list(range(1, len(epochs) + 1)):
         raise ValueError("its epochs do not count 1, 2, 3, ...")
     if len(epochs) > asked or (len(epochs) < asked and record["final"] is not None):
@@ -24,6 +30,7 @@ def check(record: Mapping[str, Any]) -> None:
         _check_row(row)
     if record["final"] is not None and record["final"] != final(epochs[-1]):
         raise ValueError("its final numbers are not those of its last epoch")
+    _check_words(record["diverged"], record.get("diagnoses", []))
 
 
 def final(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,6 +47,21 @@ def _check_row(row: Mapping[str, Any]) -> None:
     ]
     if odd:
         raise ValueError(f"{odd[0]} cannot be {row[odd[0]]!r}")
+
+
+def _check_words(diverged: Any, diagnoses: Any) -> None:
+    """What is told to a reader: where a run diverged (older records have no tensor), and what is odd in its curves."""
+    if diverged is not None and not (
+        type(diverged["step"]) is int and _is_said(diverged["reason"]) and _is_said(diverged.get("tensor", "loss"))
+    ):
+        raise ValueError(f"it cannot have diverged at {diverged!r}")
+    for each in diagnoses:
+        if not (_is_said(each["kind"]) and type(each["epoch"]) is int):
+            raise ValueError(f"{each!r} is no diagnosis")
+
+
+def _is_said(text: Any) -> bool:
+    return isinstance(text, str) and text.isprintable()
 
 
 def _is_allowed(name: str, value: Any) -> bool:

@@ -12,11 +12,11 @@ from torch import Tensor
 
 
 class Diverged(Exception):
-    """A loss stopped being finite at the update `step`, counted from 1 over the whole run."""
+    """A tensor was not finite at the update `step`, counted from 1 over the whole run."""
 
-    def __init__(self, step: int, reason: str) -> None:
+    def __init__(self, step: int, tensor: str, reason: str) -> None:
         super().__init__(reason)
-        self.step, self.reason = step, reason
+        self.step, self.tensor = step, tensor
 
 
 class Stopwatch:
@@ -68,12 +68,18 @@ class Progress:
         self.gradient_norms += gradient_norm
         self.cursor += 1
 
-    def check(self) -> None:
-        """Raise Diverged if a loss of this epoch was not finite."""
+    @property
+    def is_finite(self) -> bool:
+        """Whether every loss and gradient norm of this epoch was. A sum that is not finite never becomes so again."""
+        return bool(torch.isfinite(self.losses.sum() + self.gradient_norms))
+
+    def bad_loss(self) -> Diverged | None:
+        """The first loss of this epoch that was not finite."""
         bad = torch.isfinite(self.losses[: self.position]).logical_not().nonzero()
-        if len(bad):
-            step = self.epoch * self.updates_per_epoch + int(bad[0]) + 1
-            raise Diverged(step, f"training loss {self.losses[int(bad[0])].item()}")
+        if not len(bad):
+            return None
+        step = self.epoch * self.updates_per_epoch + int(bad[0]) + 1
+        return Diverged(step, "loss", f"training loss {self.losses[int(bad[0])].item()}")
 
     def end_epoch(self, batch_size: int, examples: int, more: dict[str, Any]) -> None:
         """Add this epoch's row to the curves and go to the next. `more` is what else the row shall hold."""
@@ -86,8 +92,14 @@ class Progress:
             "gradient_norm": finite(self.gradient_norms.item() / self.updates_per_epoch),
         }
         self.epochs.append(row | more)
+        self.next_epoch()
+
+    def next_epoch(self) -> None:
+        """Go to the next epoch and measure anew."""
         self.epoch, self.position = self.epoch + 1, 0
-        self._clear()
+        for tensor in (self.losses, self.wrong, self.gradient_norms, self.cursor):
+            tensor.zero_()
+        self.this_epoch.restart()
 
     def state(self) -> dict[str, Any]:
         """Tensors and plain values from which restore() goes on."""
@@ -106,11 +118,6 @@ class Progress:
         self.total.restart(state["total"])
         self.this_epoch.restart(state["this_epoch"])
 
-    def _clear(self) -> None:
-        for tensor in (self.losses, self.wrong, self.gradient_norms, self.cursor):
-            tensor.zero_()
-        self.this_epoch.restart()
-
 
 def finite(value: float) -> float | None:
     """JSON has no infinity: a number that overflowed is recorded as null."""
@@ -121,3 +128,9 @@ def norm(tensors: Iterable[Tensor]) -> Tensor:
     """The Euclidean norm of all values in the tensors together."""
     total: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(tensors))).float())
     return total
+
+
+def all_finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether every value is. Not by their norm, which may overflow where every value is finite."""
+    largest = torch.stack(torch._foreach_norm(list(tensors), float("inf")))
+    return bool(torch.isfinite(largest).all())

@@ -16,7 +16,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from paper_repro import checkpoints, groups, measured, models, optim, provenance, records, resuming, schedules
+from paper_repro import (
+    checkpoints,
+    diagnosis,
+    groups,
+    measured,
+    models,
+    optim,
+    provenance,
+    records,
+    resuming,
+    schedules,
+)
 from paper_repro.augment import Epoch, batch, draw_epoch, normalise
 from paper_repro.cell import Cell
 from paper_repro.compiled import Compiled
@@ -104,21 +115,24 @@ class Run:
             return contextlib.nullcontext()
         return torch.autocast(self.device.partition(":")[0], torch.bfloat16)
 
-    def save_if_due(self, should_stop: Callable[[], bool]) -> None:
-        """Save inside an epoch when asked to stop (then raise Stopped) or after a minute of work."""
+    def save_if_due(self, should_stop: Callable[[], bool], check: Callable[[], None]) -> None:
+        """Save inside an epoch when asked to stop (then raise Stopped) or after a minute of work.
+
+        check is called first, and raises Diverged where there is nothing worth saving.
+        """
         if self.progress.position == self.updates_per_epoch:
             return  # the end of the epoch saves
         stop = should_stop()
         if stop or self.progress.since_save.seconds > SAVE_SECONDS:
-            self.progress.check()
+            check()
             self._save()
         if stop:
             raise Stopped
 
-    def end_epoch(self) -> None:
-        """Measure, and save. Raises Diverged."""
+    def end_epoch(self, check: Callable[[], None]) -> None:
+        """Check, as above, measure, and save. Raises Diverged."""
         progress, cell = self.progress, self.cell
-        progress.check()
+        check()
         seconds = progress.this_epoch.seconds
         row = {
             "eta": self.schedule.eta(progress.step - 1),
@@ -145,6 +159,7 @@ class Run:
             "diverged": diverged,
             "epochs": progress.epochs,
             "final": None if diverged else measured.final(progress.epochs[-1]),
+            "diagnoses": diagnosis.diagnose(progress.epochs, self.data.num_classes, diverged is None),
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "seconds": progress.total.seconds,
             "provenance": provenance.describe(self.device, self.data.name, self.data.fingerprint, progress.attempts),
@@ -177,7 +192,7 @@ class Run:
             if len(split):
                 found = evaluate(self.model, split, self.data, self.precision)
                 if not math.isfinite(found["loss"]):
-                    raise Diverged(self.progress.step, f"{name} loss {found['loss']}")
+                    raise Diverged(self.progress.step, f"{name} loss", f"{name} loss {found['loss']}")
                 row |= {f"{name}_{measure}": value for measure, value in found.items()}
         return row
 

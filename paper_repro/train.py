@@ -10,19 +10,22 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
 
-from paper_repro import gpu, groups, optim, records, schedules
+from paper_repro import divergence, gpu, groups, optim, records, schedules
 from paper_repro.cell import Cell
 from paper_repro.dataset import Dataset
 from paper_repro.progress import Diverged, norm
 from paper_repro.run import Run, Stopped, build_model
 
 __all__ = ["Stopped", "check", "train", "update"]
+
+MOST_EPOCHS = 100_000  # of which records.LARGEST bytes are enough to tell
 
 
 def train(
@@ -47,20 +50,20 @@ def train(
 def _train(run: Run, should_stop: Callable[[], bool], on_epoch: Callable[[int], None]) -> dict[str, Any] | None:
     """All updates that are left. Returns where and why the run diverged, if it did."""
     make_update = gpu.Recorded(update) if run.recordable else update
-    cell, progress = run.cell, run.progress
+    cell, progress, check = run.cell, run.progress, partial(divergence.check, run, update)
     try:
         while progress.epoch < cell.epochs:
             run.begin_epoch()
             for count in run.remaining_counts():
                 make_update(run, count)
                 progress.position += 1
-                run.save_if_due(should_stop)
-            run.end_epoch()
+                run.save_if_due(should_stop, check)
+            run.end_epoch(check)
             on_epoch(progress.epoch)
             if should_stop() and progress.epoch < cell.epochs:
                 raise Stopped
-    except Diverged as reason:
-        return {"step": reason.step, "reason": str(reason)}
+    except Diverged as found:
+        return {"step": found.step, "tensor": found.tensor, "reason": str(found)}
     return None
 
 
@@ -92,6 +95,8 @@ def check(cell: Cell, data: Dataset, device: str = "cpu") -> None:
     compiler = os.environ.get("CXX", "g++")
     if cell.compile and not shutil.which(compiler):
         raise ValueError(f"compile=true needs a C++ compiler, and there is no {compiler} here")
+    if cell.epochs > MOST_EPOCHS:
+        raise ValueError(f"a cell of {cell.epochs} epochs would leave too large a record: at most {MOST_EPOCHS}")
     with torch.device("meta"):
         model = build_model(cell, data)
     optim.build(cell.optimizer, groups.of_cell(model, cell.decay_on), cell.alpha, cell.decay)

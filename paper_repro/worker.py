@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from paper_repro import checkpoints, claims, files, memory, records
+from paper_repro import checkpoints, claims, diagnosis, files, memory, records
 from paper_repro.cell import Cell
 from paper_repro.claims import Claim
 from paper_repro.messages import Message, Task
@@ -86,7 +86,7 @@ def _train_claimed(cell: Cell, data: SharedData, task: Task, pipe: Connection[An
                 raise
             return Message("busy", cell)  # whoever took it over has finished it and removed its checkpoints meanwhile
     checkpoints.remove(folder)
-    return Message(record["status"], cell)
+    return Message(record["status"], cell, odd=tuple(diagnosis.kinds(record)))
 
 
 class SharedData:

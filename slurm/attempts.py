@@ -70,17 +70,30 @@ def _write(note: Note) -> None:
 
 
 def of(folder: Path) -> list[Attempt]:
-    """A submission's attempts, in the order in which they began. A damaged file is left out."""
+    """A submission's attempts, in the order of their last beats: those at one job follow each other, and the clocks of
+    the machines that they were on may differ by more than they took. A damaged file is left out."""
     paths = list((folder / "attempts").glob("*.json"))
     now = claims.clock(folder) if paths else 0.0
-    found = [attempt for path in paths if (attempt := _read(path, now)) is not None]
-    return sorted(found, key=lambda attempt: attempt.began)
+    found = [read for path in paths if (read := _read(path, now)) is not None]
+    return [attempt for _, attempt in sorted(found, key=lambda read: read[0])]
 
 
-def _read(path: Path, now: float) -> Attempt | None:
+def _read(path: Path, now: float) -> tuple[float, Attempt] | None:
+    """When it beat last, on the file server's clock, and what it says."""
     try:
-        content = json.loads(files.read(path))
-        is_alive = content["ended"] is None and Holder(content["owner"], now - path.stat().st_mtime).is_alive
-        return Attempt(**content, is_alive=is_alive)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        content = files.parse_json(files.read(path, files.SMALL))
+        beat = path.stat().st_mtime
+        is_alive = content["ended"] is None and Holder(content["owner"], now - beat).is_alive
+        attempt = Attempt(**content, is_alive=is_alive)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+    return (beat, attempt) if _is_sound(attempt) else None
+
+
+def _is_sound(attempt: Attempt) -> bool:
+    """Whether a job can have written this."""
+    if not isinstance(attempt.owner, dict):
+        return False
+    texts = (attempt.began, attempt.ended or "", attempt.owner.get("host", ""))
+    numbers = type(attempt.index) is int and type(attempt.seconds) in (int, float) and 0 <= attempt.seconds < 1e12
+    return numbers and all(isinstance(text, str) for text in texts)

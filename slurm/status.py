@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paper_repro import claims, records
+from paper_repro import claims, diagnosis, files, records
 from paper_repro.display import clock
+from paper_repro.texts import plain
 from slurm import attempts, states
 from slurm.attempts import Attempt
 from slurm.planning import some
@@ -17,6 +18,7 @@ from slurm.states import Jobs, States
 from slurm.submissions import Submission
 
 RECENTLY = 3600.0  # seconds over which the rate is taken
+SAID = 100_000  # bytes of a failure or log that are read, from its end
 SHOWN = 5  # reasons of failure
 
 
@@ -40,7 +42,7 @@ class Sweep:
             "cells_per_hour": round(rate, 2), "seconds_left": round(3600 * going / rate) if rate and going else None,
             "gpu_hours": round(sum(a.seconds * s.gpus for s, a in tried) / 3600, 3),
             "core_hours": round(sum(a.seconds * s.cores for s, a in tried) / 3600, 3),
-            "jobs": jobs.counts(self.sent), "failures": failures(out, found.failed, self.sent),
+            "odd": odd(found), "jobs": jobs.counts(self.sent), "failures": failures(out, found.failed, self.sent),
             "ended_early": ended_early(self.sent, found, jobs, {(s.folder, a.index): a for s, a in tried}),
         }  # fmt: skip
 
@@ -65,21 +67,37 @@ def _cells_per_hour(found: States, out: Path) -> float:
     return 3600 * len(recent) / (now - min(recent))
 
 
+def odd(found: States) -> list[dict[str, Any]]:
+    """Cells with a record that diverged or look odd, by kind, with one to look at and the usual remedy."""
+    cells = sorted(found.finished.items())
+    return diagnosis.groups(
+        (name, [diagnosis.DIVERGED] * (known.status == "diverged") + known.odd) for name, known in cells
+    )
+
+
 def failures(out: Path, failed: Sequence[str], sent: Sequence[Submission]) -> list[dict[str, Any]]:
     """Failed cells by the last line of their tracebacks, most frequent first, with one to look at."""
     groups: dict[str, list[str]] = {}
     for name in failed:
-        text = records.failure_path(out, name).read_text(errors="replace").strip()
+        text = said(records.failure_path(out, name)).strip()
         groups.setdefault(text.splitlines()[-1] if text else "nothing said", []).append(name)
     found = []
     for reason, names in sorted(groups.items(), key=lambda group: -len(group[1])):
-        text = records.failure_path(out, names[0]).read_text(errors="replace")
+        text = said(records.failure_path(out, names[0]))
         log = [str(path) for path in log_of(names[0], sent)]
         found.append({
             "reason": reason, "cells": len(names), "first": names[0], "log": log[-1] if log else None,
             "file": str(records.failure_path(out, names[0])), "traceback": text.partition("\n")[2].strip(),
         })  # fmt: skip
     return found
+
+
+def said(path: Path) -> str:
+    """The last words of a failure or a log, whatever is in it, a line a line."""
+    try:
+        return "\n".join(map(plain, files.tail(path, SAID).splitlines()))
+    except (OSError, ValueError) as error:
+        return f"{path} cannot be read ({error})"
 
 
 def ended_early(
@@ -108,7 +126,7 @@ def ended_early(
 def _end_of(attempt: Attempt | None) -> str:
     if attempt is None:
         return "never started"
-    return attempt.ended or f"killed, or its machine lost ({attempt.owner.get('host', 'unknown')})"
+    return plain(attempt.ended or "") or f"killed, or its machine lost ({plain(attempt.owner.get('host', 'unknown'))})"
 
 
 def log_of(cell_id: str, sent: Sequence[Submission]) -> list[Path]:
@@ -144,6 +162,10 @@ def _details(table: dict[str, Any]) -> list[str]:
     text = [f"jobs of {table['name']}: " + ", ".join(f"{n} {state}" for state, n in table["jobs"].items())] * bool(
         table["jobs"]
     )
+    text += [
+        f"{group['kind']}: {some(group['cells'], 'cell')}, first {group['first']}; usual remedy: {group['remedy']}"
+        for group in table["odd"]
+    ]
     for group in table["failures"][:SHOWN]:
         text += [f"{group['cells']} failed: {group['reason']}", f"  first: {group['first']}"]
         text += [f"    {line}" for line in group["traceback"].splitlines()[-8:]]

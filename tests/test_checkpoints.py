@@ -104,7 +104,7 @@ def test_what_is_refused_falls_back_too(tmp_path: Path, capfd) -> None:
 
 
 def test_no_descriptor_left_is_no_damage(tmp_path: Path, monkeypatch) -> None:
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, largest: int) -> bytes:
         raise OSError(errno.EMFILE, "Too many open files", str(path))
 
     paths = _save(tmp_path, 1, 2)

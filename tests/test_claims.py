@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,11 +83,97 @@ def test_the_heart_beats(tmp_path: Path, monkeypatch) -> None:
             time.sleep(0.01)
 
 
-def test_a_damaged_claim_is_judged_by_its_heart(tmp_path: Path) -> None:
-    (tmp_path / "a.1").write_bytes(b"\x00\xff")
-    assert claims.acquire(tmp_path, "a") is None
+DAMAGED = {
+    "bytes": b"\x00\xff",
+    "a list": b"[1]",
+    "no end of brackets": b"[" * 100_000,
+    "an endless number": json.dumps({**claims.myself(), "pid": float("inf")}).encode(),
+    "a folder": None,
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_claim_is_judged_by_its_heart(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "a.1"
+    path.mkdir() if content is None else path.write_bytes(content)
+    (tmp_path / "a.\u00b2").touch()  # no generation
+    dead = content is not None and b"Infinity" in content  # it names a process of this machine that cannot be
+    assert (claims.acquire(tmp_path, "a") is not None) == dead
+    assert claims.holders(tmp_path)["a"].is_alive
+    if not dead:
+        os.utime(path, (0, 0))
+        assert claims.acquire(tmp_path, "a") is not None
+
+
+def _before_the_link(monkeypatch: pytest.MonkeyPatch, happens: Callable[[str], object]) -> None:
+    """The next process that takes a name falls asleep before it links its draft, and this happens meanwhile."""
+    link = os.link
+
+    def late(draft: str, path: str) -> None:
+        monkeypatch.setattr(os, "link", link)
+        happens(draft)
+        link(draft, path)
+
+    monkeypatch.setattr(os, "link", late)
+
+
+def test_one_that_slept_while_it_took_a_stale_name_gives_way_to_a_later_owner(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "a.1").touch()
     os.utime(tmp_path / "a.1", (0, 0))
+    later = []
+
+    def others_come_and_go(draft: str) -> None:
+        second = claims.acquire(tmp_path, "a")
+        assert second is not None
+        second.release()
+        later.append(claims.acquire(tmp_path, "a"))
+
+    _before_the_link(monkeypatch, others_come_and_go)
+    assert claims.acquire(tmp_path, "a") is None
+    (owner,) = later
+    owner.beat()
+    assert not owner.lost
+    assert [path.name for path in tmp_path.iterdir()] == ["a.1"]
+
+
+def test_a_claim_is_not_stale_from_birth_because_its_draft_is_old(tmp_path: Path, monkeypatch) -> None:
+    _before_the_link(monkeypatch, lambda draft: os.utime(draft, (0, 0)))
     assert claims.acquire(tmp_path, "a") is not None
+    assert claims.acquire(tmp_path, "a") is None
+
+
+def test_a_sleeper_takes_nothing_from_one_who_began_to_count_anew(tmp_path: Path) -> None:
+    first = claims.acquire(tmp_path, "a")
+    assert first is not None
+    os.utime(first.path, (0, 0))
+    second = claims.acquire(tmp_path, "a")
+    assert second is not None
+    second.release()
+    third = claims.acquire(tmp_path, "a")
+    assert third is not None
+    assert third.path == first.path
+    os.utime(third.path, (1, 1))
+    first.beat()
+    first.release()
+    assert first.lost
+    assert third.path.stat().st_mtime == 1  # nobody beats for another
+
+
+def test_what_kills_left_is_removed_when_it_is_old(tmp_path: Path) -> None:
+    left, young = tmp_path / f".a.{'0' * 32}", tmp_path / f".clock.{'1' * 32}"
+    for path in (left, young):
+        path.touch()
+    then = time.time() - claims.DAY - 60
+    os.utime(left, (then, then))
+    with claims.held(tmp_path, "b"):
+        pass
+    assert list(tmp_path.iterdir()) == [young]
+
+
+def test_one_whose_draft_was_removed_takes_nothing(tmp_path: Path, monkeypatch) -> None:
+    _before_the_link(monkeypatch, os.unlink)
+    assert claims.acquire(tmp_path, "a") is None
+    assert list(tmp_path.iterdir()) == []
 
 
 RACE = """
@@ -141,6 +228,7 @@ def test_a_process_is_told_from_a_later_one_with_its_number() -> None:
 def test_what_is_no_file_is_no_claim_and_does_not_stop_one(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a.1"
     {"folder": path.mkdir, "pipe": lambda: os.mkfifo(path), "link": lambda: path.symlink_to("no")}[kind]()
+    os.utime(path, (1000, 1000), follow_symlinks=False)  # its heart does not beat
     claim = claims.acquire(tmp_path, "a")
     assert claim is not None
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.2"]

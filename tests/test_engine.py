@@ -65,6 +65,13 @@ def test_workers_do_what_one_process_does_and_do_it_once(cells, npz: Path, tmp_p
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_what_looks_odd_is_told_of_new_and_of_finished_cells(cell: Cell, npz: Path, tmp_path: Path) -> None:
+    dead = cell.replace(optimizer="sgdw", decay=0.9)  # its weights vanish
+    for _ in range(2):
+        told = engine.run([dead, cell], tmp_path, npz, workers=1)
+        assert {name: list(odd) for name, odd in told.odd.items()} == {dead.id: ["dead training"]}
+
+
 def test_a_cell_that_raises_is_reported_and_the_others_go_on(cells, npz: Path, tmp_path: Path, capfd) -> None:
     # one picture in the last batch and one pixel a map: batch normalisation refuses
     bad = cells[0].replace(train_examples=17, image_size=1)

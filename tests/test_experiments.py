@@ -14,7 +14,7 @@ from experiments.__main__ import main
 from experiments.declare import PROFILES, SWEPT, Profile, grid, halvings
 from paper_repro import records
 from paper_repro.cell import Cell
-from paper_repro.engine import Survey, kind_of
+from paper_repro.engine import Outcome, Survey, kind_of
 from paper_repro.messages import Answer
 
 ROOT = Path(__file__).parent.parent
@@ -278,6 +278,12 @@ def test_a_quick_run_is_the_same_grid_with_few_pictures() -> None:
         assert len(cells) == len(profile.cells)
         assert {cell.train_examples for cell in cells} == {128}
         assert quick.profiles[name].seeds == 1
+
+
+def test_what_looks_odd_is_one_line_at_the_end() -> None:
+    assert running._odd(Outcome(odd={"a": ["dead training"]})) == "1 cell looks odd: 1 dead training"
+    two = Outcome(odd={"a": ["dead training", "loss spike"], "b": ("dead training",)})
+    assert running._odd(two) == "2 cells look odd: 1 loss spike, 2 dead training"
 
 
 def test_the_estimate_takes_each_kind_from_its_records_or_else_from_the_trial(capsys) -> None:

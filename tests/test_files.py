@@ -14,9 +14,9 @@ from paper_repro.records import write_atomically
 def test_a_file_is_read_and_nothing_is_not_found(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"content")
     (tmp_path / "b").symlink_to("a")
-    assert files.read(tmp_path / "a") == files.read(tmp_path / "b") == b"content"
+    assert files.read(tmp_path / "a", 100) == files.read(tmp_path / "b", 100) == b"content"
     with pytest.raises(FileNotFoundError):
-        files.read(tmp_path / "none")
+        files.read(tmp_path / "none", 100)
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for name in ("pipe", "link", "folder"):
         with pytest.raises(files.NotAFile):
-            files.read(tmp_path / name)
+            files.read(tmp_path / name, 100)
 
 
 def test_nothing_that_was_set_aside_is_written_over(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def _trained(cell: Cell, data: Dataset, out: Path, make_update: gpu.Update, reco
         for count in run.remaining_counts():
             make_update(run, count)
             run.progress.position += 1
-        run.end_epoch()
+        run.end_epoch(lambda: None)
     return run
 
 

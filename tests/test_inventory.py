@@ -15,6 +15,7 @@ from tests.conftest import made_record
 def ids(cell: Cell, tmp_path: Path) -> list[str]:
     """Three records: two finished, one diverged."""
     made = [made_record(cell.replace(seed=seed), 30.0, status="diverged" if seed == 2 else "") for seed in range(3)]
+    made[1]["diagnoses"] = [{"kind": "loss spike", "epoch": 2, "value": 3.0, "usual": 1.0}]
     for record in made:
         records.write(tmp_path, record)
     return [record["id"] for record in made]
@@ -25,6 +26,7 @@ def test_it_knows_what_a_sweep_needs(ids: list[str], tmp_path: Path) -> None:
     assert [known[name].status for name in ids] == ["finished", "finished", "diverged"]
     assert known[ids[0]].seconds == 1.0
     assert known[ids[0]].fingerprint == "f" * 16
+    assert [known[name].odd for name in ids] == [[], ["loss spike"], []]
     assert known[ids[0]].code == f"commit {'c' * 12}"
     assert list(inventory.look(tmp_path, ids[:1])) == ids[:1]
 
@@ -50,7 +52,10 @@ def test_one_that_changed_is_read_again_and_put_aside_if_damaged(
     assert path.with_suffix(".damaged").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"a": 3}', b"\x00", b'{"a": [[1, 2], ["finished"]]}'])
+OLDER = b'{"a": [[1, 2], ["finished", 1.0, "f", "commit c", 2.0]]}'  # from before it was looked what is odd
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"a": 3}', b"\x00", OLDER])
 def test_a_damaged_cache_is_made_anew(ids: list[str], tmp_path: Path, content: bytes) -> None:
     (tmp_path / "records.known").write_bytes(content)
     assert set(inventory.look(tmp_path, ids)) == set(ids)

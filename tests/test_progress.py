@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from paper_repro.progress import Diverged, Progress, finite, norm
+from paper_repro.progress import Progress, finite, norm
 
 
 def _note(progress: Progress, loss: float, wrong: int = 0) -> None:
@@ -28,13 +28,26 @@ def test_the_first_bad_update_is_named_counted_over_the_run() -> None:
     progress = Progress(4, "cpu")
     for _ in range(4):
         _note(progress, 1.0)
-    progress.check()
+    assert progress.is_finite
+    assert progress.bad_loss() is None
     progress.end_epoch(1, 4, {})
     for loss in (1.0, float("inf"), float("nan")):
         _note(progress, loss)
-    with pytest.raises(Diverged, match="training loss inf") as diverged:
-        progress.check()
-    assert diverged.value.step == 6
+    assert not progress.is_finite
+    found = progress.bad_loss()
+    assert (found.step, found.tensor, str(found)) == (6, "loss", "training loss inf")
+    progress.end_epoch(1, 4, {})
+    assert progress.is_finite
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_gradient_norm_that_is_not_finite_is_not_lost_in_the_sum(bad: float) -> None:
+    progress = Progress(3, "cpu")
+    for norm_of_one in (1.0, bad, 1.0):
+        progress.note(torch.tensor(1.0), torch.tensor(0), torch.tensor(norm_of_one))
+        progress.position += 1
+    assert not progress.is_finite
+    assert progress.bad_loss() is None
 
 
 def test_restoring_goes_on_as_if_nothing_had_been() -> None:

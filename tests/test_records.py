@@ -213,6 +213,20 @@ def test_content_is_on_disk_before_the_name_and_the_name_before_the_return(
     assert events == ["file", "rename", "folder"]
 
 
+def test_two_writers_at_once_share_no_file_though_their_process_ids_be_equal(tmp_path: Path, monkeypatch) -> None:
+    path, sync = tmp_path / "record", os.fsync
+
+    def while_the_other_writes(descriptor: int) -> None:
+        monkeypatch.setattr(os, "fsync", sync)
+        records.write_atomically(path, b"the other's, whole")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", while_the_other_writes)
+    records.write_atomically(path, b"mine, whole")
+    assert path.read_bytes() == b"mine, whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_a_killed_writer_leaves_is_not_taken_for_a_record(tmp_path: Path) -> None:
     path = records.write(tmp_path, record())
     path.with_name(f".{path.name}.4711.tmp").write_text('{"cell"')

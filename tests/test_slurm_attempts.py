@@ -58,3 +58,12 @@ def test_a_note_that_cannot_be_written_does_not_end_a_job(tmp_path: Path, capsys
     with attempts.attempting(tmp_path, 0) as note:
         note.ended = "finished"
     assert capsys.readouterr().err.count(f"{tmp_path / 'attempts'}") == 2
+
+
+def test_the_last_attempt_is_the_last_whatever_the_clocks_of_its_machine_said(tmp_path: Path) -> None:
+    for ended, began, last_beat in (("first", "2026-01-01T12:10:00", 100), ("second", "2026-01-01T12:05:00", 200)):
+        note = attempts.Note(tmp_path, 0)
+        note.ended, note.began = ended, began
+        note.write()
+        os.utime(note.path, (last_beat, last_beat))
+    assert [attempt.ended for attempt in attempts.of(tmp_path)] == ["first", "second"]

@@ -29,7 +29,8 @@ def sent(cells: list[Cell], tmp_path: Path) -> Submission:
         "sweep": [cell.id for cell in cells],
     }  # fmt: skip
     submission = submissions.create([cells[start : start + 2] for start in range(0, 10, 2)], **content)
-    records.write(tmp_path, made_record(cells[0], 30.0))
+    odd = {"kind": "loss spike", "epoch": 2, "value": 3.0, "usual": 1.0}
+    records.write(tmp_path, {**made_record(cells[0], 30.0), "diagnoses": [odd]})
     records.write(tmp_path, made_record(cells[1], 30.0, status="diverged"))
     for cell in cells[2:4]:
         records.write_failure(tmp_path, cell, "Traceback\n  in train\nValueError: too small")
@@ -75,9 +76,12 @@ def test_the_table_and_its_words(sent: Submission, jobs: Jobs, tmp_path: Path) -
     assert {(group["reason"], group["jobs"], group["cells"]) for group in table["ended_early"]} == {
         ("no space left", 1, 2), ("never started", 1, 2),
     }  # fmt: skip
+    assert [(group["kind"], group["cells"]) for group in table["odd"]] == [("diverged", 1), ("loss spike", 1)]
     text = "\n".join(status.lines([table], jobs))
     for part in (
         "2 failed: ValueError: too small", "in train", "1 job ended and left 2 cells: no space left",
+        f"loss spike: 1 cell, first {sent.sweep[0]}; usual remedy: a smaller",
+        f"diverged: 1 cell, first {sent.sweep[1]}",
         "9_3_0_log.err", "4 missing: python -m slurm submit fig2 --profile demo", "jobs of fig2: 1 RUNNING",
     ):  # fmt: skip
         assert part in text

@@ -1,6 +1,8 @@
 """What is handed to sbatch, to the letter, and that nothing is left where it refuses."""
 
 import argparse
+import dataclasses
+import json
 import os
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from experiments.choosing import UsageError
 from paper_repro import claims
 from paper_repro.cell import Cell
-from slurm import settings, submitting
+from slurm import attempts, settings, submissions, submitting
 from slurm.planning import Plan
 from slurm.states import Jobs, States
 
@@ -65,6 +67,23 @@ def test_other_code_is_refused_unless_asked_for(plan: Plan) -> None:
     plan.mixed = ["source 0123456789abcdef"]
     with pytest.raises(UsageError, match=r"other code than this .* 0123456789abcdef\. --mixed-code goes on"):
         list(submitting.send(plan))
+
+
+def test_a_job_whose_submit_was_killed_before_it_noted_it_is_known_by_its_attempt(plan: Plan, tmp_path: Path) -> None:
+    plan.given.out, plan.settings = tmp_path / "runs", dataclasses.replace(plan.settings, cluster="local")
+    submission = submissions.create(plan.arrays[0], **submitting._content(plan))
+    assert submissions.process(submission) is None
+    with attempts.attempting(submission.folder, 0) as note:
+        owner = submissions.process(submission)
+        assert owner is not None
+        assert owner["pid"] == os.getpid()
+        assert len(Jobs.of([submission]).live) == 3
+        (submission.folder / "process.json").write_text(json.dumps({**owner, "started": 1}))
+        assert submissions.process(submission) == owner  # the process that was noted is dead, its job is not
+        (submission.folder / "process.json").write_text("[1]")
+        assert submissions.process(submission) == owner
+        note.ended = "finished"
+    assert submissions.process(submission) is None
 
 
 def test_one_submit_at_a_time(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from analysis import ledger, published
 from analysis.claims import CLAIMS
 from analysis.document import Block, Document, Heading, Table
 from analysis.figures import check_writable
-from analysis.report import checklists, drawing, html, latex, markdown, method, origin, results, summary
+from analysis.report import checklists, drawing, html, latex, markdown, method, oddities, origin, results, summary
 from analysis.select import Chart, Refused, charts
 from paper_repro.records import write_atomically
 
@@ -67,6 +67,7 @@ def _blocks(
         yield from results.section(chart, pending[chart.stem].result())
     for study in evidence.studies:
         yield from results.study(study, pending[study.stem].result())
+    yield from oddities.section(shown)
     yield from method.section()
     yield from checklists.section(shown, evidence.records)
     yield from origin.compute(shown, evidence.studies, evidence.records, failures)

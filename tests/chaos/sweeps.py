@@ -97,17 +97,13 @@ class Sweep:
         return len([*self.out.glob("records/*.json")]) == NUMBER
 
     def leftovers(self) -> list[Path]:
-        """Files that a finished sweep should not leave: checkpoints, claims, failures, temporary files."""
-        unwanted = (
-            "checkpoints/*",
-            "claims/*",
-            "claims/.*",
-            "failures/*",
-            "**/*.tmp",
-            "**/.*.tmp",
-            "records/*.damaged",
-        )
-        return sorted({path for pattern in unwanted for path in self.out.glob(pattern)})
+        """Files that a finished sweep should not leave: checkpoints, claims, failures, temporary files.
+
+        Drafts of claims (a hundred bytes) may stay for a day: whoever claims anything then removes them.
+        """
+        unwanted = ("checkpoints/*", "claims/*", "failures/*", "**/*.tmp", "records/*.damaged")
+        found = {path for pattern in unwanted for path in self.out.glob(pattern)}
+        return sorted(path for path in found if not claims.DRAFT.fullmatch(path.name))
 
     def records(self) -> dict[str, records.Record]:
         return {record["id"]: records.without_times(record) for record in records.load(self.out)}
