@@ -62,6 +62,7 @@ class Evidence:
         self.records = records
         self.studies = studies
         self.chart = functools.cache(self._find)
+        self.first_run = functools.cache(self._price)
 
     def panels(self, experiment: str) -> list[Panel]:
         """None of them where nothing was run."""
@@ -113,6 +114,14 @@ class Evidence:
         found = self._study(study)
         assert found is not None
         return prices.Price(0, found.seconds / 3600, costs.unit(found.provenance or {}))
+
+    def _price(self, experiment: str) -> str:
+        """What a first run of an experiment costs, in words."""
+        return prices.of_a_first_run(experiments.get(experiment), self._kinds)
+
+    @functools.cached_property
+    def _kinds(self) -> list[Record]:
+        return prices.one_of_each(self.records)
 
     def _study(self, study: str) -> Shown | None:
         own = [found for found in self.studies if found.experiment.study == study]
@@ -183,8 +192,7 @@ def _decided(claim: Claim, found: Evidence, paper: Paper) -> Decided:
     if ours.outcome == UNDECIDED:
         needed = deciding.needed(ours.doubt)
     elif ours.outcome == NOT_RUN:
-        cost = prices.of_a_first_run(experiments.get(claim.experiment), found.records) if claim.ours else claim.rule
-        needed = Needed(cost)
+        needed = Needed(found.first_run(claim.experiment) if claim.ours else claim.rule)
     return Decided(claim, ours, claim.paper(paper) if claim.paper else None, needed)
 
 

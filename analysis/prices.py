@@ -52,6 +52,12 @@ def of_a_seed(records: Iterable[Record]) -> Price:
     return Price(len(seconds), hours, max(units, default="core"))
 
 
+def one_of_each(records: Iterable[Record]) -> list[Record]:
+    """A record of each cell, whatever its seed; a finished one where there is one."""
+    ordered = sorted(records, key=lambda record: bool(record["status"] == "finished"))
+    return list(dict(zip(of_cells(ordered, lambda cell: cell.replace(seed=0)), ordered, strict=True)).values())
+
+
 def of_a_first_run(experiment: Experiment, records: Sequence[Record]) -> str:
     """What the experiment costs at each scale but the demo's, in words: what was not recorded yet of it."""
     if experiment.study is not None:

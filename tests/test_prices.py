@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import experiments
-from analysis.prices import Price, of_a_first_run, of_a_seed
+from analysis.prices import Price, of_a_first_run, of_a_seed, one_of_each
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
@@ -30,6 +30,13 @@ def test_a_seed_costs_what_each_cell_took_in_the_mean() -> None:
     assert Price(2, 2.0).times(3) == Price(6, 6.0)
     assert Price(1, 0.25, "GPU").words() == "1 cell, 0.25 GPU-hours"
     assert Price(0, 2.0).words() == "2.0 core-hours"
+
+
+def test_one_record_of_each_cell_tells_its_time() -> None:
+    first, second = cells("supp2")[:2]
+    broken = {**took(first.replace(seed=2), 1), "status": "diverged"}
+    records = [took(first, 100), took(first.replace(seed=1), 100), broken, took(second, 300)]
+    assert sorted(record["seconds"] for record in one_of_each(records)) == [100, 300]
 
 
 def test_a_first_run_is_priced_by_epochs_of_the_most_similar_cells() -> None:
