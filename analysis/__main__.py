@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from analysis.figures import make, make_paper, make_published
 from analysis.select import Refused
 from experiments.declare import parse_setting
+from paper_repro.texts import brief, is_plain, message
 
 EXAMPLES = """examples:
   python -m analysis figures                     every experiment that has records in runs/
@@ -28,7 +29,7 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser that answers a bad argument with one line and exit code 2."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+        self.exit(2, f"{self.prog}: error: {brief(message)} (see --help)\n")
 
 
 def parser() -> Parser:
@@ -143,7 +144,11 @@ def _changes(texts: Sequence[str]) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0, 2 with one line on stderr for what cannot be done, 130 when interrupted."""
-    given = parser().parse_args(arguments)
+    typed = sys.argv[1:] if arguments is None else arguments
+    if odd := [text for text in typed if not is_plain(text)]:  # NUL ends a path, a newline a message
+        print(f"python -m analysis: error: an argument holds control characters: {brief(odd[0])}", file=sys.stderr)
+        return 2
+    given = parser().parse_args(typed)
     try:
         for line in given.command(given):
             print(line, flush=True)
@@ -153,7 +158,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("python -m analysis: interrupted; what was written is whole", file=sys.stderr)
         return 130
     except Refused as refusal:
-        print(f"python -m analysis: error: {refusal}", file=sys.stderr)
+        print(f"python -m analysis: error: {message(refusal)}", file=sys.stderr)
+        return 2
+    except OSError as error:  # a folder that cannot be read or written, a name that is too long
+        print(f"python -m analysis: error: {brief(error)}", file=sys.stderr)
         return 2
     return 0
 

@@ -10,7 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from paper_repro.texts import plain
+
 Cells = tuple[str, ...]
+MARKS = re.compile(r"[\[\]*`|]")
 INLINE = re.compile(r"\*\*(?P<bold>.+?)\*\*|`(?P<code>[^`]+)`|\[(?P<link>[^\]]+)\]\((?P<target>[^)\s]+)\)")
 
 
@@ -82,6 +85,11 @@ Block = Heading | Paragraph | Bullets | Code | Table | Picture | Folded
 class Document:
     title: str
     blocks: tuple[Block, ...]
+
+
+def literal(text: object) -> str:
+    """Words from a file, none of which is to be taken for a mark: signs that are marks become question marks."""
+    return MARKS.sub("?", plain(str(text)))
 
 
 def inline(text: str) -> Iterator[tuple[str, str, str]]:

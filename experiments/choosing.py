@@ -9,6 +9,9 @@ from pathlib import Path
 import experiments
 from experiments.declare import PROFILES, Experiment, Profile, parse_setting
 from paper_repro.cell import Cell
+from paper_repro.texts import brief
+
+MOST = 200_000  # cells of a sweep: twice as many as have been tried
 
 
 class UsageError(Exception):
@@ -37,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def find(name: str, profile: str, quick: bool) -> tuple[Experiment, Profile]:
     if name not in experiments.names():
-        raise UsageError(f"no experiment {name!r}: one of {', '.join(experiments.names())}")
+        raise UsageError(f"no experiment {brief(name)!r}: one of {', '.join(experiments.names())}")
     experiment = experiments.get(name).quick() if quick else experiments.get(name)
     if profile not in experiment.profiles:
         raise UsageError(f"{name} has no profile {profile!r}: one of {', '.join(experiment.profiles)}")
@@ -72,21 +75,38 @@ def chosen_cells(profile: Profile, given: argparse.Namespace) -> list[Cell]:
     try:
         for field, values in (("alpha", given.alphas), ("decay", given.decays)):
             if values:
-                numbers = _numbers(f"--{field}s", values)
-                cells = list(dict.fromkeys(cell.replace(**{field: number}) for cell in cells for number in numbers))
+                cells = _spread(cells, field, _numbers(f"--{field}s", values))
         changes = dict(parse_setting(text) for text in given.set)
         name = data_name(given)
+        if name and "dataset" in changes:
+            raise UsageError("--set dataset=NAME is for built-in data sets: --data-name names that of an .npz file")
         cells = list(dict.fromkeys(cell.replace(**changes, **name) for cell in cells))
     except ValueError as error:
         raise UsageError(str(error)) from None
-    return Profile(tuple(cells), profile.note).with_seeds(given.seeds or profile.seeds)
+    seeds = given.seeds or profile.seeds
+    _check_count(len(cells), seeds)
+    return Profile(tuple(cells), profile.note).with_seeds(seeds)
+
+
+def _spread(cells: list[Cell], field: str, numbers: list[float]) -> list[Cell]:
+    """Every cell at all of these numbers, each once."""
+    kinds = dict.fromkeys(cell.replace(**{field: numbers[0]}) for cell in cells)
+    numbers = list(dict.fromkeys(numbers))
+    _check_count(len(kinds), len(numbers))
+    return [kind.replace(**{field: number}) for kind in kinds for number in numbers]
+
+
+def _check_count(cells: int, times: int) -> None:
+    """Before they are made: a typing mistake must not fill the memory."""
+    if cells * times > MOST:
+        raise UsageError(f"that are {cells * times:,} cells, and at most {MOST:,} are taken at a time")
 
 
 def _numbers(option: str, values: str) -> list[float]:
     try:
         return [float(value) for value in values.split(",")]
     except ValueError:
-        raise UsageError(f"{option} takes numbers with commas between them, got {values!r}") from None
+        raise UsageError(f"{option} takes numbers with commas between them, got {brief(values)!r}") from None
 
 
 def data_name(given: argparse.Namespace) -> dict[str, str]:

@@ -9,23 +9,27 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from experiments.choosing import UsageError
+from paper_repro.texts import brief, is_plain, message
 
 
 class Parser(argparse.ArgumentParser):
     """One that leaves it to answer() to say what is wrong."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
+        raise UsageError(brief(message))
 
 
 def answer(name: str, parser: Parser, arguments: Sequence[str] | None) -> int:
     """Run the command that was typed. Exit codes: its own, 1 for a disk or folder that fails, 2 for a bad argument, 130
     for Ctrl-C."""
     try:
-        given = parser.parse_args(arguments)
+        typed = sys.argv[1:] if arguments is None else arguments
+        if odd := [text for text in typed if not is_plain(text)]:  # NUL ends a path, a newline a message
+            raise UsageError(f"an argument holds control characters: {brief(odd[0])}")
+        given = parser.parse_args(typed)
         return int(given.command(given))
     except UsageError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(f"{name}: {message(error)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the output went to `head` or a pager that was closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -34,5 +38,5 @@ def answer(name: str, parser: Parser, arguments: Sequence[str] | None) -> int:
         print("stopped", file=sys.stderr)
         return 130
     except OSError as error:  # a disk that filled up, a folder taken away: finished cells are kept
-        print(f"{name}: {error}", file=sys.stderr)
+        print(f"{name}: {brief(error)}", file=sys.stderr)
         return 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paper_repro.cell import Cell
+from paper_repro.texts import brief
 
 PROFILES = ("demo", "cpu", "gpu", "paper")
 QUICK = {"train_examples": 128, "validation_examples": 100, "evaluate_every": 10**6}
@@ -101,7 +102,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     name, _, value = text.partition("=")
     kinds = {known.name: str(known.type) for known in dataclasses.fields(Cell)}
     if name not in kinds or not value:
-        raise ValueError(f"--set {text}: FIELD=VALUE with FIELD one of {', '.join(kinds)}")
+        raise ValueError(f"--set {brief(text)}: FIELD=VALUE with FIELD one of {', '.join(kinds)}")
     if kinds[name] == "str":
         return name, value
     if value in ("true", "false", "none"):
@@ -109,4 +110,4 @@ def parse_setting(text: str) -> tuple[str, Any]:
     try:
         return name, float(value) if kinds[name] == "float" else int(value)
     except ValueError:
-        raise ValueError(f"--set {text}: {name} is a number") from None
+        raise ValueError(f"--set {brief(text)}: {name} is a number") from None

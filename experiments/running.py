@@ -19,6 +19,8 @@ from paper_repro.cell import Cell
 from paper_repro.engine import Survey
 from paper_repro.messages import Answer, Question
 
+MOST_WORKERS = 1024  # each is a process
+
 
 def run(given: argparse.Namespace) -> int:
     """The command; its exit code."""
@@ -85,6 +87,8 @@ def cores() -> int:
 def _check_workers(given: argparse.Namespace) -> None:
     if given.workers is not None and given.workers < 1:
         raise UsageError(f"--workers must be at least 1, got {given.workers}")
+    if given.workers is not None and given.workers > MOST_WORKERS:
+        raise UsageError(f"--workers {given.workers}: at most {MOST_WORKERS}, and more than cores gain nothing")
 
 
 def ask_first(
@@ -106,7 +110,7 @@ def ask_first(
 def check_same_pictures(survey: Survey, fingerprint: str, out: Path) -> None:
     """Raise UsageError if records were made from other pictures of the same name."""
     for other, name in survey.fingerprints.items():
-        if fingerprint and other != fingerprint:
+        if fingerprint and other and other != fingerprint:  # a record may not say
             raise UsageError(
                 f"{name} is not the data set that {out} was trained on (fingerprint {fingerprint} "
                 f"against {other}): pass another --out or --data-name"

@@ -98,6 +98,8 @@ def _check_types(cell: Cell) -> None:
         value = getattr(cell, name)
         if type(value) not in types:  # not isinstance: True is no number
             raise ValueError(f"cell: {name} must be {kind}, got {value!r}")
+        if kind == "float" and type(value) is int and abs(value) > 2**1000:  # too large to be a float
+            raise ValueError(f"cell: {name} cannot be as large as that")
         if kind == "float":  # 1 and 1.0, 0.0 and -0.0 are one cell, so they get one id
             object.__setattr__(cell, name, value + 0.0)
 

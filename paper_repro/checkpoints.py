@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 import shutil
 import sys
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from paper_repro import files
 from paper_repro.records import write_atomically
+from paper_repro.texts import brief
 
 KEPT = 2
+warnings.filterwarnings("ignore", "Detected pickle protocol")  # of a damaged one, which is told in a line of ours
+LARGEST = 2**34  # bytes of a checkpoint: a hundred times that of the paper's largest net
 
 
 def folder_of(out: Path, cell_id: str) -> Path:
@@ -43,8 +48,8 @@ def load(folder: Path, cell_id: str, device: str) -> dict[str, Any] | None:
             if state["id"] != cell_id:
                 raise ValueError("it is another cell's")
             return state
-        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-            print(f"{path}: damaged checkpoint ({error}); going on from an older one", file=sys.stderr)
+        except Exception as error:  # a damaged one may raise anything
+            print(f"{path}: damaged checkpoint ({brief(error)}); going on from an older one", file=sys.stderr)
     return None
 
 
@@ -54,10 +59,18 @@ def remove(folder: Path) -> None:
 
 
 def _read(path: Path, device: str) -> dict[str, Any]:
-    content = path.read_bytes()
-    if hashlib.sha256(content[32:]).digest() != content[:32]:
+    content = files.read(path, LARGEST)
+    checksum, body = content[:32], io.BytesIO(content[32:])
+    if hashlib.sha256(body.getbuffer()).digest() != checksum:
         raise ValueError("checksum does not match")
-    state: dict[str, Any] = torch.load(io.BytesIO(content[32:]), map_location=device, weights_only=True)
+    with zipfile.ZipFile(body) as archive:  # which torch.save leaves unpacked: a packed one could grow without end
+        parts = archive.infolist()
+    if any(part.compress_type != zipfile.ZIP_STORED for part in parts) or sum(p.file_size for p in parts) > len(
+        content
+    ):
+        raise ValueError("it claims to be larger than its file")
+    body.seek(0)
+    state: dict[str, Any] = torch.load(body, map_location=device, weights_only=True)
     return state
 
 

@@ -29,6 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paper_repro import files
+
 BEAT = 20.0  # seconds
 STALE = 180.0  # seconds without a beat: longer than NFS keeps attributes (60 s) and a file server stutters
 DAY = 86400.0  # seconds
@@ -208,19 +210,20 @@ def clock(folder: Path) -> float:
 
 def _read(path: Path, now: float) -> Holder | None:
     try:
-        owner = _owner(path)  # to open it makes an NFS client ask for its times anew
-        return Holder(owner, now - path.stat().st_mtime)
+        with files.open_regular(path, files.SMALL) as file:  # to open it makes an NFS client ask for its times anew
+            owner, beat = _owner(file.read()), os.fstat(file.fileno()).st_mtime
+        return Holder(owner, now - beat)
     except FileNotFoundError:
         return None
+    except (OSError, ValueError):  # unreadable, or no file: only its heart can tell
+        return Holder({}, now - path.lstat().st_mtime)
 
 
-def _owner(path: Path) -> Owner:
-    """What the owner wrote of itself; nothing where that is damaged or unreadable: then only its heart can tell."""
+def _owner(content: bytes) -> Owner:
+    """What the owner wrote of itself; nothing where that is damaged: then only its heart can tell."""
     try:
-        owner = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, RecursionError):
+        owner = files.parse_json(content)
+    except ValueError:
         return {}
     return owner if isinstance(owner, dict) else {}
 
@@ -228,7 +231,7 @@ def _owner(path: Path) -> Owner:
 def _claims(folder: Path) -> Iterator[tuple[str, int, Path]]:
     for entry in os.scandir(folder):
         name, _, generation = entry.name.rpartition(".")
-        if name and not name.startswith(".") and generation.isdecimal():
+        if name and not name.startswith(".") and generation.isascii() and generation.isdigit():
             yield name, int(generation), Path(entry.path)
 
 

@@ -20,6 +20,10 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
+from typing import NoReturn
+
+from paper_repro.texts import brief
 
 CONVENTIONS = ("paper", "torch", "l2", "normalized", "unhalved")
 
@@ -109,9 +113,16 @@ def _check_momentum(value: float) -> float:
     return value
 
 
-def main() -> None:
+class _Parser(argparse.ArgumentParser):
+    """One that answers a bad argument with one line and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {brief(message)} (see --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """python -m paper_repro.decay 0.05 normalized --lr 0.001"""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m paper_repro.decay",
         description="One decay in every convention.",
         epilog=f"example: {main.__doc__}",
@@ -123,7 +134,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--examples", type=int, default=50_000, help="training examples (default 50000)")
     parser.add_argument("--epochs", type=float, default=100)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     try:
         values = table(
             given.value, given.convention, lr=given.lr, momentum=given.momentum,
@@ -131,6 +142,8 @@ def main() -> None:
         )  # fmt: skip
     except ValueError as error:
         parser.error(str(error))
+    except ArithmeticError:
+        parser.error("these numbers are too large or too small to be converted")
     for name, value in values.items():
         print(f"{name:<11} {value:.6g}{'  (SGD only)' if name == 'l2' else ''}")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from paper_repro import diagnosis, leftovers, processes, records
+from paper_repro import diagnosis, leftovers, origin, processes, records
 from paper_repro.cell import Cell
 from paper_repro.display import Display
 from paper_repro.messages import Message, Task
@@ -68,7 +68,7 @@ class Survey:
                 continue
             survey.outcome.add(cell.id, record["status"], diagnosis.kinds(record))
             survey.seconds.setdefault(kind_of(cell), []).append(record["seconds"])
-            survey.fingerprints[record["provenance"]["data"]["fingerprint"]] = cell.dataset
+            survey.fingerprints[origin.fingerprint(record)] = cell.dataset
         return survey
 
 

@@ -14,8 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from paper_repro import diagnosis, processes, records, source
+from paper_repro import diagnosis, files, measured, origin, processes, records, source
+from paper_repro.texts import is_plain
 
+LARGEST = 2**28  # bytes of the cache: of a million records
 MANY = 1000  # records to read: from here on by all cores
 
 
@@ -52,14 +54,22 @@ def look(out: Path, ids: Iterable[str], mend: bool = False) -> dict[str, Known]:
 
 def _stamps(out: Path) -> dict[str, list[int]]:
     """What changes when a record's file does: time of writing (ns) and size."""
+    entries: list[os.DirEntry[str]] = []
     with suppress(FileNotFoundError):
         entries = [entry for entry in os.scandir(out / "records") if entry.name.endswith(".json")]
-        return {
-            entry.name[:-5]: [entry.stat().st_mtime_ns, entry.stat().st_size]
-            for entry in entries
-            if not entry.name.startswith(".")
-        }
-    return {}
+    found = {entry.name[:-5]: _stamp(entry) for entry in entries if not entry.name.startswith(".")}
+    return {name: stamp for name, stamp in found.items() if stamp}
+
+
+def _stamp(entry: os.DirEntry[str]) -> list[int]:
+    """Nothing for one that was put aside in this moment."""
+    try:
+        found = entry.stat()
+    except FileNotFoundError:
+        return []
+    except OSError:  # a link to itself: no record, which its reader will say
+        found = entry.stat(follow_symlinks=False)
+    return [found.st_mtime_ns, found.st_size]
 
 
 def _read_all(out: Path, ids: Sequence[str]) -> list[tuple[str, Known | str]]:
@@ -74,10 +84,9 @@ def _read(out: Path, name: str) -> tuple[str, Known | str]:
     """What there is to know, or what is wrong with the record."""
     path = records.record_path(out, name)
     try:
-        record = records.parse(path.read_bytes(), str(path), name)
-        origin = record["provenance"]
+        record = records.parse(records.content_of(path), str(path), name)
         return name, Known(
-            record["status"], record["seconds"], origin["data"]["fingerprint"], source.label(origin),
+            record["status"], record["seconds"], origin.fingerprint(record), source.label(record["provenance"]),
             path.stat().st_mtime, diagnosis.kinds(record),
         )  # fmt: skip
     except FileNotFoundError:  # put aside by another command in this moment
@@ -88,10 +97,22 @@ def _read(out: Path, name: str) -> tuple[str, Known | str]:
 
 def _cached(out: Path) -> dict[str, tuple[list[int], Known]]:
     try:
-        kept = json.loads((out / "records.known").read_bytes())
-        return {name: (stamp, Known(*known)) for name, (stamp, known) in kept.items()}
+        kept = files.parse_json(files.read(out / "records.known", LARGEST))
+        found = {name: (stamp, Known(*known)) for name, (stamp, known) in kept.items()}
+        return {name: entry for name, entry in found.items() if _is_sound(entry[1])}
     except (OSError, ValueError, TypeError, AttributeError):  # a cache that is not one is made anew
         return {}
+
+
+def _is_sound(known: Known) -> bool:
+    """Whether a record can have said this."""
+    numbers = (known.seconds, known.written)
+    texts = [known.fingerprint, known.code, *(known.odd if isinstance(known.odd, list) else [None])]
+    return (
+        known.status in records.STATUSES
+        and all(type(number) in measured.NUMBER and 0 <= number <= measured.LARGEST for number in numbers)
+        and all(isinstance(text, str) and is_plain(text) for text in texts)
+    )
 
 
 def _keep(out: Path, known: dict[str, tuple[list[int], Known]]) -> None:

@@ -15,7 +15,13 @@ MAY_OVERFLOW = ("train_loss", "gradient_norm", "weight_norm")  # recorded as nul
 
 def check(record: Mapping[str, Any]) -> None:
     """Raise ValueError, naming what is wrong, unless the record's numbers can be those of its cell."""
-    epochs, asked = record["epochs"], record["cell"]["epochs"]
+    epochs, asked, diverged = record["epochs"], record["cell"]["epochs"], record["diverged"]
+    if not isinstance(epochs, list) or not all(isinstance(row, dict) for row in epochs):
+        raise ValueError("its epochs are no list of dicts")
+    if diverged is not None and not (type(diverged["step"]) is int and isinstance(diverged["reason"], str)):
+        raise ValueError("it does not tell where and why it diverged")
+    if type(record["parameters"]) is not int or not 0 <= record["parameters"] < 2**53:
+        raise ValueError(f"parameters cannot be {record['parameters']!r}")
     if [row["epoch"] for row in epochs] != list(range(1, len(epochs) + 1)):
         raise ValueError("its epochs do not count 1, 2, 3, ...")
     if len(epochs) > asked or (len(epochs) < asked and record["final"] is not None):

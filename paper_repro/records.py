@@ -26,6 +26,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 import os
 import sys
 import uuid
@@ -35,14 +36,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from paper_repro import measured
+from paper_repro import files, measured, origin
 from paper_repro.cell import ID, Cell
+from paper_repro.texts import brief, is_plain
 
 Record = dict[str, Any]
 STATUSES = ("finished", "diverged")
 FIELDS = {"cell", "id", "status", "diverged", "epochs", "final", "parameters", "seconds", "provenance", "checksum"}
 OPTIONAL = {"diagnoses"}
-
+LARGEST = 64 * 2**20  # bytes of a record: of 100,000 epochs, which is more than any cell may have (train.check)
 
 # One for all records, and without a look for circles, which JSON that was read cannot have.
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
@@ -100,7 +102,7 @@ def read(out: Path, cell_id: str) -> Record | None:
     """The record of a finished cell, None where there is none. Raises BadRecord for a damaged one."""
     path = record_path(out, cell_id)
     try:
-        return parse(path.read_bytes(), str(path), cell_id)
+        return parse(content_of(path), str(path), cell_id)
     except FileNotFoundError:
         return None
 
@@ -136,13 +138,21 @@ def clear_failure(out: Path, cell_id: str) -> None:
     failure_path(out, cell_id).unlink(missing_ok=True)
 
 
+def content_of(path: Path) -> bytes:
+    """What a record's file holds. Raises BadRecord for what is no file or larger than any record."""
+    try:
+        return files.read(path, LARGEST)
+    except ValueError as error:
+        raise BadRecord(f"{path}: {error}") from None
+
+
 def parse(content: bytes, where: str, cell_id: str | None = None) -> Record:
     """The record in one line of JSON. Raises BadRecord naming `where`."""
     try:
-        record: Record = json.loads(content)
+        record: Record = files.parse_json(content)
         validate(record, cell_id)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BadRecord(f"{where}: {error}") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadRecord(f"{where}: {brief(error)}") from None
     return record
 
 
@@ -150,19 +160,46 @@ def validate(record: Any, cell_id: str | None = None) -> None:
     """Raise ValueError unless this is a whole record whose parts agree (and whose id is cell_id, if that is given)."""
     if not isinstance(record, dict) or set(record) - OPTIONAL != FIELDS:
         raise ValueError("not a record: fields missing or unknown")
-    if record["checksum"] != checksum(record):
+    content = _sealed(record)
+    if record["checksum"] != _digest(content):
         raise ValueError("checksum does not match: the record is damaged")
     if record["id"] != Cell.from_dict(record["cell"]).id or cell_id not in (None, record["id"]):
-        raise ValueError(f"the record is of another cell ({record['id']})")
+        raise ValueError(f"the record is of another cell ({record['id']!r})")
     diverged = record["status"] == "diverged"
     if record["status"] not in STATUSES or (record["final"] is None, record["diverged"] is not None) != (diverged,) * 2:
         raise ValueError(f"status {record['status']!r} does not fit the numbers")
     measured.check(record)
+    origin.check(record["provenance"])
+    if any(sign in content for sign in UNUSUAL):  # few records hold any, so the others are not looked through
+        check_parts(record)
+
+
+UNUSUAL = ("\\", "\x7f", "NaN", "Infinity")
+
+
+def check_parts(value: Any) -> None:
+    """Raise ValueError for numbers that are not finite, and for text that a terminal would obey instead of showing."""
+    if isinstance(value, str) and not is_plain(value):
+        raise ValueError(f"it holds control characters: {value[:80]!r}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"it holds the number {value}")
+    if isinstance(value, dict):
+        check_parts([*value, *value.values()])
+    elif isinstance(value, list):
+        for part in value:
+            check_parts(part)
 
 
 def checksum(record: Record) -> str:
-    content = {key: value for key, value in record.items() if key != "checksum"}
-    return hashlib.sha256(_canonical(content).encode()).hexdigest()
+    return _digest(_sealed(record))
+
+
+def _sealed(record: Record) -> str:
+    return _canonical({key: value for key, value in record.items() if key != "checksum"})
+
+
+def _digest(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 TIMES = {"seconds", "images_per_second", "written", "attempts", "checksum"}
@@ -198,14 +235,22 @@ def entries(source: Path, place: int = 0, of: int = 1) -> Iterator[tuple[bytes, 
     A file's reader is told by its name: readers may list a folder at different times, while records are written.
     """
     if source.is_file():
-        with open(source, "rb") as lines:
-            for number, line in itertools.islice(enumerate(lines, 1), place, None, of):
-                yield line, f"{source}, line {number}", None
+        for number, line in itertools.islice(enumerate(_lines(source), 1), place, None, of):
+            yield line, f"{source}, line {number}", None
     else:
         for name in _names(source / "records"):
             if zlib.crc32(name.encode()) % of == place:
                 path = source / "records" / name
-                yield path.read_bytes(), str(path), path.stem
+                yield content_of(path), str(path), path.stem
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Of a file of records. Raises BadRecord for a line that is longer than any record."""
+    with files.open_regular(path) as file:
+        while line := file.readline(LARGEST):
+            if len(line) == LARGEST:
+                raise BadRecord(f"{path}: it has a line of {LARGEST:,} bytes or more, which no record has")
+            yield line
 
 
 def _names(folder: Path) -> list[str]:

@@ -32,7 +32,11 @@ def source() -> str:
 def label(provenance: Mapping[str, Any]) -> str:
     """The code that made a record, in a word: its source; for records from before there was one, the commit."""
     found = provenance.get("source")
-    return f"source {found}" if found else f"commit {provenance['commit'][:12]}{'+' if provenance['dirty'] else ''}"
+    return f"source {found}" if found else _commit(provenance)
+
+
+def _commit(provenance: Mapping[str, Any]) -> str:
+    return f"commit {provenance.get('commit', 'unknown')[:12]}{'+' * provenance.get('dirty', False)}"
 
 
 def labels_of_this() -> set[str]:

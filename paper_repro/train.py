@@ -25,6 +25,8 @@ from paper_repro.run import Run, Stopped, build_model
 
 __all__ = ["Stopped", "check", "train", "update"]
 
+MOST_EPOCHS = 100_000  # of which records.LARGEST bytes are enough to tell
+
 
 def train(
     cell: Cell,
@@ -93,6 +95,8 @@ def check(cell: Cell, data: Dataset, device: str = "cpu") -> None:
     compiler = os.environ.get("CXX", "g++")
     if cell.compile and not shutil.which(compiler):
         raise ValueError(f"compile=true needs a C++ compiler, and there is no {compiler} here")
+    if cell.epochs > MOST_EPOCHS:
+        raise ValueError(f"a cell of {cell.epochs} epochs would leave too large a record: at most {MOST_EPOCHS}")
     with torch.device("meta"):
         model = build_model(cell, data)
     optim.build(cell.optimizer, groups.of_cell(model, cell.decay_on), cell.alpha, cell.decay)

@@ -163,10 +163,10 @@ def _logs(given: argparse.Namespace) -> int:
     paths = status.log_of(known[0], sent)
     for path in paths:
         print(f"==> {path} <==")
-        print("\n".join(path.read_text(errors="replace").splitlines()[-LOG_LINES:]))
+        print("\n".join(status.said(path).splitlines()[-LOG_LINES:]))
     failure = records.failure_path(given.out, known[0])
     if failure.exists():
-        print(f"==> {failure} <==\n{failure.read_text(errors='replace')}")
+        print(f"==> {failure} <==\n{status.said(failure)}")
     if not paths:
         print(f"no job of {known[0]} has started yet")
     return 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paper_repro import claims
+from paper_repro import claims, files
 from paper_repro.claims import Holder
 from paper_repro.records import write_atomically
 
@@ -72,9 +72,19 @@ def of(folder: Path) -> list[Attempt]:
 def _read(path: Path, now: float) -> tuple[float, Attempt] | None:
     """When it beat last, on the file server's clock, and what it says."""
     try:
-        content = json.loads(path.read_bytes())
+        content = files.parse_json(files.read(path, files.SMALL))
         beat = path.stat().st_mtime
         is_alive = content["ended"] is None and Holder(content["owner"], now - beat).is_alive
-        return beat, Attempt(**content, is_alive=is_alive)
+        attempt = Attempt(**content, is_alive=is_alive)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+    return (beat, attempt) if _is_sound(attempt) else None
+
+
+def _is_sound(attempt: Attempt) -> bool:
+    """Whether a job can have written this."""
+    if not isinstance(attempt.owner, dict):
+        return False
+    texts = (attempt.began, attempt.ended or "", attempt.owner.get("host", ""))
+    numbers = type(attempt.index) is int and type(attempt.seconds) in (int, float) and 0 <= attempt.seconds < 1e12
+    return numbers and all(isinstance(text, str) for text in texts)

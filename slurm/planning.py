@@ -16,10 +16,14 @@ from paper_repro.cell import Cell
 from paper_repro.display import clock
 from paper_repro.engine import Survey, kind_of
 from paper_repro.messages import Answer
+from paper_repro.texts import brief
 from slurm import cluster, packing, settings, states, submissions
 from slurm.settings import Settings
 from slurm.states import Jobs, States
 from slurm.submissions import Submission
+
+LEAST, MOST = 1e-6, 1e9  # of seconds and cells that may be typed
+CENTURY = 24 * 365 * 100  # hours: no plan looks farther ahead
 
 
 @dataclass
@@ -96,8 +100,8 @@ def all_sent(out: Path) -> list[Submission]:
 def _check(given: argparse.Namespace) -> None:
     for name in ("cells_per_job", "cells_at_once", "seconds_per_cell"):
         value = getattr(given, name)
-        if value is not None and not value > 0:
-            raise UsageError(f"--{name.replace('_', '-')} must be more than 0, got {value:g}")
+        if value is not None and not LEAST <= value <= MOST:
+            raise UsageError(f"--{name.replace('_', '-')} must lie between {LEAST:g} and {MOST:g}, got {brief(value)}")
 
 
 def _check_cluster(chosen: Settings) -> None:
@@ -225,7 +229,8 @@ def _cost(plan: Plan) -> str:
     hours = [max(sum(plan.seconds[c] for c in b) / at_once, max(plan.seconds[c] for c in b)) / 3600 for b in bundles]
     unit, each = ("GPU-hours", 1) if chosen.device == "cuda" else ("core-hours", min(chosen.cpus, at_once))
     together = min(chosen.parallel, len(bundles))
-    end = datetime.datetime.now() + datetime.timedelta(hours=max(sum(hours) / together, max(hours)))
+    ahead = min(max(sum(hours) / together, max(hours)), CENTURY)
+    end = datetime.datetime.now() + datetime.timedelta(hours=ahead)
     limit = f"at most {chosen.minutes} minutes each, " if chosen.cluster == "slurm" else ""
     begin = "if it runs" if together == 1 else f"if {together} run at once"
     return f"{limit}about {each * sum(hours):.3g} {unit}, done about {end:%Y-%m-%d %H:%M} {begin} from now on"

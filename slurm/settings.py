@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.choosing import UsageError
+from paper_repro import files
+from paper_repro.texts import brief, is_plain
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -21,6 +23,7 @@ CLUSTERS = ("slurm", "local", "debug")
 FILE = Path("slurm.toml")  # read where there is one
 DEFAULT_MINUTES = 60
 ON_A_GPU = ("gpu", "paper")  # profiles
+MOST = 10**6  # cores, GB, or jobs at once
 EVER = 10**6  # timeouts that submitit allows a job: what ends it is that its cells are done
 
 # Passed to sbatch as they are, by these names (submitit's, which are sbatch's with _ for -).
@@ -97,7 +100,7 @@ def read(given: argparse.Namespace) -> Settings:
         passed["additional_parameters"] = {**passed.get("additional_parameters", {}), **more}
     cluster = values.get("cluster", "slurm")
     if cluster not in CLUSTERS:
-        raise UsageError(f"--cluster {cluster}: one of {', '.join(CLUSTERS)}")
+        raise UsageError(f"--cluster {brief(cluster)}: one of {', '.join(CLUSTERS)}")
     settings = Settings(
         cluster=cluster,
         minutes=minutes(values["time"])
@@ -119,17 +122,17 @@ def _check(settings: Settings) -> None:
     if settings.gpus not in (0, 1):
         raise UsageError(f"--gpus {settings.gpus}: 0 or 1, because cells share one GPU; --parallel takes more of them")
     for name in ("cpus", "parallel"):
-        if getattr(settings, name) < 1:
-            raise UsageError(f"--{name} must be at least 1, got {getattr(settings, name)}")
-    if settings.mem is not None and not settings.mem > 0:
-        raise UsageError(f"--mem must be more than 0 GB, got {settings.mem:g}")
+        if not 1 <= getattr(settings, name) <= MOST:
+            raise UsageError(f"--{name} must lie between 1 and {MOST:,}, got {getattr(settings, name)}")
+    if settings.mem is not None and not 0 < settings.mem <= MOST:
+        raise UsageError(f"--mem must lie between 0 and {MOST:,} GB, got {brief(settings.mem)}")
 
 
 def minutes(text: str | int) -> int:
     """A time limit in minutes: "90", "1:30:00" (hours) or "2-00:00:00" (days). Raises UsageError."""
-    found = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)|(\d+)", str(text))
+    found = re.fullmatch(r"(?:(\d{1,6})-)?(\d{1,6}):(\d\d):(\d\d)|(\d{1,9})", str(text))
     if found is None:
-        raise UsageError(f"--time {text}: minutes, or H:MM:SS, or D-HH:MM:SS")
+        raise UsageError(f"--time {brief(text)}: minutes, or H:MM:SS, or D-HH:MM:SS")
     days, hours, mins, seconds, whole = (int(part or 0) for part in found.groups())
     total = whole or (days * 24 + hours) * 60 + mins + (seconds > 0)
     if not total:
@@ -142,19 +145,28 @@ def _from_file(path: Path | None) -> dict[str, Any]:
         return {}
     path = path or FILE
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text())
+        values: dict[str, Any] = tomllib.loads(files.read(path, files.SMALL).decode())
     except OSError as error:
         raise UsageError(f"--settings {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: {brief(error)}") from None
     for name, value in values.items():
         if name not in KINDS:
-            raise UsageError(f"{path}: no setting {name!r}: one of {', '.join(sorted(KINDS))}")
+            raise UsageError(f"{path}: no setting {brief(name)!r}: one of {', '.join(sorted(KINDS))}")
         if not isinstance(value, KINDS[name]) or (isinstance(value, bool) and KINDS[name] in (int, (int, float))):
-            raise UsageError(f"{path}: {name} = {value!r} is not a {_words(KINDS[name])}")
+            raise UsageError(f"{path}: {name} = {brief(repr(value))} is not a {_words(KINDS[name])}")
         if isinstance(value, list) and not all(isinstance(line, str) for line in value):
             raise UsageError(f"{path}: {name} must be a list of texts")
+        if not all(map(is_plain, _texts(value))):
+            raise UsageError(f"{path}: {name} holds control characters: {brief(repr(value))}")
     return values
+
+
+def _texts(value: Any) -> list[str]:
+    """All that will stand in a file for sbatch, where a newline would begin a line of its own."""
+    if isinstance(value, dict):
+        return [text for pair in value.items() for part in pair for text in _texts(part)]
+    return [text for part in value for text in _texts(part)] if isinstance(value, list) else [str(value)]
 
 
 def _words(kind: Any) -> str:
@@ -172,5 +184,5 @@ def _words(kind: Any) -> str:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not re.fullmatch(r"[a-z][a-z-]*", name):
-        raise UsageError(f"--slurm {text}: NAME=VALUE, as in --slurm reservation=adamw")
+        raise UsageError(f"--slurm {brief(text)}: NAME=VALUE, as in --slurm reservation=adamw")
     return name, value

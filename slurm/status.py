@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paper_repro import claims, diagnosis, records
+from paper_repro import claims, diagnosis, files, records
 from paper_repro.display import clock
+from paper_repro.texts import plain
 from slurm import attempts, states
 from slurm.attempts import Attempt
 from slurm.planning import some
@@ -17,6 +18,7 @@ from slurm.states import Jobs, States
 from slurm.submissions import Submission
 
 RECENTLY = 3600.0  # seconds over which the rate is taken
+SAID = 100_000  # bytes of a failure or log that are read, from its end
 SHOWN = 5  # reasons of failure
 
 
@@ -77,17 +79,25 @@ def failures(out: Path, failed: Sequence[str], sent: Sequence[Submission]) -> li
     """Failed cells by the last line of their tracebacks, most frequent first, with one to look at."""
     groups: dict[str, list[str]] = {}
     for name in failed:
-        text = records.failure_path(out, name).read_text(errors="replace").strip()
+        text = said(records.failure_path(out, name)).strip()
         groups.setdefault(text.splitlines()[-1] if text else "nothing said", []).append(name)
     found = []
     for reason, names in sorted(groups.items(), key=lambda group: -len(group[1])):
-        text = records.failure_path(out, names[0]).read_text(errors="replace")
+        text = said(records.failure_path(out, names[0]))
         log = [str(path) for path in log_of(names[0], sent)]
         found.append({
             "reason": reason, "cells": len(names), "first": names[0], "log": log[-1] if log else None,
             "file": str(records.failure_path(out, names[0])), "traceback": text.partition("\n")[2].strip(),
         })  # fmt: skip
     return found
+
+
+def said(path: Path) -> str:
+    """The last words of a failure or a log, whatever is in it, a line a line."""
+    try:
+        return "\n".join(map(plain, files.tail(path, SAID).splitlines()))
+    except (OSError, ValueError) as error:
+        return f"{path} cannot be read ({error})"
 
 
 def ended_early(
@@ -116,7 +126,7 @@ def ended_early(
 def _end_of(attempt: Attempt | None) -> str:
     if attempt is None:
         return "never started"
-    return attempt.ended or f"killed, or its machine lost ({attempt.owner.get('host', 'unknown')})"
+    return plain(attempt.ended or "") or f"killed, or its machine lost ({plain(attempt.owner.get('host', 'unknown'))})"
 
 
 def log_of(cell_id: str, sent: Sequence[Submission]) -> list[Path]:

@@ -6,19 +6,29 @@ SLURM, by the submission's own job name; of jobs on this machine, by their proce
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paper_repro import claims
-from paper_repro.cell import Cell
+from paper_repro import claims, files
+from paper_repro.cell import ID, Cell
 from paper_repro.records import write_atomically
+from paper_repro.texts import brief, is_plain
 from slurm import attempts
+
+LARGEST = 2**28  # bytes of submission.json: of choosing.MOST cells
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+KINDS: dict[str, Any] = {
+    "Path": Path, "str": str, "int": int, "int | None": (int, type(None)), "bool": bool, "list[str]": list,
+    "list[dict[str, str]]": list,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,12 +88,37 @@ def read(folder: Path) -> Submission:
     """Raises ValueError, naming the file, for one that is damaged."""
     path = folder / "submission.json"
     try:
-        content = json.loads(path.read_bytes())
+        content = files.parse_json(files.read(path, LARGEST))
         if content.pop("checksum") != _checksum(content):
             raise ValueError("checksum does not match")
-        return Submission(folder, **content)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: damaged ({error})") from None
+        submission = Submission(folder, **content)
+        _validate(submission)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path}: damaged ({brief(error)})") from None
+    return submission
+
+
+def _validate(submission: Submission) -> None:
+    """Raise ValueError for what submit cannot have written."""
+    for field in dataclasses.fields(Submission):
+        value, kind = getattr(submission, field.name), KINDS[str(field.type)]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
+            raise ValueError(f"{field.name} is no {field.type}")
+    bundles = [name for bundle in submission.bundles if isinstance(bundle, dict) for name in bundle.items()]
+    texts = [text for pair in bundles for text in pair]
+    names = [*submission.sweep, *(name for name, _ in bundles)]
+    if not all(isinstance(bundle, dict) for bundle in submission.bundles) or not all(map(is_text, [*names, *texts])):
+        raise ValueError("its jobs are no lists of cells")
+    if not all(map(ID.fullmatch, names)):
+        raise ValueError("it names what is no cell")
+    if not all(map(NAME.fullmatch, (submission.name, submission.profile))) or not is_plain(submission.job_name):
+        raise ValueError("it is of what is no experiment")
+    if not 0 <= submission.cores < 2**31 or not 0 <= submission.gpus < 2**31:
+        raise ValueError("a job of it cannot have so many cores")
+
+
+def is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def all_of(out: Path) -> list[Submission]:
@@ -111,12 +146,18 @@ def process(submission: Submission) -> dict[str, Any] | None:
     if alive:
         return noted
     jobs = [dict(attempt.owner) for attempt in attempts.of(submission.folder) if attempt.is_alive]
+    jobs = [owner for owner in jobs if _is_process(owner)]
     return noted if jobs and noted and alive is None else next(iter(jobs), None)
 
 
 def _noted(submission: Submission) -> dict[str, Any]:
     try:
-        owner = json.loads((submission.folder / "process.json").read_bytes())
+        owner = files.parse_json(files.read(submission.folder / "process.json", files.SMALL))
     except (OSError, ValueError):
         return {}
-    return owner if isinstance(owner, dict) else {}
+    return owner if _is_process(owner) else {}
+
+
+def _is_process(owner: Any) -> bool:
+    """Cancel sends this process a signal: 0, 1 and negative numbers mean others."""
+    return isinstance(owner, dict) and type(owner.get("pid")) is int and owner["pid"] > 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from analysis.document import Block, Bullets, Cells, Code, Document, Folded, Heading, Paragraph, Picture, Table, inline
 
 STYLE = Path(__file__).with_name("style.css")
+SAFE = re.compile("https?://|#")  # of links: others may run something
 OUTCOMES = {"supported", "contradicted", "undecided", "not run"}
 
 
@@ -36,7 +38,7 @@ def _inline(kind: str, words: str, target: str) -> str:
         return f"<strong{mark}>{safe}</strong>"
     if kind == "code":
         return f"<code>{safe}</code>"
-    if kind == "link":
+    if kind == "link" and SAFE.match(_target(target)):
         return f'<a href="{escape(_target(target))}">{safe}</a>'
     return safe
 

@@ -44,4 +44,5 @@ def _inline(kind: str, words: str, target: str) -> str:
             target = "#claims"
         stem = target.removeprefix("records:").partition("/")[0]
         return f"[{words}]({f'{FIGURES}/{stem}.csv' if target.startswith('records:') else target})"
-    return {"bold": f"**{words}**", "code": f"`{words}`"}.get(kind, words)
+    safe = words.replace("<", "&lt;")  # Markdown may hold HTML
+    return {"bold": f"**{safe}**", "code": f"`{words}`"}.get(kind, safe)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from analysis import published
-from analysis.document import Block, Code, Folded, Heading, Paragraph, Table
+from analysis.document import Block, Code, Folded, Heading, Paragraph, Table, literal
 from analysis.findings import Shown
 from analysis.heat_maps import real
 from analysis.report import costs
@@ -66,7 +66,7 @@ def environment(records: Sequence[Record], studies: Sequence[Shown]) -> Iterator
     yield Heading(2, "Environment", "environment")
     origins = [*(provenance(r) for r in records), *(s.provenance for s in studies if s.provenance)]
     kinds = Counter(
-        (_commit(o), _versions(o.get("versions")), str(o.get("hardware")), _data(o.get("data"))) for o in origins
+        (_commit(o), _versions(o.get("versions")), literal(o.get("hardware")), _data(o.get("data"))) for o in origins
     )
     rows = tuple((*kind, str(count)) for kind, count in sorted(kinds.items()))
     caption = "What trained: of how many records and studies."
@@ -74,15 +74,17 @@ def environment(records: Sequence[Record], studies: Sequence[Shown]) -> Iterator
 
 
 def _commit(found: Mapping[str, object]) -> str:
-    return str(found.get("commit"))[:DIGITS] + (" with uncommitted changes" if found.get("dirty") else "")
+    return literal(found.get("commit"))[:DIGITS] + (" with uncommitted changes" if found.get("dirty") else "")
 
 
 def _versions(found: object) -> str:
-    return ", ".join(f"{name} {value}" for name, value in found.items()) if isinstance(found, dict) else "unknown"
+    return (
+        ", ".join(literal(f"{name} {value}") for name, value in found.items()) if isinstance(found, dict) else "unknown"
+    )
 
 
 def _data(found: object) -> str:
-    return f"{found.get('name')} ({found.get('fingerprint')})" if isinstance(found, dict) else "unknown"
+    return literal(f"{found.get('name')} ({found.get('fingerprint')})") if isinstance(found, dict) else "unknown"
 
 
 def citing(records: Sequence[Record]) -> Iterator[Block]:
@@ -118,16 +120,18 @@ def _row(record: Record) -> tuple[str, ...]:
     errors = [f"{final[name]:.2f}" if name in final else "" for name in ("validation_error", "test_error")]
     return (
         record["id"], real(cell["alpha"]), real(cell["decay"]), str(cell["seed"]), record["status"], *errors,
-        str(cell["epochs"]), str(cell["batch_size"]), str(provenance(record).get("commit"))[:DIGITS],
+        str(cell["epochs"]), str(cell["batch_size"]), literal(provenance(record).get("commit"))[:DIGITS],
     )  # fmt: skip
 
 
 def _study(study: Shown) -> Table:
     columns = tuple(dict.fromkeys(key for row in study.rows for key in row))
-    return Table(columns, tuple(tuple(_short(row.get(key, "")) for key in columns) for row in study.rows))
+    return Table(
+        tuple(map(literal, columns)), tuple(tuple(_short(row.get(key, "")) for key in columns) for row in study.rows)
+    )
 
 
 def _short(value: object) -> str:
     if isinstance(value, list):
         return f"{len(value)} numbers, to be found in the CSV"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else literal(value)

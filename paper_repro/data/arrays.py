@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from paper_repro.data import npz
+from paper_repro.texts import brief
+
 Bytes = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation of each channel
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
 AT_ONCE = 1000  # pictures: bincount takes eight bytes for every one that it counts
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 
@@ -58,17 +59,18 @@ def load_npz(path: Path, name: str) -> Arrays:
     Raises DataError where the file is missing, damaged or of another form. No code is run from the file.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            missing = [key for key in KEYS if key not in stored]
+        with npz.opened(path, KEYS) as (archive, found):
+            missing = [key for key in KEYS if key not in found]
             if missing:
                 raise DataError(f"{path}: no array {', '.join(missing)}; it must hold {', '.join(KEYS)}")
-            x_train, y_train, x_test, y_test = (stored[key] for key in KEYS)
+            _check_forms(str(path), *(found[key] for key in KEYS))  # before there is room for any of them
+            x_train, y_train, x_test, y_test = (npz.load(archive, found[key]) for key in KEYS)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file; --data takes an .npz with {', '.join(KEYS)}") from None
     except DataError:
         raise
-    except UNREADABLE as error:
-        raise DataError(f"{path}: not a readable .npz file ({error})") from None
+    except Exception as error:  # a damaged archive may raise anything
+        raise DataError(f"{path}: not a readable .npz file ({brief(error) or type(error).__name__})") from None
     return from_arrays(name, x_train, y_train, x_test, y_test, where=str(path))
 
 
@@ -82,10 +84,10 @@ def from_arrays(
     statistics: Statistics | None = None,
 ) -> Arrays:
     """Arrays with their form checked; without statistics those of the training pictures are taken."""
-    for split, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
-        _check(where, split, x, y)
-    if x_train.shape[1:] != x_test.shape[1:]:
-        raise DataError(f"{where}: training pictures are {x_train.shape[1:]}, test pictures {x_test.shape[1:]}")
+    _check_forms(where, x_train, y_train, x_test, y_test)
+    for split, y in (("train", y_train), ("test", y_test)):
+        if y.min() < 0 or y.max() > 65535:
+            raise DataError(f"{where}: y_{split} must hold labels from 0 on, got {y.min()} to {y.max()}")
     mean, std = statistics or channel_statistics(x_train)
     num_classes = int(max(y_train.max(), y_test.max())) + 1
     y_train, y_test = y_train.astype(np.int64), y_test.astype(np.int64)
@@ -106,13 +108,23 @@ def channel_statistics(x: Bytes) -> Statistics:
     return tuple(means), tuple(deviation or 1.0 for deviation in deviations)  # a constant channel stays finite
 
 
-def _check(where: str, split: str, x: Bytes, y: Labels) -> None:
-    if x.dtype != np.uint8 or x.ndim != 4 or x.shape[-1] not in (1, 3) or 0 in x.shape:
-        raise DataError(f"{where}: x_{split} must be uint8 [N, H, W, 1 or 3], got {x.dtype} {list(x.shape)}")
-    if not np.issubdtype(y.dtype, np.integer) or y.shape != x.shape[:1]:
-        raise DataError(f"{where}: y_{split} must be integers [{len(x)}], got {y.dtype} {list(y.shape)}")
-    if y.min() < 0 or y.max() > 65535:
-        raise DataError(f"{where}: y_{split} must hold labels from 0 on, got {y.min()} to {y.max()}")
+class _Formed(Protocol):
+    """An array, or what a header says of one."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+def _check_forms(where: str, x_train: _Formed, y_train: _Formed, x_test: _Formed, y_test: _Formed) -> None:
+    for split, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
+        if x.dtype != np.uint8 or len(x.shape) != 4 or x.shape[-1] not in (1, 3) or 0 in x.shape:
+            raise DataError(f"{where}: x_{split} must be uint8 [N, H, W, 1 or 3], got {x.dtype} {list(x.shape)}")
+        if not np.issubdtype(y.dtype, np.integer) or y.shape != x.shape[:1]:
+            raise DataError(f"{where}: y_{split} must be integers [{x.shape[0]}], got {y.dtype} {list(y.shape)}")
+    if x_train.shape[1:] != x_test.shape[1:]:
+        raise DataError(f"{where}: training pictures are {x_train.shape[1:]}, test pictures {x_test.shape[1:]}")
 
 
 def _fingerprint(arrays: Arrays) -> str:

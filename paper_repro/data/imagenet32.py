@@ -7,40 +7,21 @@ train_data_batch_1 .. 10 and val_data each hold a dict: data, uint8 [N, 3072], t
 
 from __future__ import annotations
 
-import _codecs
-import pickle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from paper_repro.data.arrays import UNREADABLE, Arrays, Bytes, DataError, Form, Labels, from_arrays
+from paper_repro import files
+from paper_repro.data import pickles
+from paper_repro.data.arrays import Arrays, Bytes, DataError, Form, Labels, from_arrays
+from paper_repro.texts import brief
 
 NAMES = ("imagenet32",)
 FORMS = {"imagenet32": Form(1_281_167, 50_000, 32, 1000)}
 TRAIN, TEST = tuple(f"train_data_batch_{number}" for number in range(1, 11)), ("val_data",)
-CLASSES, PIXELS = 1000, 3 * 32 * 32
+CLASSES = 1000
+LARGEST = 2 * 128_117 * pickles.PIXELS  # bytes of a file: twice the pictures of one that is published
 PAPER_STATISTICS = (122.7, 116.65, 104.0), (255.0, 255.0, 255.0)  # of the authors' loader, on 0..255
-
-# All that the published files refer to. Whatever else a pickle names is not looked up, so no code is run from it.
-_RECONSTRUCT, _FROM_BUFFER = np.ndarray((0,)).__reduce__()[0], np.zeros(1).__reduce_ex__(5)[0]
-_PARTS_OF_ARRAYS: dict[tuple[str, str], Any] = {
-    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,  # the same, as numpy 2 writes it
-    ("numpy.core.numeric", "_frombuffer"): _FROM_BUFFER,
-    ("numpy._core.numeric", "_frombuffer"): _FROM_BUFFER,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): _codecs.encode,
-}
-
-
-class _Reader(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _PARTS_OF_ARRAYS[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"it refers to {module}.{name}, which is no part of an array") from None
 
 
 def load(name: str, folder: Path) -> Arrays:
@@ -71,14 +52,10 @@ def _find(folder: Path, name: str) -> Path:
 def _read_file(path: Path) -> tuple[Bytes, Labels]:
     """Pictures [N, 32, 32, 3] and labels from 0 on, [N]."""
     try:
-        with path.open("rb") as file:
-            stored = _Reader(file, encoding="latin1").load()  # written by Python 2: its strings are bytes
-        data, labels = np.asarray(stored["data"]), np.asarray(stored["labels"])
-    except (*UNREADABLE, pickle.UnpicklingError, ImportError, IndexError, MemoryError, OverflowError) as error:
-        raise DataError(f"{path}: not a readable ImageNet32x32 file ({error})") from None
-    if data.dtype != np.uint8 or data.shape != (len(labels), PIXELS):
-        raise DataError(f"{path}: data must be uint8 [{len(labels)}, {PIXELS}], got {data.dtype} {list(data.shape)}")
-    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 1 or labels.max() > CLASSES:
+        content = files.read(path, LARGEST)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a readable file of pictures ({brief(error)})") from None
+    pictures, labels = pickles.read(content, str(path))
+    if labels.min() < 1 or labels.max() > CLASSES:
         raise DataError(f"{path}: labels must be whole numbers from 1 to {CLASSES}")
-    pictures = np.ascontiguousarray(data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
-    return pictures, labels.astype(np.int64) - 1
+    return pictures, labels - 1

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paper_repro import claims, records
+from paper_repro import claims
 
 ROOT = Path(__file__).resolve().parents[2]
 AIMED = Path(__file__).parent / "aimed"
@@ -104,6 +104,9 @@ class Sweep:
         unwanted = ("checkpoints/*", "claims/*", "failures/*", "**/*.tmp", "records/*.damaged")
         found = {path for pattern in unwanted for path in self.out.glob(pattern)}
         return sorted(path for path in found if not claims.DRAFT.fullmatch(path.name))
+
+    def records(self) -> dict[str, records.Record]:
+        return {record["id"]: records.without_times(record) for record in records.load(self.out)}
 
     def end(self) -> None:
         while found := self.processes():

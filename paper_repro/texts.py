@@ -1,0 +1,31 @@
+"""Words from files, made fit for one line of a terminal: there control characters move, hide and forge what is read."""
+
+from __future__ import annotations
+
+import re
+
+# Control characters, line and paragraph separators, what turns the direction of writing, halves of characters.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+LONGEST = 300  # characters of a file's own words in a message
+
+
+def is_plain(text: str) -> bool:
+    """Whether it can be shown as it is, in one line."""
+    return not UNPRINTABLE.search(text)
+
+
+def plain(text: str) -> str:
+    """The text in one line, with \\x1b and the like written out."""
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def brief(text: object, longest: int = LONGEST) -> str:
+    """The text in one line that is not too long."""
+    words = str(text)
+    cut = words if len(words) <= longest else f"{words[: longest // 2]} ... {words[-longest // 2 :]}"
+    return plain(cut)
+
+
+def message(error: Exception) -> str:
+    """What an error says, line by line, whatever of a file's or a user's own words is in it."""
+    return "\n".join(brief(line, 10 * LONGEST) for line in str(error).splitlines())

@@ -1,0 +1,143 @@
+"""Words in a record or in findings are shown as words: on a terminal, and in every format of the report."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.document import Document, Paragraph, Table, literal
+from analysis.report import html, latex, markdown, origin
+from paper_repro import records, studies
+from paper_repro.cell import Cell
+from paper_repro.records import BadRecord, Record
+from paper_repro.texts import brief, is_plain
+from tests.conftest import made_record
+
+WORDS = r"<script>alert(1)</script> \input{/etc/passwd} [x](javascript:alert(1)) **b** `c` | $x$ & <img onerror=1>"
+COMMAND = re.compile(r"\\(?:[A-Za-z]+|.)")
+TRIES = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+
+
+def _with(cell: Cell, **provenance: object) -> Record:
+    """A record whose checksum fits."""
+    record = made_record(cell, 40.0)
+    record["provenance"] |= provenance
+    return {**record, "checksum": records.checksum(record)}
+
+
+@pytest.fixture
+def document(cell: Cell) -> Document:
+    data = {"name": WORDS, "fingerprint": WORDS}
+    record = _with(cell, hardware=WORDS, versions={WORDS: WORDS}, data=data)
+    return Document("A report", tuple(origin.environment([records.parse(json.dumps(record).encode(), "here")], [])))
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += attrs
+
+
+def test_a_page_has_no_tag_or_link_of_a_record(document: Document) -> None:
+    reader = _Reader()
+    page = html.page(document)
+    reader.feed(page)
+    assert "&lt;script&gt;alert(1)" in page
+    assert not reader.tags & {"script", "img", "strong", "code"}
+    assert not [name for name, _ in reader.attributes if name.startswith("on")]
+    assert not [value for name, value in reader.attributes if name == "href" and "javascript" in str(value)]
+
+
+def test_a_link_leads_to_the_web_or_within_the_page_only() -> None:
+    assert html.text("[x](javascript:alert)") == "x"
+    assert html.text("[x](data:text/html,y)") == "x"
+    assert html.text("[x](https://a.b)") == '<a href="https://a.b">x</a>'
+
+
+def test_markdown_has_no_tag_mark_or_column_of_a_record(document: Document) -> None:
+    text = markdown.page(document)
+    assert "&lt;script>alert(1)" in text
+    for sign in ("<script", "<img", "](", "**b**", "`c`"):
+        assert sign not in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert {row.count("|") for row in rows} == {6}
+
+
+def test_latex_has_no_command_of_a_record(document: Document) -> None:
+    (shown,) = (block for block in document.blocks if isinstance(block, Table))
+    text = latex.table(shown)
+    assert r"\textbackslash{}input\{/etc/passwd\}" in text
+    assert r"\input" not in text
+    assert r"\$x\$ \&" in text
+
+
+@TRIES
+@given(st.text())
+def test_any_words_are_words(words: str) -> None:
+    reader = _Reader()
+    reader.feed(html.page(Document("A report", (Paragraph(literal(words)),))))
+    assert not reader.tags & {"strong", "code", "script"}
+    assert set(COMMAND.findall(latex.text(literal(words)))) <= set(COMMAND.findall("".join(latex.SPECIAL.values())))
+    assert is_plain(brief(words))
+    assert len(brief(words)) < 4000
+
+
+@pytest.mark.parametrize("sign", ["\x1b[2J", "\n", "\x00", "\x7f", "\ud800", "\u202e", "\x9b"])
+def test_control_characters_in_a_record_are_refused_and_written_out(cell: Cell, sign: str) -> None:
+    with pytest.raises(BadRecord, match="control characters") as refused:
+        records.parse(json.dumps(_with(cell, hardware=f"a {sign}")).encode(), "here")
+    assert is_plain(str(refused.value))
+
+
+@pytest.mark.parametrize(
+    "provenance",
+    [
+        None, [], {"hardware": 3}, {"commit": "=cmd|' /C calc'!A0"}, {"source": "a b"}, {"versions": {"torch": 2}},
+        {"versions": dict.fromkeys(map(str, range(21)), "")}, {"data": {"fingerprint": None}}, {"attempts": "1"},
+        {"hardware": "a" * 201}, {"dirty": "no"},
+    ],
+)  # fmt: skip
+def test_a_provenance_that_no_run_has_is_refused(cell: Cell, provenance) -> None:
+    record = made_record(cell, 40.0) | {"provenance": provenance}
+    with pytest.raises(BadRecord, match="its provenance"):
+        records.parse(json.dumps({**record, "checksum": records.checksum(record)}).encode(), "here")
+
+
+FINDINGS = {
+    "study": "first_steps", "profile": "demo", "settings": {"cell": {"dataset": "tiny", "model": "mlp", "epochs": 1}},
+    "rows": [{"a": 1}], "seconds": 1.0,
+    "provenance": {"commit": "abc", "hardware": "x", "data": {"name": "tiny", "fingerprint": "f"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"profile": "../../x"}, "no names"),
+        ({"settings": {"cell": {**FINDINGS["settings"]["cell"], "dataset": "../../x"}}}, "dataset"),
+        ({"provenance": FINDINGS["provenance"] | {"data": {"name": "x; rm -rf ~", "fingerprint": ""}}}, "unfit name"),
+        ({"provenance": {}}, "commit, hardware and data"),
+        ({"rows": [1]}, "list of dicts"),
+        ({"rows": [{"a": "\x1b[2J"}]}, "control characters"),
+        ({"rows": [{"a": float("inf")}]}, "Infinity|inf"),
+        ({"seconds": "1"}, "seconds cannot be"),
+    ],
+)
+def test_findings_that_lead_elsewhere_are_refused(tmp_path: Path, changes, said: str) -> None:
+    path = tmp_path / "studies" / "x.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({**FINDINGS, "checksum": records.checksum(FINDINGS)}))
+    assert len(studies.load(tmp_path)) == 1
+    found = FINDINGS | changes
+    path.write_text(json.dumps({**found, "checksum": records.checksum(found)}))
+    with pytest.raises(BadRecord, match=said):
+        studies.load(tmp_path)
