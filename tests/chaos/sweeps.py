@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paper_repro import claims
+from paper_repro import claims, records
 
 ROOT = Path(__file__).resolve().parents[2]
 AIMED = Path(__file__).parent / "aimed"
