@@ -38,5 +38,7 @@ def answer(name: str, parser: Parser, arguments: Sequence[str] | None) -> int:
         print("stopped", file=sys.stderr)
         return 130
     except OSError as error:  # a disk that filled up, a folder taken away: finished cells are kept
-        print(f"{name}: {brief(error)}", file=sys.stderr)
+        from paper_repro import files
+
+        print(f"{name}: {files.said(error)}", file=sys.stderr)
         return 1

@@ -16,6 +16,7 @@ again: it gives way to a higher generation, and to a lower one that lives.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -30,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from paper_repro import files
+from paper_repro.files import machine as _machine
 
 BEAT = 20.0  # seconds
 STALE = 180.0  # seconds without a beat: longer than NFS keeps attributes (60 s) and a file server stutters
@@ -88,7 +90,7 @@ def folder_of(out: Path) -> Path:
 def held(folder: Path, name: str) -> Iterator[Claim | None]:
     """Hold the name, its heart beating, while the block runs; None where another process holds it.
 
-    Raises OSError where the folder cannot be written.
+    Raises files.Trouble, an OSError, where the folder cannot be written.
     """
     claim = acquire(folder, name)
     if claim is None:
@@ -112,7 +114,10 @@ def beating(beat: Callable[[], None]) -> Iterator[None]:
                 beat()
 
     heart = threading.Thread(target=go_on, daemon=True)
-    heart.start()
+    try:
+        heart.start()
+    except RuntimeError as error:
+        raise files.Trouble(errno.EAGAIN, str(error)) from None
     try:
         yield
     finally:
@@ -122,11 +127,10 @@ def beating(beat: Callable[[], None]) -> Iterator[None]:
 
 def acquire(folder: Path, name: str) -> Claim | None:
     """Take the name, from nobody or from a stale owner. The caller beats and releases (or uses held())."""
-    folder.mkdir(parents=True, exist_ok=True)
     word = uuid.uuid4().hex
     draft, text = folder / f".{name}.{word}", json.dumps({**myself(), "claim": word})
-    draft.write_text(text)
     try:
+        _write_draft(draft, text)
         now = draft.stat().st_mtime
         _remove_old_drafts(folder, now)
         generations = _generations(folder, name)
@@ -137,8 +141,19 @@ def acquire(folder: Path, name: str) -> Claim | None:
         return claim if _link(draft, claim) and _stands(claim, folder, name, now) else None
     except FileNotFoundError:
         return None  # asleep for a day: the draft was removed as one that a kill had left
+    except OSError as error:
+        raise files.Trouble.at(folder / name, error) from None
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
+
+
+def _write_draft(draft: Path, text: str) -> None:
+    try:
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text)
+    except OSError as error:  # FileNotFoundError, too: nobody has taken a draft away yet
+        raise files.Trouble.at(draft.with_name(draft.name[1:].rpartition(".")[0]), error) from None
 
 
 def _link(draft: Path, claim: Claim) -> bool:
@@ -159,7 +174,7 @@ def _stands(claim: Claim, folder: Path, name: str, now: float) -> bool:
         return False
     for path in stale:
         with suppress(OSError):
-            path.unlink()
+            files.remove(path)
     return True
 
 
@@ -192,7 +207,7 @@ def holders(folder: Path) -> dict[str, Holder]:
 def forget(folder: Path, name: str) -> None:
     """Remove the claims on a name that nobody needs any more; the caller knows that their owners are dead."""
     for _, path in _generations(folder, name):
-        path.unlink(missing_ok=True)
+        files.remove(path)
 
 
 def clock(folder: Path) -> float:
@@ -262,11 +277,3 @@ def started(pid: Any) -> int | None:
     except (OSError, ValueError, TypeError, OverflowError):
         return None
     return None if fields[0] in "ZX" else int(fields[19])
-
-
-def _machine() -> str:
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,8 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line of its own that stays."""
-        tqdm.write(text, file=sys.stderr)
+        with suppress(OSError):  # a log on a disk that is full
+            tqdm.write(text, file=sys.stderr)
 
     def show(self, last: bool = False) -> None:
         now = time.monotonic()
@@ -50,7 +52,8 @@ class Display:
             self._bar.set_description_str(self._line(now))
         elif last or now - self._shown > PLAIN_SECONDS:
             self._shown = now
-            print(self._line(now), file=sys.stderr, flush=True)
+            with suppress(OSError):
+                print(self._line(now), file=sys.stderr, flush=True)
 
     def _done(self) -> int:
         return len(self._outcome.finished) + len(self._outcome.diverged)

@@ -23,6 +23,7 @@ from paper_repro.display import Display
 from paper_repro.messages import Message, Task
 from paper_repro.processes import SIGNALS
 
+REMEDY = "a smaller batch_size or model, fewer --workers, or a machine or GPU with more of it"
 CRASHES_PER_CELL = 3  # a worker that dies (killed, out of memory) is replaced; a cell that costs this many is failed
 
 
@@ -86,7 +87,8 @@ def run(
     data: an .npz file, or the folder of built-in data sets. workers: how many cells at once, in processes of their own
     or, on a GPU, in threads of one. survey: of these cells, where it was made already. The run stops cleanly
     (the workers save and end, and `stopped` is set) when should_stop, asked twice a second, says so; without it, on
-    SIGINT and SIGTERM. Cells that another run is training are waited for.
+    SIGINT and SIGTERM. Cells that another run is training are waited for. Raises OSError, in one line, for what all
+    cells would meet alike, as a full disk: what is finished is kept, and no cell counts as failed.
     """
     survey = survey or Survey.of(cells, out)
     leftovers.clear(out, survey.outcome.finished + survey.outcome.diverged)
@@ -100,6 +102,11 @@ def run(
 def _epoch_work(cell: Cell) -> int:
     """What an epoch costs beside others of its sweep, in pictures (the whole training set is taken as CIFAR-10's)."""
     return cell.train_examples or 50_000
+
+
+def groups(device: str, count: int) -> list[int]:
+    """How many cells each process trains at once. On a GPU cells share the chip only from within one process."""
+    return [1] * count if device == "cpu" else [count]
 
 
 class _Worker:
@@ -130,14 +137,13 @@ class _Sweep:
         self.task, self.outcome, self.stopping = task, outcome, False
         self.workers: dict[Any, _Worker] = {}  # by the parent's end of their pipes
         self.crashes: dict[Cell, int] = {}
+        self.trouble = ""  # a full disk or its like, in one line
         self.display = Display(total, sum(cell.epochs * _epoch_work(cell) for cell in cells), outcome)
 
     def run(self, count: int, should_stop: Callable[[], bool]) -> None:
-        # On a GPU cells share the chip only from within one process.
-        groups = [1] * count if self.task.device == "cpu" else [count]
         try:
             with self.display:
-                for size in groups:
+                for size in groups(self.task.device, count):
                     self._hire(size)
                 while self.workers:
                     for pipe in wait(list(self.workers), timeout=0.5):
@@ -151,6 +157,8 @@ class _Sweep:
             for left in self.workers.values():
                 left.pipe.close()  # whatever went wrong here: workers save and end when their pipe does
                 left.process.wait()
+        if self.trouble:
+            raise OSError(self.trouble)
 
     def stop(self) -> None:
         """Have every worker save and end. Only sets flags, so that a signal handler may call it."""
@@ -189,6 +197,26 @@ class _Sweep:
         elif message.kind in ("finished", "diverged", "failed"):
             self._settle(message)
             self._hand_out(speaker)
+        elif message.kind == "memory":
+            self._make_room(speaker, message)
+        elif message.kind == "trouble":  # every cell would meet it: end, before a thousand fail alike
+            self.trouble, self.stopping = self.trouble or message.text, True
+            speaker.give(None)
+
+    def _make_room(self, speaker: _Worker, message: Message) -> None:
+        """Fewer cells at once, and the one that had too little memory last; alone it fails."""
+        cell, others = message.cell, sum(worker.cell is not None for worker in self.workers.values()) - 1
+        if others:
+            self.display.advance(-_epoch_work(cell) * speaker.epochs)
+            self.display.say(
+                f"{cell.id}: too little memory beside {others} others: one cell fewer at once from here on"
+            )
+            self.waiting.insert(0, cell)
+            speaker.give(None)
+        else:
+            text = f"{message.text}\ntoo little memory for it, even alone: {REMEDY}"
+            self._settle(Message("failed", cell, text=text))
+            self._hand_out(speaker)
 
     def _settle(self, message: Message) -> None:
         cell = message.cell
@@ -211,8 +239,8 @@ class _Sweep:
             raise OSError(f"worker processes do not start (exit code {code}): what they said stands above")
         if dead.cell is not None and not self.stopping:
             self._count_crash(dead, dead.cell)
-        if self.waiting and not self.stopping:
-            self._hire()
+        if self.waiting and not self.stopping and (dead.cell is not None or not self.workers):
+            self._hire()  # for one that crashed, not for one that was sent home
 
     def _count_crash(self, dead: _Worker, cell: Cell) -> None:
         crashes = self.crashes[cell] = self.crashes.get(cell, 0) + 1

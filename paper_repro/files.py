@@ -1,16 +1,29 @@
-"""Files that may hold anything: never more of them is read than was foreseen, and nothing from what is no file."""
+"""Files below an output folder, where anything may lie and any write may fail.
+
+Never more is read than was foreseen, and nothing from what is no file. A write that fails is a Trouble, which is
+nobody's fault but the place's: one line with the file's name and what to do.
+"""
 
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import os
+import shutil
 import stat
+import uuid
+import zlib
+from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, NoReturn
 
 SMALL = 2**16  # bytes: more than a process has to say of itself
+
+
+class NotAFile(ValueError):
+    """What lies under a file's name is none."""
 
 
 def open_regular(path: Path, largest: int | None = None) -> BufferedReader:
@@ -22,14 +35,16 @@ def open_regular(path: Path, largest: int | None = None) -> BufferedReader:
         file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
     except OSError as error:
         if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENXIO):  # ENXIO: a socket
-            raise ValueError(f"it is no file ({error.strerror})") from None
+            raise NotAFile(f"it is no file ({error.strerror})") from None
+        if isinstance(error, FileNotFoundError) and path.is_symlink():
+            raise NotAFile("it is a link to nowhere") from None
         raise
     found = os.fstat(file.fileno())
     if stat.S_ISREG(found.st_mode) and (largest is None or found.st_size <= largest):
         return file
     file.close()
     if not stat.S_ISREG(found.st_mode):
-        raise ValueError("it is a pipe or a device, not a file")
+        raise NotAFile("it is a pipe or a device, not a file")
     raise ValueError(f"it has {found.st_size:,} bytes, and {largest:,} at most are read")
 
 
@@ -56,3 +71,99 @@ def parse_json(content: bytes | str) -> Any:
 
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
+
+
+AGAIN = "then type the same command again: it goes on from what is saved"
+ADVICE = {
+    errno.ENOSPC: f"make room (df -h and df -i show what is full), {AGAIN}",
+    errno.EDQUOT: f"your quota is used up: make room, {AGAIN}",
+    errno.EFBIG: f"raise the limit of a file's size (ulimit -f), {AGAIN}",
+    errno.EROFS: f"the file system may only be read: have it mounted to be written, {AGAIN}",
+    errno.EACCES: f"this user may not: have the right given (ls -l shows whose it is), {AGAIN}",
+    errno.EPERM: f"this user may not: have the right given (ls -l shows whose it is), {AGAIN}",
+    errno.EMFILE: f"raise the limit of open files (ulimit -n), {AGAIN}",
+    errno.ENFILE: f"this machine has too many files open: close some, {AGAIN}",
+    errno.EAGAIN: f"no more processes or threads may be started: end some or raise the limit (ulimit -u), {AGAIN}",
+    errno.ENOMEM: f"free some memory, {AGAIN}",
+    errno.EISDIR: f"move away what is in the way, {AGAIN}",
+    errno.ENOTDIR: f"move away what is in the way, {AGAIN}",
+    errno.EEXIST: f"move away what is in the way, {AGAIN}",
+}
+
+
+class Trouble(OSError):
+    """A file cannot be written, or nothing more be opened or started: no cell is to blame, and all would fail alike."""
+
+    @classmethod
+    def at(cls, path: Path, error: OSError) -> Trouble:
+        return error if isinstance(error, Trouble) else cls(error.errno, error.strerror or str(error), str(path))
+
+    def __str__(self) -> str:
+        return said(self)
+
+
+def said(error: OSError) -> str:
+    """An error of the operating system in one line: the file, what is wrong, what to do."""
+    if error.errno not in ADVICE:
+        return ": ".join(map(str, filter(None, (error.filename, error.strerror)))) or OSError.__str__(error)
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror}; {ADVICE[error.errno]}"
+
+
+def concerns_all(error: OSError) -> bool:
+    """Whether every other cell would meet this error too."""
+    return isinstance(error, Trouble) or error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename what lies there, whatever it is, to *.damaged (or *.damaged2, ...); its new place."""
+    number = 1
+    while os.path.lexists(aside := path.with_suffix(f".damaged{number if number > 1 else ''}")):
+        number += 1
+    path.rename(aside)
+    return aside
+
+
+def remove(path: Path) -> None:
+    """Remove what lies there, whatever it is; nothing is fine too."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@functools.cache
+def machine() -> str:
+    """This machine's kernel and process namespace, in which a process id means something; "" without /proc."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def temporary(path: Path) -> Path:
+    """A name for writing `path` that nobody else draws, and that tells whose it is."""
+    return path.with_name(f".{path.name}.{_word()}-{os.getpid()}-{uuid.uuid4().hex}.tmp")
+
+
+def clear_temporaries(folder: Path, before: float | None = None) -> None:
+    """Remove the temporary files that writers who were killed left in a folder.
+
+    Of this machine's writers it is seen whether they live; others' are left if written after `before` (None: none is).
+    """
+    with suppress(OSError):
+        for name in [name for name in os.listdir(folder) if name.startswith(".") and name.endswith(".tmp")]:
+            with suppress(OSError):
+                path = folder / name
+                if before is None or _writer_is_gone(name) or path.lstat().st_mtime < before:
+                    path.unlink()
+
+
+def _writer_is_gone(name: str) -> bool:
+    word, process = (*name.removesuffix(".tmp").rpartition(".")[2].split("-"), "")[:2]
+    return word == _word() and process.isdigit() and not os.path.exists(f"/proc/{process}")
+
+
+def _word() -> str:
+    return f"{zlib.crc32(machine().encode()):08x}"

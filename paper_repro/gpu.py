@@ -75,6 +75,8 @@ class Recorded:
     def _recorded(self, run: Run, count: int) -> Callable[[], None]:
         try:
             return self._recorder(self._update, run, count)
+        except torch.OutOfMemoryError:  # a RuntimeError, too: more room is needed, not another way
+            raise
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
             print(f"{run.cell.id}: its update cannot be recorded ({reason}); it is made step by step", file=sys.stderr)

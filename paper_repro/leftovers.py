@@ -12,11 +12,12 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from paper_repro import claims
+from paper_repro import claims, files
 
 
 def clear(out: Path, finished: Collection[str]) -> None:
-    """Remove the checkpoints and dead claims of cells that have a record; what cannot be removed is left.
+    """Remove the checkpoints and dead claims of cells that have a record, and half-written files; what cannot be
+    removed is left.
 
     finished: the cells' ids. One that is finished meanwhile is left for the next call.
     """
@@ -28,3 +29,7 @@ def clear(out: Path, finished: Collection[str]) -> None:
         dead = {name for name, holder in claims.holders(claims.folder_of(out)).items() if not holder.is_alive}
         for name in wanted & dead:
             claims.forget(claims.folder_of(out), name)
+    with suppress(OSError):
+        before = claims.clock(out) - claims.STALE
+        for folder in (out, out / "records", out / "failures", *out.glob("slurm/*"), *out.glob("slurm/*/attempts")):
+            files.clear_temporaries(folder, before)

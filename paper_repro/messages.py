@@ -18,7 +18,8 @@ class Task(NamedTuple):
 
 class Message(NamedTuple):
     """kind: "started", "epoch" (so many epochs are done), then "finished", "diverged", "failed" (text: traceback),
-    "stopped", or "busy" (another run is training it). odd: kinds of what looks odd in its curves (diagnosis.py)."""
+    "stopped", "busy" (another run is training it), "memory" (there was not enough of it) or "trouble" (text: what every
+    other cell would meet too, as a full disk). odd: kinds of what looks odd in its curves (diagnosis.py)."""
 
     kind: str
     cell: Cell

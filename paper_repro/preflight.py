@@ -31,7 +31,11 @@ def ask(question: Question) -> Answer:
 
 def answer(question: Question) -> Answer:
     """Load the data once and try it, the model, optimizer and schedule on each kind of cell."""
-    import torch
+    try:
+        import torch
+    except (ImportError, OSError, MemoryError) as error:  # a limit of memory or of open files, as a rule
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return Answer(error=f"torch cannot be loaded ({reason}): ulimit -a shows the limits, it needs 4 GB of -v")
 
     if question.device == "cuda" and not torch.cuda.is_available():
         return Answer(error="--device cuda: torch sees no GPU here")

@@ -29,7 +29,6 @@ import json
 import math
 import os
 import sys
-import uuid
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -59,19 +58,24 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     The temporary file lies in the same folder, because only then is the rename atomic. Two writers must not share it,
     and processes on two machines may have the same id: hence a name that nobody else draws. The folder is synced too:
-    without that the new name may not survive a crash.
+    without that the new name may not survive a crash. Raises files.Trouble, an OSError that names the path; what was
+    there is whole then.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = files.temporary(path)
     try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise files.Trouble.at(path, error) from None
 
 
 def sync_folder(folder: Path) -> None:
@@ -117,10 +121,12 @@ def read_or_put_aside(out: Path, cell_id: str) -> Record | None:
 
 
 def put_aside(out: Path, cell_id: str, problem: str) -> str:
-    """Rename a damaged record to *.damaged; what to say of it."""
-    path = record_path(out, cell_id)
-    path.rename(path.with_suffix(".damaged"))
-    return f"{problem}; put aside as {path.stem}.damaged, the cell will be trained again"
+    """Rename a damaged record to *.damaged; what to say of it, in one line."""
+    try:
+        done = f"put aside as {files.set_aside(record_path(out, cell_id)).name}"
+    except OSError as error:  # a folder that may only be read; or another command was faster
+        done = f"it cannot be put aside ({error.strerror})"
+    return f"{problem}; {done}, the cell will be trained again"
 
 
 def failure_path(out: Path, cell_id: str) -> Path:
@@ -130,12 +136,14 @@ def failure_path(out: Path, cell_id: str) -> Path:
 def write_failure(out: Path, cell: Cell, text: str) -> Path:
     """Keep what a failed cell said. A failure is no record: the next run tries the cell again."""
     path = failure_path(out, cell.id)
+    if path.is_dir():
+        files.remove(path)
     write_atomically(path, f"{json.dumps(cell.to_dict())}\n{text}\n".encode())
     return path
 
 
 def clear_failure(out: Path, cell_id: str) -> None:
-    failure_path(out, cell_id).unlink(missing_ok=True)
+    files.remove(failure_path(out, cell_id))
 
 
 def content_of(path: Path) -> bytes:

@@ -16,7 +16,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from paper_repro import checkpoints, diagnosis, groups, measured, models, optim, provenance, records, schedules
+from paper_repro import (
+    checkpoints,
+    diagnosis,
+    groups,
+    measured,
+    models,
+    optim,
+    provenance,
+    records,
+    resuming,
+    schedules,
+)
 from paper_repro.augment import Epoch, batch, draw_epoch, normalise
 from paper_repro.cell import Cell
 from paper_repro.compiled import Compiled
@@ -47,8 +58,7 @@ class Run:
         self.model = build_model(cell, data).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.compiled = Compiled(self.model, cell.model) if cell.compile else self.model
         self.noise_shape: tuple[int, ...] | None = getattr(self.model, "noise_shape", None)
-        params = groups.of_cell(self.model, cell.decay_on)
-        self.optimizer = optim.build(cell.optimizer, params, cell.alpha, cell.decay)
+        self.optimizer = self._new_optimizer()
         self.recordable = device != "cpu" and cell.optimizer in optim.BUILT_IN if recordable is None else recordable
         self.updates_per_epoch = math.ceil(len(data.train) / cell.batch_size)
         self.schedule = schedules.from_spec(cell.schedule, cell.epochs, self.updates_per_epoch)
@@ -59,7 +69,7 @@ class Run:
         self.rates = torch.zeros(self.updates_per_epoch, dtype=kind, device=device)
         self._in_batch = torch.arange(cell.batch_size, device=device)
         self.folder = checkpoints.folder_of(out, cell.id)
-        self._resume()
+        checkpoints.load(self.folder, cell.id, device, self._go_on_from)
         self.progress.attempts += 1
 
     def begin_epoch(self) -> None:
@@ -191,12 +201,20 @@ class Run:
         checkpoints.save(self.folder, self.progress.step, state | self.progress.state() | {"id": self.cell.id})
         self.progress.since_save.restart()
 
-    def _resume(self) -> None:
-        state = checkpoints.load(self.folder, self.cell.id, self.device)
-        if state is not None:
-            self.model.load_state_dict(state["model"])
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        cell = self.cell
+        return optim.build(cell.optimizer, groups.of_cell(self.model, cell.decay_on), cell.alpha, cell.decay)
+
+    def _go_on_from(self, state: dict[str, Any]) -> None:
+        """Raises ValueError, and nothing is changed, for a state that is not of this run."""
+        resuming.check(state, self)
+        try:
             self.optimizer.load_state_dict(state["optimizer"])
-            self.progress.restore(state)
+        except Exception as error:  # each optimizer, a user's too, has its own
+            self.optimizer = self._new_optimizer()
+            raise ValueError(f"it is of another optimizer ({error})") from None
+        self.model.load_state_dict(state["model"])
+        self.progress.restore(state)
 
 
 def build_model(cell: Cell, data: Dataset) -> nn.Module:

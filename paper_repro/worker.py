@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from paper_repro import checkpoints, claims, diagnosis, records
+from paper_repro import checkpoints, claims, diagnosis, files, memory, records
 from paper_repro.cell import Cell
 from paper_repro.claims import Claim
 from paper_repro.messages import Message, Task
@@ -35,7 +35,10 @@ def main(pipe: Connection[Any, Any], task: Task, data: SharedData) -> None:
     with suppress(EOFError, ConnectionError):
         while (cell := pipe.recv()) is not None:
             pipe.send(Message("started", cell))
-            pipe.send(_train(cell, data, task, pipe))
+            message = _train(cell, data, task, pipe)
+            if message.kind == "memory":
+                memory.give_back(task.device)
+            pipe.send(message)
 
 
 def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any]) -> Message:
@@ -51,15 +54,23 @@ def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any])
     except AcceleratorError:  # no cell can be trained in this process any more: die, and be replaced
         traceback.print_exc()
         os._exit(1)
-    except Exception:  # whatever a model, an optimizer or a disk raises is reported with its cell; the sweep goes on
-        return Message("failed", cell, text=traceback.format_exc())
+    except Exception as error:  # whatever a model or an optimizer raises is reported with its cell; the sweep goes on
+        return _what_went_wrong(error, cell)
+
+
+def _what_went_wrong(error: Exception, cell: Cell) -> Message:
+    if isinstance(error, OSError) and files.concerns_all(error):
+        return Message("trouble", cell, text=files.said(error))
+    if memory.has_run_out(error):
+        return Message("memory", cell, text=str(error).partition("\n")[0])
+    return Message("failed", cell, text=traceback.format_exc())
 
 
 def _train_claimed(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any], claim: Claim) -> Message:
     from paper_repro.train import Stopped, train
 
     folder = checkpoints.folder_of(task.out, cell.id)
-    record = records.read(task.out, cell.id)  # another run may have finished it meanwhile
+    record = records.read_or_put_aside(task.out, cell.id)  # another run may have finished it meanwhile
     if record is None:
         try:
             record = train(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -49,7 +50,7 @@ class Note:
 def attempting(folder: Path, index: int) -> Iterator[Note]:
     """Keep the file of an attempt at a submission's job while the block runs. An error in it ends the attempt."""
     note = Note(folder, index)
-    note.write()
+    _write(note)
     try:
         with claims.beating(note.write):
             yield note
@@ -57,7 +58,15 @@ def attempting(folder: Path, index: int) -> Iterator[Note]:
         note.ended = [type(error).__name__, *str(error).splitlines()][-1]
         raise
     finally:
+        _write(note)
+
+
+def _write(note: Note) -> None:
+    """A job whose cells are done has not failed because its note could not be written."""
+    try:
         note.write()
+    except OSError as error:
+        print(error, file=sys.stderr)
 
 
 def of(folder: Path) -> list[Attempt]:

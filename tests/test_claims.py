@@ -1,5 +1,6 @@
 """A name is held by one process at a time, and a dead or stale owner's is taken over: without locks."""
 
+import errno
 import itertools
 import json
 import os
@@ -219,3 +220,24 @@ def test_a_process_is_told_from_a_later_one_with_its_number() -> None:
         time.sleep(0.01)
     assert claims.process_is_alive(owner) is False
     sleeper.wait()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
+def test_what_is_no_file_is_no_claim_and_does_not_stop_one(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.1"
+    {"folder": path.mkdir, "pipe": lambda: os.mkfifo(path), "link": lambda: path.symlink_to("no")}[kind]()
+    os.utime(path, (1000, 1000), follow_symlinks=False)  # its heart does not beat
+    claim = claims.acquire(tmp_path, "a")
+    assert claim is not None
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.2"]
+
+
+def test_a_draft_that_cannot_be_written_is_named_and_not_left(tmp_path: Path, monkeypatch) -> None:
+    def refuse(path: Path, text: str) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with pytest.raises(OSError, match=f"^{tmp_path / 'a'}: No space left on device; make room"):
+        claims.acquire(tmp_path, "a")
+    assert not list(tmp_path.iterdir())

@@ -270,3 +270,39 @@ def test_a_failure_is_kept_beside_the_records_until_cleared(tmp_path: Path) -> N
     for _ in range(2):
         records.clear_failure(tmp_path, cell().id)
         assert not path.exists()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
+def test_what_is_no_file_under_a_records_name_is_put_aside(tmp_path: Path, kind: str, capsys) -> None:
+    path = records.record_path(tmp_path, cell().id)
+    for number in ("", "2"):
+        path.parent.mkdir(exist_ok=True)
+        {"folder": path.mkdir, "pipe": lambda: os.mkfifo(path), "link": lambda: path.symlink_to("no")}[kind]()
+        with pytest.raises(BadRecord, match=of(path)):
+            records.load(tmp_path)
+        assert records.read_or_put_aside(tmp_path, cell().id) is None
+        said = capsys.readouterr().err
+        assert said.startswith(f"{path}: ")
+        assert said.count("\n") == 1
+        assert os.path.lexists(path.with_suffix(f".damaged{number}"))
+    records.write(tmp_path, record())
+    assert records.read(tmp_path, cell().id) is not None
+
+
+def test_a_damaged_record_that_cannot_be_put_aside_is_still_named(tmp_path: Path, monkeypatch, capsys) -> None:
+    path = records.write(tmp_path, record())
+    path.write_bytes(b"{")
+    monkeypatch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(OSError(30, "Read-only file system")))
+    assert records.read_or_put_aside(tmp_path, cell().id) is None
+    assert "it cannot be put aside (Read-only file system)" in capsys.readouterr().err
+
+
+def test_a_folder_in_the_way_of_a_failure_does_not_stop_the_sweep(tmp_path: Path) -> None:
+    path = records.failure_path(tmp_path, cell().id)
+    path.mkdir(parents=True)
+    records.write_failure(tmp_path, cell(), "why")
+    assert path.read_text().endswith("why\n")
+    path.unlink()
+    path.mkdir()
+    records.clear_failure(tmp_path, cell().id)
+    assert not path.exists()

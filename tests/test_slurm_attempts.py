@@ -53,6 +53,13 @@ def test_a_silent_one_on_another_machine_is_not_alive_and_a_damaged_file_is_left
     assert not seen.is_alive
 
 
+def test_a_note_that_cannot_be_written_does_not_end_a_job(tmp_path: Path, capsys) -> None:
+    (tmp_path / "attempts").touch()
+    with attempts.attempting(tmp_path, 0) as note:
+        note.ended = "finished"
+    assert capsys.readouterr().err.count(f"{tmp_path / 'attempts'}") == 2
+
+
 def test_the_last_attempt_is_the_last_whatever_the_clocks_of_its_machine_said(tmp_path: Path) -> None:
     for ended, began, last_beat in (("first", "2026-01-01T12:10:00", 100), ("second", "2026-01-01T12:05:00", 200)):
         note = attempts.Note(tmp_path, 0)
