@@ -15,11 +15,9 @@ MAY_OVERFLOW = ("train_loss", "gradient_norm", "weight_norm")  # recorded as nul
 
 def check(record: Mapping[str, Any]) -> None:
     """Raise ValueError, naming what is wrong, unless the record's numbers can be those of its cell."""
-    epochs, asked, diverged = record["epochs"], record["cell"]["epochs"], record["diverged"]
+    epochs, asked = record["epochs"], record["cell"]["epochs"]
     if not isinstance(epochs, list) or not all(isinstance(row, dict) for row in epochs):
         raise ValueError("its epochs are no list of dicts")
-    if diverged is not None and not (type(diverged["step"]) is int and isinstance(diverged["reason"], str)):
-        raise ValueError("it does not tell where and why it diverged")
     if type(record["parameters"]) is not int or not 0 <= record["parameters"] < 2**53:
         raise ValueError(f"parameters cannot be {record['parameters']!r}")
     if [row["epoch"] for row in epochs] != list(range(1, len(epochs) + 1)):

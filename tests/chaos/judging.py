@@ -63,7 +63,8 @@ def wrong(names: Iterable[str], folder: Path, disturbed: Disturbed, must_notice:
 def _wrong_with(history: list[Hold], name: str, disturbed: Disturbed, must_notice: bool) -> list[str]:
     undisturbed = [hold for hold in history if not _excused(hold, disturbed)]
     results = sum(hold.done and not hold.lost for hold in undisturbed)
-    said = [f"{name}: never done"] * (not any(hold.done for hold in history))
+    # One that was killed may have left its result, and not come to say so: that is looked for on disk.
+    said = [f"{name}: never done"] * (not any(hold.done or _excused(hold, disturbed) for hold in history))
     said += [f"{name}: done {results} times by processes that nothing had been done to"] * (results > 1)
     said += [f"{name}: taken from {hold.racer}, awake and alive" for hold in undisturbed if hold.lost]
     for first, second in itertools.pairwise(history):
