@@ -12,12 +12,12 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from paper_repro import claims, files
+from paper_repro import claims, files, records
 
 
 def clear(out: Path, finished: Collection[str]) -> None:
-    """Remove the checkpoints and dead claims of cells that have a record, and half-written files; what cannot be
-    removed is left.
+    """Remove the checkpoints, dead claims and old failures of cells that have a record, and half-written files; what
+    cannot be removed is left.
 
     finished: the cells' ids. One that is finished meanwhile is left for the next call.
     """
@@ -25,6 +25,9 @@ def clear(out: Path, finished: Collection[str]) -> None:
     with suppress(OSError):
         for name in wanted.intersection(os.listdir(out / "checkpoints")):
             shutil.rmtree(out / "checkpoints" / name, ignore_errors=True)
+    with suppress(OSError):
+        for name in wanted.intersection(file.removesuffix(".txt") for file in os.listdir(out / "failures")):
+            records.clear_failure(out, name)
     with suppress(OSError):
         dead = {name for name, holder in claims.holders(claims.folder_of(out)).items() if not holder.is_alive}
         for name in wanted & dead:

@@ -125,7 +125,7 @@ def _check(settings: Settings) -> None:
         if not 1 <= getattr(settings, name) <= MOST:
             raise UsageError(f"--{name} must lie between 1 and {MOST:,}, got {getattr(settings, name)}")
     if settings.mem is not None and not 0 < settings.mem <= MOST:
-        raise UsageError(f"--mem must lie between 0 and {MOST:,} GB, got {brief(settings.mem)}")
+        raise UsageError(f"--mem must be more than 0 and at most {MOST:,} GB, got {brief(settings.mem)}")
 
 
 def minutes(text: str | int) -> int:

@@ -23,14 +23,16 @@ def _claim_of_a_dead_process(out: Path, cell: Cell) -> None:
     subprocess.run([sys.executable, "-c", code, str(out / "claims"), cell.id], cwd=ROOT, check=True)
 
 
-def test_checkpoints_and_dead_claims_of_finished_cells_go(cell: Cell, tmp_path: Path) -> None:
+def test_what_finished_cells_left_goes(cell: Cell, tmp_path: Path) -> None:
     finished, unfinished = cell, cell.replace(seed=1)
     for each in (finished, unfinished):
         _checkpoint(tmp_path, each)
         _claim_of_a_dead_process(tmp_path, each)
+        records.write_failure(tmp_path, each, "its worker process died")
     leftovers.clear(tmp_path, [finished.id])
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [unfinished.id]
     assert [path.name for path in (tmp_path / "claims").iterdir()] == [f"{unfinished.id}.1"]
+    assert [path.name for path in (tmp_path / "failures").iterdir()] == [f"{unfinished.id}.txt"]
 
 
 def test_a_living_claim_stays(cell: Cell, tmp_path: Path) -> None:

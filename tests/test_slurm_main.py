@@ -117,7 +117,7 @@ def test_plan_sends_and_writes_nothing(out: Path) -> None:
         (["submit", "nope"], "no experiment 'nope': one of"),
         (["submit", "fig2", "--profile", "huge"], "fig2 has no profile 'huge'"),
         (["plan", "propositions", "--cluster", "local"], "propositions trains no cells of a grid"),
-        (["submit", "fig2", "--cells-per-job", "0"], "--cells-per-job must be more than 0"),
+        (["submit", "fig2", "--cells-per-job", "0"], "--cells-per-job must lie between 1e-06 and 1e+09, got 0"),
         (
             ["submit", "fig2", "--gpus", "1", "--cluster", "local", "--quick"],
             "would train on cuda, and this machine has",
