@@ -221,7 +221,7 @@ def _write_others(out: Path, data: Path) -> None:
     (out / "claims").mkdir(exist_ok=True)
     (out / "claims" / f"{CELL.id}.1").write_text(json.dumps({**claims.myself(), "machine": "another"}))
     records.write_failure(out, CELL, "why")
-    inventory._keep(out, {"a": ([1, 2], inventory.Known("finished", 1.0, "f", "c", 1.0))})
+    inventory._keep(out, {"a": ([1, 2], inventory.Known("finished", 1.0, "f", "c", 1.0, []))})
     made = submissions.create(
         [[CELL]], name="fig2", profile="demo", cluster="local", source="s", out=str(out), data=str(data), device="cpu",
         at_once=1, cores=1, gpus=0, mixed_code=False, sweep=[CELL.id],
