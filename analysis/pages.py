@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import experiments
 from analysis import laws, ledger, published, ridge, tables
@@ -178,14 +179,27 @@ def _claims(blocks: Blocks) -> Table:
 
 
 def _chaos(blocks: Blocks) -> Table:
-    """What `python -m tests.chaos --long --json` wrote."""
-    found = json.loads((RECORDED / "chaos.json").read_text())["rows"]
-    rows = [(row["part"], row["what"], f"{row['tried']:,}", str(row["differences"])) for row in found]
-    total = ("all", "", *(f"{sum(row[key] for row in found):,}" for key in ("tried", "differences")))
-    return Table(("part", "what was done", "times", "differences"), (*rows, total))
+    """What `python -m tests.chaos --long --only PART --json FILE` wrote, part by part, and the sums."""
+    rows = [row for found in _chaos_runs() for row in found["rows"]]
+    told = [(row["part"], row["what"], f"{row['tried']:,}", str(row["differences"])) for row in rows]
+    total = ("all", "", *(f"{sum(row[key] for row in rows):,}" for key in ("tried", "differences")))
+    return Table(("part", "what was done", "times", "differences"), (*told, total))
+
+
+def _chaos_origin(blocks: Blocks) -> Table:
+    parts: dict[tuple[str, ...], list[str]] = {}
+    for found in _chaos_runs():
+        names = dict.fromkeys(row["part"] for row in found["rows"])
+        parts.setdefault((found["code"], found["hardware"], str(found["seed"])), []).extend(names)
+    rows = tuple((", ".join(names), *origin) for origin, names in parts.items())
+    return Table(("part", "code", "hardware", "seed"), rows)
+
+
+def _chaos_runs() -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted((RECORDED / "chaos").glob("*.json"))]
 
 
 BLOCKS: Mapping[str, Callable[[Blocks], Table]] = {
     "findings": _findings, "slopes": _slopes, "speed": _speed, "precision": _precision, "batch sizes": _batch_sizes,
-    "groups": _groups, "claims": _claims, "verdicts": _verdicts, "chaos": _chaos,
+    "groups": _groups, "claims": _claims, "verdicts": _verdicts, "chaos": _chaos, "chaos origin": _chaos_origin,
 }  # fmt: skip
