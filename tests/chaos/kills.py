@@ -18,6 +18,7 @@ from paper_repro.records import BadRecord, Record
 from tests.chaos.sweeps import Process, Submitted, Sweep, write_pictures
 from tests.chaos.table import Row
 
+KINDS = ((Sweep, 30, 940), (Submitted, 12, 110))  # signals that end something, in the short form and the long one
 ROUND_SECONDS = 900  # after which a round counts as hung
 MOMENTS = {
     "write": "half of a file written", "rename": "a file synced, not yet renamed", "step": "inside optimizer.step",
@@ -57,7 +58,8 @@ def rows(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:
     data = folder / "tiny.npz"
     write_pictures(data)
     expected = _undisturbed(folder / "undisturbed", data)
-    for kind, wanted in ((Sweep, 940 if long else 30), (Submitted, 110 if long else 12)):
+    for kind, short_form, long_form in KINDS:
+        wanted = long_form if long else short_form
         sent: Counter[Order] = Counter()
         compared, differences, number = 0, 0, 0
         while _ends(sent) < wanted:
