@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
+import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,8 +48,15 @@ def labels_of_this() -> set[str]:
 
 
 def _git(*arguments: str) -> str:
+    """What git says; nothing without git or outside a repository.
+
+    Raises OSError where it cannot be asked for want of descriptors: a record must not lose its commit by that.
+    """
+    command, english = ["git", *arguments], {**os.environ, "LC_ALL": "C"}
     try:
-        done = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=30, env=english)
+    except (FileNotFoundError, PermissionError, subprocess.TimeoutExpired):
         return ""
+    if done.returncode and os.strerror(errno.EMFILE) in done.stderr:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "git")
     return done.stdout.strip() if done.returncode == 0 else ""

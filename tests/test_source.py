@@ -1,5 +1,8 @@
 """Which code made a number: told apart by content, with git or without."""
 
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 from paper_repro import source
@@ -33,3 +36,22 @@ def test_this_code_is_known_by_its_source_and_if_unchanged_by_its_commit(monkeyp
     assert source.labels_of_this() == {f"source {'f' * 16}", f"commit {'a' * 12}"}
     monkeypatch.setattr(source, "code", lambda: {**OLD, "dirty": True, "source": "f" * 16})
     assert source.labels_of_this() == {f"source {'f' * 16}"}
+
+
+FEW = """
+import resource, sys
+from paper_repro import source
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
+print(source.code()["commit"])
+"""
+
+
+def test_without_descriptors_a_commit_is_an_error_and_not_unknown() -> None:
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 30
+    ends = set()
+    for limit in range(4, 14):
+        command = [sys.executable, "-c", FEW, str(limit)]
+        done = subprocess.run(command, cwd=source.REPOSITORY, capture_output=True, text=True)
+        ends.add(done.returncode)
+        assert done.stdout.strip() == source.code()["commit"] or "Too many open files" in done.stderr
+    assert ends == {0, 1}
