@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis import laws, ledger, published, ridge, tables
+from analysis import costs, laws, ledger, published, ridge, tables
 from analysis.batch_sizes import EPOCHS, UPDATES, bests
 from analysis.claims import CLAIMS
 from analysis.document import Table
@@ -30,6 +30,7 @@ from analysis.panels import Panel, panels, selection_split
 from analysis.select import Chart, Refused, charts
 from analysis.separability import said
 from analysis.surfaces import of_panel
+from paper_repro import records
 from paper_repro.records import write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -178,6 +179,22 @@ def _claims(blocks: Blocks) -> Table:
     return ledger.table(ledger.decide(CLAIMS, blocks.evidence))
 
 
+def _claims_in_short(blocks: Blocks) -> Table:
+    rows = tuple(
+        (each.claim.name, each.claim.text, each.ours.outcome, each.paper.outcome if each.paper else "")
+        for each in ledger.decide(CLAIMS, blocks.evidence)
+    )
+    return Table(("", "claim", "here", "in the paper's own figures"), rows)
+
+
+def _cost(blocks: Blocks) -> Table:
+    """By file of committed records, and in all."""
+    by_file = {path.stem: records.load(path) for path in sorted(RECORDED.glob("*.jsonl"))}
+    rows = [(name, str(len(found)), costs.hours(found)) for name, found in by_file.items()]
+    every = [record for found in by_file.values() for record in found]
+    return Table(("records", "cells", "training time"), (*rows, ("all", str(len(every)), costs.hours(every))))
+
+
 def _chaos(blocks: Blocks) -> Table:
     """What `python -m tests.chaos --long --only PART --json FILE` wrote, part by part, and the sums."""
     rows = [row for found in _chaos_runs() for row in found["rows"]]
@@ -200,6 +217,16 @@ def _chaos_runs() -> list[dict[str, Any]]:
 
 
 BLOCKS: Mapping[str, Callable[[Blocks], Table]] = {
-    "findings": _findings, "slopes": _slopes, "speed": _speed, "precision": _precision, "batch sizes": _batch_sizes,
-    "groups": _groups, "claims": _claims, "verdicts": _verdicts, "chaos": _chaos, "chaos origin": _chaos_origin,
-}  # fmt: skip
+    "findings": _findings,
+    "slopes": _slopes,
+    "speed": _speed,
+    "precision": _precision,
+    "batch sizes": _batch_sizes,
+    "groups": _groups,
+    "claims": _claims,
+    "claims in short": _claims_in_short,
+    "verdicts": _verdicts,
+    "cost": _cost,
+    "chaos": _chaos,
+    "chaos origin": _chaos_origin,
+}

@@ -20,14 +20,19 @@ from analysis.select import Chart, charts
 from experiments.__main__ import _parser as experiments_parser
 from paper_repro import studies
 from slurm.__main__ import _parser as slurm_parser
+from tests.chaos.__main__ import _parser as chaos_parser
 from tests.conftest import made_record
 
 ROOT = Path(__file__).parent.parent
+PARSERS = {
+    "experiments": experiments_parser, "analysis": analysis_parser, "slurm": slurm_parser, "tests.chaos": chaos_parser
+}  # fmt: skip
 PAGES = [
     ROOT / "README.md",
     ROOT / "experiments" / "recorded" / "README.md",
     ROOT / "docs" / "experiments.md",
     ROOT / "docs" / "slurm.md",
+    ROOT / "docs" / "reliability.md",
 ]
 COMMANDS = [
     line.strip().partition("#")[0].strip()
@@ -51,8 +56,7 @@ def test_commands_are_accepted(command: str) -> None:
     if program == "make":
         assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif "NAME" not in arguments:
-        parser = {"experiments": experiments_parser, "analysis": analysis_parser, "slurm": slurm_parser}[arguments[1]]()
-        parser.parse_args(arguments[2:])  # raises, or exits, for what it does not know
+        PARSERS[arguments[1]]().parse_args(arguments[2:])  # raises, or exits, for what it does not know
 
 
 def test_there_are_commands() -> None:
@@ -175,6 +179,18 @@ def test_the_restarts_are_what_the_committed_records_say() -> None:
     assert "AdamW ends at {:.1f} %, below Adam with L2 at {:.1f} %, and rivals SGDW at {:.1f} %".format(*ends) in text
     last = restarted[75], errors["sgdw", "warm_restarts:5:2"][75]
     assert "(AdamWR {:.1f} %, SGDWR {:.1f} %)".format(*last) in text
+
+
+def test_the_constant_rate_is_what_the_committed_records_say() -> None:
+    text = " ".join(PAGES[2].read_text().split())
+    (constant,) = panels(_recorded_chart("supp2", "supp2-cpu-cifar10-jpeg"))
+    restarts = panels(_recorded_chart("fig4", "fig4-cpu-cifar10-jpeg"))
+    ends = {(panel.optimizer, panel.facets["schedule"]): panel.best.test_error for panel in restarts}
+    assert f"at a constant rate ends at {constant.best.test_error:.1f} %" in text
+    assert f"the last, after 75 epochs, is at {ends['adamw', 'warm_restarts:5:2']:.1f} % over three seeds" in text
+    gain = constant.best.test_error - ends["adamw", "cosine"]
+    assert f"ends at {ends['adamw', 'cosine']:.1f} % after 75 epochs, {gain:.1f} points below" in text
+    assert constant.at_edge
 
 
 def _findings(name: str) -> list[dict]:
