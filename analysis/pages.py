@@ -196,10 +196,10 @@ def _cost(blocks: Blocks) -> Table:
 
 
 def _chaos(blocks: Blocks) -> Table:
-    """What `python -m tests.chaos --long --only PART --json FILE` wrote, part by part, and the sums."""
+    """What `python -m tests.chaos --long --only PART --json FILE` wrote, part by part."""
     rows = [row for found in _chaos_runs() for row in found["rows"]]
     told = [(row["part"], row["what"], f"{row['tried']:,}", str(row["differences"])) for row in rows]
-    total = ("all", "", *(f"{sum(row[key] for row in rows):,}" for key in ("tried", "differences")))
+    total = ("in all", "", "", str(sum(row["differences"] for row in rows)))
     return Table(("part", "what was done", "times", "differences"), (*told, total))
 
 

@@ -72,7 +72,7 @@ def rows(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:
                 sweep.end()
             compared += len(expected)
             print(f"  {kind.executor}, round {number}: {_ends(sent)} ends, {differences} differences", flush=True)
-        for order, times in sorted(sent.items(), key=str):
+        for order, times in sorted((+sent).items(), key=str):
             yield Row(f"signals ({kind.executor})", _words(order), times, 0)
         yield Row(f"signals ({kind.executor})", "records compared with the undisturbed sweep's", compared, differences)
 
