@@ -42,15 +42,18 @@ def _check_optimizer(saved: Any, own: Mapping[str, Any]) -> None:
     if not isinstance(saved, Mapping) or not {"state", "param_groups"} <= set(saved):
         raise ValueError("it is of another optimizer")
     groups = saved["param_groups"]
-    if not isinstance(groups, list) or [_form(group) for group in groups] != [_form(g) for g in own["param_groups"]]:
+    if not isinstance(groups, list) or len(groups) != len(own["param_groups"]):
+        raise ValueError("it is of another optimizer")
+    if not all(_is_of_group(group, mine) for group, mine in zip(groups, own["param_groups"], strict=True)):
         raise ValueError("it is of another optimizer")
     known = {number for group in groups for number in group["params"]}
     if not isinstance(saved["state"], Mapping) or not set(saved["state"]) <= known:
         raise ValueError("it is of another optimizer")
 
 
-def _form(group: Any) -> Any:
-    return (set(group), group["params"]) if isinstance(group, Mapping) and "params" in group else None
+def _is_of_group(saved: Any, own: Mapping[str, Any]) -> bool:
+    """Training adds settings (lr, decay) to groups of optimizers that do not have them from the beginning."""
+    return isinstance(saved, Mapping) and set(own) <= set(saved) and bool(saved["params"] == own["params"])
 
 
 def _check_progress(state: Mapping[str, Any], run: Run) -> None:

@@ -84,3 +84,13 @@ def _is_passed_over(damage: str, older: bool, data: Dataset, tmp_path: Path, cap
     assert said.count("\n") == 1
     assert said.startswith(f"{folder / '000000010.pt'}: damaged checkpoint (")
     assert ("going on from an older one" if older else "the cell begins anew") in said
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "sgdw", "adam", "adamw", "lion"])
+def test_every_optimizer_s_own_state_is_gone_on_from(
+    cell: Cell, data: Dataset, tmp_path: Path, optimizer: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cell = cell.replace(optimizer=optimizer)
+    _stopped(cell, data, tmp_path, 1)
+    assert train(cell, data, tmp_path)["provenance"]["attempts"] == 2
+    assert "damaged" not in capfd.readouterr().err
