@@ -237,7 +237,7 @@ def test_a_cifar_file_that_changes_after_its_check_is_not_run(tmp_path: Path, mo
         (analysis, ["figures", "--runs", "a" * 5000], "too long"),
         (slurm, ["plan", "fig2", "--cluster", "local", "--cells-per-job", "-" + "9" * 400], "must lie between"),
         (slurm, ["plan", "fig2", "--cluster", "local", "--time", "9" * 5000], "--time 999"),
-        (slurm, ["plan", "fig2", "--cluster", "local", "--mem", "inf"], "--mem must lie"),
+        (slurm, ["plan", "fig2", "--cluster", "local", "--mem", "inf"], "--mem must be more than 0"),
         (slurm, ["plan", "fig2", "--cluster", "local", "--seconds-per-cell", "1e-320"], "must lie between"),
         (decay.main, ["1e308", "torch", "--lr", "1e308"], "positive|large"),
         (decay.main, ["1", "normalized", "--lr", "1", "--examples", "9" * 400], "too large"),
