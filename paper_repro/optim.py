@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -60,7 +61,7 @@ class Batch(NamedTuple):
                 parameter.copy_(updated)
 
 
-class _Optimizer(torch.optim.Optimizer):
+class _Optimizer(torch.optim.Optimizer, ABC):
     """What the four share: checked groups, eta_t, and the walk over the parameters that have a gradient."""
 
     STATE: tuple[str, ...] = ()  # names of the running averages, all zero at the start (m_0 = v_0 = 0)
@@ -118,8 +119,9 @@ class _Optimizer(torch.optim.Optimizer):
             state.update({name: torch.zeros_like(parameter) for name in self.STATE})
         return state
 
+    @abstractmethod
     def _update(self, group: Group, eta: float | Tensor, batch: Batch) -> None:
-        raise NotImplementedError
+        """One update of these parameters."""
 
 
 def eta(group: Group) -> float | Tensor:
