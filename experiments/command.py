@@ -38,7 +38,7 @@ def answer(name: str, parser: Parser, arguments: Sequence[str] | None) -> int:
         print("stopped", file=sys.stderr)
         return 130
     except OSError as error:  # a disk that filled up, a folder taken away: finished cells are kept
-        from paper_repro import files
+        from paper_repro import files  # here, because declarations load the cell alone
 
         print(f"{name}: {files.said(error)}", file=sys.stderr)
         return 1

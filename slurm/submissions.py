@@ -107,7 +107,9 @@ def _validate(submission: Submission) -> None:
     bundles = [name for bundle in submission.bundles if isinstance(bundle, dict) for name in bundle.items()]
     texts = [text for pair in bundles for text in pair]
     names = [*submission.sweep, *(name for name, _ in bundles)]
-    if not all(isinstance(bundle, dict) for bundle in submission.bundles) or not all(map(is_text, [*names, *texts])):
+    if not all(isinstance(bundle, dict) for bundle in submission.bundles):
+        raise ValueError("its jobs are no lists of cells")
+    if not all(isinstance(text, str) for text in (*names, *texts)):
         raise ValueError("its jobs are no lists of cells")
     if not all(map(ID.fullmatch, names)):
         raise ValueError("it names what is no cell")
@@ -115,10 +117,6 @@ def _validate(submission: Submission) -> None:
         raise ValueError("it is of what is no experiment")
     if not 0 <= submission.cores < 2**31 or not 0 <= submission.gpus < 2**31:
         raise ValueError("a job of it cannot have so many cores")
-
-
-def is_text(value: object) -> bool:
-    return isinstance(value, str)
 
 
 def all_of(out: Path) -> list[Submission]:
