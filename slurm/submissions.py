@@ -104,12 +104,11 @@ def _validate(submission: Submission) -> None:
         value, kind = getattr(submission, field.name), KINDS[str(field.type)]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
             raise ValueError(f"{field.name} is no {field.type}")
-    bundles = [name for bundle in submission.bundles if isinstance(bundle, dict) for name in bundle.items()]
-    texts = [text for pair in bundles for text in pair]
-    names = [*submission.sweep, *(name for name, _ in bundles)]
     if not all(isinstance(bundle, dict) for bundle in submission.bundles):
         raise ValueError("its jobs are no lists of cells")
-    if not all(isinstance(text, str) for text in (*names, *texts)):
+    pairs = [pair for bundle in submission.bundles for pair in bundle.items()]
+    names = [*submission.sweep, *(name for name, _ in pairs)]
+    if not all(isinstance(text, str) for text in (*names, *(text for _, text in pairs))):
         raise ValueError("its jobs are no lists of cells")
     if not all(map(ID.fullmatch, names)):
         raise ValueError("it names what is no cell")
