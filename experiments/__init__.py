@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
+
+# Before numpy is loaded: we use none of its threads, and where processes are limited, starting them stops the program.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from experiments.declare import Experiment
 
