@@ -8,7 +8,7 @@ import pytest
 
 from analysis.__main__ import main as analysis
 from experiments.__main__ import main as experiments
-from paper_repro import decay, records
+from paper_repro import claims, decay, records
 from paper_repro.cell import Cell
 from paper_repro.texts import is_plain
 from slurm import attempts, submissions
@@ -101,12 +101,12 @@ def test_a_submission_that_submit_has_not_written_is_refused(sent, changes: dict
     assert capsys.readouterr().err.startswith(f"slurm: {path}: damaged (")
 
 
-@pytest.mark.parametrize("pid", [0, 1, -1, "2", 2.0, True, None, 1e999, [2]])
+@pytest.mark.parametrize("pid", [0, 1, -1, str(os.getpid()), float(os.getpid()), True, None, 1e999, [2]])
 def test_cancel_sends_no_signal_to_what_is_no_process_of_ours(sent, pid) -> None:
     submissions.note_process(sent, os.getpid())
     path = sent.folder / "process.json"
     assert submissions.process(sent) is not None
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"pid": pid}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pid": pid, "started": claims.started(pid)}))
     assert submissions.process(sent) is None
 
 
