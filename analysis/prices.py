@@ -42,12 +42,13 @@ class Price:
 
 
 def of_a_seed(records: Iterable[Record]) -> Price:
-    """One more seed of all of these cells: each takes as long as its seeds took in the mean."""
+    """One more seed of all of these cells: each takes as long as the median of its seeds, as one that ran beside other
+    work may have taken many times as long."""
     records = list(records)
     seconds: dict[Cell, list[float]] = {}
     for record, cell in zip(records, of_cells(records, lambda cell: cell.replace(seed=0)), strict=True):
         seconds.setdefault(cell, []).append(record["seconds"])
-    hours = sum(map(statistics.fmean, seconds.values())) / 3600
+    hours = sum(map(statistics.median, seconds.values())) / 3600
     units = {costs.unit(provenance(record)) for record in records}
     return Price(len(seconds), hours, max(units, default="core"))
 
@@ -69,7 +70,7 @@ def of_a_first_run(experiment: Experiment, records: Sequence[Record]) -> str:
 
 
 def _at(name: str, profile: Profile, records: Sequence[Record]) -> str:
-    """Epochs of the most similar recorded cells give the time."""
+    """The median epoch of the most similar recorded cells gives the time."""
     there = set(of_cells(records, _bare))
     missing = [cell for cell in profile.with_seeds(profile.seeds) if _bare(cell) not in there]
     if not missing:
@@ -78,7 +79,7 @@ def _at(name: str, profile: Profile, records: Sequence[Record]) -> str:
     alike = _most_similar(missing[0], records)
     if not alike or (alike[0]["cell"]["model"] != model and name not in GUESSED):
         return f"{name}: {len(missing)} cells, {epochs:,} epochs in all, {NEVER}"
-    epoch = statistics.fmean(record["seconds"] / record["cell"]["epochs"] for record in alike)
+    epoch = statistics.median(record["seconds"] / record["cell"]["epochs"] for record in alike)
     price = Price(len(missing), epoch * epochs / 3600, costs.unit(provenance(alike[0])))
     other = alike[0]["cell"]["model"]
     return f"{name}: about {price.words()}" + (f", if {model} is as fast as {other}" if other != model else "")

@@ -11,7 +11,7 @@ import pytest
 import experiments
 from analysis import ledger
 from analysis.__main__ import parser as analysis_parser
-from analysis.claims import long_runs
+from analysis.claims import long_runs, restarts
 from analysis.curves import curve
 from analysis.dots import paired, variants
 from analysis.figures import read_recorded
@@ -179,15 +179,20 @@ def test_the_restarts_are_what_the_committed_records_say() -> None:
     assert "AdamW ends at {:.1f} %, below Adam with L2 at {:.1f} %, and rivals SGDW at {:.1f} %".format(*ends) in text
     last = restarted[75], errors["sgdw", "warm_restarts:5:2"][75]
     assert "(AdamWR {:.1f} %, SGDWR {:.1f} %)".format(*last) in text
+    verdicts = {each.claim.name: each.ours.words for each in ledger.decide(restarts.CLAIMS, ledger.evidence(None))}
+    lower = re.findall(r"(\w+) less \w+ -([\d.]+) \[-([\d.]+), -([\d.]+)\]", verdicts["18"])
+    assert [f"{name} by {value} points [{low}, {high}]" in text for name, value, high, low in lower] == [True, True]
+    (ratio,) = re.findall(r"[\d.]+ \[[\d., ]+\] times SGDWR's", verdicts["17"])
+    assert f"(AdamWR's is {ratio})" in text
 
 
 def test_the_constant_rate_is_what_the_committed_records_say() -> None:
     text = " ".join(PAGES[2].read_text().split())
     (constant,) = panels(_recorded_chart("supp2", "supp2-cpu-cifar10-jpeg"))
-    restarts = panels(_recorded_chart("fig4", "fig4-cpu-cifar10-jpeg"))
-    ends = {(panel.optimizer, panel.facets["schedule"]): panel.best.test_error for panel in restarts}
+    runs = panels(_recorded_chart("fig4", "fig4-cpu-cifar10-jpeg"))
+    ends = {(panel.optimizer, panel.facets["schedule"]): panel.best.test_error for panel in runs}
     assert f"at a constant rate ends at {constant.best.test_error:.1f} %" in text
-    assert f"the last, after 75 epochs, is at {ends['adamw', 'warm_restarts:5:2']:.1f} % over three seeds" in text
+    assert f"the last, after 75 epochs, is at {ends['adamw', 'warm_restarts:5:2']:.1f} % over seven seeds" in text
     gain = constant.best.test_error - ends["adamw", "cosine"]
     assert f"ends at {ends['adamw', 'cosine']:.1f} % after 75 epochs, {gain:.1f} points below" in text
     assert constant.at_edge
