@@ -3,7 +3,8 @@
 Runs of one seed share their initial weights and their order of pictures, so differences are taken seed by seed. With
 three common seeds or more their own scatter gives the interval (Student); with fewer, the deviation of single runs
 pooled over the basin does (normal), which ignores that pairs are alike and is rather too wide. Many pairs are tested at
-once: their p-values are corrected by Holm's step-down rule. That cells were selected by noisy errors is not in them.
+once: their p-values are corrected by Holm's step-down rule. That cells were selected by noisy errors is not in them;
+seeds that only selected cells have were no part of the selection, and are compared too.
 """
 
 from __future__ import annotations
@@ -112,7 +113,9 @@ def holm(values: Sequence[float]) -> list[float]:
 
 def _by_seed(panel: Panel) -> dict[int, float]:
     assert panel.best is not None
-    return dict(zip(panel.best.seeds, panel.best.errors("test"), strict=True))
+    best = panel.with_all_seeds(panel.best)
+    finished = [record["cell"]["seed"] for record in best.records if record["status"] == "finished"]
+    return dict(zip(finished, best.errors("test"), strict=True))
 
 
 def _pooled(panel: Panel) -> float | None:

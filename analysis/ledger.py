@@ -79,7 +79,7 @@ class Evidence:
         """With the scale and the records of the experiment's evidence."""
         chart = self.chart(experiment)
         assert chart is not None
-        ids = tuple(record["id"] for record in chart.records)
+        ids = tuple(record["id"] for record in (*chart.records, *chart.beyond))
         return Verdict(outcome, words, f"{chart.profile}, {chart.dataset}", ids, chart.stem, doubt)
 
     def by_rule(
@@ -88,12 +88,16 @@ class Evidence:
     ) -> Verdict:  # fmt: skip
         """What the rule says of estimates that rest on these panels; undecided where one could not be measured.
 
-        own_from: as in a Doubt.
+        own_from: as in a Doubt, of rules that look at selected cells only.
         """
         known = [part for part in estimates if part is not None]
         outcome = rule(known) if len(known) == len(estimates) else UNDECIDED
-        records = [record for panel in shown for tile in panel.tiles.values() for record in tile.records]
-        runs = min((len(panel.best.seeds) for panel in shown if panel.best), default=1)
+        chosen = [(panel, panel.best) for panel in shown if panel.best]
+        tiles, whole = [best for _, best in chosen], [tile for panel in shown for tile in panel.tiles.values()]
+        if own_from < math.inf:  # the rule compares selected cells, which may have seeds of their own
+            tiles = whole = [panel.with_all_seeds(best) for panel, best in chosen]
+        records = [record for tile in whole for record in tile.records]
+        runs = min((len(tile.seeds) for tile in tiles), default=1)
         doubt = Doubt(tuple(estimates), rule, runs, prices.of_a_seed(records), own_from)
         return self.verdict(experiment, outcome, words, doubt)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.select import Chart, Refused, Settings, common_seeds, of_cells, settings
@@ -27,6 +27,10 @@ class Tile:
     decay: float
     records: tuple[Record, ...]
     measure: str = "error"
+
+    @property
+    def place(self) -> tuple[float, float]:
+        return self.alpha, self.decay
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -70,11 +74,17 @@ class Panel:
     tiles: dict[tuple[float, float], Tile]  # by (alpha, decay); what was not run is absent
     candidates: tuple[Tile, ...]  # those among which the best was chosen
     best: Tile | None  # None when nothing finished
+    beyond: tuple[Record, ...] = ()  # further seeds of single tiles: for comparisons, not for choosing
+
+    def with_all_seeds(self, tile: Tile) -> Tile:
+        """The tile with its further seeds."""
+        own = [record for record in self.beyond if (record["cell"]["alpha"], record["cell"]["decay"]) == tile.place]
+        return replace(tile, records=_by_seed((*tile.records, *own)))
 
     @property
     def at_edge(self) -> bool:
         """Whether the best tile lies on the border of what was run, so that a better one may lie beyond."""
-        return self.best is not None and at_border((self.best.alpha, self.best.decay), self.tiles)
+        return self.best is not None and at_border(self.best.place, self.tiles)
 
 
 def at_border(place: tuple[float, float], places: Iterable[tuple[float, float]]) -> bool:
@@ -101,7 +111,10 @@ def panels(chart: Chart) -> list[Panel]:
             name = record["cell"]["optimizer"]
             raise Refused(f"{chart.stem}: cells of {name} differ in more than alpha, decay and seed: not one map")
         groups.setdefault(place, []).append(record)
-    return [_panel(chart, group) for _, group in sorted(groups.items())]
+    beyond: dict[tuple[Any, ...], list[Record]] = {}
+    for record, place in zip(chart.beyond, of_cells(chart.beyond, lambda cell: _place(chart, cell)), strict=True):
+        beyond.setdefault(place, []).append(record)
+    return [_panel(chart, group, beyond.get(place, [])) for place, group in sorted(groups.items())]
 
 
 def selection_split(records: Sequence[Record]) -> str:
@@ -141,7 +154,7 @@ def _place(chart: Chart, cell: Cell) -> tuple[Any, ...]:
     return optimizer, *(rank(field) for field in reversed(chart.experiment.facets))
 
 
-def _panel(chart: Chart, records: Sequence[Record]) -> Panel:
+def _panel(chart: Chart, records: Sequence[Record], beyond: Sequence[Record]) -> Panel:
     first = records[0]["cell"]
     facets = {field: first[field] for field in chart.experiment.facets}
     kind = {"optimizer": first["optimizer"], **facets}
@@ -149,16 +162,19 @@ def _panel(chart: Chart, records: Sequence[Record]) -> Panel:
     groups: dict[tuple[float, float], list[Record]] = {}
     for record in records:
         groups.setdefault((record["cell"]["alpha"], record["cell"]["decay"]), []).append(record)
-    tiles = {
-        place: Tile(*place, tuple(sorted(group, key=lambda record: record["cell"]["seed"])), chart.measure)
-        for place, group in groups.items()
-    }
+    tiles = {place: Tile(*place, _by_seed(group), chart.measure) for place, group in groups.items()}
     alphas = {cell.alpha for cell in declared} | {alpha for alpha, _ in tiles}
     decays = {cell.decay for cell in declared} | {decay for _, decay in tiles}
     chosen = candidates(list(tiles.values()))
     best = best_tile(chosen, selection_split(chart.records))
     alpha_axis, decay_axis = tuple(sorted(alphas)), tuple(sorted(decays))
-    return Panel(first["optimizer"], facets, first["decay_unit"], alpha_axis, decay_axis, tiles, chosen, best)
+    return Panel(
+        first["optimizer"], facets, first["decay_unit"], alpha_axis, decay_axis, tiles, chosen, best, tuple(beyond)
+    )
+
+
+def _by_seed(records: Iterable[Record]) -> tuple[Record, ...]:
+    return tuple(sorted(records, key=lambda record: int(record["cell"]["seed"])))
 
 
 def _final(record: Record, name: str) -> float:

@@ -38,6 +38,7 @@ class Chart:
     dataset: str
     declared: tuple[Cell, ...]  # seed 0, `dataset` already put in
     records: tuple[Record, ...]
+    beyond: tuple[Record, ...] = ()  # further seeds of single cells, which no map shows beside cells with fewer
 
     @property
     def stem(self) -> str:
@@ -151,10 +152,11 @@ def _compares(experiment: Experiment, records: Iterable[Record]) -> bool:
 
 def _chart(experiment: Experiment, profile: str, dataset: str, records: list[Record]) -> Chart:
     declared = tuple(cell.replace(dataset=dataset) for cell in experiment.profiles[profile].cells)
-    if "alpha" in experiment.swept:
-        records = _at_common_seeds(records)
-    chart = Chart(experiment, profile, dataset, declared, tuple(sorted(records, key=_order)))
-    check_one_data_set(chart.records, chart.stem)
+    common = _at_common_seeds(records) if "alpha" in experiment.swept else records
+    used = {record["id"] for record in common}
+    beyond = [record for record in records if record["id"] not in used]
+    chart = Chart(experiment, profile, dataset, declared, *(tuple(sorted(r, key=_order)) for r in (common, beyond)))
+    check_one_data_set((*chart.records, *chart.beyond), chart.stem)
     return chart
 
 

@@ -49,7 +49,7 @@ EXPERIMENT = Experiment(
     figure="heat_maps",
     profiles={
         "demo": Profile(DEMO_CELLS, DEMO_NOTE),
-        "cpu": Profile(CPU_CELLS, CPU_NOTE, seeds=2),
+        "cpu": Profile(CPU_CELLS, CPU_NOTE, seeds=3),
         "gpu": Profile(GPU_CELLS, GPU_NOTE),
         "paper": Profile(PAPER_CELLS, PAPER_NOTE),
     },

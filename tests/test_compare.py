@@ -45,6 +45,15 @@ def test_with_two_seeds_the_noise_of_all_runs_decides() -> None:
     assert "no: 8 seeds would be needed" in table([found]).markdown()
 
 
+def test_further_seeds_of_selected_cells_count_where_both_finished() -> None:
+    adam, adamw = _panel("adam", [50.0, 60.0]), _panel("adamw", [48.0, 58.0])
+    more = [made_record(CELL.replace(optimizer="adam", seed=seed), 70.0) for seed in (2, 3, 4)]
+    own = CELL.replace(optimizer="adamw")
+    others = [made_record(own.replace(seed=2), 65.0), made_record(own.replace(seed=3), 0.0, status="diverged")]
+    (found,) = compare([dataclasses.replace(adam, beyond=more), dataclasses.replace(adamw, beyond=others)])
+    assert (found.seeds, found.difference.value) == (3, pytest.approx(3.0))
+
+
 def test_what_cannot_be_compared_is_left_out() -> None:
     alone = [_panel("adam", [50.0]), _panel("adamw", [49.0])]
     assert compare(alone) == []  # no noise known

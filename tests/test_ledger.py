@@ -116,7 +116,7 @@ def test_what_would_decide_it_stands_beside_what_is_undecided_or_not_run() -> No
     seven, five, sixteen, twenty = (each.needed for each in decided)
     assert seven is not None
     assert seven.seeds is not None
-    assert f"{seven.seeds} seeds in place of 2: {238 * (seven.seeds - 2):,} cells" in seven.words
+    assert f"{seven.seeds} seeds in place of 2: {4 * (seven.seeds - 2):,} cells" in seven.words
     assert five is None
     assert sixteen is not None
     assert sixteen.words.startswith("cpu: about 16 cells, 0.022 core-hours; ")  # 100 epochs of 0.05 s

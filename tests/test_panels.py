@@ -86,6 +86,13 @@ def test_seeds_are_averaged_and_one_lucky_seed_does_not_win() -> None:
     assert panel.best.seeds == (0, 1)
 
 
+def test_further_seeds_of_the_selected_cell_are_there_for_comparisons() -> None:
+    special = [made_record(INSIDE.replace(seed=seed), 50.0 + seed) for seed in (0, 2, 1)]
+    panel = _panel(_all_at(60.0, *special, made_record(OTHER.replace(seed=1), 30.0)))
+    assert panel.best.errors() == [50.0]
+    assert panel.with_all_seeds(panel.best).errors() == [50.0, 51.0, 52.0]
+
+
 def test_many_seeds_of_one_cell_do_not_push_the_others_out() -> None:
     more = [made_record(OTHER.replace(seed=seed), 20.0) for seed in range(1, 5)]
     panel = _panel([*_all_at(60.0, made_record(INSIDE, 50.0), made_record(OTHER, 55.0)), *more])

@@ -9,14 +9,16 @@ from statistics import fmean
 import pytest
 
 import experiments
-from analysis import ledger
+from analysis import ledger, separability
 from analysis.__main__ import parser as analysis_parser
 from analysis.claims import long_runs, restarts
+from analysis.compare import compare
 from analysis.curves import curve
 from analysis.dots import paired, variants
 from analysis.figures import read_recorded
 from analysis.panels import Panel, Tile, panels
 from analysis.select import Chart, charts
+from analysis.surfaces import Estimate
 from experiments.__main__ import _parser as experiments_parser
 from paper_repro import studies
 from slurm.__main__ import _parser as slurm_parser
@@ -81,10 +83,21 @@ def _row(alpha: float, panel: Panel) -> list[Tile]:
 def test_the_noise_and_the_cost_are_what_the_committed_records_say() -> None:
     text = PAGES[0].read_text()
     tiles = [tile for panel in _recorded_map() for tile in panel.tiles.values() if tile.test_error < 65]
-    assert f"it is {fmean(tile.spread**2 for tile in tiles) ** 0.5:.1f} points for a single run" in text
+    noise = fmean(tile.spread**2 for tile in tiles) ** 0.5
+    assert f"it is {noise:.1f} points for a single run" in text
+    assert f"that differ by less than {1.96 * noise * (2 / 3) ** 0.5:.1f} points" in text
     seconds = [record["seconds"] for panel in _recorded_map() for t in panel.tiles.values() for record in t.records]
     assert f"{len(seconds)} cells" in text
     assert f"{fmean(seconds):.0f} s each, {sum(seconds) / 3600:.1f} core-hours" in text
+
+
+def test_how_far_the_best_factor_moves_is_what_the_table_says() -> None:
+    text = " ".join(PAGES[0].read_text().split())
+    rows = re.findall(r"\| (SGD, L2|SGDW|Adam, L2|AdamW) \| ((?:[\d.]+, ){6}[\d.]+) \|", text)
+    factors = {name: [float(decay) for decay in decays.split(", ") if float(decay)] for name, decays in rows}
+    folds = {name: f"{max(own) / min(own):.0f}-fold" for name, own in factors.items()}
+    assert f"moves {folds['SGD, L2']} for SGD and {folds['Adam, L2']} and more for Adam" in text
+    assert f"decoupled it stays within {max(folds['SGDW'], folds['AdamW'])}" in text
 
 
 def test_what_label_noise_does_is_what_the_committed_records_say() -> None:
@@ -139,6 +152,31 @@ def test_the_page_of_experiments_lists_what_there_is() -> None:
     listed = re.findall(r"^\| \[(\w+)\]\(\.\./experiments/", PAGES[2].read_text(), re.MULTILINE)
     assert len(listed) == 20
     assert set(listed) <= set(experiments.names())
+
+
+def test_what_is_said_of_schedules_is_what_the_committed_records_say() -> None:
+    text = " ".join(PAGES[2].read_text().split())
+    shown = panels(_recorded_chart("fig1", "fig1-cpu-cifar10-jpeg"))
+    found = {pair[:2]: pair[2] for pair in ((each.first, each.second, each.difference) for each in compare(shown))}
+    helped = separability.said(found["Adam, fixed rate", "Adam, cosine"])
+    assert f"a schedule helps Adam much, by {helped} points with L2" in text
+    better = separability.said(_turned(found["AdamW, step drops", "AdamW, cosine"]))
+    worse = [separability.said(_turned(found[f"Adam, {name}", f"AdamW, {name}"])) for name in ("step drops", "cosine")]
+    assert f"for AdamW it is worse, by {better} points" in text
+    assert (
+        "{} points worse under step drops, {} under cosine, and undecided under the fixed rate".format(*worse) in text
+    )
+    fixed = {panel.optimizer: panel for panel in shown if panel.facets["schedule"] == "fixed"}
+    one = "selected AdamW's cell at {:.1f} % and Adam's at {:.1f} %"
+    assert one.format(fixed["adamw"].best.test_error, fixed["adam"].best.test_error) in text
+    many = [fixed[name].with_all_seeds(fixed[name].best) for name in ("adamw", "adam")]
+    told = " % and ".join(f"{tile.test_error:.1f} ± {tile.spread:.1f}" for tile in many)
+    assert f"over twelve seeds they are at {told} %" in text
+    assert {len(tile.seeds) for tile in many} == {12}
+
+
+def _turned(part: Estimate) -> Estimate:
+    return Estimate(-part.value, -part.high, -part.low)
 
 
 def test_the_errors_of_budgets_are_what_the_committed_records_say() -> None:
