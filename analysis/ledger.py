@@ -92,12 +92,11 @@ class Evidence:
         """
         known = [part for part in estimates if part is not None]
         outcome = rule(known) if len(known) == len(estimates) else UNDECIDED
-        chosen = [(panel, panel.best) for panel in shown if panel.best]
-        tiles, whole = [best for _, best in chosen], [tile for panel in shown for tile in panel.tiles.values()]
-        if own_from < math.inf:  # the rule compares selected cells, which may have seeds of their own
-            tiles = whole = [panel.with_all_seeds(best) for panel, best in chosen]
-        records = [record for tile in whole for record in tile.records]
-        runs = min((len(tile.seeds) for tile in tiles), default=1)
+        compares = own_from < math.inf  # selected cells, which may have seeds of their own
+        chosen = [panel.with_all_seeds(panel.best) if compares else panel.best for panel in shown if panel.best]
+        tiles = chosen if compares else [tile for panel in shown for tile in panel.tiles.values()]
+        records = [record for tile in tiles for record in tile.records]
+        runs = min((len(tile.seeds) for tile in chosen), default=1)
         doubt = Doubt(tuple(estimates), rule, runs, prices.of_a_seed(records), own_from)
         return self.verdict(experiment, outcome, words, doubt)
 
