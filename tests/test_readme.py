@@ -175,6 +175,18 @@ def test_what_is_said_of_schedules_is_what_the_committed_records_say() -> None:
     assert {len(tile.seeds) for tile in many} == {12}
 
 
+def test_what_is_said_of_the_transformer_is_what_the_committed_records_say() -> None:
+    text = " ".join(PAGES[2].read_text().split())
+    found = {panel.optimizer: panel for panel in panels(_recorded_chart("transformer", "transformer-cpu-cifar10-jpeg"))}
+    assert all(panel.at_edge for panel in found.values())
+    ends = {name: panel.with_all_seeds(panel.best) for name, panel in found.items()}
+    assert {len(tile.seeds) for tile in ends.values()} == {5}
+    told = {name: f"{tile.test_error:.1f} ± {tile.spread:.1f} %" for name, tile in ends.items()}
+    assert f"AdamW's selected cell is at {told['adamw']}, Adam's with L2 at {told['adam']} (five seeds)" in text
+    bare = sorted(tile.test_error for tile in found["adamw"].tiles.values() if not tile.decay)
+    assert f"Without decay both end at {bare[0]:.1f} to {bare[-1]:.1f} %" in text
+
+
 def _turned(part: Estimate) -> Estimate:
     return Estimate(-part.value, -part.high, -part.low)
 
