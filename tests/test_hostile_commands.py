@@ -101,7 +101,8 @@ def test_a_submission_that_submit_has_not_written_is_refused(sent, changes: dict
     assert capsys.readouterr().err.startswith(f"slurm: {path}: damaged (")
 
 
-@pytest.mark.parametrize("pid", [0, 1, -1, str(os.getpid()), float(os.getpid()), True, None, 1e999, [2]])
+# Numbered: a name with our process id in it would not be the same in the two processes that run the tests.
+@pytest.mark.parametrize("pid", [0, 1, -1, str(os.getpid()), float(os.getpid()), True, None, 1e999, [2]], ids=range(9))
 def test_cancel_sends_no_signal_to_what_is_no_process_of_ours(sent, pid) -> None:
     submissions.note_process(sent, os.getpid())
     path = sent.folder / "process.json"
