@@ -31,7 +31,7 @@ def draw(shown: Shown) -> Figure:
         distances = [max(row["distance"], ROUNDING) for row in rows]
         scaled.plot([row["alpha"] for row in rows], distances, style, ms=3, lw=0.8, label=form)
     scaled.set(xscale="log", yscale="log", xlabel=r"$\alpha$", ylabel="distance", title="3: scaled penalty")
-    scaled.legend(frameon=False, fontsize=6)
+    scaled.legend(frameon=False, fontsize=6, loc="center left")
     return figure
 
 

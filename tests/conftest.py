@@ -1,11 +1,12 @@
 """A data set and a cell small enough to train in a tenth of a second, and records as if cells had been trained."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded, as in analysis/__init__.py
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's: two would only wait for each other over small tensors
 
 import numpy as np
 import pytest
@@ -16,17 +17,6 @@ from paper_repro.cell import Cell
 from paper_repro.data import Arrays
 from paper_repro.data.arrays import from_arrays
 from paper_repro.records import Record
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """For torch: two would only wait for each other over small tensors."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from paper_repro import SGD, SGDW, Adam, AdamW, schedules
 from tests.stepping import ALL, RATES, Array, difference, gradient, groups, has_gradient, run, start, tensors
 
 STEPS = 1000
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def oracle(name: str, eta_of: Callable[[int], float], steps: int) -> list[Array]:

@@ -16,8 +16,6 @@ from torch.optim import lr_scheduler
 from paper_repro import SGD, AdamW, optim, schedules
 from tests.stepping import ALL, difference, groups, run, tensors
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.mark.parametrize("cls", ALL)
 def test_state_dict_continues_bit_for_bit(cls: Any) -> None:
