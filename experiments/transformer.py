@@ -5,7 +5,7 @@
 
 Texts about AdamW report of their Transformers lower loss, and the best model in far fewer epochs. Expect the grids of
 both optimizers, the curves of their best cells, and how many epochs AdamW takes to Adam's final training loss. Cost: 2
-x 5 x 7 cells, at the cpu profile 2 x 5 x 9.
+x 5 x 7 cells, at the cpu profile 2 x 6 x 9.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ EXPERIMENT = Experiment(
         ),
         "cpu": Profile(
             _both(
-                CPU.replace(model="vit-4-64-p4", epochs=40, evaluate_every=2), halvings(0.008, 5), halvings(0.064, 8)
+                CPU.replace(model="vit-4-64-p4", epochs=40, evaluate_every=2), halvings(0.008, 6), halvings(0.064, 8)
             ),
             "4,000 pictures averaged to 16 x 16, 30 % of the training labels drawn at random; depth 4, width 64",
         ),
