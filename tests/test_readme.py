@@ -11,7 +11,7 @@ import pytest
 import experiments
 from analysis import ledger, separability
 from analysis.__main__ import parser as analysis_parser
-from analysis.claims import long_runs, restarts
+from analysis.claims import long_runs, restarts, sources
 from analysis.compare import compare
 from analysis.curves import curve
 from analysis.dots import paired, variants
@@ -178,13 +178,24 @@ def test_what_is_said_of_schedules_is_what_the_committed_records_say() -> None:
 def test_what_is_said_of_the_transformer_is_what_the_committed_records_say() -> None:
     text = " ".join(PAGES[2].read_text().split())
     found = {panel.optimizer: panel for panel in panels(_recorded_chart("transformer", "transformer-cpu-cifar10-jpeg"))}
-    assert all(panel.at_edge for panel in found.values())
     ends = {name: panel.with_all_seeds(panel.best) for name, panel in found.items()}
     assert {len(tile.seeds) for tile in ends.values()} == {5}
     told = {name: f"{tile.test_error:.1f} ± {tile.spread:.1f} %" for name, tile in ends.items()}
     assert f"AdamW's selected cell is at {told['adamw']}, Adam's with L2 at {told['adam']} (five seeds)" in text
+    verdicts = {each.claim.name: each.ours.words for each in ledger.decide(sources.CLAIMS, ledger.evidence(None))}
+    (points,) = re.findall(r"Adam less AdamW ([\d.]+ \[[\d., ]+\]) points; .* is never AdamW's", verdicts["S9"])
+    assert f"a difference of {points} points" in text
+    assert f"AdamW is better than Adam with L2, by {points} points" in " ".join(PAGES[0].read_text().split())
+    best = {name: {alpha: _lowest(_row(alpha, panel)).decay for alpha in panel.alphas} for name, panel in found.items()}
+    ways = [best["adamw"].values(), [decay / alpha for alpha, decay in best["adamw"].items()], best["adam"].values()]
+    assert [max(way) / min(way) for way in ways] == [16, 2, 4]  # as the text has it
+    assert (best["adamw"][0.008], best["adamw"][0.00025]) == (0.008, 0.0005)
     bare = sorted(tile.test_error for tile in found["adamw"].tiles.values() if not tile.decay)
     assert f"Without decay both end at {bare[0]:.1f} to {bare[-1]:.1f} %" in text
+
+
+def _lowest(row: list[Tile]) -> Tile:
+    return min(row, key=lambda tile: fmean(tile.errors("validation")))
 
 
 def _turned(part: Estimate) -> Estimate:
