@@ -110,7 +110,8 @@ def test_an_interrupt_is_one_line_and_leaves_no_process(tmp_path: Path) -> None:
     # A shell's background job ignores Ctrl-C, and so do its children: the tests may be in one, a user is not.
     code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     code += "from analysis.__main__ import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", code, "report", "--recorded", "--out", str(tmp_path / "report")]
+    few = "experiments/recorded/fig2-demo.jsonl"
+    command = [sys.executable, "-c", code, "report", "--runs", few, "--out", str(tmp_path / "report")]
     running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while not (tmp_path / "report" / "figures").exists():  # the first picture is written
         time.sleep(0.1)
