@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from analysis import forest
 from analysis.captions import caption
 from analysis.curves import colour
-from analysis.heat_maps import L2, NAMES
+from analysis.heat_maps import L2, NAMES, real
 from analysis.pictures import DPI, LINE, WIDTH, make_room, new_figure, write_caption
 from analysis.select import Chart
 from analysis.separability import Row
@@ -132,7 +132,7 @@ def _few_ticks(axis: Axis) -> None:
     low, high = np.log10(axis.get_view_interval())
     if np.floor(high) - np.ceil(low) < 1:
         axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
-        axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+        axis.set_major_formatter(FuncFormatter(lambda value, place: real(value)))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -159,7 +159,7 @@ def _draw_guides(axes: Axes, u: NDArray[np.float64], v: NDArray[np.float64]) -> 
 
 
 def _draw_forest(figure: Figure, rows: Sequence[Row], under: float, body: float) -> None:
-    left = LEFT + 0.12 + LETTER * max(len(line) for row in rows for line in forest.named(row).splitlines())
+    left = LEFT + 0.17 + LETTER * max(len(line) for row in rows for line in forest.named(row).splitlines())
     share = (WIDTH - left - RIGHT) / len(forest.COLUMNS)
     places = [_axes(figure, left + n * share, under, share - 0.06, body) for n in range(len(forest.COLUMNS))]
     forest.draw(places, rows)
