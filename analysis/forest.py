@@ -82,10 +82,10 @@ def draw(places: Sequence[Axes], rows: Sequence[Row]) -> None:
         axes.tick_params(axis="y", length=0)
         axes.set_title(column.title, fontsize=6, pad=3)
         axes.margins(x=0.12)
-        if axes.lines[len(column.guides) :]:
-            axes.locator_params(axis="x", nbins=3)
-        else:  # words alone
-            axes.set_xticks([])
+        if all(isinstance(column.of(row), str) for row in rows):
+            axes.set_xticks([])  # there is nothing to read off
+        else:
+            axes.locator_params(axis="x", nbins=2)  # more would touch
 
 
 def _draw_row(axes: Axes, y: float, row: Row, column: Column, among: Sequence[str]) -> None:
