@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 # Control characters, line and paragraph separators, what turns the direction of writing, halves of characters.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -29,3 +30,16 @@ def brief(text: object, longest: int = LONGEST) -> str:
 def message(error: Exception) -> str:
     """What an error says, line by line, whatever of a file's or a user's own words is in it."""
     return "\n".join(brief(line, 10 * LONGEST) for line in str(error).splitlines())
+
+
+def command(*words: object) -> str:
+    """A command line that can be pasted into a shell: what holds spaces, quotes and the like is quoted."""
+    return shlex.join(map(str, words))
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that people would use: '12 s', '3.6 min', '2.5 hours', '4.2 days'; of three digits at most."""
+    for limit, unit, name in ((100, 1, "s"), (100 * 60, 60, "min"), (72 * 3600, 3600, "hours")):
+        if seconds < limit:
+            return f"{seconds / unit:.2g} {name}" if seconds < 10 * unit else f"{seconds / unit:.0f} {name}"
+    return f"{seconds / 86400:,.1f} days" if seconds < 100 * 86400 else f"{seconds / 86400:,.0f} days"
