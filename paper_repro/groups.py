@@ -15,6 +15,8 @@ from typing import Any
 
 from torch import nn
 
+from paper_repro import optim
+
 Groups = list[dict[str, Any]]
 
 
@@ -22,15 +24,20 @@ def by_name(model: nn.Module, patterns: Mapping[str, Mapping[str, Any]]) -> Grou
     """One group for each pattern, in the order given: {"params": [...], **settings}.
 
     A pattern is a parameter's name as in model.named_parameters(), where * stands for any characters ("head.*",
-    "*.bias"). Every parameter that is trained must match exactly one. Raises ValueError naming those that match none or
-    several, a pattern that matches nothing, and a negative lr or decay.
+    "*.bias"); a tied weight goes by any of its names. Every parameter that is trained must match exactly one. Raises
+    ValueError naming those that match none or several, a pattern that matches nothing, a setting that none of this
+    project's optimizers has (such as torch's weight_decay), and a negative lr or decay.
     """
+    known = {name for cls in optim.BUILT_IN.values() for name in cls.KNOWN} | {*optim.BESIDE} - {"params"}
     groups: Groups = [{"params": [], **settings} for settings in patterns.values()]
     problems: list[str] = []
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        found = [place for place, pattern in enumerate(patterns) if fnmatchcase(name, pattern)]
+    names: dict[nn.Parameter, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        if parameter.requires_grad:
+            names.setdefault(parameter, []).append(name)
+    for parameter, own in names.items():
+        name = " = ".join(own)
+        found = [place for place, pattern in enumerate(patterns) if any(fnmatchcase(each, pattern) for each in own)]
         for place in found:
             groups[place]["params"].append(parameter)
         if len(found) != 1:
@@ -39,6 +46,11 @@ def by_name(model: nn.Module, patterns: Mapping[str, Mapping[str, Any]]) -> Grou
         if not group["params"]:
             problems.append(f"{pattern} matches no parameter")
         problems += [f"{pattern} has {key} {settings[key]}" for key in ("lr", "decay") if not settings.get(key, 0) >= 0]
+        for key in [key for key in settings if key not in known]:
+            torchs = "decay = lr * weight_decay for SGDW and AdamW (or their from_torch), weight_decay for SGD and Adam"
+            problems.append(
+                f"{pattern} sets {key!r}, {torchs if key == 'weight_decay' else 'which no optimizer here has'}"
+            )
     if problems:
         raise ValueError("parameter groups: " + "; ".join(problems))
     return groups

@@ -1,7 +1,8 @@
 """SGD and SGDW (Algorithm 1), Adam and AdamW (Algorithm 2) of Loshchilov & Hutter, in the paper's own parametrisation.
 
 In every parameter group `lr` is eta_t * alpha and `decay` is lambda. The schedule multiplier eta_t is read as
-group["lr"] / group["initial_lr"], so any torch scheduler sets it: decoupled decay follows the schedule, but not alpha.
+lr / alpha, so any torch scheduler sets it: decoupled decay follows the schedule, but not alpha. alpha is the rate that
+the scheduler scales (the group's initial_lr; max_lr under OneCycleLR); without one, the rate the group was added with.
 
     optimizer = AdamW(model.parameters(), lr=1e-3, decay=2.5e-4)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedules.cosine(total_steps))
@@ -9,9 +10,9 @@ group["lr"] / group["initial_lr"], so any torch scheduler sets it: decoupled dec
 A GPU's recorded updates (CUDA graphs) need a rate that changes without the host: group["lr"] may be set to a tensor of
 no dimensions on the parameters' device, float32 there, and is then never read back.
 
-OneCycleLR alone redefines initial_lr, as max_lr / div_factor: under it eta_t, and so the decay, peaks at div_factor.
+CyclicLR and learning-rate finders begin at their smallest rate, so that eta_t exceeds 1: that is warned of.
 
-`decay` here is not torch.optim.AdamW's `weight_decay`, which is lambda / alpha: see paper_repro.decay.
+`decay` here is not torch.optim.AdamW's `weight_decay`, which is lambda / alpha: see paper_repro.decay and `from_torch`.
 
 Where the authors' Lua code differs from the printed algorithms, these classes follow print:
 - SGD's learning rate stands inside the momentum buffer (line 8: m = beta1 m + eta alpha g). Lua, like torch.optim.SGD,
@@ -26,16 +27,25 @@ from __future__ import annotations
 
 import importlib
 import math
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 Group = dict[str, Any]
+# What else a parameter group may hold: the names and scales of paper_repro.groups, and what torch puts there.
+BESIDE = (
+    "params", "param_names", "name", "names", "decay_scale", "alpha_scale", "first_lr", "initial_lr", "max_lr",
+    "min_lr", "max_momentum", "base_momentum", "swa_lr", "differentiable",
+)  # fmt: skip
 
 
 class Batch(NamedTuple):
@@ -65,21 +75,69 @@ class _Optimizer(torch.optim.Optimizer, ABC):
     """What the four share: checked groups, eta_t, and the walk over the parameters that have a gradient."""
 
     STATE: tuple[str, ...] = ()  # names of the running averages, all zero at the start (m_0 = v_0 = 0)
+    KNOWN: tuple[str, ...]  # names of the hyperparameters
+    decoupled = False
+    _warned = False
+
+    def __init__(self, params: Params, defaults: dict[str, Any], unknown: Mapping[str, Any]) -> None:
+        for name in unknown:
+            raise TypeError(self._unknown(name, {**defaults, **unknown}))
+        super().__init__(params, defaults)
+
+    @classmethod
+    def from_torch(cls, params: Params, lr: float, weight_decay: float, **others: Any) -> Self:
+        """This optimizer with a decay in torch's convention, also in groups that have a `weight_decay` of their own.
+
+        Decoupled (AdamW; SGDW as timm has it) lambda = lr * weight_decay, by each group's own lr; for SGD and Adam both
+        conventions have the same L2 factor. others: arguments of the class, as betas or momentum.
+        """
+
+        def converted(group: Mapping[str, Any]) -> Group:
+            number = group.get("weight_decay", weight_decay)
+            decay = number * float(group.get("lr", lr)) if cls.decoupled else number
+            return {"decay": decay, **{name: value for name, value in group.items() if name != "weight_decay"}}
+
+        members = [params] if isinstance(params, Tensor) else list(params)
+        groups = [converted(group) for group in members if isinstance(group, Mapping)]
+        return cls(groups or [converted({"params": members})], lr=lr, **others)  # type: ignore[call-arg]
 
     def add_param_group(self, param_group: Group) -> None:
-        """Add a group, with its own lr and decay if given. Raises ValueError for a hyperparameter out of range."""
-        _check_group({**self.defaults, **param_group})
+        """Add a group, with its own lr and decay if given.
+
+        Raises ValueError for a hyperparameter out of range, and for any that this optimizer does not know.
+        """
+        for name in param_group:
+            if name not in (*self.KNOWN, *BESIDE):
+                raise ValueError(f"parameter group: {self._unknown(name, {**self.defaults, **param_group})}")
+        _check_group({**self.defaults, **param_group}, self.decoupled)
         super().add_param_group(param_group)
         group = self.param_groups[-1]
-        group.setdefault("initial_lr", float(group["lr"]))
+        group.setdefault("first_lr", float(group["lr"]))
+
+    @classmethod
+    def _unknown(cls, name: str, values: Mapping[str, Any]) -> str:
+        """The line that refuses a hyperparameter, with the conversion of torch's weight_decay."""
+        if name != "weight_decay":
+            return f"{cls.__name__} has no {name!r}; it has {', '.join(cls.KNOWN)}"
+        try:
+            decay = float(values[name]) * (float(values["lr"]) if cls.decoupled else 1)
+            number = f" = {decay:.6g}"
+        except (TypeError, ValueError):
+            number = ""
+        meaning = "lr * weight_decay" if cls.decoupled else "the same L2 factor, weight_decay"
+        return f"{cls.__name__} has no 'weight_decay': decay = {meaning}{number} here, or use {cls.__name__}.from_torch"
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a state_dict(). Raises ValueError for one of an optimizer with other hyperparameters."""
         for group in state_dict["param_groups"]:
-            missing = {*self.defaults, "initial_lr"} - set(group)
+            missing = sorted(set(self.KNOWN) - set(group))
+            if not missing and not {"first_lr", "initial_lr"} & set(group):
+                missing = ["first_lr"]
             if missing:
-                raise ValueError(f"not a state of {type(self).__name__}: its groups lack {', '.join(sorted(missing))}")
+                raise ValueError(f"not a state of {type(self).__name__}: its groups lack {', '.join(missing)}")
         super().load_state_dict(state_dict)
+        for group in self.param_groups:  # states of version 0.1.0 had alpha in initial_lr alone
+            group.setdefault("first_lr", group.get("initial_lr"))
         for parameter, state in self.state.items():
             for name in self.STATE:  # in this parameter's memory layout, whichever it was saved in; shared with nobody
                 state[name] = torch.empty_like(parameter).copy_(state[name])
@@ -96,10 +154,40 @@ class _Optimizer(torch.optim.Optimizer, ABC):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        if torch.compiler.is_compiling():
+            _uncompiled_update(self)
+        else:
+            self._update_all()
+        return loss
+
+    def _update_all(self) -> None:
         batches = [(group, batch) for group in self.param_groups for batch in self._batches(group)]
         for group, batch in batches:
-            self._update(group, eta(group), batch)
-        return loss
+            self._update(group, self._eta(group), batch)
+
+    def _eta(self, group: Group) -> float | Tensor:
+        """eta_t, after a look at what would be read wrongly."""
+        if "weight_decay" in group:  # schedules of weight decay write it there, and would be without effect
+            raise ValueError(f"parameter group: {self._unknown('weight_decay', group)}")
+        multiplier = eta(group)
+        if self._warned or not self.decoupled or not group["decay"]:
+            return multiplier
+        if isinstance(multiplier, Tensor) and multiplier.device.type != "cpu":
+            return multiplier  # to read it would make the host wait
+        if not alpha(group) and multiplier:
+            self._warn("lr was 0 when it was built, so that eta_t cannot be told from the rate: it is taken as 1")
+        elif multiplier > 1 + 1e-6:
+            self._warn(
+                f"lr is {multiplier:.4g} times the {alpha(group):.4g} that counts as alpha, "
+                f"so that eta_t = {multiplier:.4g} multiplies the decay"
+            )
+        return multiplier
+
+    def _warn(self, problem: str) -> None:
+        """Once for an optimizer."""
+        self._warned = True
+        advice = 'set group["initial_lr"] to the highest rate, after the scheduler (CyclicLR, a finder) is built'
+        warnings.warn(f"{type(self).__name__}: {problem}; {advice}", stacklevel=2)
 
     def _batches(self, group: Group) -> Iterator[Batch]:
         by_kind: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
@@ -124,14 +212,33 @@ class _Optimizer(torch.optim.Optimizer, ABC):
         """One update of these parameters."""
 
 
-def eta(group: Group) -> float | Tensor:
-    """The schedule multiplier eta_t = lr / initial_lr of a parameter group. For alpha = 0 it cannot be read: 1.
+@torch._disable_dynamo  # type: ignore[attr-defined]  # torch.compiler.disable would load the compiler at once
+def _uncompiled_update(optimizer: _Optimizer) -> None:
+    """Under torch.compile: the kernels are fused already; compiled, anew for every rate, they would round otherwise."""
+    optimizer._update_all()
 
-    A tensor where lr is one.
+
+def alpha(group: Group) -> float:
+    """The full learning rate of a parameter group, that at eta_t = 1: see the head of this module."""
+    name = next(name for name in ("initial_lr", "first_lr") if name in group)
+    if name == "initial_lr" and "max_lr" in group:  # OneCycleLR: initial_lr is where its warm-up begins
+        name = "max_lr"
+    if isinstance(group[name], Tensor):  # a scheduler's copy of such a rate; each look at it would wait for a GPU
+        group[name] = float(group[name])
+    full: float = group[name]
+    return full
+
+
+def eta(group: Group) -> float | Tensor:
+    """The schedule multiplier eta_t = lr / alpha of a parameter group; a tensor of no dimensions where lr is a tensor.
+
+    For alpha = 0 it is 0 where the rate is 0 (a frozen group, a placeholder), else 1.
     """
-    initial: float = group["initial_lr"]
-    multiplier: float | Tensor = group["lr"] / initial if initial else 1.0
-    return multiplier
+    full, lr = alpha(group), group["lr"]
+    if isinstance(lr, Tensor):
+        lr = lr.reshape(())
+        return lr / full if full else (lr != 0).to(lr.dtype)
+    return float(lr / full) if full else float(lr != 0)
 
 
 class SGD(_Optimizer):
@@ -143,18 +250,19 @@ class SGD(_Optimizer):
     The paper does not print beta1; 0.9 is what its code uses.
     """
 
-    STATE = ("m",)
-    decoupled = False
+    STATE, KNOWN = ("m",), ("lr", "decay", "momentum")
 
-    def __init__(self, params: Params, lr: float, decay: float = 0.0, momentum: float = 0.9) -> None:
-        super().__init__(params, {"lr": lr, "decay": decay, "momentum": momentum})
+    def __init__(self, params: Params, lr: float, decay: float = 0.0, momentum: float = 0.9, **unknown: Any) -> None:
+        super().__init__(params, {"lr": lr, "decay": decay, "momentum": momentum}, unknown)
 
     def _update(self, group: Group, eta: float | Tensor, batch: Batch) -> None:
         if group["decay"] and self.decoupled:
             torch._foreach_mul_(batch.params, 1 - eta * group["decay"])  # before the step: it acts on the old theta
         l2 = 0.0 if self.decoupled else group["decay"]
-        # The fused kernel takes no lr in a tensor and no momentum 0; without L2 it is slower than one operation a time.
-        if isinstance(group["lr"], Tensor) or not group["momentum"] or not l2:
+        # The fused kernel takes no lr in a tensor, no momentum 0 and no sharded parameters; without L2 it is slower
+        # than one operation a time.
+        fused = all(type(parameter) in (Tensor, nn.Parameter) for parameter in batch.params)
+        if isinstance(group["lr"], Tensor) or not group["momentum"] or not l2 or not fused:
             self._step_by_foreach(group["lr"], l2, group["momentum"], batch)
             return
         with batch.laid_out_as("m") as (params, gradients, m):
@@ -169,6 +277,7 @@ class SGD(_Optimizer):
         m = batch.state("m")
         torch._foreach_mul_(m, momentum)
         if isinstance(lr, Tensor):
+            lr = lr.reshape(())
             torch._foreach_add_(m, torch._foreach_mul(batch.gradients, lr))
         else:
             torch._foreach_add_(m, batch.gradients, alpha=lr)
@@ -198,8 +307,7 @@ class Adam(_Optimizer):
     t counts the updates of each parameter and is never reset, not by a warm restart either.
     """
 
-    STATE = ("m", "v")
-    decoupled = False
+    STATE, KNOWN = ("m", "v"), ("lr", "decay", "betas", "eps")
 
     def __init__(
         self,
@@ -208,8 +316,9 @@ class Adam(_Optimizer):
         decay: float = 0.0,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
+        **unknown: Any,
     ) -> None:
-        super().__init__(params, {"lr": lr, "decay": decay, "betas": betas, "eps": eps})
+        super().__init__(params, {"lr": lr, "decay": decay, "betas": betas, "eps": eps}, unknown)
 
     def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
         state = super()._state_of(parameter)
@@ -219,9 +328,9 @@ class Adam(_Optimizer):
 
     def _update(self, group: Group, eta: float | Tensor, batch: Batch) -> None:
         decay = group["decay"]
-        if self.decoupled and group["initial_lr"]:
+        if self.decoupled and alpha(group):
             # torch's kernel shrinks theta by lr * weight_decay before its step; that must be eta * lambda
-            decay /= group["initial_lr"]
+            decay /= alpha(group)
         elif self.decoupled and decay:
             torch._foreach_mul_(batch.params, 1 - eta * decay)
             decay = 0.0
@@ -272,10 +381,19 @@ def _laid_out_as(model: Tensor, tensor: Tensor) -> Tensor:
     return tensor if tensor.stride() == model.stride() else torch.empty_like(model).copy_(tensor)
 
 
-def _check_group(group: Group) -> None:
-    for name in ("lr", "decay"):
-        if not 0 <= group[name] < math.inf:  # NaN fails every comparison
-            raise ValueError(f"{name} must be zero or positive, got {group[name]}")
+def _check_group(group: Group, decoupled: bool) -> None:
+    for name in ("lr", "decay", "initial_lr"):
+        value = group.get(name, 0.0)
+        one = value.numel() == 1 if isinstance(value, Tensor) else hasattr(value, "__float__")
+        if not one:
+            raise ValueError(f"{name} must be a number, got {value!r}")  # YAML reads 1e-3 as a string
+        if not 0 <= value < math.inf:  # NaN fails every comparison
+            raise ValueError(f"{name} must be zero or positive, got {value}")
+    if decoupled and group["decay"] >= 1:
+        raise ValueError(
+            f"decay must be less than 1, got {group['decay']}: it is the share of each weight that an update takes "
+            "off, not torch's weight_decay (see from_torch)"
+        )
     if "eps" in group and not 0 < group["eps"] < math.inf:
         raise ValueError(f"eps must be positive, got {group['eps']}")
     if len(group.get("betas", (0, 0))) != 2:

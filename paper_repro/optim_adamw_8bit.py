@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from paper_repro import optim
+
 
 def build(params: Iterable[Any], alpha: float, decay: float) -> torch.optim.Optimizer:
     """As a Cell with optimizer="adamw_8bit" asks for it. Raises ValueError where it cannot run."""
@@ -26,11 +28,12 @@ def build(params: Iterable[Any], alpha: float, decay: float) -> torch.optim.Opti
 
         def step(self, closure: Any = None) -> Any:
             for group in self.param_groups:
-                group["weight_decay"] = group["decay"] / group["initial_lr"] if group["initial_lr"] else 0.0
+                full = optim.alpha(group)
+                group["weight_decay"] = group["decay"] / full if full else 0.0
             return super().step(closure)
 
     optimizer: torch.optim.Optimizer = AdamW8bit(params, lr=alpha)
     for group in optimizer.param_groups:
         group.setdefault("decay", decay)
-        group.setdefault("initial_lr", group["lr"])
+        group.setdefault("first_lr", group["lr"])
     return optimizer

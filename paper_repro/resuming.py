@@ -52,8 +52,10 @@ def _check_optimizer(saved: Any, own: Mapping[str, Any]) -> None:
 
 
 def _is_of_group(saved: Any, own: Mapping[str, Any]) -> bool:
-    """Training adds settings (lr, decay) to groups of optimizers that do not have them from the beginning."""
-    return isinstance(saved, Mapping) and set(own) <= set(saved) and bool(saved["params"] == own["params"])
+    """Training adds settings (lr, decay) to groups of optimizers that do not have them from the beginning; groups of
+    version 0.1.0 have no first_lr, which load_state_dict finds."""
+    known = set(own) - {"first_lr"}
+    return isinstance(saved, Mapping) and known <= set(saved) and bool(saved["params"] == own["params"])
 
 
 def _check_progress(state: Mapping[str, Any], run: Run) -> None:

@@ -1,7 +1,7 @@
 """The schedule multiplier eta_t in [0, 1] (Algorithms 1 and 2, SetScheduleMultiplier; appendix B.2 for the cosine).
 
 Each function returns a multiplier: a function from the number of updates already made (0 for the first update) to
-eta_t. It is what torch.optim.lr_scheduler.LambdaLR takes, stepped once per update:
+eta_t. It can be pickled, and is what torch.optim.lr_scheduler.LambdaLR takes, stepped once per update:
 
     scheduler = LambdaLR(optimizer, schedules.cosine(total_steps))
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 Multiplier = Callable[[int], float]
 
@@ -30,7 +31,7 @@ class Cycle:
 
 def fixed() -> Multiplier:
     """eta = 1 at every update."""
-    return lambda step: 1.0
+    return _fixed
 
 
 def step_drop(milestones: Sequence[int], factor: float = 0.1) -> Multiplier:
@@ -42,25 +43,20 @@ def step_drop(milestones: Sequence[int], factor: float = 0.1) -> Multiplier:
         raise ValueError(f"milestones must be positive and increasing, got {list(milestones)}")
     if not 0 <= factor <= 1:
         raise ValueError(f"factor must lie between 0 and 1, got {factor}")
-    return lambda step: factor ** sum(step >= milestone for milestone in milestones)
+    return partial(_step_drop, tuple(milestones), factor)
 
 
 def cosine(total_steps: int) -> Multiplier:
     """eta = 0.5 + 0.5 cos(pi t / T) (equation 15), one cycle without restarts; 0 from step T on."""
     _check_positive("total_steps", total_steps)
-    return lambda step: _cosine(min(step, total_steps) / total_steps)
+    return partial(_annealed, total_steps)
 
 
 def warm_restarts(first_cycle_steps: int, multiplier: int = 2) -> Multiplier:
     """Cosine cycles T_0, T_0 m, T_0 m^2, ...; eta jumps back to 1 at each restart (equation 15, T_mult = m)."""
     _check_positive("first_cycle_steps", first_cycle_steps)
     _check_positive("multiplier", multiplier)
-
-    def eta(step: int) -> float:
-        cycle = cycle_at(step, first_cycle_steps, multiplier)
-        return _cosine((step - cycle.start) / cycle.length)
-
-    return eta
+    return partial(_restarted, first_cycle_steps, multiplier)
 
 
 def cycle_at(step: int, first_cycle_steps: int, multiplier: int) -> Cycle:
@@ -106,6 +102,23 @@ def from_spec(spec: str, epochs: int, steps_per_epoch: int) -> Schedule:
     except (ValueError, OverflowError) as error:  # overflow: a milestone at inf
         raise ValueError(f"schedule {spec!r}: {error}") from None
     raise ValueError(f"schedule {spec!r} is none of fixed, cosine, step_drop:30,60,80:0.1, warm_restarts:100:2")
+
+
+def _fixed(step: int) -> float:
+    return 1.0
+
+
+def _step_drop(milestones: Sequence[int], factor: float, step: int) -> float:
+    return float(factor ** sum(step >= milestone for milestone in milestones))
+
+
+def _annealed(total_steps: int, step: int) -> float:
+    return _cosine(min(step, total_steps) / total_steps)
+
+
+def _restarted(first_cycle_steps: int, multiplier: int, step: int) -> float:
+    cycle = cycle_at(step, first_cycle_steps, multiplier)
+    return _cosine((step - cycle.start) / cycle.length)
 
 
 def _cosine(fraction: float) -> float:

@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from paper_repro import SGD, SGDW, Adam, AdamW, schedules
+from paper_repro import SGD, SGDW, Adam, AdamW, optim, schedules
 from tests.stepping import ALL, RATES, Array, difference, gradient, groups, has_gradient, run, start, tensors
 
 STEPS = 1000
@@ -83,7 +83,7 @@ def test_a_rate_that_is_a_tensor_gives_the_same_updates(cls: Any) -> None:
         group["lr"] = rate
     for step in range(STEPS):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            rate.fill_(restarts(step) * group["initial_lr"])
+            rate.fill_(restarts(step) * optim.alpha(group))
         run(optimizer, params, range(step, step + 1))
     ends = [p.detach().numpy() for p in params]
     assert difference(ends, oracle(cls.__name__, restarts, STEPS)) <= 1e-12

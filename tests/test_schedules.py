@@ -176,12 +176,6 @@ def test_decoupled_decay_follows_any_scheduler_but_not_alpha(cls: Any, name: str
         assert 0.6 < expected < 0.96
 
 
-def test_one_cycle_redefines_initial_lr_so_that_eta_peaks_at_its_factor() -> None:
-    optimizer = AdamW([torch.ones(1, requires_grad=True)], lr=0.5)
-    lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=10, div_factor=20)
-    assert optim.eta({**optimizer.param_groups[0], "lr": 0.1}) == pytest.approx(20)
-
-
 def test_l2_is_constant_in_time() -> None:
     """With zero gradient m = beta1 m + eta alpha lambda theta: lambda itself never sees eta, alpha scales it."""
     parameter = torch.ones(1, dtype=torch.float64, requires_grad=True)

@@ -136,7 +136,7 @@ class TestEffectiveDecay:
             before, after = watch.taken_from[weight], watch.before[weight]
             kept = before.abs() > effective_decay.SMALLEST
             state, group = run.optimizer.state[watch.weights[weight]], watch.group
-            eta = group["lr"] / group["initial_lr"]
+            eta = optim.eta(group)
             bare = (state["m"] - watch.l2[weight])[kept] / (1 - 0.9 ** state["step"].item())
         whole = ((before - after) / before)[kept] / eta
         torch.testing.assert_close(share + rate * bare / before[kept], whole, rtol=1e-3, atol=1e-4)

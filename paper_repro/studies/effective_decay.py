@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from paper_repro import optim
 from paper_repro.cell import Cell
 from paper_repro.run import Run
 from paper_repro.studies.training import Rows, dataset_of, run_of, updates
@@ -62,10 +63,10 @@ class _Watch:
     def shares(self, place: int) -> tuple[Tensor, Tensor, Tensor]:
         """Of one tensor's weights: gradient scale, rate, and share that decay took off in the last update."""
         state, group = self.run.optimizer.state[self.weights[place]], self.group
-        eta = group["lr"] / group["initial_lr"]
+        eta, alpha = optim.eta(group), optim.alpha(group)
         t, (beta1, beta2) = state["step"].item(), group["betas"]
         scale = (state["v"] / (1 - beta2**t)).sqrt()
-        rate = group["initial_lr"] / (scale + group["eps"])
+        rate = alpha / (scale + group["eps"])
         before, after = self.taken_from[place], self.before[place]
         if self.run.cell.optimizer == "adamw":
             taken = before - after - eta * rate * state["m"] / (1 - beta1**t)
