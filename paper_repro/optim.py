@@ -169,6 +169,7 @@ class _Optimizer(torch.optim.Optimizer, ABC):
         """eta_t, after a look at what would be read wrongly."""
         if "weight_decay" in group:  # schedules of weight decay write it there, and would be without effect
             raise ValueError(f"parameter group: {self._unknown('weight_decay', group)}")
+        _check_decay(group["decay"], self.decoupled)
         multiplier = eta(group)
         if self._warned or not self.decoupled or not group["decay"]:
             return multiplier
@@ -389,11 +390,7 @@ def _check_group(group: Group, decoupled: bool) -> None:
             raise ValueError(f"{name} must be a number, got {value!r}")  # YAML reads 1e-3 as a string
         if not 0 <= value < math.inf:  # NaN fails every comparison
             raise ValueError(f"{name} must be zero or positive, got {value}")
-    if decoupled and group["decay"] >= 1:
-        raise ValueError(
-            f"decay must be less than 1, got {group['decay']}: it is the share of each weight that an update takes "
-            "off, not torch's weight_decay (see from_torch)"
-        )
+    _check_decay(group["decay"], decoupled)
     if "eps" in group and not 0 < group["eps"] < math.inf:
         raise ValueError(f"eps must be positive, got {group['eps']}")
     if len(group.get("betas", (0, 0))) != 2:
@@ -403,3 +400,11 @@ def _check_group(group: Group, decoupled: bool) -> None:
     for name, value in momenta.items():
         if not 0 <= value < 1:
             raise ValueError(f"{name} must lie in [0, 1), got {value}")
+
+
+def _check_decay(decay: float, decoupled: bool) -> None:
+    if decoupled and decay >= 1:
+        raise ValueError(
+            f"decay must be less than 1, got {decay}: it is the share of each weight that an update takes off, "
+            "not torch's weight_decay (see from_torch)"
+        )

@@ -202,8 +202,9 @@ class Run:
         self.progress.since_save.restart()
 
     def _new_optimizer(self) -> torch.optim.Optimizer:
+        """With decay 0: each epoch sets its own, which a normalized decay is not."""
         cell = self.cell
-        return optim.build(cell.optimizer, groups.of_cell(self.model, cell.decay_on), cell.alpha, cell.decay)
+        return optim.build(cell.optimizer, groups.of_cell(self.model, cell.decay_on), cell.alpha, 0.0)
 
     def _go_on_from(self, state: dict[str, Any]) -> None:
         """Raises ValueError, and nothing is changed, for a state that is not of this run."""

@@ -99,5 +99,5 @@ def check(cell: Cell, data: Dataset, device: str = "cpu") -> None:
         raise ValueError(f"a cell of {cell.epochs} epochs would leave too large a record: at most {MOST_EPOCHS}")
     with torch.device("meta"):
         model = build_model(cell, data)
-    optim.build(cell.optimizer, groups.of_cell(model, cell.decay_on), cell.alpha, cell.decay)
+    optim.build(cell.optimizer, groups.of_cell(model, cell.decay_on), cell.alpha, 0.0)
     schedules.from_spec(cell.schedule, cell.epochs, 1)

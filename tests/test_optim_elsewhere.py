@@ -10,6 +10,7 @@ import math
 import pickle
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,10 @@ from torch import Tensor
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 from torch.optim import lr_scheduler
 
-from paper_repro import SGD, SGDW, Adam, AdamW, groups, schedules
+from paper_repro import SGD, SGDW, Adam, AdamW, groups, schedules, train
+from paper_repro.cell import Cell
+from paper_repro.data import Arrays
+from paper_repro.dataset import prepare
 from paper_repro.optim_lion import Lion
 from tests.stepping import ALL, difference, run, start, tensors
 
@@ -194,6 +198,10 @@ def test_a_decay_that_would_turn_weights_round_is_refused(cls: Any) -> None:
             cls([weight()], lr=0.1, decay=decay)
         with pytest.raises(ValueError, match="decay must be less than 1"):
             cls([{"params": [weight()], "decay": decay}], lr=0.1)
+        optimizer = cls([weight()], lr=0.1)
+        optimizer.param_groups[0]["decay"] = decay
+        with pytest.raises(ValueError, match="decay must be less than 1"):
+            etas(optimizer)
     SGD([weight()], lr=0.1, decay=1.0)  # an L2 factor may be
 
 
@@ -355,3 +363,14 @@ def test_no_optimizer_warns_where_all_is_well() -> None:
             optimizer = cls([weight()], lr=0.1, decay=DECAY)
             scheduler = lr_scheduler.LambdaLR(optimizer, schedules.warm_restarts(5))
             etas(optimizer, 30, scheduler)
+
+
+def test_a_normalized_decay_above_one_is_trained_and_one_that_takes_off_the_whole_weight_is_not(
+    cell: Cell, arrays: Arrays, tmp_path: Path
+) -> None:
+    """lambda_norm is the decay of a run of one update; over 21 updates 2 is 0.44 for each, 20 would be 4.4."""
+    fits = cell.replace(decay_unit="normalized", decay=2.0)
+    assert train.train(fits, prepare(arrays, fits), tmp_path)["status"] in ("finished", "diverged")
+    large = fits.replace(decay=20.0)
+    with pytest.raises(ValueError, match=r"decay must be less than 1, got 4\.\d"):
+        train.train(large, prepare(arrays, large), tmp_path)
