@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.captions import caption, error_name
-from analysis.heat_maps import named, real, symbol
+from analysis.heat_maps import labels, named, symbol
 from analysis.panels import Panel, panels
 from analysis.pictures import plain_log, with_panels
 from analysis.select import Chart
@@ -108,7 +108,8 @@ def _race(shown: Sequence[Panel]) -> str:
 def _draw_curve(axes: Axes, panel: Panel, shown: Sequence[Panel], name: str) -> None:
     assert panel.best is not None
     line, ends = (curve(panel.best.records, name, only) for only in (None, "ends_cycle"))
-    place = rf"$\alpha$ = {real(panel.best.alpha)}, {symbol(panel.decay_unit)} = {real(panel.best.decay)}"
+    alpha, decay = labels(panel.alphas)[panel.best.alpha], labels(panel.decays)[panel.best.decay]
+    place = rf"$\alpha$ = {alpha}, {symbol(panel.decay_unit)} = {decay}"
     tint = colour(panel.optimizer, [other.optimizer for other in shown])
     style = "-" if ends.epochs or not any("schedule" in other.facets for other in shown) else "--"
     axes.plot(line.epochs, line.values, style, color=tint, lw=0.8, label=f"{named(panel)} ({place})")

@@ -8,7 +8,7 @@ colour, and the colour bar ends in an arrow.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ SCHEDULES = {"fixed": "fixed rate", "step_drop": "step drops", "cosine": "cosine
 COLOURS = "viridis"  # perceptually uniform and safe for the colour-blind; low errors dark, as in the paper
 SMALLEST_TEXT = 4.0  # points: below it a number is left out
 POINTS = 72  # an inch
+MOST_LETTERS = 8  # of a tick for which there is room
 
 
 def draw(chart: Chart) -> Figure:
@@ -131,7 +132,8 @@ def titled(panel: Map, best: Square, error: str) -> str:
     """An error and where it lies: two lines, three where facets are named before them."""
     words = facet_words(panel.facets)
     edge = "  (at the edge)" if panel.at_edge else ""
-    place = rf"at $\alpha$ = {real(best.alpha)}, {symbol(panel.decay_unit)} = {real(best.decay)}"
+    alpha, decay = labels(panel.alphas)[best.alpha], labels(panel.decays)[best.decay]
+    place = rf"at $\alpha$ = {alpha}, {symbol(panel.decay_unit)} = {decay}"
     error = named(panel) + ("\n" if words else ": ") + error
     # Panels side by side are narrow: there the shorter of the two lines takes it.
     return f"{error}{edge}\n{place}" if words else f"{error}\n{place}{edge}"
@@ -171,12 +173,23 @@ def decay_label(optimizer: str, decay_unit: str) -> str:
     return f"decay {symbol(decay_unit)} of {optimizer}"
 
 
-def real(value: float) -> str:
+def real(value: float, digits: int = 3) -> str:
     """A short tick text: 0, 0.016, 2.5e-4."""
     if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.3g}"
-    digits, power = f"{value:.2e}".split("e")
-    return f"{float(digits):g}e{int(power)}"
+        return f"{value:.{digits}g}"
+    front, power = f"{value:.{digits - 1}e}".split("e")
+    return f"{float(front):.{digits}g}e{int(power)}"
+
+
+def labels(values: Iterable[float], form: Callable[[float, int], str] = real, digits: int = 3) -> dict[float, str]:
+    """The text of each value, with more digits where two would read as the same number."""
+    ordered = sorted(set(values))
+    found = {}
+    for place, value in enumerate(ordered):
+        others = (*ordered[max(0, place - 1) : place], *ordered[place + 1 : place + 2])
+        texts = ((form(value, many), [float(form(other, many)) for other in others]) for many in range(digits, 17))
+        found[value] = next((text for text, taken in texts if float(text) not in taken), repr(float(value)))
+    return found
 
 
 def _draw_tiles(
@@ -259,12 +272,16 @@ def _label(
     """Real values on both axes, thinned where they would touch."""
     columns = _thinned(list(panel.decays), size[0])
     rows = _thinned(list(panel.alphas), size[1])
-    axes.set_xticks([xs[decay] for decay in columns], [real(decay) for decay in columns])
+    texts = labels(panel.decays)
+    axes.set_xticks([xs[decay] for decay in columns], [texts[decay] for decay in columns])
     axes.tick_params(axis="x", pad=1)
     for text in axes.get_xticklabels():
         text.set(rotation=45, ha="right", va="top", rotation_mode="anchor")
-    axes.set_yticks([ys[alpha] for alpha in rows], [real(alpha) for alpha in rows])
+    texts = labels(panel.alphas)
+    axes.set_yticks([ys[alpha] for alpha in rows], [texts[alpha] for alpha in rows])
     axes.tick_params(axis="y", pad=1.5)
+    for text in (*axes.get_xticklabels(), *axes.get_yticklabels()):  # many digits take the room of few
+        text.set_fontsize(float(text.get_fontsize()) * min(1, MOST_LETTERS / len(text.get_text())))
     axes.set_xlabel(decay_label(panel.optimizer, panel.decay_unit), labelpad=1.5)
     axes.set_ylabel(r"initial learning rate $\alpha$", labelpad=1.5)
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from analysis import additive, published, regret, ridge, tilt
 from analysis.document import Table
-from analysis.heat_maps import NAMES, facet_words
+from analysis.heat_maps import NAMES, facet_words, labels
 from analysis.panels import panels, selection_split
 from analysis.regret import Regret
 from analysis.ridge import Ridge
@@ -149,9 +149,11 @@ def numbers(rows: Sequence[Row]) -> str:
         for name, estimate in _estimates(row).items():
             parts = ("", "", "") if estimate is None else (estimate.value, estimate.low, estimate.high)
             writer.writerow((row.panel, row.tiles, row.runs, name, *parts))
-        for u, best in zip(row.ridge.u, row.ridge.best, strict=True):
+        alphas = 2.0**row.ridge.u
+        texts = labels(alphas, lambda value, digits: f"{value:.{digits}g}", 4)
+        for alpha, best in zip(alphas, row.ridge.best, strict=True):
             decay = 2.0**best if np.isfinite(best) else "at the edge"
-            writer.writerow((row.panel, row.tiles, row.runs, f"best_decay_at_alpha_{2.0**u:.4g}", decay, "", ""))
+            writer.writerow((row.panel, row.tiles, row.runs, f"best_decay_at_alpha_{texts[alpha]}", decay, "", ""))
     return text.getvalue()
 
 

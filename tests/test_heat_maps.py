@@ -1,12 +1,16 @@
 """What the map says in words and colours."""
 
+import csv
+
 import pytest
 
 import experiments
 from analysis.captions import caption, reading_maps
-from analysis.heat_maps import decay_label, draw, limits, positions, real, title
+from analysis.heat_maps import decay_label, draw, labels, limits, positions, real, title
 from analysis.panels import panels
+from analysis.report.results import selected
 from analysis.select import charts
+from analysis.separability import numbers, of_chart
 from tests.conftest import made_record
 
 FIG2 = experiments.get("fig2")
@@ -78,3 +82,38 @@ def test_zero_stands_apart_and_colours_are_shared_by_the_better_half() -> None:
     assert positions([0.1, 0.2]) == {0.1: 0.0, 0.2: 1.0}
     assert limits([20.0, 30.0, 40.0, 90.0, 90.0]) == (20.0, 40.0)
     assert limits([20.0, 20.0]) == (20.0, 21.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([0.16, 0.08, 0.08 * (1 + 1e-9)], ["0.08", "0.0800000001", "0.16"]),
+        ([0.3, 0.1 + 0.2, 0.0], ["0", "0.3", "0.30000000000000004"]),
+        ([0.0123, 0.01234, 0.01236, 0.012361], ["0.0123", "0.01234", "0.01236", "0.012361"]),
+        ([2.5e-4, 2.5e-4 * (1 - 1e-5), 1e-3, 1e-3 * (1 - 1e-9)], ["2.49998e-4", "2.5e-4", "9.99999999e-4", "0.001"]),
+    ],
+)
+def test_no_two_values_read_alike(values: list[float], texts: list[str]) -> None:
+    assert list(labels(values).values()) == texts
+    assert list(labels(values)) == sorted(values)
+
+
+def test_rows_and_columns_that_nearly_agree_have_labels_of_their_own() -> None:
+    """0.08 and 0.08 with one rounding are two settings, and two rows."""
+    cells = [cell for cell in FIG2.profiles["demo"].cells if cell.optimizer == "adamw"]
+    top, largest = max(cell.alpha for cell in cells), max(cell.decay for cell in cells)
+    twins = [cell.replace(alpha=top * (1 + 1e-9)) for cell in cells if cell.alpha == top]
+    twins += [cell.replace(decay=largest * (1 + 1e-9)) for cell in cells if cell.decay == largest]
+    records = [made_record(cell, 90 - 100 * cell.alpha - 100 * cell.decay) for cell in (*cells, *twins)]
+    (chart,) = charts(FIG2, records)
+    axes = draw(chart).axes[0]
+    for axis in (axes.xaxis, axes.yaxis):
+        ticks = [label.get_text() for label in axis.get_ticklabels()]
+        assert len(set(ticks)) == len(ticks) == 8
+    assert "at the edge" in axes.get_title()  # nothing beyond it but itself
+    assert axes.get_title().count("00000") == 1  # which of the twins it is
+    ((_, ours, *_),) = selected(chart).rows
+    assert ours.count("00000") == 1
+    lines = list(csv.DictReader(numbers(of_chart(chart)).splitlines()))
+    names = [line["statistic"] for line in lines if line["statistic"].startswith("best_decay_at_alpha")]
+    assert len(set(names)) == len(names) == 8

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from analysis import costs
 from analysis.document import Block, Heading, Table
-from analysis.heat_maps import real
+from analysis.heat_maps import labels
 from analysis.select import Chart, provenance
 from paper_repro.records import Record
 
@@ -77,8 +77,12 @@ def _sweep(chart: Chart) -> tuple[str, ...]:
     tried = "; ".join(f"{field}: {costs.listed(cell[field] for cell in cells)}" for field in fields)
     seconds = sorted(record["seconds"] for record in chart.records)
     return (
-        f"[{chart.stem}](records:{chart.stem})", str(len(cells)), f"{real(min(alphas))} to {real(max(alphas))}",
-        f"{real(min(decays))} to {real(max(decays))}", tried,
+        f"[{chart.stem}](records:{chart.stem})", str(len(cells)), _bounds(alphas), _bounds(decays), tried,
         f"{seconds[len(seconds) // 2]:,.1f} s (median; {seconds[0]:,.1f} to {seconds[-1]:,.1f})",
         costs.listed(f"{record['parameters']:,}" for record in chart.records),
     )  # fmt: skip
+
+
+def _bounds(values: Sequence[float]) -> str:
+    ends = min(values), max(values)
+    return " to ".join(labels(ends)[end] for end in ends)

@@ -10,7 +10,7 @@ from pathlib import Path
 from analysis import costs, published
 from analysis.document import Block, Code, Folded, Heading, Paragraph, Table, literal
 from analysis.findings import Shown
-from analysis.heat_maps import real
+from analysis.heat_maps import labels
 from analysis.select import Chart, provenance
 from paper_repro.records import Record
 
@@ -104,7 +104,8 @@ def appendix(shown: Sequence[Chart], studies: Sequence[Shown]) -> Iterator[Block
         # A record that two figures share stands twice; links to it lead to the first.
         names = tuple("" if record["id"] in seen else f"r-{record['id']}" for record in chart.records)
         seen |= {record["id"] for record in chart.records}
-        rows = tuple(_row(record) for record in chart.records)
+        texts = {name: labels(record["cell"][name] for record in chart.records) for name in ("alpha", "decay")}
+        rows = tuple(_row(record, texts) for record in chart.records)
         yield Folded(f"{chart.stem}: {len(rows)} records", Table(HEADER, rows, anchors=names), chart.stem)
     for study in studies:
         if study.rows:
@@ -114,11 +115,11 @@ def appendix(shown: Sequence[Chart], studies: Sequence[Shown]) -> Iterator[Block
     yield Folded(summary, Table(header, tuple(readings)), "published")
 
 
-def _row(record: Record) -> tuple[str, ...]:
+def _row(record: Record, texts: Mapping[str, Mapping[float, str]]) -> tuple[str, ...]:
     cell, final = record["cell"], record["final"] or {}
     errors = [f"{final[name]:.2f}" if name in final else "" for name in ("validation_error", "test_error")]
     return (
-        record["id"], real(cell["alpha"]), real(cell["decay"]), str(cell["seed"]), record["status"], *errors,
+        record["id"], *(texts[name][cell[name]] for name in texts), str(cell["seed"]), record["status"], *errors,
         str(cell["epochs"]), str(cell["batch_size"]), literal(provenance(record).get("commit"))[:DIGITS],
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from analysis import costs, published
 from analysis.document import Block, Code, Heading, Paragraph, Table
 from analysis.dots import Variant, variants
 from analysis.findings import Shown
-from analysis.heat_maps import NAMES, named, real
+from analysis.heat_maps import NAMES, labels, named
 from analysis.panels import Panel, Tile, panels, selection_split
 from analysis.report import beside
 from analysis.report.drawing import Drawn
@@ -68,7 +68,7 @@ def _best(chart: Chart, panel: Panel) -> str:
         return "every run diverged"
     unit = "λ_norm" if panel.decay_unit == "normalized" else "λ"
     edge = ", at the edge" if panel.at_edge else ""
-    place = f"α = {real(best.alpha)}, {unit} = {real(best.decay)}{edge}"
+    place = f"α = {labels(panel.alphas)[best.alpha]}, {unit} = {labels(panel.decays)[best.decay]}{edge}"
     return f"[{_mean(best)} %](records:{chart.stem}/{best.records[0]['id']}) at {place}"
 
 
@@ -84,7 +84,7 @@ def _variants(chart: Chart) -> Iterator[tuple[str, ...]]:
                 f"{NAMES.get(optimizer, optimizer)}, {variant.name}",
                 _spread(variant),
                 "",
-                str(len(variant.errors)),
+                f"{len(variant.errors)}" + f"; {variant.diverged} diverged" * bool(variant.diverged),
                 "",
             )
 
