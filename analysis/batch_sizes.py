@@ -55,10 +55,8 @@ def bests(chart: Chart, optimizer: str) -> list[Best]:
         for panel in of_plan(shown, plan):
             assert panel.best is not None
             size, epochs, decay = panel.facets["batch_size"], panel.facets["epochs"], panel.best.decay
-            at_edge = decay in (panel.decays[0], panel.decays[-1])
-            found.append(
-                Best(size, epochs, plan, decay, decay * math.sqrt(known_updates(panel.best.records[0])), at_edge)
-            )
+            normalized = decay * math.sqrt(known_updates(panel.best.records[0]))
+            found.append(Best(size, epochs, plan, decay, normalized, panel.at_edge))
     return found
 
 

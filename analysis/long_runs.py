@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from analysis.captions import caption, error_name
 from analysis.curves import colour, curve
-from analysis.heat_maps import L2, NAMES, real
+from analysis.heat_maps import L2, NAMES, labels
 from analysis.panels import Panel, panels, selection_split
 from analysis.pictures import plain_log, with_panels
 from analysis.select import Chart
@@ -107,8 +107,8 @@ PARTS: dict[str, tuple[Callable[[Axes, Panel, Chart], None], str, str]] = {
 
 def _selection(chart: Chart, shown: Sequence[Panel]) -> str:
     told = [
-        f"{NAMES.get(panel.optimizer, panel.optimizer)} {panel.best.test_error:.2f} % at {real(panel.best.decay)}"
-        + " (at the edge)" * (panel.best.decay in (panel.decays[0], panel.decays[-1]))
+        f"{NAMES.get(panel.optimizer, panel.optimizer)} {panel.best.test_error:.2f} % "
+        f"at {labels(panel.decays)[panel.best.decay]}{' (at the edge)' * panel.at_edge}"
         for panel in shown
         if panel.best is not None and panel.best.test_error is not None
     ]

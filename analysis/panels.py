@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,7 @@ from paper_repro.cell import Cell
 from paper_repro.records import Record
 
 OPTIMIZERS = ("sgd", "sgdw", "adam", "adamw")  # the order of the paper's panels
+SAME = 1e-6  # relative: rates or decays that differ by less are one number, rounded in two ways: no neighbours
 
 
 @dataclass(frozen=True)
@@ -83,14 +85,29 @@ class Panel:
 
     @property
     def at_edge(self) -> bool:
-        """Whether the best tile lies on the border of what was run, so that a better one may lie beyond."""
+        """Whether nothing was run beyond the best tile at its own rate or decay, so that a better one may lie there."""
         return self.best is not None and at_border(self.best.place, self.tiles)
 
 
 def at_border(place: tuple[float, float], places: Iterable[tuple[float, float]]) -> bool:
-    """Whether an alpha and a decay lie on the border of these. An axis that was not searched has none."""
-    axes = zip(*places, strict=True)
-    return any(at in (min(axis), max(axis)) for at, axis in zip(place, axes, strict=True) if len(set(axis)) > 1)
+    """Whether these hold nothing beyond an alpha at its own decay, or beyond a decay at its own alpha, on either side.
+
+    What diverged was run. An axis that was not searched has no border; decay 0 is one, beyond which nothing can be run.
+    """
+    places = list(places)
+    for axis, other in ((0, 1), (1, 0)):
+        every = sorted(each[axis] for each in places)
+        own = sorted(each[axis] for each in places if math.isclose(each[other], place[other], rel_tol=SAME))
+        below, above = beside(place[axis], own)
+        was_searched = beside(place[axis], every) != (-1, len(every))
+        if was_searched and (below < 0 or above == len(own)):
+            return True
+    return False
+
+
+def beside(value: float, run: Sequence[float]) -> tuple[int, int]:
+    """Where the next smaller and the next larger value stand among ascending ones; -1 and their number for none."""
+    return bisect_left(run, value * (1 - SAME)) - 1, bisect_right(run, value * (1 + SAME))
 
 
 def number(error: float) -> str:

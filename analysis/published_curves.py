@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 
 from analysis.curves import COLOURS, add_legend
 from analysis.heat_maps import L2, NAMES, real, symbol
-from analysis.panels import OPTIMIZERS
+from analysis.panels import OPTIMIZERS, at_border
 from analysis.pictures import plain_log, with_panels
 from analysis.published import Reading
 
@@ -73,7 +73,7 @@ def _finals(axes: Axes, group: Group) -> None:
     if group[0].metric != "training_loss":
         lowest = min(group, key=lambda reading: reading.value)
         label += f", lowest {lowest.value:g} at {real(lowest.decay or 0.0)}"
-        label += " (at the edge)" * (lowest in (group[0], group[-1]))
+        label += " (at the edge)" * at_border((0.0, lowest.decay or 0.0), [(0.0, r.decay or 0.0) for r in group])
         axes.plot([lowest.decay or 0.0], [lowest.value], "*", color=tint, ms=9, mec="k", mew=0.4, zorder=4)
     _points(axes, [reading.decay or 0.0 for reading in group], group, tint, "-", label)
     axes.set_xscale("log")

@@ -73,3 +73,16 @@ def test_an_optimizer_that_diverged_everywhere_has_no_best_and_is_drawn() -> Non
     (chart,) = charts(EXPERIMENT, records)
     assert bests(chart, "adamw") == []
     assert render(draw(chart))["png"].startswith(b"\x89PNG")
+
+
+def test_the_edge_is_that_of_the_decays_that_were_run_at_this_batch_size() -> None:
+    """Nothing above 0.016 was run with the smallest batches; 0.064 at another rate is not beyond it."""
+    other = CELLS[0].replace(alpha=2 * CELLS[0].alpha, decay=0.064)
+    records = [
+        made_record(cell, 50 - 1000 * cell.decay * (cell.batch_size == 16 and cell != other))
+        for cell in (*CELLS, other)
+        if cell.batch_size > 16 or cell.decay <= 0.016 or cell == other
+    ]
+    (chart,) = charts(EXPERIMENT, records)
+    smallest = [best for best in bests(chart, CELLS[0].optimizer) if best.batch_size == 16]
+    assert [(best.decay, best.at_edge) for best in smallest] == [(0.016, True)] * 2

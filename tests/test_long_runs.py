@@ -22,3 +22,13 @@ def test_every_run_is_drawn_and_the_best_are_named() -> None:
     assert len(generalisation.lines) == 2
     assert f"Adam 30.00 % at {cells[3].decay:g}" in " ".join(figure.texts[0].get_text().split())
     assert render(figure)["pdf"].startswith(b"%PDF")
+
+
+def test_the_edge_is_that_of_what_was_run() -> None:
+    cells = [cell for cell in experiments.get("fig3").profiles["demo"].cells if cell.optimizer == "adam"]
+    rows = [{"epoch": 4, "train_loss": 1.0, "test_error": 30.0}]
+    records = [made_record(cell, 30.0 + place, epochs=rows) for place, cell in enumerate(cells[3:])]
+    records += [made_record(cell.replace(optimizer="adamw"), 50.0, epochs=rows) for cell in cells]
+    (chart,) = charts(experiments.get("fig3"), records)
+    caption = " ".join(draw(chart).texts[0].get_text().split())
+    assert f"Adam 30.00 % at {cells[3].decay:g} (at the edge)" in caption

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 import experiments
-from analysis.panels import Panel, panels, selection_split
+from analysis.panels import Panel, at_border, panels, selection_split
 from analysis.select import charts
 from paper_repro.records import Record
 from tests.conftest import made_record
@@ -67,6 +67,44 @@ def test_a_wider_grid_takes_the_flag_away() -> None:
     edge = INSIDE.replace(decay=DECAYS[-1])
     beyond = made_record(edge.replace(decay=2 * DECAYS[-1]), 70.0)
     assert not _panel([*_all_at(60.0, made_record(edge, 30.0)), beyond]).at_edge
+
+
+GRID = [(alpha, decay) for alpha in (1, 2, 4) for decay in (0, 1, 2, 4)]
+
+
+@pytest.mark.parametrize(
+    ("place", "places", "is_border"),
+    [
+        ((2, 2), GRID, False),
+        ((2, 1), GRID, False),  # decay 0 was run below it
+        ((2, 0), GRID, True),  # and below that nothing can be
+        ((2, 4), [*GRID, (1, 8)], True),  # a larger decay, at another rate only
+        ((2, 4), [*GRID, (2, 8)], False),
+        ((4, 2), [*GRID, (8, 1)], True),  # a larger rate, at another decay only
+        ((4, 2), [*GRID, (8, 2)], False),
+        ((2, 3), [*GRID, (1, 3), (2, 3), (4, 3)], False),  # a decay between, at every rate,
+        ((2, 3), [*GRID, (1, 3), (2, 3)], True),  # at a few
+        ((2, 3), [*GRID, (2, 3)], True),
+        ((8, 2), [*GRID, (8, 2)], True),
+        ((2, 4), [*GRID, (2, 4 * (1 + 1e-9))], True),  # the same, rounded in another way
+        ((4, 2), [*GRID, (4 * (1 + 1e-9), 2)], True),
+        ((4, 2), [*GRID, (4 * (1 + 1e-9), 1), (8, 2)], False),
+        ((2, 4 * (1 + 1e-9)), [*GRID, (2, 4 * (1 + 1e-9)), (2, 8)], False),  # a twin's column is its own
+        ((2, 2), [place for place in GRID if place != (2, 4)], True),  # not run yet
+        ((2, 2), [(2, 1), (2, 2), (2, 4)], False),  # one rate: nothing was searched there
+        ((2, 2), [(2 * (1 + 1e-9), 1), (2, 2), (2, 4)], False),
+        ((2, 2), [(2, 2)], False),
+    ],
+)
+def test_the_border_is_that_of_the_cell_s_own_rate_and_decay(place, places, is_border: bool) -> None:
+    assert at_border(place, places) == is_border
+
+
+def test_a_single_cell_beyond_at_another_rate_takes_no_flag_away_and_one_that_diverged_there_does() -> None:
+    edge = INSIDE.replace(decay=DECAYS[-1])
+    run = _all_at(60.0, made_record(edge, 30.0))
+    assert _panel([*run, made_record(edge.replace(alpha=ALPHAS[0], decay=2 * DECAYS[-1]), 70.0)]).at_edge
+    assert not _panel([*run, made_record(edge.replace(decay=2 * DECAYS[-1]), 0.0, status="diverged")]).at_edge
 
 
 def test_diverged_cells_are_never_chosen() -> None:
