@@ -5,11 +5,16 @@ three common seeds or more their own scatter gives the interval (Student); with 
 pooled over the basin does (normal), which ignores that pairs are alike and is rather too wide. Many pairs are tested at
 once: their p-values are corrected by Holm's step-down rule. That cells were selected by noisy errors is not in them;
 seeds that only selected cells have were no part of the selection, and are compared too.
+
+Differences that are all equal tell no deviation: then that of single runs decides, as with few seeds, and without one
+nothing is decided. Seeds that diverged cannot be compared. Where they are of the optimizer that is ahead, the pair is
+not decided, since only its survivors are ahead; where they are of the other, they add to what is seen, and it may be.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -20,29 +25,48 @@ from scipy import stats
 from analysis.document import Table
 from analysis.heat_maps import NAMES, facet_words
 from analysis.panels import Panel
-from analysis.surfaces import Estimate, basin, of_panel
+from analysis.surfaces import Estimate, basin, deviation, of_panel
 
 LEVEL = 0.05
 POWER = 0.8
 OWN_SCATTER = 3  # common seeds from which the differences' own deviation is used
+SMALLEST = 1e-99  # smaller p-values may have become 0 by rounding
+NO_SCATTER = "scatter not measurable"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """first minus second, in points of test error. effect: difference / deviation of a difference. p: corrected.
-    seeds_needed: of each, to find a difference of this size alone with 80 % power; None where it is decided or 0."""
+    """first minus second, in points of test error, over the seeds that both finished. effect: difference / deviation of
+    a difference. p: corrected. seeds_needed: of each, to find a difference of this size alone with 80 % power; None
+    where it is decided, 0, or where more seeds of this kind would not decide it.
+
+    Without an interval and p where the scatter could not be measured. lacking: in words, the seeds that one of the two
+    lacks. survivors_ahead: seeds of the better one diverged, so that what is compared is not all of its runs.
+    """
 
     first: str
     second: str
     difference: Estimate
     effect: float | None
-    p: float
+    p: float | None
     seeds: int
     seeds_needed: int | None
+    lacking: str = ""
+    survivors_ahead: bool = False
 
     @property
     def is_decided(self) -> bool:
-        return self.p < LEVEL
+        return self.p is not None and self.p < LEVEL and not self.survivors_ahead
+
+    @property
+    def judged(self) -> Estimate | None:
+        """The difference as a rule may judge it; None where survivors are ahead."""
+        return None if self.survivors_ahead else self.difference
+
+    @property
+    def seeds_told(self) -> str:
+        """How many are compared, and what became of others: 4 of 7; 3 of AdamW diverged."""
+        return f"{self.seeds}{self.lacking}"
 
 
 def compare(panels: Sequence[Panel], known: Mapping[str, float] = {}) -> list[Comparison]:
@@ -52,54 +76,70 @@ def compare(panels: Sequence[Panel], known: Mapping[str, float] = {}) -> list[Co
     """
     chosen = [panel for panel in panels if panel.best is not None]
     pairs = [found for pair in combinations(chosen, 2) if (found := _difference(*pair, known)) is not None]
-    corrected = holm([test.p for test in pairs])
-    return [_told(test, p) for test, p in zip(pairs, corrected, strict=True)]
+    corrected = iter(holm([test.p for test in pairs if test.p is not None]))
+    return [_told(test, None if test.p is None else next(corrected)) for test in pairs]
 
 
 @dataclass(frozen=True)
 class _Test:
     names: tuple[str, str]
     mean: float
-    deviation: float  # of one difference
+    deviation: float | None  # of one difference
     seeds: int
     freedom: float
+    lacking: str
+    survivors_ahead: bool
 
     @property
-    def error(self) -> float:
-        return self.deviation / math.sqrt(self.seeds)
+    def error(self) -> float | None:
+        return None if self.deviation is None else self.deviation / math.sqrt(self.seeds)
 
     @property
-    def p(self) -> float:
-        if not self.error:
-            return float(self.mean == 0)
-        return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
+    def p(self) -> float | None:
+        return None if self.error is None else float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
 
 
 def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> _Test | None:
     errors = [_by_seed(panel) for panel in (first, second)]
-    common = sorted(errors[0].keys() & errors[1].keys())
-    if not common:
+    apart = [errors[0][seed] - errors[1][seed] for seed in sorted(errors[0].keys() & errors[1].keys())]
+    differences = np.array([each for each in apart if not math.isnan(each)])
+    if not len(differences):
         return None
-    differences = np.array([errors[0][seed] - errors[1][seed] for seed in common])
-    names = (_name(first), _name(second))
-    if len(common) >= OWN_SCATTER:
-        return _Test(names, float(differences.mean()), float(differences.std(ddof=1)), len(common), len(common) - 1)
-    scatter = [_pooled(panel) or known.get(panel.optimizer) for panel in (first, second)]
-    if scatter[0] is None or scatter[1] is None:
+    count, freedom = len(differences), len(differences) - 1.0
+    scatter = deviation(differences) if count >= OWN_SCATTER else None
+    if scatter is None:
+        single = [_pooled(panel) or known.get(panel.optimizer) for panel in (first, second)]
+        scatter, freedom = None if None in single else math.hypot(*filter(None, single)), math.inf
+    if scatter is None and count < OWN_SCATTER:
         return None
-    return _Test(names, float(differences.mean()), math.hypot(*scatter), len(common), math.inf)  # type: ignore[arg-type]
+    mean, names = float(differences.mean()), (_name(first), _name(second))
+    better = errors[0 if mean < 0 else 1]
+    survivors_ahead = any(map(math.isnan, better.values()))
+    return _Test(names, mean, scatter, count, freedom, _lacking(names, errors), survivors_ahead)
 
 
-def _told(test: _Test, p: float) -> Comparison:
-    half = float(stats.t.ppf(1 - LEVEL / 2, test.freedom)) * test.error
-    needed = None
-    if p >= LEVEL and test.mean:
-        quantiles = stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER)
-        needed = max(test.seeds + 1, math.ceil((quantiles * test.deviation / test.mean) ** 2))
-    return Comparison(
-        *test.names, Estimate(test.mean, test.mean - half, test.mean + half),
-        test.mean / test.deviation if test.deviation else None, p, test.seeds, needed,
-    )  # fmt: skip
+def _lacking(names: tuple[str, str], errors: Sequence[Mapping[int, float]]) -> str:
+    """What is to be said of seeds that are not compared: " of 7; 3 of AdamW diverged"."""
+    every = {seed for own in errors for seed in own}
+    counts: Counter[str] = Counter()  # a sum where two cells of one optimizer are compared
+    for name, own in zip(names, errors, strict=True):
+        counts[f"{name} diverged"] += sum(map(math.isnan, own.values()))
+        counts[f"{name} not run"] += len(every) - len(own)
+    words = ", ".join(f"{count} of {what}" for what, count in counts.items() if count)
+    return f" of {len(every)}; {words}" if words else ""
+
+
+def _told(test: _Test, p: float | None) -> Comparison:
+    if test.deviation is None or test.error is None or p is None:
+        difference, effect, needed = Estimate(test.mean, None, None), None, None
+    else:
+        half = float(stats.t.ppf(1 - LEVEL / 2, test.freedom)) * test.error
+        difference, effect = Estimate(test.mean, test.mean - half, test.mean + half), test.mean / test.deviation
+        needed = None
+        if p >= LEVEL and test.mean and not test.survivors_ahead:
+            quantiles = stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER)
+            needed = max(test.seeds + 1, math.ceil((quantiles * test.deviation / test.mean) ** 2))
+    return Comparison(*test.names, difference, effect, p, test.seeds, needed, test.lacking, test.survivors_ahead)
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -112,10 +152,11 @@ def holm(values: Sequence[float]) -> list[float]:
 
 
 def _by_seed(panel: Panel) -> dict[int, float]:
+    """The test error of each seed of the selected cell; NaN for one that diverged."""
     assert panel.best is not None
     best = panel.with_all_seeds(panel.best)
     finished = [record["cell"]["seed"] for record in best.records if record["status"] == "finished"]
-    return dict(zip(finished, best.errors("test"), strict=True))
+    return dict.fromkeys(best.seeds, math.nan) | dict(zip(finished, best.errors("test"), strict=True))
 
 
 def _pooled(panel: Panel) -> float | None:
@@ -139,11 +180,28 @@ def table(found: Sequence[Comparison]) -> Table:
     header = ("compared, test error", "difference, points", "effect", "p (Holm)", "seeds", "told apart")
     rows = []
     for pair in found:
-        more = f"no: {pair.seeds_needed} seeds would be needed" if pair.seeds_needed else "no"
         part = pair.difference
         rows.append((
-            f"{pair.first} less {pair.second}", f"{part.value:+.2f} [{part.low:+.2f}, {part.high:+.2f}]",
-            "" if pair.effect is None else f"{pair.effect:+.2f}", f"{pair.p:.2g}", str(pair.seeds),
-            "yes" if pair.is_decided else more,
+            f"{pair.first} less {pair.second}", f"{part.value:+.2f} {_interval(part)}".strip(),
+            "" if pair.effect is None else f"{pair.effect:+.2f}", "" if pair.p is None else _p(pair.p), pair.seeds_told,
+            _verdict(pair),
         ))  # fmt: skip
     return Table(header, tuple(rows), "comparisons", CAPTION)
+
+
+def _interval(part: Estimate) -> str:
+    return "" if part.low is None else f"[{part.low:+.2f}, {part.high:+.2f}]"
+
+
+def _p(p: float) -> str:
+    return f"{p:.2g}" if p > SMALLEST else f"< {SMALLEST:g}"
+
+
+def _verdict(pair: Comparison) -> str:
+    if pair.is_decided:
+        return "yes"
+    if pair.p is None:
+        return f"no: {NO_SCATTER}"
+    if pair.survivors_ahead:
+        return "no: seeds of the better one diverged"
+    return f"no: {pair.seeds_needed} seeds would be needed" if pair.seeds_needed else "no"

@@ -70,7 +70,8 @@ def needed(doubt: Doubt | None) -> Needed:
         return Needed("no number of seeds: what the rule compares could not be measured")
     if any(part.low is None or part.high is None for part in known):
         more = doubt.seed
-        return Needed(f"first a second seed, for the noise: {more.words()}", None, more.hours, more.unit)
+        seed = "a second seed" if doubt.runs < 2 else "one more seed"  # those there are tell no scatter
+        return Needed(f"first {seed}, for the noise: {more.words()}", None, more.hours, more.unit)
     if _outcome_without_noise(doubt, known) == doubt.rule(known):
         return Needed("no number of seeds: the rule leaves these very numbers open, however exact they are")
     count = seeds(doubt)

@@ -20,6 +20,7 @@ from analysis.captions import caption
 from analysis.heat_maps import NAMES
 from analysis.pictures import WIDTH, new_figure, write_caption
 from analysis.select import Chart, of_cells
+from analysis.surfaces import deviation
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 
@@ -100,12 +101,13 @@ def named(cell: Cell, fields: Sequence[str]) -> str:
 
 
 def paired(first: Variant, other: Variant) -> tuple[float, float]:
-    """Mean difference in test error, other - first, over the seeds both have, and half its 95 % interval (t)."""
+    """Mean difference in test error, other - first, over the seeds both have, and half its 95 % interval (t); NaN where
+    there is no difference, or where the differences do not tell their scatter."""
     differences = [other.errors[seed] - first.errors[seed] for seed in first.errors if seed in other.errors]
-    if len(differences) < 2:
-        return (differences[0] if differences else math.nan), math.nan
-    half = float(student.ppf(0.975, len(differences) - 1)) * statistics.stdev(differences) / math.sqrt(len(differences))
-    return statistics.fmean(differences), half
+    if not differences:
+        return math.nan, math.nan
+    mean, scatter, count = statistics.fmean(differences), deviation(differences), len(differences)
+    return mean, math.nan if scatter is None else float(student.ppf(0.975, count - 1)) * scatter / math.sqrt(count)
 
 
 def _variant(name: str, records: Sequence[Record]) -> Variant:

@@ -96,7 +96,7 @@ class Evidence:
         chosen = [panel.with_all_seeds(panel.best) if compares else panel.best for panel in shown if panel.best]
         tiles = chosen if compares else [tile for panel in shown for tile in panel.tiles.values()]
         records = [record for tile in tiles for record in tile.records]
-        runs = min((len(tile.seeds) for tile in chosen), default=1)
+        runs = min((len(tile.seeds) - tile.diverged for tile in chosen), default=1)
         doubt = Doubt(tuple(estimates), rule, runs, prices.of_a_seed(records), own_from)
         return self.verdict(experiment, outcome, words, doubt)
 

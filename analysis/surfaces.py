@@ -19,11 +19,23 @@ INTERVAL = (2.5, 97.5)  # percent
 RESAMPLES = 2000
 SHARE = 1 / 2  # of the grid's tiles, those with the lowest errors: the basin
 LEAST = 12  # tiles of a basin: twice the six numbers of a quadratic
+EQUAL = 1e-6  # numbers that differ by less do so by rounding: no test set is large enough to tell errors so near apart
+
+
+def deviation(values: Sequence[float] | Floats) -> float | None:
+    """The standard deviation (n - 1); None where the values do not tell it: fewer than two, or all equal."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 and np.ptp(values) > EQUAL else None
+
+
+def moving(resampled: Floats | None) -> Floats | None:
+    """The same; None where hardly any differ: a grid too coarse for the noise to show, which is no exact result."""
+    known = None if resampled is None else resampled[np.isfinite(resampled)]
+    return resampled if known is not None and len(known) and np.ptp(np.percentile(known, INTERVAL)) > EQUAL else None
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its 95 % interval; without one where the noise is not known (one run of each tile)."""
+    """A number with its 95 % interval; none where the noise is not known (one run of each tile, or equal runs)."""
 
     value: float
     low: float | None
@@ -63,12 +75,14 @@ class Surface:
 
     def deviations(self, chosen: NDArray[np.bool_]) -> Floats:
         """Of the chosen tiles' runs from their tile's mean, widened to what single runs of a population have; of tiles
-        with one run none. Runs scatter more where errors are high, so these are for the basin alone."""
+        with one run none, nor where the runs of every tile are equal. Runs scatter more where errors are high, so these
+        are for the basin alone."""
         counts = np.isfinite(self.runs).sum(2, keepdims=True)
         apart = np.where(chosen[:, :, None], self.runs - self.means[:, :, None], np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
             scaled = apart * np.sqrt(counts / (counts - 1))
-        return np.asarray(scaled[np.isfinite(scaled)])
+        found = scaled[np.isfinite(scaled)]
+        return np.asarray(found if np.abs(found).max(initial=0.0) > EQUAL else found[:0])
 
     def sigma(self, chosen: NDArray[np.bool_]) -> float | None:
         """The standard deviation of one run, pooled over these tiles; where none has two runs, what is known."""

@@ -1,5 +1,7 @@
 """Separable errors interact by 0, whatever the noise; tilted ones by what their formula says."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -21,12 +23,13 @@ def _truth(surface: Surface, rho: float) -> float:
 
 def test_without_noise_it_is_what_least_squares_leaves() -> None:
     for rho in (0.0, -0.5, 0.8):
-        found = interaction(bowl(rho))
+        found = interaction(dataclasses.replace(bowl(rho), known_sigma=1e-9))
         assert found is not None
         assert found.value == pytest.approx(_truth(bowl(rho), rho), abs=1e-9)
 
 
 def test_it_needs_noise_that_is_known() -> None:
+    assert interaction(bowl()) is None  # two runs of each tile that are equal tell none
     assert interaction(bowl(runs=1)) is None
     assert interaction(bowl(shape=(3, 3))) is None
 

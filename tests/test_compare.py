@@ -82,3 +82,70 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(seeds: int) -> None:
         (found,) = compare(pair)
         held.append(found.difference.low <= 1.0 <= found.difference.high)
     assert 0.92 <= np.mean(held) <= 0.98
+
+
+CELL_NOISE = [[50.0, 51.0, 50.5]] * 6
+CONSTANT = {
+    "exactly": [1.0, 1.0, 1.0],
+    "but for rounding": [0.3, 0.1 + 0.2, 0.3 + 1e-12, 0.3],
+    "in steps of 0.2": [(1 + k) * 0.2 - k * 0.2 for k in range(5)],
+}
+
+
+@pytest.mark.parametrize("differences", CONSTANT.values(), ids=CONSTANT)
+def test_equal_differences_are_no_exact_result(differences: list[float]) -> None:
+    """The noise of single runs decides, as with few seeds; where that is not known either, nothing does."""
+    base = [50.0 + 0.1 * (seed % 2) for seed in range(len(differences))]
+    first = [error + more for error, more in zip(base, differences, strict=True)]
+    (found,) = compare([_panel("adam", first, CELL_NOISE), _panel("adamw", base, CELL_NOISE)])
+    low, high = found.difference.low, found.difference.high
+    assert low is not None
+    assert high is not None
+    assert high - low > 0.5
+    assert found.p is not None
+    assert found.p > 1e-6
+    flat = [50.0] * len(differences)
+    (found,) = compare([_panel("adam", [50.0 + more for more in differences]), _panel("adamw", flat)])
+    assert (found.difference.low, found.p, found.effect, found.is_decided) == (None, None, None, False)
+    assert table([found]).rows[0][1:] == (
+        f"{differences[0]:+.2f}", "", "", str(len(differences)), "no: scatter not measurable"
+    )  # fmt: skip
+    (found,) = compare([_panel("adam", first), _panel("adamw", flat)], {"adam": 1.0, "adamw": 1.0})
+    assert found.difference.low is not None
+
+
+def test_no_p_value_is_told_as_0() -> None:
+    (found,) = compare([_panel("adam", [50.0], CELL_NOISE), _panel("adamw", [20.0], CELL_NOISE)])
+    assert table([found]).rows[0][3] == "< 1e-99"
+
+
+def _beyond(panel: Panel, diverged: int, finished: int) -> Panel:
+    """Further seeds of the selected cell: those that diverged last, the others at 49 % and 50 % by turns."""
+    cells = [CELL.replace(optimizer=panel.optimizer, seed=3 + place) for place in range(finished + diverged)]
+    more = [made_record(cell, 49.0 + place % 2) for place, cell in enumerate(cells[:finished])]
+    more += [made_record(cell, 0.0, status="diverged") for cell in cells[finished:]]
+    return dataclasses.replace(panel, beyond=tuple(more))
+
+
+@pytest.mark.parametrize(
+    ("adam", "adamw", "shift", "told", "verdict"),
+    [
+        ((0, 4), (0, 4), 5.0, "7", "yes"),
+        ((0, 4), (3, 1), 5.0, "4 of 7; 3 of AdamW diverged", "no: seeds of the better one diverged"),
+        ((0, 4), (3, 1), -5.0, "4 of 7; 3 of AdamW diverged", "yes"),  # they would only add to it
+        ((1, 3), (3, 1), 5.0, "4 of 7; 1 of Adam diverged, 3 of AdamW diverged",
+         "no: seeds of the better one diverged"),
+        ((0, 4), (0, 2), 5.0, "5 of 7; 2 of AdamW not run", "yes"),
+        ((0, 4), (1, 2), 5.0, "5 of 7; 1 of AdamW diverged, 1 of AdamW not run",
+         "no: seeds of the better one diverged"),
+    ],
+)  # fmt: skip
+def test_seeds_that_leave_a_comparison_are_told(adam, adamw, shift: float, told: str, verdict: str) -> None:
+    own = [50.0 + shift, 51.1 + shift, 50.0 + shift]
+    panels = [_beyond(_panel("adam", own), *adam), _beyond(_panel("adamw", [50.0, 51.0, 50.0]), *adamw)]
+    shifted = [made_record(Cell.from_dict(r["cell"]), r["final"]["test_error"] + shift) if r["final"] else r
+               for r in panels[0].beyond]  # fmt: skip
+    (found,) = compare([dataclasses.replace(panels[0], beyond=tuple(shifted)), panels[1]])
+    assert (found.seeds_told, table([found]).rows[0][4:]) == (told, (told, verdict))
+    assert found.is_decided == (verdict == "yes")
+    assert (found.judged is None) == (verdict != "yes")

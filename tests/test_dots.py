@@ -43,6 +43,14 @@ def test_one_common_seed_has_a_difference_and_no_interval() -> None:
     assert math.isnan(half)
 
 
+def test_equal_differences_have_no_interval() -> None:
+    difference, half = paired(
+        Variant("a", {0: 10.0, 1: 11.0, 2: 12.0}, 0), Variant("b", {0: 10.3, 1: 11.3, 2: 12.3}, 0)
+    )
+    assert difference == pytest.approx(0.3)
+    assert math.isnan(half)
+
+
 def test_diverged_runs_are_counted_not_averaged() -> None:
     gone = made_record(CELLS[1].replace(seed=1), 0.0, status="diverged")
     _, bf16 = variants(_chart([*_seeds(0, [29.0]), *_seeds(1, [30.0]), gone]), "adamw")

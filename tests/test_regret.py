@@ -1,5 +1,7 @@
 """Tuning one at a time: what can be worked out by hand, and how often the intervals hold what simulations give."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -62,7 +64,8 @@ def test_choices_are_made_by_one_and_paid_by_the_other() -> None:
 
 def test_without_noise_a_separable_surface_is_tuned_one_at_a_time_for_nothing_and_a_tilted_one_is_not() -> None:
     for rho, nothing in ((0.0, True), (-0.8, False)):
-        found = regret(bowl(rho), bowl(rho))
+        clean = dataclasses.replace(bowl(rho), known_sigma=1e-9)
+        found = regret(clean, clean)
         assert found is not None
         values = [found.alpha_first.value, found.decay_first.value, found.worst.value]
         np.testing.assert_allclose(values, _practitioner(bowl(rho).means, bowl(rho).means), atol=0.02)
@@ -70,20 +73,20 @@ def test_without_noise_a_separable_surface_is_tuned_one_at_a_time_for_nothing_an
 
 
 def test_how_large_a_target_the_basin_is() -> None:
-    clean = bowl()
+    clean = dataclasses.replace(bowl(), known_sigma=1e-9)
     found = basin_size(clean)
     assert found is not None
     assert found.value == (clean.means <= 1.1 * clean.means.min()).mean()
     walls = np.zeros((7, 7), bool)
     walls[0] = True
-    walled = basin_size(Surface("walled", clean.u, clean.v, clean.runs, walls, None))
+    walled = basin_size(dataclasses.replace(clean, clipped=walls))
     assert walled is not None
     kept = np.nan_to_num(clean.means[1:], nan=np.inf)
     assert walled.value == (kept <= 1.1 * kept.min()).sum() / 49  # what diverged was run
 
 
 def test_it_needs_enough_tiles_and_noise_that_is_known() -> None:
-    for none in (bowl(runs=1), bowl(shape=(3, 3))):
+    for none in (bowl(runs=1), bowl(runs=2), bowl(shape=(3, 3), sigma=1.0)):
         assert regret(none, none) is None
         assert basin_size(none) is None
 

@@ -7,6 +7,7 @@ import pytest
 
 from analysis.deciding import needed
 from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED
+from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
 from tests.judging import cells, judged, noise, study
@@ -108,6 +109,19 @@ def test_whether_to_exempt_vectors_from_decay(gain: float, outcome: str) -> None
     found = judged("S8", exempted(gain))
     assert found.outcome == outcome, found.words
     assert f"{-gain:+.2f} ± 0.39" in found.words
+
+
+@pytest.mark.parametrize(("lost", "outcome"), [("matrices", UNDECIDED), ("all", SUPPORTED)])
+def test_survivors_say_nothing_on_exemption_where_they_are_ahead(lost: str, outcome: str) -> None:
+    made = [
+        made_record(Cell.from_dict(r["cell"]), 0.0, status="diverged")
+        if (r["cell"]["seed"], r["cell"]["decay_on"]) == (4, lost)
+        else r
+        for r in exempted(1.0)
+    ]
+    found = judged("S8", made)
+    assert found.outcome == outcome
+    assert found.words.endswith(f"(seeds: 4; 1 of {lost} diverged)")
 
 
 def test_one_seed_says_nothing_on_exemption() -> None:

@@ -85,7 +85,7 @@ def test_a_number_is_a_point_with_its_interval(chart: Chart) -> None:
 
 
 def test_where_there_is_no_number_there_are_words_and_no_point(chart: Chart) -> None:
-    ridges, rho, interaction, *_ = _forest(draw(chart, [_row(bowl(at=(0.0, 6.0)))]))
+    ridges, rho, interaction, *_ = _forest(draw(chart, [_row(bowl(at=(0.0, 6.0), sigma=0.1))]))
     assert (_words(ridges), _words(rho), _words(interaction)) == ([EDGE], [EDGE], [])
     assert _marks(ridges) == _marks(rho) == []
     holed = bowl().runs.copy()

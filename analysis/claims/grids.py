@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.claims.measures import NOISE_UNKNOWN, SINGLE, all_above, by_difference, lowest, pair, sign
+from analysis.claims.measures import NOISE_UNKNOWN, SINGLE, all_above, by_difference, lowest, pair, sign, told
 from analysis.compare import OWN_SCATTER, compare
 from analysis.heat_maps import NAMES
 from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
@@ -73,9 +73,8 @@ def _l2_helps_adam(evidence: Evidence) -> Verdict:
     compared = compare([panel, dataclasses.replace(panel, best=bare)])
     if not compared:
         return evidence.by_rule("fig2", _no_gain, [NOISE_UNKNOWN], "one seed", [panel])
-    difference = compared[0].difference
-    words = f"with the best factor {said(difference)} points against none"
-    return evidence.by_rule("fig2", _no_gain, [difference], words, [panel], OWN_SCATTER)
+    words = f"with the best factor {told(compared[0])} points against none"
+    return evidence.by_rule("fig2", _no_gain, [compared[0].judged], words, [panel], OWN_SCATTER)
 
 
 def _no_gain(differences: Sequence[Estimate]) -> str:
@@ -89,14 +88,15 @@ def _rivals(evidence: Evidence) -> Verdict:
     worse, equal = pair(found, "adam", "sgd", evidence), pair(found, "adamw", "sgdw", evidence)
     if worse is None or equal is None:
         return Verdict(NOT_RUN)
-    words = f"Adam less SGD {said(worse.difference)}, AdamW less SGDW {said(equal.difference)} points"
-    differences = [worse.difference, equal.difference]
+    words = f"Adam less SGD {told(worse)}, AdamW less SGDW {told(equal)} points"
+    differences = [worse.judged, equal.judged]
     return evidence.by_rule("fig2", _worse_and_rival, differences, words, found, OWN_SCATTER)
 
 
 def _worse_and_rival(differences: Sequence[Estimate]) -> str:
     worse, equal = map(sign, differences)
-    return CONTRADICTED if worse < 0 else SUPPORTED if worse > 0 and equal <= 0 else UNDECIDED
+    rival = equal <= 0 and differences[1].low is not None
+    return CONTRADICTED if worse < 0 else SUPPORTED if worse > 0 and rival else UNDECIDED
 
 
 def _decoupled_beats(evidence: Evidence) -> Verdict:
@@ -108,9 +108,10 @@ def _decoupled_beats(evidence: Evidence) -> Verdict:
     compared = {name: pair(own, "adam", "adamw", evidence) for name, own in pairs.items()}
     if set(compared) != set(SCHEDULES) or None in compared.values():
         return Verdict(NOT_RUN)
-    told = {name: each.difference for name, each in compared.items() if each}
-    words = ", ".join(f"{name} {said(part)}" for name, part in told.items())
-    return evidence.by_rule("fig1", all_above, list(told.values()), f"Adam less AdamW: {words}", found, OWN_SCATTER)
+    known = {name: each for name, each in compared.items() if each}
+    words = ", ".join(f"{name} {told(each)}" for name, each in known.items())
+    judged = [each.judged for each in known.values()]
+    return evidence.by_rule("fig1", all_above, judged, f"Adam less AdamW: {words}", found, OWN_SCATTER)
 
 
 def _decoupled_beats_paper(figures: Paper) -> Verdict:
@@ -155,17 +156,18 @@ def _schedules(name: str, text: str, optimizers: tuple[str, ...], ladder: tuple[
         if not all(pairs.values()):
             words = "the noise of single runs is not known"
             return evidence.by_rule("fig1", all_above, [NOISE_UNKNOWN], words, shown)
-        told = {words: found_[0].difference for words, found_ in pairs.items()}
-        words = ", ".join(f"{words} {said(part)}" for words, part in told.items())
-        return evidence.by_rule("fig1", all_above, list(told.values()), words, shown, OWN_SCATTER)
+        words = ", ".join(f"{words} {told(each)}" for words, (each,) in pairs.items())
+        return evidence.by_rule(
+            "fig1", all_above, [each.judged for (each,) in pairs.values()], words, shown, OWN_SCATTER
+        )
 
     def paper(figures: Paper) -> Verdict:
         def best(name: str, schedule: str) -> float:
             return lowest(figures, "fig2" if schedule == "cosine" else "fig1", f"{name}_{schedule}")
 
-        told = {words: best(name, worse) - best(name, better) for words, (name, worse, better) in gains.items()}
-        words = ", ".join(f"{words} {gain:+.2f} ± {SINGLE:.2f}" for words, gain in told.items())
-        least = min(told.values())
+        found = {words: best(name, worse) - best(name, better) for words, (name, worse, better) in gains.items()}
+        words = ", ".join(f"{words} {gain:+.2f} ± {SINGLE:.2f}" for words, gain in found.items())
+        least = min(found.values())
         return Verdict(SUPPORTED if least > SINGLE else CONTRADICTED if least < -SINGLE else UNDECIDED, words)
 
     return Claim(name, text, "figure 1", "fig1", "every gain is decidedly above 0", ours, paper, True)
@@ -176,8 +178,8 @@ def _fixed_rate(evidence: Evidence) -> Verdict:
     gain = pair(found, "adam", "adamw", evidence)
     if gain is None:
         return Verdict(NOT_RUN)
-    words = f"Adam less AdamW {said(gain.difference)} points"
-    return evidence.by_rule("fig1", all_above, [gain.difference], words, found, OWN_SCATTER)
+    words = f"Adam less AdamW {told(gain)} points"
+    return evidence.by_rule("fig1", all_above, [gain.judged], words, found, OWN_SCATTER)
 
 
 def _fixed_rate_paper(figures: Paper) -> Verdict:
@@ -193,8 +195,8 @@ def _not_always(evidence: Evidence) -> Verdict:
     if None in pairs:
         return Verdict(NOT_RUN)
     known = [each for each in pairs if each is not None]
-    words = ", ".join(f"{each.first} less {each.second} {said(each.difference)}" for each in known)
-    differences = [each.difference for each in known]
+    words = ", ".join(f"{each.first} less {each.second} {told(each)}" for each in known)
+    differences = [each.judged for each in known]
     return evidence.by_rule("fig2", _one_ahead, differences, f"{words} points", found, OWN_SCATTER)
 
 

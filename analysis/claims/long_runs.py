@@ -15,6 +15,7 @@ from analysis.panels import Panel, Tile
 from analysis.surfaces import Estimate
 from paper_repro.records import Record
 
+ALL_WRONG = 100.0  # percent: the error of a decay that diverged, which is no reason to leave it out
 ALIKE = 1.25  # training losses within this factor coincide
 POINTS = 20  # of the losses that both runs pass, where their errors are compared
 FEWER = 5  # times fewer epochs: what a good schedule saves a constant rate
@@ -39,8 +40,10 @@ def _every_decay(evidence: Evidence) -> Verdict:
     half = _half(evidence, len(best.seeds)) if best else None
     if best is None or best.test_error is None or half is None or not own:
         return Verdict(NOT_RUN)
-    errors = [tile.test_error for tile in own if tile.test_error is not None]
+    errors = [ALL_WRONG if tile.test_error is None else tile.test_error for tile in own]
     differences, words = _against(errors, best.test_error, half)
+    lost = sum(tile.test_error is None for tile in own)
+    words += f"; {lost} diverged" * bool(lost)
     return evidence.by_rule("fig3", _half_below, differences, words, found)
 
 
@@ -131,22 +134,26 @@ def _gain(evidence: Evidence) -> Verdict:
     found, adam = pair(shown, "adam", "adamw", evidence), _best(shown, "adam")
     if found is None or adam is None or adam.test_error is None:
         return Verdict(NOT_RUN)
-    part, whole = found.difference, adam.test_error
-    assert part.high is not None
-    gain = around(100 * part.value / whole, 100 * (part.high - part.value) / whole)
-    return evidence.by_rule("fig3", _fifteen, [gain], _percent(gain), shown, OWN_SCATTER)
+    part, share = found.difference, 100 / adam.test_error
+    ends = [None if end is None else share * end for end in (part.low, part.high)]
+    gain = Estimate(share * part.value, *ends)
+    words = _percent(gain) + f" (seeds: {found.seeds_told})" * bool(found.lacking)
+    return evidence.by_rule("fig3", _fifteen, [found.judged and gain], words, shown, OWN_SCATTER)
 
 
 def _fifteen(gains: Sequence[Estimate]) -> str:
     """Of a relative gain in percent."""
     low, high = gains[0].low, gains[0].high
-    if low is None or high is None or not low <= 15 <= high:
+    if low is None or high is None:
+        return UNDECIDED
+    if not low <= 15 <= high:
         return CONTRADICTED
     return SUPPORTED if low > 7.5 else UNDECIDED
 
 
 def _percent(gain: Estimate) -> str:
-    return f"{gain.value:.0f} % [{gain.low:.0f}, {gain.high:.0f}]"
+    interval = "" if gain.low is None else f" [{gain.low:.0f}, {gain.high:.0f}]"
+    return f"{gain.value:.0f} %{interval}"
 
 
 def _fifteen_paper(figures: Paper) -> Verdict:

@@ -9,10 +9,11 @@ import numpy as np
 from scipy import stats
 
 from analysis import published
-from analysis.compare import Comparison, compare
+from analysis.compare import NO_SCATTER, Comparison, compare
 from analysis.ledger import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence, Paper, Verdict
 from analysis.panels import Panel
-from analysis.surfaces import Estimate
+from analysis.separability import said
+from analysis.surfaces import Estimate, deviation
 
 OF_STUDENT = 2  # seeds from which student() gives an interval
 NOISE_UNKNOWN = Estimate(math.nan, None, None)
@@ -25,6 +26,12 @@ def pair(found: Sequence[Panel], first: str, second: str, evidence: Evidence) ->
     own.sort(key=lambda panel: (first, second).index(panel.optimizer))
     pairs = compare(own, evidence.noise()) if len(own) == 2 else []
     return pairs[0] if pairs else None
+
+
+def told(found: Comparison) -> str:
+    """Its difference with the interval, or why it has none, and the seeds that it lacks."""
+    remarks = [NO_SCATTER] * (found.p is None) + [f"seeds: {found.seeds_told}"] * bool(found.lacking)
+    return said(found.difference) + (f" ({'; '.join(remarks)})" if remarks else "")
 
 
 def lowest(figures: Paper, figure: str, panel: str, no_decay: bool = False) -> float:
@@ -48,12 +55,11 @@ def around(value: float, half: float) -> Estimate:
 
 
 def student(values: Sequence[float]) -> Estimate:
-    """The mean with its 95 % interval by Student's t; without one for a single value."""
-    mean = float(np.mean(values))
-    if len(values) < OF_STUDENT:
+    """The mean with its 95 % interval by Student's t; without one for a single value, or where all are equal."""
+    mean, scatter = float(np.mean(values)), deviation(values)
+    if scatter is None:
         return Estimate(mean, None, None)
-    half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
-    return around(mean, half)
+    return around(mean, float(stats.t.ppf(0.975, len(values) - 1) * scatter / math.sqrt(len(values))))
 
 
 def sign(part: Estimate) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from analysis.claims.long_runs import late
-from analysis.claims.measures import OF_STUDENT, SINGLE, all_below, around, sign, student
-from analysis.compare import OWN_SCATTER, compare
+from analysis.claims.measures import OF_STUDENT, SINGLE, all_below, around, sign, student, told
+from analysis.compare import OWN_SCATTER, Comparison, compare
 from analysis.curves import curve
 from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
 from analysis.panels import Panel
@@ -41,25 +41,33 @@ def _speed_up(evidence: Evidence) -> Verdict:
 
 
 def _ends_equal(evidence: Evidence) -> Verdict:
-    difference = _difference(_run(evidence, "adamw", True), _run(evidence, "adamw", False))
-    if difference is None or difference.low is None:
+    runs = [_run(evidence, "adamw", restarted) for restarted in (True, False)]
+    found = _compared(*runs)
+    if found is None:
         return Verdict(NOT_RUN)
-    outcome = CONTRADICTED if difference.low > 0 else SUPPORTED
-    return evidence.verdict("fig4", outcome, f"AdamWR less AdamW at the end {said(difference)} points")
+    words, shown = f"AdamWR less AdamW at the end {told(found)} points", [run for run in runs if run is not None]
+    return evidence.by_rule("fig4", _not_above, [found.judged], words, shown, OWN_SCATTER)
 
 
-def _difference(first: Panel | None, second: Panel | None) -> Estimate | None:
+def _not_above(differences: Sequence[Estimate]) -> str:
+    if differences[0].low is None:
+        return UNDECIDED
+    return CONTRADICTED if sign(differences[0]) > 0 else SUPPORTED
+
+
+def _compared(first: Panel | None, second: Panel | None) -> Comparison | None:
     pairs = compare([first, second]) if first is not None and second is not None else []
-    return pairs[0].difference if pairs else None
+    return pairs[0] if pairs else None
 
 
 def _gap(evidence: Evidence) -> Verdict:
     shown = [_run(evidence, *which) for which in (("adam", False), ("adamw", True), ("sgdw", True))]
-    gap, left = (_difference(shown[place], shown[2]) for place in (0, 1))
+    gap, left = (_compared(shown[place], shown[2]) for place in (0, 1))
     if gap is None or left is None:
         return Verdict(NOT_RUN)
     compared = [panel for panel in shown if panel is not None]
-    return evidence.by_rule("fig4", _closed, [gap, left], _told(gap, left), compared, OWN_SCATTER)
+    words = _gaps(gap.difference, told(gap), told(left))
+    return evidence.by_rule("fig4", _closed, [gap.judged, left.judged], words, compared, OWN_SCATTER)
 
 
 def _closed(both: Sequence[Estimate]) -> str:
@@ -71,15 +79,15 @@ def _closed(both: Sequence[Estimate]) -> str:
     return SUPPORTED if left.high < half else CONTRADICTED if left.low > half else UNDECIDED
 
 
-def _told(gap: Estimate, left: Estimate) -> str:
+def _gaps(gap: Estimate, gap_words: str, left_words: str) -> str:
     none = "" if sign(gap) > 0 else ": no gap is seen"
-    return f"Adam less SGDWR {said(gap)}, AdamWR less SGDWR {said(left)} points{none}"
+    return f"Adam less SGDWR {gap_words}, AdamWR less SGDWR {left_words} points{none}"
 
 
 def _gap_paper(figures: Paper) -> Verdict:
     last = {r.optimizer: r.value for r in figures.values("fig4", "cifar_test_error") if r.epoch == r.epochs}
     gaps = [around(last[name] - last["sgdwr"], SINGLE) for name in ("adam", "adamwr")]
-    return Verdict(_closed(gaps), _told(*gaps))
+    return Verdict(_closed(gaps), _gaps(gaps[0], *map(said, gaps)))
 
 
 def _losses(evidence: Evidence) -> Verdict:
@@ -131,18 +139,18 @@ def _at_equal_loss(evidence: Evidence) -> Verdict:
     words: list[str] = []
     found: list[Estimate] = []
     shown: list[Panel] = []
-    for name, told in (("adamw", "AdamWR less AdamW"), ("sgdw", "SGDWR less SGDW")):
+    for name, pair in (("adamw", "AdamWR less AdamW"), ("sgdw", "SGDWR less SGDW")):
         plain, restarted = _run(evidence, name, False), _run(evidence, name, True)
         if plain is None or restarted is None:
             return Verdict(NOT_RUN)
         shown += [plain, restarted]
         differences = _differences(_by_seed(restarted), _by_seed(plain))
         if not differences:
-            return evidence.by_rule("fig4", all_below, [None], f"{told}: their training losses do not meet", shown)
+            return evidence.by_rule("fig4", all_below, [None], f"{pair}: their training losses do not meet", shown)
         found.append(student(differences))
-        words.append(f"{told} {said(found[-1])}")
-    told = f"{', '.join(words)} points at equal training loss"
-    return evidence.by_rule("fig4", all_below, found, told, shown, OF_STUDENT)
+        words.append(f"{pair} {said(found[-1])}")
+    points = f"{', '.join(words)} points at equal training loss"
+    return evidence.by_rule("fig4", all_below, found, points, shown, OF_STUDENT)
 
 
 def _differences(restarted: dict[int, Record], plain: dict[int, Record]) -> list[float]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from analysis import prices
-from analysis.claims.measures import NOISE_UNKNOWN, OF_STUDENT, all_above, all_below, around, pair, sign, student
-from analysis.compare import OWN_SCATTER
+from analysis.claims.measures import NOISE_UNKNOWN, OF_STUDENT, all_above, all_below, around, pair, sign, student, told
+from analysis.compare import NO_SCATTER, OWN_SCATTER
 from analysis.curves import curve
 from analysis.deciding import Doubt
 from analysis.dots import paired, variants
@@ -146,11 +146,16 @@ def _exemption(evidence: Evidence) -> Verdict:
     if chart is None or len(found) < 2:
         return Verdict(NOT_RUN)
     difference, half = paired(*found[:2])
-    words = f"AdamW with them exempt, less with decay on all: {difference:+.2f} ± {half:.2f} points"
+    scatter = NO_SCATTER if math.isnan(half) else f"± {half:.2f} points"
+    words = f"AdamW with them exempt, less with decay on all: {difference:+.2f} {scatter}"
+    lost = [f"{variant.diverged} of {variant.name} diverged" for variant in found[:2] if variant.diverged]
+    words += f" (seeds: {len(found[0].errors.keys() & found[1].errors.keys())}; {', '.join(lost)})" if lost else ""
     part = NOISE_UNKNOWN if math.isnan(half) else around(difference, half)
+    survivors_ahead = found[1 if difference < 0 else 0].diverged  # as in a Comparison
+    judged = () if survivors_ahead else (part,)
     price = prices.of_a_seed(record for record in chart.records if record["cell"]["optimizer"] == "adamw")
-    doubt = Doubt((part,), all_below, len(found[0].errors), price, OF_STUDENT)
-    return evidence.verdict("groups", all_below([part]), words, doubt)
+    doubt = Doubt(judged or (None,), all_below, len(found[0].errors), price, OF_STUDENT)
+    return evidence.verdict("groups", all_below(judged), words, doubt)
 
 
 def _transformer(evidence: Evidence) -> Verdict:
@@ -162,7 +167,7 @@ def _transformer(evidence: Evidence) -> Verdict:
         return Verdict(NOT_RUN)
     line = curve(adam.records, "train_loss")
     there = curve(adamw.records, "train_loss").first_at_most(line.values[-1])
-    words = f"Adam less AdamW {said(better.difference)} points; Adam's final training loss ({line.epochs[-1]} epochs) "
+    words = f"Adam less AdamW {told(better)} points; Adam's final training loss ({line.epochs[-1]} epochs) "
     words += f"is AdamW's after {there}" if there else "is never AdamW's"
     sooner = there is not None and 2 * there <= line.epochs[-1]
 
@@ -170,7 +175,7 @@ def _transformer(evidence: Evidence) -> Verdict:
         outcome = all_above(differences)
         return UNDECIDED if outcome == SUPPORTED and not sooner else outcome
 
-    return evidence.by_rule("transformer", judged, [better.difference], words, found, OWN_SCATTER)
+    return evidence.by_rule("transformer", judged, [better.judged], words, found, OWN_SCATTER)
 
 
 CLAIMS = (

@@ -23,11 +23,13 @@ METHOD = (
     f"resample by themselves. Those of regret and basin come from {DRAWS} draws of noise-free surfaces. In "
     "simulations with known answers they held the truth in about 95 % of the cases, those of regret in fewer where a "
     "valley has a sharp kink (the tests say how often). Comparisons of optimizers are paired by seed (Student's t "
-    "from three seeds on), p-values corrected by Holm's rule.",
+    "from three seeds on), p-values corrected by Holm's rule. Seeds that diverged or were not run are counted beside; "
+    "a pair whose better optimizer has seeds that diverged is not decided.",
     "**The paper's own figures** were read off images by inverting their colour bars: single runs, selected and "
     "reported on the test set. Their noise is taken as 0.14 points (from tiles that they show twice) together with "
     "the error of reading; clipped tiles are walls and count in no fit.",
-    "**At the edge**: an optimum on the border of what was run is called so, and is no optimum.",
+    "**At the edge**: an optimum beyond which nothing was run at its own rate or decay is called so, and is no "
+    "optimum.",
 )
 DEVIATIONS = (
     "SGD's momentum buffer holds the learning rate, as Algorithm 1 prints it; the authors' code has it outside. They "
