@@ -1,9 +1,9 @@
 """How the best decay of each learning rate moves with it: the ridge, row by row.
 
 Unlike the tilt of a quadratic (tilt.py) this needs no best learning rate inside the grid, only best decays inside its
-rows. For each row of one alpha the lowest point v* = log2 lambda* of a parabola through its lowest tiles is found, and
-a line v* = offset + slope u laid through those of all rows. A slope of 0 is what decoupling promises, -1 what L2 in
-SGD has.
+rows. For each row of one alpha the lowest point v* = log2 lambda* of the parabola through its lowest tile and that
+tile's neighbours is found, and a line v* = offset + slope u laid through those of all rows. More tiles would hold
+walls, which drag a parabola off. A slope of 0 is what decoupling promises, -1 what L2 in SGD has.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.surfaces import RESAMPLES, Estimate, Floats, Surface
+from analysis.panels import beside
+from analysis.surfaces import RESAMPLES, Estimate, Floats, Surface, moving
 
-AROUND = 2  # tiles on each side of a row's lowest that the parabola rests on
 ROWS = 4  # with a best decay inside them: fewer make no line
 
 
@@ -46,44 +46,45 @@ def ridge(surface: Surface, seed: int = 0) -> Ridge:
     if noise is None:
         return Ridge(Estimate.of(value, None), *places)
     slopes = [_slope(surface.u[inside], row[inside]) for row in lowest(means + noise, surface.v, surface.clipped)]
-    return Ridge(Estimate.of(value, np.array(slopes)), *places)
+    return Ridge(Estimate.of(value, moving(np.array(slopes))), *places)
 
 
 def lowest(means: Floats, v: Floats, clipped: NDArray[np.bool_]) -> Floats:
-    """log2 lambda* of each row of means [samples, A, L], [samples, A]; NaN where the lowest tile has no measured or
-    clipped neighbour on a side.
+    """log2 lambda* of each row of means [samples, A, L], [samples, A]; NaN where nothing is measured on one side of the
+    row's lowest tile.
 
-    A parabola by least squares through the lowest tile and AROUND on each side; its vertex counts a tile away at most.
+    The lowest point of the parabola through the lowest tile and the next ones measured on its two sides. It lies within
+    half a step of the lowest tile, whatever the steps are. Beside a wall, whose height is not known, there is no
+    parabola: the lowest tile itself.
     """
-    step = float(np.median(np.diff(v)))
-    filled = np.where(np.isfinite(means), means, np.where(clipped, np.inf, np.nan))
-    blank = np.isnan(filled)
-    place = np.where(blank, np.inf, filled).argmin(2)
-    offsets = np.arange(-AROUND, AROUND + 1)
-    columns = place[..., None] + offsets
-    valid = (columns >= 0) & (columns < len(v))
-    columns = columns.clip(0, len(v) - 1)
-    near = np.take_along_axis(filled, columns, 2)
-    usable = valid & np.isfinite(near)
-    known = valid & ~np.isnan(near)
-    sides = known[..., AROUND - 1] & known[..., AROUND + 1]
-    x = np.where(usable, v[columns] - v[place][..., None], 0.0)
-    y = np.where(usable, near, 0.0)
-    vertex = _vertex(x, y, usable.astype(float)).clip(-step, step)
-    return np.where(sides & np.isfinite(vertex), v[place] + np.nan_to_num(vertex), np.nan)
-
-
-def _vertex(x: Floats, y: Floats, weight: Floats) -> Floats:
-    """The lowest point of the parabola through the weighted points of each last axis; 0 (the lowest tile itself) where
-    it has none."""
-    powers = np.stack([weight * x**k for k in range(5)]).sum(-1)  # sums of x^k
-    moments = np.stack([(weight * y * x**k).sum(-1) for k in range(3)], -1)
-    matrix = np.stack([np.stack([powers[i + j] for j in range(3)], -1) for i in range(3)], -2)
-    enough = (weight > 0).sum(-1) >= 3
-    matrix = np.where(enough[..., None, None], matrix, np.eye(3))
-    _, linear, square = np.moveaxis(np.linalg.solve(matrix, moments[..., None])[..., 0], -1, 0)
+    known = np.isfinite(means)
+    errors = np.where(known, means, np.inf)
+    place = errors.argmin(2)[..., None]
+    sides = [np.take_along_axis(np.broadcast_to(side, means.shape), place, 2) for side in _sides(known[0] | clipped, v)]
+    here = np.take_along_axis(errors, place, 2)
+    steps = [np.abs(v[side] - v[place]) for side in sides]
     with np.errstate(all="ignore"):
-        return np.where(enough & (square > 0), -linear / (2 * square), 0.0)
+        left, right = (
+            (np.take_along_axis(errors, side, 2) - here) / step for side, step in zip(sides, steps, strict=True)
+        )
+        vertex = (steps[0] + steps[1]) / 2 * left / (left + right) - steps[0] / 2  # where the slope -left .. right is 0
+    found = v[place] + np.where(np.isfinite(left + right) & (left + right > 0), vertex, 0.0)
+    return np.asarray(np.where(np.isfinite(here) & (sides[0] >= 0) & (sides[1] >= 0), found, np.nan)[..., 0])
+
+
+def _sides(measured: NDArray[np.bool_], v: Floats) -> NDArray[np.intp]:
+    """Of each measured tile the columns of the next ones measured in its row, [below and above, A, L]; -1 for none."""
+    found = np.full((2, *measured.shape), -1)
+    for row, there in enumerate(measured):
+        columns = np.flatnonzero(there)
+        decays = [float(decay) for decay in 2.0 ** v[columns]]
+        for column, decay in zip(columns, decays, strict=True):
+            below, above = beside(decay, decays)
+            found[:, row, column] = (
+                columns[below] if below >= 0 else -1,
+                columns[above] if above < len(columns) else -1,
+            )
+    return found
 
 
 def _slope(u: Floats, v: Floats) -> float:

@@ -10,6 +10,8 @@ from analysis.scaling import Optimum, exponents_of, law, optimum
 from analysis.surfaces import Floats, Surface
 from tests.made_surfaces import bowl
 
+RNG = np.random.default_rng(0)
+
 
 def _family(exponent: float, sigma: float = 0.0, seed: int = 0) -> dict[float, Surface]:
     """Best decays that move by `exponent` tiles for each doubling of x = 1, 2, 4, 8."""
@@ -40,6 +42,29 @@ def test_places_at_the_edge_are_left_out_and_too_few_make_no_law() -> None:
     assert found.exponent is not None
     assert found.exponent.value == pytest.approx(2.0)
     assert law({1.0: family[1.0], 8.0: family[8.0]}).exponent is None
+
+
+def test_a_wall_drags_no_best_decay_off() -> None:
+    """Errors that were seen after 80 epochs, in three rows: the third decay is the best, by far."""
+    row = np.array([69.4, 70.2, 64.5, 86.0, 81.4])
+    runs = (row + np.array([[0.0], [0.3], [9.0]]))[:, :, None]
+    found = optimum(Surface("seen", np.arange(3.0), np.arange(5.0), runs, np.zeros((3, 5), bool), 1.0), RNG)
+    assert found.estimate is not None
+    assert 1.5 < found.estimate.value < 2
+
+
+def test_further_cells_at_single_rates_change_no_law() -> None:
+    """A decay between that was run at one rate, and a rate at which one decay was run, as low as they are."""
+    surface = bowl(shape=(5, 5))
+    runs = np.insert(surface.runs, 3, np.nan, 1)
+    runs[2, 3] = 55.0
+    runs = np.concatenate([runs, np.full((1, 6, 2), np.nan)])
+    runs[5, 4] = 10.0
+    more = Surface("more", np.append(surface.u, 9.0), np.insert(surface.v, 3, 0.4), runs, np.isinf(runs).all(2), None)
+    expected, found = (optimum(each, RNG).estimate for each in (surface, more))
+    assert expected is not None
+    assert found is not None
+    assert found.value == pytest.approx(expected.value)
 
 
 def test_what_is_supported() -> None:
@@ -98,12 +123,15 @@ def _held(p: float, q: float, sigma: float, decays: int, seeds: int = 80) -> Flo
 
 def test_the_joint_law_s_intervals_hold_the_truth_as_often_as_they_say(monkeypatch) -> None:
     monkeypatch.setattr(module, "RESAMPLES", 200)
-    assert all(0.92 <= share <= 0.99 for share in _held(0.5, -0.5, 0.5, 9))
+    assert all(share >= 0.92 for share in _held(0.5, -0.5, 0.5, 9))
+    assert all(0.92 <= share <= 0.99 for share in _held(1.0, 0.0, 0.3, 9))
 
 
-def test_with_half_of_the_panels_at_the_edge_they_hold_it_somewhat_less_often(monkeypatch) -> None:
+def test_with_half_of_the_panels_at_the_edge_they_hold_it_less_often(monkeypatch) -> None:
     monkeypatch.setattr(module, "RESAMPLES", 200)
-    assert all(0.85 <= share <= 0.99 for share in _held(1.0, 0.0, 0.5, 5))
+    in_batch_size, in_epochs = _held(1.0, 0.0, 0.5, 5)
+    assert 0.72 <= in_batch_size <= 0.9  # as the docstring says
+    assert in_epochs >= 0.92
 
 
 def test_panels_at_the_edge_are_left_out_of_a_joint_law_and_too_few_make_none() -> None:
