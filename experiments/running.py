@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def run(given: argparse.Namespace) -> int:
     survey = Survey.of(cells, given.out)
     known = ask_first(cells, survey, data, given.device, given.dry_run, given.workers is None)
     check_same_pictures(survey, known.fingerprint, given.out)
-    print(f"{experiment.name}, profile {given.profile}: {profile.note}")
+    print(f"{experiment.name}, profile {given.profile}: {profile.describe(cells)}")
     print(f"{len(cells)} cell{'s' * (len(cells) > 1)}, {len(cells) - len(survey.missing)} with a record in {given.out}")
     workers = given.workers or (cores() if known.device == "cpu" else known.at_once)
     if given.dry_run:
@@ -104,6 +105,8 @@ def ask_first(
     answer = preflight.ask(Question(tuple(kinds.values()), data, device, estimate, at_once))
     if answer.error:
         raise UsageError(answer.error)
+    for warning in answer.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     return answer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from paper_repro.cell import Cell
-from paper_repro.data.arrays import Arrays, Bytes, DataError
+from paper_repro.data.arrays import Arrays, Bytes, DataError, Labels, classes_of
 
 
 @dataclass(frozen=True)
@@ -56,21 +57,19 @@ class Dataset:
 
 
 def prepare(arrays: Arrays, cell: Cell) -> Dataset:
-    """The pictures a Cell trains, selects and reports on.
+    """The images a Cell trains, selects and reports on.
 
-    The order that splits the training set is fixed, so the validation pictures are the same for every cell. Label noise
-    is drawn after the split and falls on the training part only. Raises DataError when there are too few pictures.
+    The order that splits the training set is fixed, so the validation images are the same for every cell. Label noise
+    is drawn after the split, over the classes that have training images, and falls on the training part only. Raises
+    DataError when there are too few images, or of another size; its advice is what to type instead.
     """
     order = np.random.RandomState(0).permutation(len(arrays.y_train))  # RandomState: numpy never changes its stream
     held, rest = order[: cell.validation_examples], order[cell.validation_examples :]
     wanted = len(rest) if cell.train_examples is None else cell.train_examples
     if not 0 < wanted <= len(rest):
-        raise DataError(
-            f"{arrays.name} has {len(order)} training pictures: {cell.validation_examples} for validation "
-            f"and {max(wanted, 1)} for training are more than that"
-        )
+        raise _too_few(arrays.name, len(order), cell)
     chosen = rest[:wanted]
-    noisy = _with_label_noise(arrays.y_train[chosen], cell.label_noise, arrays.num_classes)
+    noisy = _with_label_noise(arrays.y_train[chosen], cell.label_noise, classes_of(arrays.y_train))
     return Dataset(
         train=_split(arrays.x_train[chosen], noisy, cell.image_size),
         validation=_split(arrays.x_train[held], arrays.y_train[held], cell.image_size),
@@ -83,10 +82,37 @@ def prepare(arrays: Arrays, cell: Cell) -> Dataset:
     )
 
 
-def _with_label_noise(labels: np.ndarray, share: float, num_classes: int) -> np.ndarray:
+def doubts(cell: Cell, data: Dataset) -> list[str]:
+    """What can be trained of a cell, and is probably not meant: a line each."""
+    lines, count = [], len(data.train)
+    if cell.batch_size > count:
+        lines.append(f"batch_size {cell.batch_size} is larger than the {count} training images: an update sees {count}")
+    sides = data.train.images.shape[1:3]
+    seen = math.prod(min(2 * side - 1, 9) / 9 for side in sides)  # of the 9 x 9 places that a crop may have
+    if cell.augment and seen < 1:
+        size = " x ".join(map(str, sides))
+        lines.append(
+            f"augmentation moves images by up to 4 pixels, which leaves {100 * (1 - seen):.0f} % of images of {size} "
+            "empty: --set augment=false"
+        )
+    return lines
+
+
+def _too_few(name: str, count: int, cell: Cell) -> DataError:
+    held, wanted = cell.validation_examples, cell.train_examples
+    enough = held if 2 * held <= count else count // 5
+    options = [f"--set validation_examples={enough}"] * (enough != held)
+    options += [f"--set train_examples={count - enough}"] * (wanted is not None and wanted > count - enough)
+    return DataError(
+        f"{name} has {count} training images: {held} for validation and {wanted or 1} for training are more than that",
+        f"{' '.join(options)}, or a larger data set (--data, --data-name)",
+    )
+
+
+def _with_label_noise(labels: Labels, share: float, classes: Labels) -> np.ndarray:
     draw = np.random.RandomState(1)
     redrawn = draw.random_sample(len(labels)) < share
-    return np.where(redrawn, draw.randint(num_classes, size=len(labels)), labels)
+    return np.where(redrawn, classes[draw.randint(len(classes), size=len(labels))], labels)
 
 
 def _split(images: Bytes, labels: np.ndarray, size: int | None) -> Split:
@@ -94,12 +120,17 @@ def _split(images: Bytes, labels: np.ndarray, size: int | None) -> Split:
 
 
 def _averaged(images: Bytes, size: int | None) -> Bytes:
-    """Pictures averaged down to size x size and rounded to whole numbers again."""
+    """Images averaged down to size x size and rounded to whole numbers again."""
     count, height, width, channels = images.shape
     if size is None or size == height == width:
         return images
     if height % size or width % size:
-        raise DataError(f"pictures of {height} x {width} cannot be averaged down to {size} x {size}")
+        common = math.gcd(height, width)
+        sizes = ", ".join(str(each) for each in range(common, 0, -1) if common % each == 0)
+        raise DataError(
+            f"images of {height} x {width} cannot be averaged down to {size} x {size}",
+            f"--set image_size=none leaves them as they are; else it can be {sizes}",
+        )
     blocks = images.reshape(count, size, height // size, size, width // size, channels)
     # float32 sums of at most 2^16 bytes are exact, so the rounding is the same everywhere
     averaged: Bytes = np.rint(blocks.mean(axis=(2, 4), dtype=np.float32)).astype(np.uint8)

@@ -46,4 +46,5 @@ class Answer(NamedTuple):
     fingerprint: str = ""  # of the data; empty where there was none to plan with
     seconds: tuple[tuple[Cell, float], ...] = ()  # about how long each takes
     note: str = ""  # what else there is to say
+    warnings: tuple[str, ...] = ()  # what can be trained and is probably not meant, a line each
     at_once: int = 1

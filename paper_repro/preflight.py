@@ -41,9 +41,9 @@ def answer(question: Question) -> Answer:
         return Answer(error="--device cuda: torch sees no GPU here")
     device = question.device or ("cuda" if torch.cuda.is_available() else "cpu")
     from paper_repro import calibrate, train
-    from paper_repro.data import Form, load
+    from paper_repro.data import Form, label_gaps, load
     from paper_repro.data.arrays import DataError
-    from paper_repro.dataset import prepare
+    from paper_repro.dataset import doubts, prepare
 
     first = question.cells[0]
     try:
@@ -51,16 +51,25 @@ def answer(question: Question) -> Answer:
     except DataError as error:
         return _planned(question, device) or Answer(error=str(error))
     try:
+        warnings = [label_gaps(arrays)]
         for cell in question.cells:
-            train.check(cell, prepare(arrays, cell), device)
+            data = prepare(arrays, cell)
+            train.check(cell, data, device)
+            warnings += doubts(cell, data)
     except ValueError as error:  # DataError is one
-        return Answer(error=str(error))
+        return _refused(error)
     at_once = (
         calibrate.cells_at_once(first, prepare(arrays, first).to(device), device) if _many(question, device) else 1
     )
     form = Form(len(arrays.y_train), len(arrays.y_test), 0, 0)
     estimated = calibrate.estimate_seconds(question.cells, arrays, form, device, at_once) if question.estimate else {}
-    return Answer("", device, arrays.fingerprint, tuple(estimated.items()), at_once=at_once)
+    told = tuple(dict.fromkeys(filter(None, warnings)))
+    return Answer("", device, arrays.fingerprint, tuple(estimated.items()), at_once=at_once, warnings=told)
+
+
+def _refused(error: ValueError) -> Answer:
+    """With what can be typed instead, where the error knows."""
+    return Answer(error=": ".join(filter(None, (str(error), getattr(error, "advice", "")))))
 
 
 def _many(question: Question, device: str) -> bool:
@@ -69,7 +78,7 @@ def _many(question: Question, device: str) -> bool:
 
 def _planned(question: Question, device: str) -> Answer | None:
     """The plan for a published data set that is not here; None where nothing was to be planned or it is not known."""
-    from paper_repro import calibrate
+    from paper_repro import calibrate, train
     from paper_repro.data import form_of, stand_in
     from paper_repro.dataset import prepare
 
@@ -79,6 +88,11 @@ def _planned(question: Question, device: str) -> Answer | None:
         return None
     arrays = stand_in(first.dataset, form)
     kind = calibrate.kind_of_speed(first)
+    try:
+        for cell in question.cells:  # the last batch of a stand-in is of another size than the data's
+            train.check(cell.replace(batch_size=2), prepare(arrays, calibrate.kind_of_speed(cell)), device)
+    except ValueError as error:
+        return _refused(error)
     at_once = calibrate.cells_at_once(kind, prepare(arrays, kind).to(device), device) if _many(question, device) else 1
     seconds = calibrate.estimate_seconds(question.cells, arrays, form, device, at_once)
     note = f"{first.dataset} is not here: tried on random pictures, planned for its {form.train} + {form.test}"

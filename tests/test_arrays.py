@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paper_repro.data.arrays import Arrays, DataError, channel_statistics, from_arrays, load_npz
+from paper_repro.data.arrays import Arrays, DataError, channel_statistics, from_arrays, label_gaps, load_npz
 
 
 def test_an_npz_comes_back_as_it_was_saved(npz: Path, arrays: Arrays) -> None:
@@ -50,6 +50,37 @@ def test_wrong_forms_are_named(arrays: Arrays, split: str, key: str, bad) -> Non
     given[f"{key}_{split}"] = bad(given[f"{key}_{split}"])
     with pytest.raises(DataError, match=rf"^here: [xy]_{split} must "):
         from_arrays("tiny", **given, where="here")
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "said"),
+    [
+        ([0, 1, 2], [2, 1, 0], None),
+        (
+            [1, 2, 3],
+            [1, 2, 3],
+            "class 0 has no training image and no test image; labels start at 0; the net has 4 outputs",
+        ),
+        ([0, 99], [0, 99], "classes 1 to 98 have no training image and no test image; the net has 100 outputs"),
+        ([0, 1], [0, 1, 2], "class 2 has test images but no training image; the net has 3 outputs"),
+        (
+            [1, 2],
+            [0, 2],
+            "class 0 has test images but no training image; class 1 has training images but no test",
+        ),
+        ([0, 1, 2, 3], [0, 1], "classes 2 to 3 have training images but no test image"),
+        ([0, 2, 4, 7], [0, 2, 4, 7], "classes 1, 3, 5 to 6 have no training image"),
+        (list(range(0, 40, 2)), [0], "classes 1, 3, 5, 7, 9, 11, 13, 15 and 11 others have no training image"),
+        ([0], [0], "with one class there is nothing to learn"),
+        ([65535], [65535], "classes 0 to 65534 have no training image"),
+    ],
+)
+def test_classes_without_images_are_named(train: list[int], test: list[int], said: str | None) -> None:
+    x = np.zeros((40, 4, 4, 1), np.uint8)
+    own = from_arrays("own", x, np.resize(train, 40), x, np.resize(test, 40))
+    found = label_gaps(own)
+    assert found == "" if said is None else said in found
+    assert len(found) < 400
 
 
 def test_pictures_of_two_sizes_are_refused(arrays: Arrays) -> None:

@@ -39,7 +39,7 @@ def test_it_answers_from_a_process_of_its_own(cell: Cell, npz: Path) -> None:
     [
         ({"model": "vgg-3"}, "unknown family 'vgg'"),
         ({"precision": "tf32"}, "tf32 is a GPU's"),
-        ({"train_examples": 9999}, "training pictures"),
+        ({"train_examples": 9999}, "--set train_examples=100"),
     ],
 )
 def test_what_cannot_be_trained_is_an_error_in_the_answer(cell: Cell, npz: Path, change, said: str) -> None:

@@ -7,26 +7,36 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import traceback
 from pathlib import Path
 
 import numpy as np
 
 from paper_repro.cell import SPEC
-from paper_repro.data.arrays import Arrays, DataError, Form, from_arrays, load_npz
+from paper_repro.data.arrays import UNNAMED, Arrays, DataError, Form, check, from_arrays, label_gaps, load_npz
+from paper_repro.texts import brief
 
 STAND_INS = 6000  # more than a batch of any published size
 
-__all__ = ["Arrays", "DataError", "Form", "form_of", "load", "name_of", "stand_in"]
+__all__ = ["Arrays", "DataError", "Form", "form_of", "label_gaps", "load", "name_of", "stand_in"]
 
 
 def built_in() -> dict[str, str]:
     """The module of each data set that is known by name."""
     modules = [module.name for module in pkgutil.iter_modules(__path__)]
-    return {
-        name: module
-        for module in modules
-        for name in getattr(importlib.import_module(f"{__name__}.{module}"), "NAMES", ())
-    }
+    return {name: module for module in modules for name in _names(module)}
+
+
+def _names(module: str) -> tuple[str, ...]:
+    try:
+        names = getattr(importlib.import_module(f"{__name__}.{module}"), "NAMES", ())
+    except Exception as error:  # a file of yours may do anything
+        raise DataError(f"{_file(module)} cannot be imported: {type(error).__name__}: {brief(error)}") from error
+    return (names,) if isinstance(names, str) else tuple(names)  # NAMES = ("mine") is no tuple
+
+
+def _file(module: str) -> str:
+    return f"paper_repro/data/{module}.py"
 
 
 def name_of(path: Path, given: str | None = None) -> str:
@@ -56,12 +66,26 @@ def stand_in(name: str, form: Form) -> Arrays:
 def load(name: str, path: Path) -> Arrays:
     """The data set `name`: from the .npz file `path`, or, where path is a folder, a built-in one kept or made there.
 
-    Raises DataError where it cannot be had.
+    Raises DataError where it cannot be had, or is not what training can use.
     """
     if path.suffix == ".npz":
         return load_npz(path, name)
     modules = built_in()
     if name not in modules:
         raise DataError(f"unknown data set {name!r}: one of {', '.join(sorted(modules))}, or --data FILE.npz")
-    arrays: Arrays = importlib.import_module(f"{__name__}.{modules[name]}").load(name, path)
-    return arrays
+    where = f"{_file(modules[name])}: what load({name!r}, folder) returns"
+    try:
+        loaded = importlib.import_module(f"{__name__}.{modules[name]}").load(name, path)
+    except DataError as error:
+        if not str(error).startswith(f"{UNNAMED}: "):
+            raise
+        raise DataError(f"{_file(modules[name])}: {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # a file of yours may do anything
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise DataError(
+            f"{_file(modules[name])}: load({name!r}, folder) failed at {Path(frame.filename).name}, "
+            f"line {frame.lineno}: {type(error).__name__}: {brief(error)}"
+        ) from error
+    return check(loaded, where)

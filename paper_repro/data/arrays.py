@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,11 +18,20 @@ Bytes = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation of each channel
 AT_ONCE = 1000  # pictures: bincount takes eight bytes for every one that it counts
+UNNAMED = "arrays"  # where they are from, if nobody says
+LISTED = 8  # runs of classes that are named before the rest is only counted
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 class DataError(ValueError):
-    """A data set that is missing, damaged or of the wrong form. The message says what to do, in two lines at most."""
+    """A data set that is missing, damaged or of the wrong form. The message says what to do, in two lines at most.
+
+    advice: options of a run of cells that would help; a study has none of them.
+    """
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ def from_arrays(
     y_train: Labels,
     x_test: Bytes,
     y_test: Labels,
-    where: str = "arrays",
+    where: str = UNNAMED,
     statistics: Statistics | None = None,
 ) -> Arrays:
     """Arrays with their form checked; without statistics those of the training pictures are taken."""
@@ -92,6 +102,61 @@ def from_arrays(
     num_classes = int(max(y_train.max(), y_test.max())) + 1
     y_train, y_test = y_train.astype(np.int64), y_test.astype(np.int64)
     return Arrays(name, x_train, y_train, x_test, y_test, mean, std, num_classes)
+
+
+def check(arrays: object, where: str) -> Arrays:
+    """The same, if training can use them. Raises DataError, which begins with `where`, if not."""
+    if not isinstance(arrays, Arrays):
+        raise DataError(
+            f"{where} must be Arrays, as from_arrays(name, x_train, y_train, x_test, y_test) "
+            f"of paper_repro.data.arrays makes them, got {type(arrays).__name__}"
+        )
+    _check_forms(where, *(getattr(arrays, key) for key in KEYS))
+    for key in ("y_train", "y_test"):
+        y = getattr(arrays, key)
+        if y.dtype != np.int64 or y.min() < 0 or y.max() >= arrays.num_classes:
+            raise DataError(
+                f"{where}: {key} must be int64 below num_classes ({arrays.num_classes}), "
+                f"got {y.dtype} from {y.min()} to {y.max()}"
+            )
+    channels = arrays.x_train.shape[-1]
+    if not len(arrays.mean) == len(arrays.std) == channels:
+        raise DataError(f"{where}: mean and std must have {channels} numbers, one a channel")
+    return arrays
+
+
+def classes_of(labels: Labels) -> Labels:
+    """The classes that have an image, in order."""
+    return np.flatnonzero(np.bincount(labels))
+
+
+def label_gaps(arrays: Arrays) -> str:
+    """A line that names the classes without images; empty where all from 0 on have some to train and to test on."""
+    train, test = ({*classes_of(labels).tolist()} for labels in (arrays.y_train, arrays.y_test))
+    every = range(arrays.num_classes)
+    gaps = (
+        ("no training image and no test image", [label for label in every if label not in train | test]),
+        ("test images but no training image", [label for label in every if label in test - train]),
+        ("training images but no test image", [label for label in every if label in train - test]),
+    )
+    parts = [f"{_named(labels)} {what}" for what, labels in gaps if labels]
+    if 0 not in train:
+        parts.append("labels start at 0")
+    if len(train) < arrays.num_classes:
+        parts.append(f"the net has {arrays.num_classes} outputs, label noise draws classes with training images only")
+    if len(train) == 1:
+        parts.append("with one class there is nothing to learn")
+    return f"{arrays.name}: {'; '.join(parts)}" if parts else ""
+
+
+def _named(labels: Sequence[int]) -> str:
+    """'class 0 has', 'classes 1 to 98 have', 'classes 2, 4, 6 and 30 others have'."""
+    there = set(labels)
+    ends = [label for label in labels if label - 1 not in there], [label for label in labels if label + 1 not in there]
+    runs = [str(first) if first == last else f"{first} to {last}" for first, last in zip(*ends, strict=True)]
+    more = len([label for label in labels if label > ends[1][LISTED - 1]]) if len(runs) > LISTED else 0
+    text = ", ".join(runs[:LISTED]) + f" and {more} others" * bool(more)
+    return f"class {text} has" if len(labels) == 1 else f"classes {text} have"
 
 
 def channel_statistics(x: Bytes) -> Statistics:

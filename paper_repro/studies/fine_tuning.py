@@ -20,10 +20,10 @@ from torch import nn
 
 from paper_repro import groups, optim
 from paper_repro.cell import Cell
-from paper_repro.data import Arrays, load
+from paper_repro.data import Arrays
 from paper_repro.dataset import Dataset, prepare
 from paper_repro.run import evaluate
-from paper_repro.studies.training import Rows, run_of, updates
+from paper_repro.studies.training import Rows, loaded, run_of, updates
 
 HEAD = "linear"  # what every family here calls its last layer
 FRESH = "fresh"
@@ -32,7 +32,7 @@ FRESH = "fresh"
 def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows, str, str]:
     """A row for each factor and seed."""
     cell = Cell.from_dict(settings["cell"])
-    arrays = load(cell.dataset, data)
+    arrays = loaded(cell, data)
     half = arrays.num_classes // 2
     first = prepare(_classes(arrays, 0, half), cell)
     second_cell = cell.replace(epochs=settings["epochs"], train_examples=settings["pictures"])

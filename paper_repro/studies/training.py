@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 
 from paper_repro import gpu
 from paper_repro.cell import Cell
-from paper_repro.data import load
+from paper_repro.data import Arrays, label_gaps, load
 from paper_repro.dataset import Dataset, prepare
 from paper_repro.run import Run
 from paper_repro.train import update
@@ -43,4 +44,12 @@ def updates(run: Run, most: int | None = None) -> Iterator[int]:
 
 def dataset_of(cell: Cell, data: Path) -> Dataset:
     """The data set that a study's cell names, prepared for it."""
-    return prepare(load(cell.dataset, data), cell)
+    return prepare(loaded(cell, data), cell)
+
+
+def loaded(cell: Cell, data: Path) -> Arrays:
+    """The data set that a study's cell names; classes without images are named on stderr."""
+    arrays = load(cell.dataset, data)
+    if gaps := label_gaps(arrays):
+        print(f"warning: {gaps}", file=sys.stderr)
+    return arrays
