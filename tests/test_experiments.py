@@ -108,10 +108,43 @@ def test_dry_run_trains_and_writes_nothing(tmp_path: Path, capsys) -> None:
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_failed_cell_gives_exit_code_1(tmp_path: Path, capsys) -> None:
-    broken = ["--set", "model=resnet-8-w2", "--set", "image_size=1", "--set", "train_examples=65"]
-    assert main([*SMALL, "--only", "sgdw", "--out", str(tmp_path), *broken]) == 1
+def test_a_failed_cell_gives_exit_code_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "chaos" / "hungry"))  # an optimizer that wants more memory
+    monkeypatch.setenv("HUNGRY_CELLS", "0")
+    assert main([*SMALL, "--only", "sgdw", "--out", str(tmp_path), "--set", "optimizer=hungry"]) == 1
     assert "1 failed" in capsys.readouterr().out
+
+
+def test_what_no_cell_could_train_on_is_refused_before_training(npz: Path, tmp_path: Path, capsys) -> None:
+    """100 images in batches of 33 leave one; images of 4 x 4 become one pixel."""
+    run = [*SMALL, "--data", str(npz), "--out", str(tmp_path / "runs"), "--set", "validation_examples=20"]
+    changes = ["model=resnet-8-w2", "image_size=4", "train_examples=100", "batch_size=33"]
+    assert main([*run, *(word for change in changes for word in ("--set", change))]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--set batch_size=32 or --set train_examples=99" in line
+    assert not (tmp_path / "runs" / "failures").exists()
+
+
+def test_classes_without_images_are_named_once_and_trained(npz: Path, tmp_path: Path, capfd) -> None:
+    stored = dict(np.load(npz))
+    np.savez(npz, **stored | {key: stored[key] + 1 for key in ("y_train", "y_test")})
+    run = [*SMALL, "--data", str(npz), "--out", str(tmp_path), "--set", "validation_examples=20", "--workers", "2"]
+    assert main(run) == 0
+    warnings = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == 1
+    assert "tiny: class 0 has no training image and no test image; labels start at 0" in warnings[0]
+
+
+@pytest.mark.parametrize("changed", [["--quick"], ["--set", "label_noise=0"], ["--data", "npz"]])
+def test_what_is_said_of_a_run_is_true_of_what_was_changed(changed, npz: Path, tmp_path: Path, capsys) -> None:
+    run = [*SMALL, "--out", str(tmp_path), "--dry-run", "--set", "validation_examples=20"]
+    assert main([*run, *(str(npz) if word == "npz" else word for word in changed)]) == 0
+    said = capsys.readouterr().out.splitlines()[0]
+    assert "embedded synthetic" not in said
+    assert "drawn at random" not in said
+    name, noise = "tiny" if "npz" in changed else "synthetic", 0 if "label_noise=0" in changed else 30
+    assert f"data set {name}, model mlp-8x1, 1 epoch, batch size 64, 64 training and 20 validation images" in said
+    assert f"label noise {noise} %, images of full size, no augmentation" in said
 
 
 def test_other_pictures_under_the_same_name_are_refused(npz: Path, tmp_path: Path, capsys) -> None:
@@ -162,7 +195,7 @@ def test_collecting_makes_one_file_that_holds_all(demo_records, tmp_path: Path, 
         (["run", "fig2", "--set", "speed=1"], "FIELD one of dataset"),
         (["run", "fig2", "--set", "model=vgg-3"], "unknown family 'vgg'"),
         (["run", "fig2", "--set", "schedule=linear"], "schedule 'linear' is none of"),
-        (["run", "fig2", "--set", "train_examples=9999"], "3000 training pictures"),
+        (["run", "fig2", "--set", "train_examples=9999"], "3000 training images: 500 for validation"),
         (["run", "fig2", "--out", "/proc/nothing"], "cannot be written"),
         (["run", "fig2", "--speed", "9"], "unrecognized arguments: --speed 9"),
         (["jump"], "invalid choice: 'jump'"),

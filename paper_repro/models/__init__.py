@@ -6,6 +6,9 @@ with
 
     def build(variant: str, num_classes: int, image_size: int, channels: int) -> nn.Module
 
+image_size is the height of the images, and the width too unless they are not square. Before anything is trained the
+network is called with the smallest batch that it will get (fitting.py): one that cannot take it is refused.
+
 Random numbers: a network may have an attribute `noise_shape`, the shape per image of the uniform numbers in [0, 1) that
 it wants at every training step. It is then called as `model(images, noise)`, noise of shape [batch, *noise_shape], so
 that they can be a function of (seed, epoch, step) and a resumed run stays what it was; with noise left out it draws
@@ -29,7 +32,7 @@ def families() -> list[str]:
 
 
 def build(spec: str, num_classes: int, image_size: int, channels: int = 3) -> nn.Module:
-    """The network named `spec`, such as "resnet-20", for square pictures. Raises ValueError for an unknown name."""
+    """The network named `spec`, such as "resnet-20", for square images. Raises ValueError for an unknown name."""
     family, _, variant = spec.partition("-")
     if family not in families():
         raise ValueError(f"model {spec!r}: unknown family {family!r}; the families are {', '.join(families())}")

@@ -42,7 +42,9 @@ class VisionTransformer(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of [batch, channels, height, width] images."""
+        """Logits of [batch, channels, height, width] images. Raises ValueError unless they are square."""
+        if images.shape[2] != images.shape[3]:  # columns that make no whole patch would be left out in silence
+            raise ValueError(f"vit takes square images only, got {images.shape[2]} x {images.shape[3]}")
         tokens = self.patches(images).flatten(2).transpose(1, 2) + self.positions
         logits: Tensor = self.linear(self.norm(self.blocks(tokens)).mean(1))
         return logits
