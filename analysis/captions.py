@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from analysis.panels import Panel, selection_split
 from analysis.select import Chart, codes, fingerprint, of_cells, provenance
+from experiments.declare import describe, listed
 from paper_repro.records import Record
 
-LISTED = 6  # values of one kind named before the rest is only counted; the CSV beside the figure has them all
 DIGITS = 12  # of a commit or fingerprint
 
 
@@ -19,7 +19,7 @@ def caption(chart: Chart, reading: str) -> str:
         reading,
         _settings(chart.records),
         _extent(chart),
-        f"Profile {chart.profile}: {chart.experiment.profiles[chart.profile].note.rstrip('.')}.",
+        _profile(chart),
         _origin(chart.records),
     ]
     return " ".join(part for part in parts if part)
@@ -58,35 +58,36 @@ def _selection(chart: Chart, shown: Sequence[Panel]) -> str:
 
 
 def _settings(records: Sequence[Record]) -> str:
-    first = records[0]
-    cell = first["cell"]
-    mark = fingerprint(first)
-    size = "pictures at full size"
-    if cell["image_size"] is not None:
-        size = f"pictures averaged down to {cell['image_size']} x {cell['image_size']}"
-    named = f"{cell['dataset']} (fingerprint {str(mark)[:DIGITS]})" if mark else cell["dataset"]
-    return (
-        f"Data set {named}, model {_values(records, 'model')}, {_values(records, 'epochs')} epochs, "
-        f"batch size {_values(records, 'batch_size')}, {_examples(first)}, "
-        f"label noise {cell['label_noise'] * 100:.3g} %, {size}, "
-        f"{'pad, crop and flip' if cell['augment'] else 'no augmentation'}, {_values(records, 'precision')}, "
-        f"schedule {_values(records, 'schedule')}."
+    """What all records have in common, and where they differ all values; of the data also the fingerprint."""
+    name, mark = records[0]["cell"]["dataset"], fingerprint(records[0])
+    told = describe(
+        list(dict.fromkeys(of_cells(records, lambda cell: cell))),
+        f"{name} (fingerprint {str(mark)[:DIGITS]})" if mark else name,
+        _images(records[0]),
     )
+    return f"{told[:1].upper()}{told[1:]}."
 
 
-def _examples(record: Record) -> str:
-    """How many pictures were trained on and held out; the number of all is known from the provenance only."""
-    cell, data = record["cell"], provenance(record).get("data")
-    held_out, train = cell["validation_examples"], cell["train_examples"]
+def _images(record: Record) -> int | None:
+    """How many images the data set has to train on, where the record's provenance says it."""
+    data = provenance(record).get("data")
     whole = data.get("train") if isinstance(data, dict) else None
-    if train is None and isinstance(whole, int):
-        train = whole - held_out
-    return f"{'all remaining' if train is None else train} training and {held_out or 'no'} validation examples"
+    return whole if isinstance(whole, int) else None
+
+
+def _profile(chart: Chart) -> str:
+    """Its name, with what the user changed; its note, where nothing that it was written of was changed."""
+    profile = chart.experiment.profiles[chart.profile]
+    other = all(chart.dataset != cell.dataset for cell in profile.cells)
+    changes = listed(f"{field} {value}" for field, value in chart.experiment.changes.items())
+    text = f"Profile {chart.profile}" + f" on {chart.dataset}" * other + f", changed: {changes}" * bool(changes)
+    note = f": {profile.note.rstrip('.')}" if profile.note and profile.is_declared(chart.declared) else ""
+    return f"{text}{note}."
 
 
 def _extent(chart: Chart) -> str:
     seeds = _seeds(chart.records)
-    text = f"{'Seeds' if len(seeds) > 1 else 'Seed'} {_listed(map(str, seeds))}; {len(chart.records)} records"
+    text = f"{'Seeds' if len(seeds) > 1 else 'Seed'} {listed(map(str, seeds))}; {len(chart.records)} record{'s' * (len(chart.records) > 1)}"
     run = set(of_cells(chart.records, lambda cell: cell.replace(seed=0)))
     missing = sum(cell not in run for cell in chart.declared)
     if missing:
@@ -99,14 +100,14 @@ def _origin(records: Sequence[Record]) -> str:
     hardware = sorted({str(provenance(record).get("hardware") or "not recorded") for record in records})
     plural = "s" if len(commits) > 1 else ""
     sources = sorted({str(found) for record in records if (found := provenance(record).get("source"))})
-    differing = f" (sources {_listed(sources)})" if len(sources) > 1 else ""
-    return f"Commit{plural} {_listed(commits)}{differing}; hardware: {_listed(hardware, '; ')}."
+    differing = f" (sources {listed(sources)})" if len(sources) > 1 else ""
+    return f"Commit{plural} {listed(commits)}{differing}; hardware: {listed(hardware, '; ')}."
 
 
 def of_several_codes(records: Sequence[Record]) -> str:
     """A line that says by which versions of the code the records were made; nothing if by one."""
     found = codes(records)
-    return f"Made by {len(found)} versions of the code: {_listed(found)}.\n" if len(found) > 1 else ""
+    return f"Made by {len(found)} versions of the code: {listed(found)}.\n" if len(found) > 1 else ""
 
 
 def _commit(record: Record) -> str:
@@ -118,13 +119,3 @@ def _commit(record: Record) -> str:
 
 def _seeds(records: Sequence[Record]) -> list[int]:
     return sorted({record["cell"]["seed"] for record in records})
-
-
-def _values(records: Sequence[Record], field: str) -> str:
-    return _listed(str(value) for value in sorted({record["cell"][field] for record in records}))
-
-
-def _listed(values: Iterable[str], separator: str = ", ") -> str:
-    named = list(values)
-    more = f"{separator}and {len(named) - LISTED} more" if len(named) > LISTED else ""
-    return separator.join(named[:LISTED]) + more

@@ -14,6 +14,7 @@ import experiments
 from analysis.captions import DIGITS
 from analysis.select import Refused
 from experiments.declare import Experiment
+from experiments.studying import note_of
 from paper_repro import studies
 from paper_repro.records import BadRecord
 
@@ -106,7 +107,7 @@ def _measured(experiment: Experiment, found: studies.Findings) -> Shown:
     own = ((profile.settings.get("cell") or {}) if profile else {}).get("dataset")
     name = (found["settings"].get("cell") or {}).get("dataset")
     stem = "-".join([experiment.name, found["profile"], *([str(name)] if name != own else [])])
-    note = (profile.note if profile else found["profile"]) + quick
+    note = (note_of(profile, found["settings"]) if profile else found["profile"]) + quick
     data = str(found["provenance"]["data"]["name"])
     origin, seconds = found["provenance"], float(found["seconds"])
     return Shown(experiment, found["profile"], data, stem, note, found["settings"], found["rows"], origin, seconds)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.declare import Experiment, Profile, grid, halvings
-from experiments.scales import CPU, CPU_NOTE, DEMO, DEMO_NOTE, GPU
+from experiments.scales import CPU, DEMO, DEMO_NOTE, GPU, images
 from paper_repro.cell import Cell
 
 SIZES = (16, 32, 64, 128, 256, 512)
@@ -50,7 +50,7 @@ EXPERIMENT = Experiment(
         ),
         "cpu": Profile(
             _cells(CPU.replace(train_examples=4096), 16, 128, {"sgdw": 0.1, "adamw": 0.01}, halvings(0.128, 9)),
-            f"{CPU_NOTE}; 16 epochs, or 512 updates",
+            f"{images(CPU.replace(train_examples=4096))}, a plain 8-layer ResNet; 16 epochs, or 512 updates",
         ),
         "gpu": Profile(
             _cells(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,8 @@ from paper_repro.texts import brief
 PROFILES = ("demo", "cpu", "gpu", "paper")
 QUICK = {"train_examples": 128, "validation_examples": 100, "evaluate_every": 10**6}
 SWEPT = ("optimizer", "alpha", "decay", "seed")  # the fields that a heat map spans
+_UNSWEPT = [field.name for field in dataclasses.fields(Cell) if field.name not in SWEPT]
+LISTED = 6  # values of one kind named before the rest is only counted; the CSV beside a figure has them all
 EACH_ITS_OWN = ("alpha", "decay", "seed")  # where optimizers differ in more
 
 
@@ -27,6 +29,18 @@ class Profile:
     note: str
     seeds: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def changed(self, cells: tuple[Cell, ...], **changes: Any) -> Profile:
+        """This profile with other cells; its note stays with those of which it was written."""
+        return dataclasses.replace(self, cells=cells, note=self.note if cells == self.cells else "", **changes)
+
+    def is_declared(self, cells: Iterable[Cell]) -> bool:
+        """Whether these are its cells, or differ from them in what a heat map spans alone."""
+        return {_kind(cell) for cell in cells} <= {_kind(cell) for cell in self.cells}
+
+    def describe(self, cells: Sequence[Cell]) -> str:
+        """What these cells train and on what: the note, if it was written of them; else what they say themselves."""
+        return self.note if self.note and self.is_declared(cells) else describe(cells)
 
     def with_seeds(self, seeds: int) -> list[Cell]:
         """Every cell at seeds 0 .. seeds - 1, all of one seed before the next, so that a whole map comes first."""
@@ -57,9 +71,7 @@ class Experiment:
     def changed(self, changes: Mapping[str, Any]) -> Experiment:
         """This experiment with fields of all its cells changed. Raises ValueError for what no cell can have."""
         profiles = {
-            name: dataclasses.replace(
-                profile, cells=tuple(_distinct(cell.replace(**changes) for cell in profile.cells))
-            )
+            name: profile.changed(_distinct(cell.replace(**changes) for cell in profile.cells))
             for name, profile in self.profiles.items()
         }
         return dataclasses.replace(self, profiles=profiles, changes={**self.changes, **changes})
@@ -67,14 +79,62 @@ class Experiment:
     def quick(self) -> Experiment:
         """The same with so few pictures that whole grids are tried in a minute: to see that all works."""
         profiles = {
-            name: Profile(
+            name: profile.changed(
                 _distinct(cell.replace(**QUICK) for cell in profile.cells),
-                profile.note,
+                seeds=1,
                 settings={**profile.settings, **profile.settings.get("quick", {})},
             )
             for name, profile in self.profiles.items()
         }
         return dataclasses.replace(self, profiles=profiles, changes={"quick": "run"} if self.study is None else {})
+
+
+def describe(cells: Sequence[Cell], dataset: str = "", images: int | None = None) -> str:
+    """What cells train and on what, from their fields alone: true of any cells.
+
+    dataset: what to call it, if not by its name. images: how many it has to train on, where that is known.
+    """
+    named, epochs = dataset or _each(cells, lambda cell: cell.dataset), _each(cells, lambda cell: cell.epochs)
+    return (
+        f"data set {named}, model {_each(cells, lambda cell: cell.model)}, "
+        f"{epochs} epoch{'s' * (epochs != '1')}, batch size {_each(cells, lambda cell: cell.batch_size)}, "
+        f"{describe_images(cells, images)}, {_each(cells, lambda cell: cell.precision)}, "
+        f"schedule {_each(cells, lambda cell: cell.schedule)}"
+    )
+
+
+def describe_images(cells: Sequence[Cell], images: int | None = None) -> str:
+    """Which images cells learn from, and how these were changed."""
+
+    def examples(cell: Cell) -> str:
+        held, train = cell.validation_examples, cell.train_examples
+        left = "all remaining" if images is None else images - held
+        return f"{left if train is None else train} training and {held or 'no'} validation images"
+
+    def size(cell: Cell) -> str:
+        return "full size" if cell.image_size is None else f"{cell.image_size} x {cell.image_size} by averaging"
+
+    return (
+        f"{_each(cells, examples)}, label noise {_each(cells, lambda cell: cell.label_noise * 100, '{:.3g}')} %, "
+        f"images of {_each(cells, size)}, "
+        f"{_each(cells, lambda cell: 'pad, crop and flip' if cell.augment else 'no augmentation')}"
+    )
+
+
+def _each(cells: Sequence[Cell], of: Callable[[Cell], Any], form: str = "{}") -> str:
+    """What there is of it among the cells, in order."""
+    return listed(form.format(value) for value in sorted({of(cell) for cell in cells}))
+
+
+def listed(values: Iterable[str], separator: str = ", ") -> str:
+    """The first of the values; of many more only how many."""
+    named = list(values)
+    more = f"{separator}and {len(named) - LISTED} more" if len(named) > LISTED else ""
+    return separator.join(named[:LISTED]) + more
+
+
+def _kind(cell: Cell) -> tuple[object, ...]:
+    return tuple(getattr(cell, name) for name in _UNSWEPT)
 
 
 def _distinct(cells: Iterable[Cell]) -> tuple[Cell, ...]:

@@ -38,7 +38,7 @@ EXPERIMENT = Experiment(
         ),
         "cpu": Profile(
             (),
-            "4,000 pictures averaged to 16 x 16, 200 of the new classes; a plain 8-layer ResNet",
+            "4,000 images averaged to 16 x 16, 200 of the new classes; a plain 8-layer ResNet",
             settings=_settings(CPU, 0.01, 0.008, 4000),
         ),
     },

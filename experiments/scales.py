@@ -1,6 +1,6 @@
 """The cells that the profiles start from: what is trained at each scale, and what was reduced.
 
-The reduced profiles' training labels are noisy and their pictures not augmented, because a small net trained for
+The reduced profiles' training labels are noisy and their images not augmented, because a small net trained for
 minutes on clean ones underfits, and then no decay helps.
 """
 
@@ -31,9 +31,20 @@ WIDE = PAPER.replace(model="shake_shake-26-2x96d", epochs=1800)  # the paper's n
 IMAGENET32 = PAPER.replace(dataset="imagenet32")
 IMAGENET32_GPU = GPU.replace(dataset="imagenet32", validation_examples=50_000)
 
-DEMO_NOTE = "embedded synthetic pictures, 30 % of the training labels drawn at random"
-CPU_NOTE = "4,000 pictures averaged to 16 x 16, 30 % of the training labels drawn at random, a plain 8-layer ResNet"
-LONG_DEMO_NOTE = "embedded synthetic pictures"
-LONG_CPU_NOTE = "4,000 pictures averaged to 16 x 16, padded, cropped and flipped, a plain 8-layer ResNet"
+
+def images(cell: Cell) -> str:
+    """Which images a cell learns from, and how these were changed, for a note."""
+    parts = ["embedded synthetic images" if cell.dataset == "synthetic" else f"{cell.train_examples:,} images"]
+    if cell.image_size:
+        parts[0] += f" averaged to {cell.image_size} x {cell.image_size}"
+    if cell.label_noise:
+        parts.append(f"{100 * cell.label_noise:.0f} % of the training labels drawn at random")
+    if cell.augment:
+        parts.append("padded, cropped and flipped")
+    return ", ".join(parts)
+
+
+DEMO_NOTE, LONG_DEMO_NOTE = images(DEMO), images(LONG_DEMO)
+CPU_NOTE, LONG_CPU_NOTE = (f"{images(cell)}, a plain 8-layer ResNet" for cell in (CPU, LONG_CPU))
 GPU_NOTE = "a quarter of the paper's width, 15 epochs instead of 100"
-PAPER_NOTE = "as published: trained on all training pictures, selected and reported on the test set"
+PAPER_NOTE = "as published: trained on all training images, selected and reported on the test set"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.declare import Experiment, Profile
+from experiments.declare import Experiment, Profile, describe_images
 from paper_repro import studies
+from paper_repro.cell import Cell
 from paper_repro.records import BadRecord
 
 FOR_CELLS = ("workers", "seeds", "only", "alphas", "decays", "set")
@@ -32,7 +34,7 @@ def run(experiment: Experiment, profile: Profile, dataset: str | None, given: ar
     settings, name = settings_of(profile, dataset)
     scale = given.profile + "-quick" * given.quick  # which must not replace what was measured in full
     path = studies.path_of(given.out, experiment.study, scale, name)
-    print(f"{experiment.name}, profile {given.profile}: {profile.note}")
+    print(f"{experiment.name}, profile {given.profile}: {note_of(profile, settings)}")
     if given.dry_run:
         print(f"it would be written to {path}; nothing was measured")
         return 0
@@ -50,6 +52,15 @@ def settings_of(profile: Profile, dataset: str | None) -> tuple[dict[str, Any], 
     if dataset is None or "cell" not in settings:
         return settings, None
     return {**settings, "cell": {**settings["cell"], "dataset": dataset}}, dataset
+
+
+def note_of(profile: Profile, settings: Mapping[str, Any]) -> str:
+    """The profile's note; of a study on other data than the profile's, what there is to say of these."""
+    own, cell = profile.settings.get("cell"), settings.get("cell")
+    if not cell or not own or cell["dataset"] == own["dataset"]:
+        return profile.note
+    given = Cell.from_dict({**own, **cell})
+    return f"data set {given.dataset}, model {given.model}, {describe_images([given])}"
 
 
 def _there(path: Path) -> studies.Findings | None:

@@ -11,7 +11,7 @@ x 4 x 6 cells at the demo profile, 2 x 6 x 9 at cpu, 2 x 5 x 7 at gpu.
 from __future__ import annotations
 
 from experiments.declare import Experiment, Profile, grid, halvings
-from experiments.scales import CPU, DEMO, GPU
+from experiments.scales import CPU, DEMO, DEMO_NOTE, GPU, images
 from paper_repro.cell import Cell
 
 
@@ -29,13 +29,13 @@ EXPERIMENT = Experiment(
             _both(
                 DEMO.replace(model="vit-2-64-p3", epochs=18, evaluate_every=1), halvings(0.008, 4), halvings(0.008, 5)
             ),
-            "embedded synthetic pictures, 30 % of the training labels drawn at random; depth 2, width 64",
+            f"{DEMO_NOTE}; depth 2, width 64",
         ),
         "cpu": Profile(
             _both(
                 CPU.replace(model="vit-4-64-p4", epochs=40, evaluate_every=2), halvings(0.008, 6), halvings(0.064, 8)
             ),
-            "4,000 pictures averaged to 16 x 16, 30 % of the training labels drawn at random; depth 4, width 64",
+            f"{images(CPU)}; depth 4, width 64",
         ),
         "gpu": Profile(
             _both(GPU.replace(model="vit-6-192-p4", epochs=50), halvings(0.004, 5), halvings(0.004, 6)),

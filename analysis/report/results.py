@@ -22,7 +22,7 @@ def section(chart: Chart, drawn: Drawn) -> Iterator[Block]:
     """Of a grid of cells."""
     experiment = chart.experiment
     yield Heading(3, f"{experiment.title} ({experiment.name}, {chart.profile}, {chart.dataset})", chart.stem)
-    yield Paragraph(f"Scale: {experiment.profiles[chart.profile].note}. {_cost(chart)}")
+    yield Paragraph(f"Scale: {experiment.profiles[chart.profile].describe(chart.declared)}. {_cost(chart)}")
     yield from drawn.pictures
     yield selected(chart)
     for table in drawn.tables:
