@@ -87,7 +87,8 @@ def _profile(chart: Chart) -> str:
 
 def _extent(chart: Chart) -> str:
     seeds = _seeds(chart.records)
-    text = f"{'Seeds' if len(seeds) > 1 else 'Seed'} {listed(map(str, seeds))}; {len(chart.records)} record{'s' * (len(chart.records) > 1)}"
+    text = f"Seed{'s' * (len(seeds) > 1)} {listed(map(str, seeds))}; "
+    text += f"{len(chart.records)} record{'s' * (len(chart.records) > 1)}"
     run = set(of_cells(chart.records, lambda cell: cell.replace(seed=0)))
     missing = sum(cell not in run for cell in chart.declared)
     if missing:
