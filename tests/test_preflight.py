@@ -75,3 +75,5 @@ def test_a_published_data_set_that_is_not_here_is_planned_for_and_not_trained(ce
     assert "planned for its 1281167 + 50000" in found.note
     assert dict(found.seconds)[absent] > 0
     assert "there is no train_data_batch_1" in answer(_question(absent, tmp_path)).error
+    refused = answer(_question(absent.replace(model="vgg-3"), tmp_path, estimate=True))
+    assert "unknown family 'vgg'" in refused.error
