@@ -94,6 +94,7 @@ def run(
     leftovers.clear(out, survey.outcome.finished + survey.outcome.diverged)
     if survey.missing:
         sweep = _Sweep(survey.missing, Task(out, data, device), survey.outcome, len(set(cells)))
+        sweep.again = "" if should_stop else "; Ctrl-C again ends at once"
         with nullcontext() if should_stop else _on_signals(sweep.stop):
             sweep.run(min(workers, len(survey.missing)), should_stop or (lambda: False))
     return survey.outcome
@@ -138,6 +139,7 @@ class _Sweep:
         self.workers: dict[Any, _Worker] = {}  # by the parent's end of their pipes
         self.crashes: dict[Cell, int] = {}
         self.trouble = ""  # a full disk or its like, in one line
+        self.told, self.again = False, ""  # what is waited for when it stops, and what ends it at once
         self.display = Display(total, sum(cell.epochs * _epoch_work(cell) for cell in cells), outcome)
 
     def run(self, count: int, should_stop: Callable[[], bool]) -> None:
@@ -151,6 +153,7 @@ class _Sweep:
                     if should_stop():
                         self.stop()
                     if self.stopping:
+                        self._tell()
                         self._send_home()
                     self.display.show()
         finally:
@@ -163,6 +166,15 @@ class _Sweep:
     def stop(self) -> None:
         """Have every worker save and end. Only sets flags, so that a signal handler may call it."""
         self.stopping = self.outcome.stopped = True
+
+    def _tell(self) -> None:
+        """Once, what is being waited for. Not in stop(): a signal handler must not print."""
+        busy = sum(worker.cell is not None for worker in self.workers.values())
+        if self.outcome.stopped and not self.told and busy:
+            self.display.say(
+                f"stopping: {busy} cell{'s are' if busy > 1 else ' is'} saving what was trained{self.again}"
+            )
+        self.told = True
 
     def _send_home(self) -> None:
         for busy in self.workers.values():

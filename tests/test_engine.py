@@ -146,7 +146,7 @@ def started(cell: Cell, npz: Path, tmp_path: Path) -> Iterator[subprocess.Popen]
     out = tmp_path / "out"
     process = subprocess.Popen(
         [sys.executable, "-c", command, str(out), str(npz)],
-        cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True,
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     _until(lambda: len({path.parent for path in out.glob("checkpoints/*/*.pt")}) == 2)
     yield process
@@ -165,7 +165,9 @@ def two_long() -> list[Cell]:
 def test_a_signal_stops_cleanly_and_the_same_call_goes_on(started, npz: Path, tmp_path: Path, number: int) -> None:
     workers = _children(started.pid)
     os.killpg(started.pid, number)  # as Ctrl-C does: everyone in the group gets it
-    assert started.communicate(timeout=30)[0] == "True\n"
+    printed, told = started.communicate(timeout=30)
+    assert printed == "True\n"
+    assert told.count("stopping: 2 cells are saving what was trained; Ctrl-C again ends at once\n") == 1
     assert started.returncode == 0
     assert len(workers) == 2
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
@@ -173,6 +175,16 @@ def test_a_signal_stops_cleanly_and_the_same_call_goes_on(started, npz: Path, tm
     engine.run(two_long(), out, npz, workers=2)
     assert _left(out) == _solo(two_long(), npz, tmp_path / "solo")
     assert all(record["provenance"]["attempts"] == 2 for record in records.load(out))
+
+
+def test_a_second_signal_ends_it_at_once(started) -> None:
+    for worker in _children(started.pid):
+        os.kill(worker, signal.SIGSTOP)  # so that the first is not obeyed
+    os.kill(started.pid, signal.SIGINT)
+    while "stopping: 2 cells" not in started.stderr.readline():
+        assert started.poll() is None
+    os.kill(started.pid, signal.SIGINT)
+    assert started.wait(timeout=10) == 128 + signal.SIGINT
 
 
 def test_workers_do_not_outlive_a_killed_parent(started, npz: Path, tmp_path: Path) -> None:
