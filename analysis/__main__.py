@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from analysis.figures import make, make_paper, make_published
 from analysis.select import Refused
-from experiments.declare import parse_setting
-from paper_repro.texts import brief, is_plain, message
+from experiments.declare import parse_settings
+from paper_repro.cli import Parser, answer
 
 EXAMPLES = """examples:
   python -m analysis figures                     every experiment that has records in runs/
@@ -25,13 +24,6 @@ EXAMPLES = """examples:
 """
 
 
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that answers a bad argument with one line and exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {brief(message)} (see --help)\n")
-
-
 def parser() -> Parser:
     whole = Parser(
         prog="python -m analysis",
@@ -39,7 +31,7 @@ def parser() -> Parser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+    commands = whole.add_subparsers(required=True, metavar="figures|statistics|claims|report|pages")
     figures = _add(
         commands, "figures", _figures, "draw each experiment's figures as PNG and PDF, with the numbers as CSV"
     )
@@ -72,8 +64,14 @@ def _add(commands: Any, name: str, run: Callable[[argparse.Namespace], Iterator[
         name, help=told, description=f"{told[0].upper()}{told[1:]}.", epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    command.set_defaults(command=run)
+    command.set_defaults(command=lambda given: _show(run(given)))
     return command
+
+
+def _show(lines: Iterator[object]) -> int:
+    for line in lines:
+        print(line, flush=True)
+    return 0
 
 
 def _add_source(command: argparse.ArgumentParser, names: bool = True, published: bool = False) -> None:
@@ -137,33 +135,14 @@ def _report(given: argparse.Namespace) -> Iterator[object]:
 
 def _changes(texts: Sequence[str]) -> dict[str, Any]:
     try:
-        return dict(parse_setting(text) for text in texts)
+        return parse_settings(texts)
     except ValueError as error:
         raise Refused(str(error)) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0, 2 with one line on stderr for what cannot be done, 130 when interrupted."""
-    typed = sys.argv[1:] if arguments is None else arguments
-    if odd := [text for text in typed if not is_plain(text)]:  # NUL ends a path, a newline a message
-        print(f"python -m analysis: error: an argument holds control characters: {brief(odd[0])}", file=sys.stderr)
-        return 2
-    given = parser().parse_args(typed)
-    try:
-        for line in given.command(given):
-            print(line, flush=True)
-    except BrokenPipeError:  # the output went to `head` or a pager that was closed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        print("python -m analysis: interrupted; what was written is whole", file=sys.stderr)
-        return 130
-    except Refused as refusal:
-        print(f"python -m analysis: error: {message(refusal)}", file=sys.stderr)
-        return 2
-    except OSError as error:  # a folder that cannot be read or written, a name that is too long
-        print(f"python -m analysis: error: {brief(error)}", file=sys.stderr)
-        return 2
-    return 0
+    return answer("analysis", parser(), arguments)
 
 
 if __name__ == "__main__":

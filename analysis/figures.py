@@ -19,10 +19,12 @@ from typing import Any
 import experiments
 from analysis import findings, paper_layout
 from analysis.findings import RECORDED
-from analysis.select import Chart, Refused, charts, provenance
+from analysis.select import Chart, Refused, charts, how_to_make, provenance
 from experiments.declare import Experiment
+from paper_repro.cli import no_such
 from paper_repro.reading import load
 from paper_repro.records import BadRecord, Record, write_atomically
+from paper_repro.texts import python_m
 
 COLUMNS = (
     "optimizer", "alpha", "decay", "decay_unit", "seed", "status", "validation_error", "test_error", "train_loss",
@@ -42,7 +44,7 @@ def make(
     known = experiments.names()
     for name in names:
         if name not in known:
-            raise Refused(f"no experiment {name!r}; known are: {', '.join(known)}")
+            raise Refused(no_such("experiment", name, known))
     asked = [experiments.get(name) for name in dict.fromkeys(names or known)]
     if quick:
         asked = [experiment.quick() for experiment in asked]
@@ -104,7 +106,9 @@ def read_records(source: Path | None) -> list[Record]:
 def read_runs(source: Path) -> list[Record]:
     """The records of an output folder or a .jsonl file. Raises Refused, naming the file, when they cannot be read."""
     if not source.exists():
-        raise Refused(f"no such folder: {source}; make records with: python -m experiments run NAME --out {source}")
+        if source.suffix == ".jsonl":
+            raise Refused(f"no such file: {source}; make it with: {python_m('experiments', 'collect', 'runs', source)}")
+        raise Refused(f"no such folder: {source}; make records with: {how_to_make('fig2', source)}")
     try:
         return load(source)
     except BadRecord as error:
@@ -180,12 +184,16 @@ def _charts_of(
     except ValueError as error:
         raise error if isinstance(error, Refused) else Refused(str(error)) from None
     if name in asked and not found:
-        raise Refused(_nothing(name, name, records, source))
+        raise Refused(_nothing(name, name, records, source, {**experiment.changes, **changes}))
     return found
 
 
-def _nothing(what: str, example: str, records: list[Record], source: Path | None) -> str:
+def _nothing(
+    what: str, example: str, records: list[Record], source: Path | None, changes: Mapping[str, Any] = {}
+) -> str:
     where = RECORDED if source is None else source
     others = f" (none of its {len(records)} is of a profile; draw a run with the --set it had)" if records else ""
-    run = f"python -m experiments run {example} --profile demo" + (f" --out {source}" if source else "")
-    return f"no record of {what} in {where}{others}; make some with: {run}"
+    fields = {name: value for name, value in changes.items() if name != "quick"}
+    return f"no record of {what} in {where}{others}; make some with: " + how_to_make(
+        example, source, fields, "quick" in changes
+    )

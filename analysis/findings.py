@@ -12,7 +12,7 @@ from typing import Any
 
 import experiments
 from analysis.captions import DIGITS
-from analysis.select import Refused
+from analysis.select import Refused, how_to_make
 from experiments.declare import Experiment
 from experiments.studying import note_of
 from paper_repro import studies
@@ -81,7 +81,7 @@ def shown(asked: Sequence[Experiment], source: Path | None, named: bool) -> list
         if not experiment.study and (named or source is None):
             found += list(_declared(experiment))[0 if named else -1 :]  # the paper's own, when nobody asks
         elif named and not own:
-            run = f"python -m experiments run {experiment.name} --profile demo" + (f" --out {source}" if source else "")
+            run = how_to_make(experiment.name, source)
             raise Refused(f"no findings of {experiment.name} in {source or RECORDED}; make some with: {run}")
         found += [_measured(experiment, each) for each in own]
     return found

@@ -76,7 +76,7 @@ def make(check: bool) -> Iterator[str]:
     blocks = Blocks()
     for name in PAGES:
         path = ROOT / name
-        before = path.read_text()
+        before = path.read_text(encoding="utf-8")
         after = renewed(before, blocks)
         if after != before:
             if not check:
@@ -122,7 +122,7 @@ def _slopes(blocks: Blocks) -> Table:
 def _speed(blocks: Blocks) -> Table:
     measured = []
     for file in MACHINES.values():
-        with open(RECORDED / file, newline="") as lines:
+        with open(RECORDED / file, newline="", encoding="utf-8") as lines:
             measured.append({row["what"]: row for row in csv.DictReader(lines)})
     header = ("", "unit", *(words for name in MACHINES for words in (f"{name}: ours", "opponent", "ratio")))
     rows = [
@@ -213,7 +213,7 @@ def _chaos_origin(blocks: Blocks) -> Table:
 
 
 def _chaos_runs() -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in sorted((RECORDED / "chaos").glob("*.json"))]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((RECORDED / "chaos").glob("*.json"))]
 
 
 BLOCKS: Mapping[str, Callable[[Blocks], Table]] = {

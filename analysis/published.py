@@ -46,13 +46,13 @@ class Reading:
 
 def load(path: Path = FILE) -> list[Reading]:
     """All readings. Raises Refused, naming the line, for a file that is not what it should be."""
-    with open(path, newline="") as lines:
+    with open(path, newline="", encoding="utf-8") as lines:
         return [_reading(row, path, line) for line, row in enumerate(csv.DictReader(lines), 2)]
 
 
 def rows(readings: Iterable[Reading], path: Path = FILE) -> str:
     """The header and the lines of the file that hold these readings, as they stand there."""
-    lines = path.read_text().splitlines(keepends=True)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     return "".join(lines[place - 1] for place in (1, *sorted(reading.line for reading in readings)))
 
 

@@ -13,20 +13,30 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
-from experiments.declare import EACH_ITS_OWN, SWEPT, Experiment, Profile
+from experiments.declare import EACH_ITS_OWN, SWEPT, Experiment, Profile, setting
 from paper_repro.cell import Cell
+from paper_repro.cli import UsageError
 from paper_repro.records import Record
 from paper_repro.source import label
+from paper_repro.texts import python_m
 
 Settings = tuple[tuple[str, object], ...]
 T = TypeVar("T")
 _NAMES = sorted(field.name for field in dataclasses.fields(Cell))
 
 
-class Refused(ValueError):
+class Refused(UsageError, ValueError):
     """What the user asked for cannot be drawn. The message is one line and says why."""
+
+
+def how_to_make(name: str, source: Path | None, changes: Mapping[str, Any] = {}, quick: bool = False) -> str:
+    """The command that makes records of an experiment where they were looked for (source None: the committed ones)."""
+    folder = ["--out", source] if source and source.suffix != ".jsonl" else []
+    changed = [word for field, value in changes.items() for word in ("--set", setting(field, value))]
+    return python_m("experiments", "run", name, "--profile", "demo", *folder, *["--quick"] * quick, *changed)
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,8 @@ class Chart:
         """The name of its files: what was changed is named, and the data set unless the profile declares it."""
         own = {cell.dataset for cell in self.experiment.profiles[self.profile].cells}
         named = [] if self.dataset in own or not own else [self.dataset]
-        named += [f"{field}_{value}" for field, value in self.experiment.changes.items()]
+        changes = self.experiment.changes.items()
+        named += [f"{field}_{','.join(map(str, value)) if field == 'seed' else value}" for field, value in changes]
         parts = [self.experiment.name, self.profile, *(re.sub("[^A-Za-z0-9_.+-]", "_", part) for part in named)]
         return "-".join(parts)
 
@@ -60,12 +71,12 @@ class Chart:
 def charts(experiment: Experiment, records: Iterable[Record]) -> list[Chart]:
     """A Chart for each profile and data set that has records, in the order of the profiles, then of the data sets.
 
-    Records of no profile are left out, and a comparison of which only one variant has records. Raises Refused where
-    records of different data meet under one name.
+    Records of no profile are left out, those without what the user set, and a comparison of which only one variant has
+    records. Raises Refused where records of different data meet under one name.
     """
     found: dict[tuple[str, str], list[Record]] = {}
     scales = {name: Scale.of(profile, experiment.swept) for name, profile in experiment.profiles.items()}
-    records = list(records)
+    records = [record for record in records if experiment.wants(record["cell"])]
     profiles = of_cells(records, lambda cell: matching_profiles(scales, cell))
     for record, fits in zip(records, profiles, strict=True):
         for profile in fits:

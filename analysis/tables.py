@@ -13,7 +13,7 @@ from analysis.captions import of_several_codes
 from analysis.document import Table
 from analysis.figures import check_writable, read_records, write_figure
 from analysis.panels import panels
-from analysis.select import Chart, Refused, charts
+from analysis.select import Chart, Refused, charts, how_to_make
 from paper_repro.records import Record
 
 FIGURES = ("heat_maps", "batch_sizes", "curves")  # what statistics are of
@@ -34,7 +34,8 @@ def make(names: Sequence[str], source: Path | None, out: Path | None) -> Iterato
         check_writable(out)
     found = [chart for name in names or known for chart in charts(experiments.get(name), records)]
     if not found:
-        raise Refused(f"no records of {', '.join(names or known)}; make some with: python -m experiments run fig2")
+        run = how_to_make(names[0] if names else "fig2", source)
+        raise Refused(f"no records of {', '.join(names or known)}; make some with: {run}")
     for chart in found:
         computed = Statistics.of(chart, records)
         yield f"{chart.stem}\n\n{computed.markdown()}"

@@ -23,7 +23,7 @@ def get(name: str) -> Experiment:
 
 
 def _all() -> list[Experiment]:
-    skipped = ("choosing", "command", "declare", "running", "scales", "studying", "__main__")
+    skipped = ("choosing", "declare", "running", "scales", "studying", "__main__")
     modules = [module.name for module in pkgutil.iter_modules(__path__) if module.name not in skipped]
     loaded = [importlib.import_module(f"experiments.{name}") for name in modules]
     return [module.EXPERIMENT for module in loaded if hasattr(module, "EXPERIMENT")]

@@ -10,10 +10,9 @@ from typing import Any
 
 import experiments
 from experiments import choosing, running
-from experiments.choosing import UsageError
-from experiments.command import Parser, answer
 from experiments.declare import Profile
 from paper_repro.cell import Cell
+from paper_repro.cli import Parser, UsageError, answer
 
 EXAMPLE = """examples:
   python -m experiments run fig2 --profile demo
@@ -31,7 +30,7 @@ def _parser() -> Parser:
         prog="python -m experiments", description=__doc__, epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    commands = parser.add_subparsers(required=True, metavar="list|run|collect|bench", parser_class=Parser)
+    commands = parser.add_subparsers(required=True, metavar="list|run|collect|bench")
     listing = commands.add_parser("list", help="what can be run", epilog="example: python -m experiments list")
     listing.set_defaults(command=_list)
     run = commands.add_parser(

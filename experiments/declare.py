@@ -8,13 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paper_repro.cell import Cell
-from paper_repro.texts import brief
+from paper_repro.cli import closest, number, whole
+from paper_repro.texts import brief, typed
 
 PROFILES = ("demo", "cpu", "gpu", "paper")
 QUICK = {"train_examples": 128, "validation_examples": 100, "evaluate_every": 10**6}
 SWEPT = ("optimizer", "alpha", "decay", "seed")  # the fields that a heat map spans
 _UNSWEPT = [field.name for field in dataclasses.fields(Cell) if field.name not in SWEPT]
 LISTED = 6  # values of one kind named before the rest is only counted; the CSV beside a figure has them all
+KINDS = {known.name: str(known.type) for known in dataclasses.fields(Cell)}
+WORDS = {"true": True, "false": False, "none": None}
+_EXPECTED = {
+    "float": "a number", "bool": "true or false", "int": "a whole number", "int | None": "a whole number or none",
+}  # fmt: skip
 EACH_ITS_OWN = ("alpha", "decay", "seed")  # where optimizers differ in more
 
 
@@ -42,9 +48,11 @@ class Profile:
         """What these cells train and on what: the note, if it was written of them; else what they say themselves."""
         return self.note if self.note and self.is_declared(cells) else describe(cells)
 
-    def with_seeds(self, seeds: int) -> list[Cell]:
-        """Every cell at seeds 0 .. seeds - 1, all of one seed before the next, so that a whole map comes first."""
-        return [cell.replace(seed=seed) for seed in range(seeds) for cell in self.cells]
+    def with_seeds(self, seeds: int | Sequence[int]) -> list[Cell]:
+        """Every cell at these seeds (a number: at 0 .. seeds - 1), all of one seed before the next, so that a whole map
+        comes first."""
+        chosen = range(seeds) if isinstance(seeds, int) else seeds
+        return [cell.replace(seed=seed) for seed in chosen for cell in self.cells]
 
 
 @dataclass(frozen=True)
@@ -66,15 +74,21 @@ class Experiment:
     facets: tuple[str, ...] = ()
     study: str | None = None
     measure: str = "error"  # of the final numbers: "top5_error" where the records have it
-    changes: Mapping[str, Any] = field(default_factory=dict)  # to the declared cells, by the user
+    changes: Mapping[str, Any] = field(default_factory=dict)  # to the declared cells, by the user (parse_settings)
 
     def changed(self, changes: Mapping[str, Any]) -> Experiment:
         """This experiment with fields of all its cells changed. Raises ValueError for what no cell can have."""
+        fields = {name: value for name, value in changes.items() if name != "seed"}
         profiles = {
-            name: profile.changed(_distinct(cell.replace(**changes) for cell in profile.cells))
+            name: profile.changed(_distinct(cell.replace(**fields) for cell in profile.cells))
             for name, profile in self.profiles.items()
         }
         return dataclasses.replace(self, profiles=profiles, changes={**self.changes, **changes})
+
+    def wants(self, cell: Mapping[str, Any]) -> bool:
+        """Whether a record's cell has what the user set, fields included that the cells of a figure may differ in."""
+        set_to = {name: value if name == "seed" else (value,) for name, value in self.changes.items() if name in cell}
+        return all(cell[name] in values for name, values in set_to.items())
 
     def quick(self) -> Experiment:
         """The same with so few pictures that whole grids are tried in a minute: to see that all works."""
@@ -157,17 +171,40 @@ def halvings(top: float, count: int) -> list[float]:
     return [top / 2**k for k in range(count)]
 
 
+def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
+    """["epochs=3", "seed=3,5"] as {"epochs": 3, "seed": (3, 5)}. Raises ValueError, also where one is given twice."""
+    changes: dict[str, Any] = {}
+    for text in texts:
+        name, value = parse_setting(text)
+        if name in changes:
+            raise ValueError(f"--set {name} is given twice: pass it once")
+        changes[name] = value
+    return changes
+
+
+def setting(name: str, value: Any) -> str:
+    """What parse_setting would read as this."""
+    if isinstance(value, float):
+        return f"{name}={typed(value)}"
+    return f"{name}={','.join(map(str, value)) if isinstance(value, tuple) else str(value).lower()}"
+
+
 def parse_setting(text: str) -> tuple[str, Any]:
-    """'epochs=3' as ("epochs", 3), read as the type of the Cell's field. Raises ValueError."""
-    name, _, value = text.partition("=")
-    kinds = {known.name: str(known.type) for known in dataclasses.fields(Cell)}
-    if name not in kinds or not value:
-        raise ValueError(f"--set {brief(text)}: FIELD=VALUE with FIELD one of {', '.join(kinds)}")
-    if kinds[name] == "str":
+    """'epochs=3' as ("epochs", 3), read as the type of the Cell's field; seeds as a tuple. Raises ValueError."""
+    name, _, value = (part.strip() for part in text.partition("="))
+    if name not in KINDS or not value:
+        meant = closest(name, KINDS) if name not in KINDS else None
+        hint = f"did you mean {meant}? " * bool(meant)
+        raise ValueError(f"--set {brief(text)}: {hint}FIELD=VALUE with FIELD one of {', '.join(KINDS)}")
+    kind = KINDS[name]
+    if kind == "str":
         return name, value
-    if value in ("true", "false", "none"):
-        return name, {"true": True, "false": False, "none": None}[value]
     try:
-        return name, float(value) if kinds[name] == "float" else int(value)
+        if name == "seed":
+            return name, tuple(dict.fromkeys(whole(part) for part in value.split(",")))
+        if value in WORDS:
+            return name, WORDS[value]  # the Cell refuses what its field cannot be
+        return name, number(value) if kind == "float" else whole(value)
     except ValueError:
-        raise ValueError(f"--set {brief(text)}: {name} is a number") from None
+        several = f" with a point; --{name}s takes several" * (name in ("alpha", "decay"))
+        raise ValueError(f"--set {brief(text)}: {name} is {_EXPECTED[kind]}{several}") from None

@@ -13,12 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments import studying
-from experiments.choosing import UsageError, check_out, chosen_cells, data_name, find
+from experiments.choosing import axes, check_out, chosen_cells, data_name, find, without_data
 from experiments.declare import Experiment, Profile
 from paper_repro import diagnosis, engine, preflight
 from paper_repro.cell import Cell
+from paper_repro.cli import UsageError
 from paper_repro.engine import Survey
 from paper_repro.messages import Answer, Question
+from paper_repro.texts import duration, price, python_m
 
 MOST_WORKERS = 1024  # each is a process
 
@@ -37,11 +39,13 @@ def run(given: argparse.Namespace) -> int:
     known = ask_first(cells, survey, data, given.device, given.dry_run, given.workers is None)
     check_same_pictures(survey, known.fingerprint, given.out)
     print(f"{experiment.name}, profile {given.profile}: {profile.describe(cells)}")
-    print(f"{len(cells)} cell{'s' * (len(cells) > 1)}, {len(cells) - len(survey.missing)} with a record in {given.out}")
+    print("\n".join(axes(cells, given)))
+    there = len(cells) - len(survey.missing)
+    print(f"{len(cells)} cell{'s' * (len(cells) > 1)}, {there} with a record in {given.out}", flush=True)
     workers = given.workers or (cores() if known.device == "cpu" else known.at_once)
     if given.dry_run:
         return _estimate(survey, known, workers)
-    return _train(cells, survey, known.device, workers, data, given)
+    return _train(experiment, cells, survey, known.device, workers, data, given)
 
 
 def _study(experiment: Experiment, profile: Profile, given: argparse.Namespace) -> int:
@@ -51,27 +55,42 @@ def _study(experiment: Experiment, profile: Profile, given: argparse.Namespace) 
         raise UsageError(str(error)) from None
     if not given.dry_run:
         check_out(given.out)
-    try:
-        return studying.run(experiment, profile, name, given)
-    except studying.CannotStart as error:
-        raise UsageError(str(error)) from None
+    return studying.run(experiment, profile, name, given)
 
 
-def _train(cells: list[Cell], survey: Survey, device: str, workers: int, data: Path, given: argparse.Namespace) -> int:
+def _train(
+    experiment: Experiment,
+    cells: list[Cell],
+    survey: Survey,
+    device: str,
+    workers: int,
+    data: Path,
+    given: argparse.Namespace,
+) -> int:
     outcome = engine.run(cells, given.out, data, workers, device, survey)
     done = f"{len(outcome.finished)} finished, {len(outcome.diverged)} diverged, {len(outcome.failed)} failed"
     if outcome.stopped:
         print(f"stopped ({done}); what was trained is saved: type the same command to go on")
         return 130
     print(f"{done}; records in {given.out / 'records'}")
+    same = ["--runs", given.out, *["--quick"] * given.quick, *(word for text in given.set for word in ("--set", text))]
     if outcome.odd:
-        print(f"{_odd(outcome)}; what to do: python -m analysis report --runs {given.out}")
+        print(f"{_odd(outcome)}; what to do: {python_m('analysis', 'report', *same)}")
     if outcome.failed:
         print(f"tracebacks in {given.out / 'failures'}; the same command tries the failed cells again")
+    elif _is_drawn(experiment, cells, given):
+        print(f"draw them: {python_m('analysis', 'figures', given.name, *same)}")
     else:
-        changes = " --quick" * given.quick + "".join(f" --set {text}" for text in given.set)
-        print(f"draw them: python -m analysis figures {given.name} --runs {given.out}{changes}")
+        print(f"the figure of {given.name} does not show these: it compares other cells, or several kinds of them")
     return 1 if outcome.failed else 0
+
+
+def _is_drawn(experiment: Experiment, cells: Sequence[Cell], given: argparse.Namespace) -> bool:
+    """Whether the figure shows these cells, which analysis.select decides in the same way."""
+    if "alpha" not in experiment.swept:
+        return given.alphas is None and given.decays is None
+    kinds = {without_data(cell).replace(optimizer="any", alpha=0.0, decay=0.0) for cell in cells}
+    return not experiment.facets or len(kinds) > 1
 
 
 def _odd(outcome: engine.Outcome) -> str:
@@ -129,16 +148,13 @@ def _estimate(survey: Survey, known: Answer, workers: int) -> int:
     sources = [f"{recorded} records"] * bool(took) + [f"a few updates on {known.device}, just now"] * bool(tried)
     if known.note:
         print(known.note)
-    span = (
-        f"{min(each):.3g} to {max(each):.3g}"
-        if each and max(each) > 1.01 * min(each)
-        else f"{max(each, default=0):.3g}"
-    )
-    print(f"to train: {len(each)} cells of about {span} s each ({' and '.join(sources)})")
-    unit = "core-hours" if known.device == "cpu" else "GPU-hours"
-    total = sum(each) / 3600 if known.device == "cpu" else sum(each) / workers / 3600
-    hours = sum(each) / workers / 3600
-    print(
-        f"about {total:.3g} {unit}, {hours:.3g} hours with {workers} worker{'s' * (workers > 1)}; nothing was trained"
-    )
+    if not each:
+        print("nothing is left to train")
+        return 0
+    low, high = duration(min(each)), duration(max(each))
+    span = high if low == high else f"{low} to {high}"
+    print(f"to train: {len(each)} cell{'s' * (len(each) > 1)} of about {span} each ({' and '.join(sources)})")
+    together = sum(each) / workers
+    cost = price(sum(each)) if known.device == "cpu" else price(together, "GPU")
+    print(f"about {cost}, {duration(together)} with {workers} worker{'s' * (workers > 1)}; nothing was trained")
     return 0

@@ -10,26 +10,26 @@ from typing import Any
 from experiments.declare import Experiment, Profile, describe_images
 from paper_repro import studies
 from paper_repro.cell import Cell
+from paper_repro.cli import UsageError
 from paper_repro.records import BadRecord
+from paper_repro.texts import duration, python_m
 
 FOR_CELLS = ("workers", "seeds", "only", "alphas", "decays", "set")
 
 
-class CannotStart(ValueError):
-    """What was asked for cannot be done. The message is one line, two for data."""
-
-
 def run(experiment: Experiment, profile: Profile, dataset: str | None, given: argparse.Namespace) -> int:
-    """Measure, unless the same findings are there already; the exit code. Raises CannotStart.
+    """Measure, unless the same findings are there already; the exit code. Raises UsageError.
 
     dataset: the name of an .npz file's, None for the profile's own.
     """
     for option in FOR_CELLS:
-        if getattr(given, option):
-            raise CannotStart(f"--{option} is for cells, and {experiment.name} trains none of a grid")
-    draw = f"python -m analysis figures {experiment.name}"
+        if getattr(given, option) not in (None, []):
+            raise UsageError(f"--{option} is for cells, and {experiment.name} trains none of a grid")
+    if given.data is not None and "cell" not in profile.settings:
+        raise UsageError(f"--data: {experiment.name} uses no data")
+    draw = ("analysis", "figures", experiment.name)
     if not experiment.study:
-        print(f"{experiment.name} is drawn without measuring anything: {draw}")
+        print(f"{experiment.name} is drawn without measuring anything: {python_m(*draw)}")
         return 0
     settings, name = settings_of(profile, dataset)
     scale = given.profile + "-quick" * given.quick  # which must not replace what was measured in full
@@ -41,8 +41,8 @@ def run(experiment: Experiment, profile: Profile, dataset: str | None, given: ar
     found = _there(path)
     if found is None or found["settings"] != settings:
         found = _measured(path, experiment.study, scale, settings, given)
-    print(f"{path}: {len(found['rows'])} rows, {found['seconds']:.3g} s")
-    print(f"draw them: {draw} --runs {given.out}")
+    print(f"{path}: {len(found['rows'])} rows, {duration(found['seconds'])}")
+    print(f"draw them: {python_m(*draw, '--runs', given.out)}")
     return 0
 
 
@@ -67,7 +67,7 @@ def _there(path: Path) -> studies.Findings | None:
     try:
         return studies.read(path)
     except BadRecord as error:
-        raise CannotStart(f"{error}; remove it to measure anew") from None
+        raise UsageError(f"{error}; remove it to measure anew") from None
 
 
 def _measured(
@@ -78,9 +78,9 @@ def _measured(
     from paper_repro.data import DataError
 
     if given.device == "cuda" and not torch.cuda.is_available():
-        raise CannotStart("--device cuda: torch sees no GPU here")
+        raise UsageError("--device cuda: torch sees no GPU here")
     device = given.device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         return studies.run(path, study, scale, settings, given.data or Path("data"), device)
     except (studies.CannotRun, DataError) as error:  # any other error is a mistake of ours, and shows its traceback
-        raise CannotStart(str(error)) from None
+        raise UsageError(str(error)) from None

@@ -20,10 +20,10 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
-from paper_repro.texts import brief
+from paper_repro.cli import Parser, UsageError, answer
 
 CONVENTIONS = ("paper", "torch", "l2", "normalized", "unhalved")
 
@@ -113,40 +113,38 @@ def _check_momentum(value: float) -> float:
     return value
 
 
-class _Parser(argparse.ArgumentParser):
-    """One that answers a bad argument with one line and exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {brief(message)} (see --help)\n")
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """python -m paper_repro.decay 0.05 normalized --lr 0.001"""
-    parser = _Parser(
+    parser = Parser(
         prog="python -m paper_repro.decay",
         description="One decay in every convention.",
         epilog=f"example: {main.__doc__}",
     )
+    parser.set_defaults(command=_print)
     parser.add_argument("value", type=float)
     parser.add_argument("convention", choices=CONVENTIONS)
     parser.add_argument("--lr", type=float, required=True, help="initial learning rate alpha")
     parser.add_argument("--momentum", type=float, default=0.9, help="of SGD, for 'l2' (default 0.9)")
-    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--batch-size", type=int, default=128, help="images (default 128)")
     parser.add_argument("--examples", type=int, default=50_000, help="training examples (default 50000)")
-    parser.add_argument("--epochs", type=float, default=100)
-    given = parser.parse_args(arguments)
+    parser.add_argument("--epochs", type=float, default=100, help="of the run (default 100)")
+    return answer("decay", parser, arguments)
+
+
+def _print(given: argparse.Namespace) -> int:
     try:
         values = table(
             given.value, given.convention, lr=given.lr, momentum=given.momentum,
             batch_size=given.batch_size, num_examples=given.examples, epochs=given.epochs,
         )  # fmt: skip
     except ValueError as error:
-        parser.error(str(error))
+        raise UsageError(str(error)) from None
     except ArithmeticError:
-        parser.error("these numbers are too large or too small to be converted")
+        raise UsageError("these numbers are too large or too small to be converted") from None
     for name, value in values.items():
         print(f"{name:<11} {value:.6g}{'  (SGD only)' if name == 'l2' else ''}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
+import sys
 
 # Control characters, line and paragraph separators, what turns the direction of writing, halves of characters.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -35,6 +38,29 @@ def message(error: Exception) -> str:
 def command(*words: object) -> str:
     """A command line that can be pasted into a shell: what holds spaces, quotes and the like is quoted."""
     return shlex.join(map(str, words))
+
+
+def python_m(*words: object) -> str:
+    """`python -m ...` as it can be pasted here: by its path where the `python` of the shell is not this one."""
+    ours = sys.executable or "python"
+    shells = shutil.which("python")
+    if shells and os.path.realpath(os.path.dirname(shells)) == os.path.realpath(os.path.dirname(ours)):
+        ours = "python"
+    near = os.path.relpath(ours) if os.path.isabs(ours) else ours
+    return command(ours if near.startswith(os.pardir) else near, "-m", *words)
+
+
+def typed(number: float) -> str:
+    """A number as people type it: 0.1, 1e-5, 3."""
+    return re.sub(r"e([+-])0*", lambda found: "e" + found[1].strip("+"), f"{number:.12g}")
+
+
+def price(seconds: float, unit: str = "core") -> str:
+    """Time times cores or GPUs: '2.5 core-hours', '3.6 core-minutes'."""
+    hours = seconds / 3600
+    if hours < 1:
+        return f"{60 * hours:.2g} {unit}-minutes"
+    return f"{hours:.3g} {unit}-hours" if hours < 100 else f"{hours:,.0f} {unit}-hours"
 
 
 def duration(seconds: float) -> str:

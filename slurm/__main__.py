@@ -12,8 +12,8 @@ from pathlib import Path
 
 from experiments import choosing
 from experiments.choosing import UsageError, chosen_cells, find
-from experiments.command import Parser, answer
 from paper_repro import claims, records
+from paper_repro.cli import Parser, answer
 from slurm import cluster, planning, settings, status, submissions, submitting
 from slurm.planning import Plan
 from slurm.states import Jobs

@@ -39,7 +39,7 @@ CELL = Cell(dataset="tiny", model="mlp", optimizer="adamw", alpha=0.01, decay=0.
         (slurm, ["plan", "fig2", "--cluster", "local", "--seconds-per-cell", "1e-320"], "must lie between"),
         (decay.main, ["1e308", "torch", "--lr", "1e308"], "positive|large"),
         (decay.main, ["1", "normalized", "--lr", "1", "--examples", "9" * 400], "too large"),
-        (decay.main, ["1", "x\ny", "--lr", "1"], "invalid choice"),
+        (decay.main, ["1", "x\ny", "--lr", "1"], "control characters"),
     ],
 )  # fmt: skip
 def test_a_hostile_argument_is_one_line(
@@ -51,7 +51,7 @@ def test_a_hostile_argument_is_one_line(
     except SystemExit as end:
         code = end.code
     told = capsys.readouterr().err
-    if not (command is decay.main and code is None):  # inf is an answer of the converter's
+    if not (command is decay.main and code == 0):  # inf is an answer of the converter's
         assert code == 2
         assert told.count("\n") == 1
         assert said in told or any(part in told for part in said.split("|"))

@@ -117,7 +117,7 @@ def test_an_interrupt_is_one_line_and_leaves_no_process(tmp_path: Path) -> None:
         time.sleep(0.1)
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does
     said = running.communicate(timeout=60)[1]
-    assert (running.returncode, said) == (130, "python -m analysis: interrupted; what was written is whole\n")
+    assert (running.returncode, said) == (130, "analysis: stopped; what was written is whole\n")
     for _ in range(100):
         if not _alive(running.pid):
             break

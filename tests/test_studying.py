@@ -16,7 +16,7 @@ def test_it_is_measured_once(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     written = path.stat().st_mtime_ns
     assert main(command) == 0
     assert path.stat().st_mtime_ns == written
-    assert "draw them: python -m analysis figures propositions --runs" in capsys.readouterr().out
+    assert "python -m analysis figures propositions --runs" in capsys.readouterr().out
 
 
 def test_a_quick_try_replaces_nothing(tmp_path: Path, npz: Path) -> None:

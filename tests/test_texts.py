@@ -1,10 +1,12 @@
 """Words for people: times in units that they use, and commands that can be pasted."""
 
 import shlex
+import subprocess
+import sys
 
 import pytest
 
-from paper_repro.texts import command, duration
+from paper_repro.texts import command, duration, price, python_m, typed
 
 
 @pytest.mark.parametrize(
@@ -22,3 +24,33 @@ def test_a_command_can_be_pasted() -> None:
     line = command("python", "-m", "analysis", "figures", "--runs", "my runs/it's here", 3)
     assert shlex.split(line) == ["python", "-m", "analysis", "figures", "--runs", "my runs/it's here", "3"]
     assert "runs/plain" in command("--out", "runs/plain").split()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.6, "0.01 core-minutes"), (215, "3.6 core-minutes"), (3600, "1 core-hours"), (4.2e6, "1,167 core-hours")],
+)
+def test_prices(seconds: float, words: str) -> None:
+    assert price(seconds) == words
+    assert price(seconds, "GPU") == words.replace("core", "GPU")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(0.1, "0.1"), (3.0, "3"), (0.0, "0"), (1e-5, "1e-5"), (2.0**-10, "0.0009765625"), (1e20, "1e20")],
+)
+def test_numbers_are_told_as_people_type_them(number: float, words: str) -> None:
+    assert typed(number) == words
+    assert float(words) == number
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_a_printed_command_runs_in_this_environment(active: bool, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    own = sys.executable.rpartition("/")[0]
+    monkeypatch.setenv("PATH", f"{own}:/usr/bin:/bin" if active else "/usr/bin:/bin")
+    line = python_m("sysconfig")
+    assert line.startswith("python ") == active
+    where = [line.removesuffix("-m sysconfig") + "-c 'import sys; print(sys.prefix)'"]
+    assert subprocess.run(where, shell=True, capture_output=True, text=True).stdout.strip() == sys.prefix
+    monkeypatch.chdir(tmp_path)
+    assert subprocess.run([python_m("sysconfig")], shell=True, capture_output=True).returncode == 0

@@ -18,7 +18,7 @@ from analysis.claims import CLAIMS
 from analysis.document import Block, Document, Heading, Table
 from analysis.figures import check_writable
 from analysis.report import checklists, drawing, html, latex, markdown, method, oddities, origin, results, summary
-from analysis.select import Chart, Refused, charts
+from analysis.select import Chart, Refused, charts, how_to_make
 from paper_repro.records import write_atomically
 
 TITLE = "Decoupled weight decay, reproduced: a report"
@@ -32,7 +32,7 @@ def make(source: Path | None, out: Path) -> Iterator[Path]:
     evidence = ledger.evidence(source)
     shown = [chart for name in experiments.names() for chart in charts(experiments.get(name), evidence.records)]
     if not shown and not any(study.provenance for study in evidence.studies):
-        raise Refused(f"no records in {source}; make some with: python -m experiments run fig2 --profile demo")
+        raise Refused(f"no records in {source}; make some with: {how_to_make('fig2', source)}")
     check_writable(out)
     shown.sort(key=_place)
     pending = drawing.start(shown, evidence.studies, out / "figures")
@@ -80,7 +80,7 @@ def _written(document: Document, decided: list[ledger.Decided], out: Path) -> It
     tables = [block for block in document.blocks if isinstance(block, Table)]
     files = {"report.html": html.page(document), "report.md": markdown.page(document)}
     files["claims.json"] = ledger.as_json(decided)
-    files["figures/published.csv"] = published.FILE.read_text()
+    files["figures/published.csv"] = published.FILE.read_text(encoding="utf-8")
     files |= {f"tables/{table.name}.tex": latex.table(table) for table in tables}
     files["tables/all.tex"] = latex.document([table.name for table in tables])
     for name, text in files.items():

@@ -18,10 +18,11 @@ OUTCOMES = {"supported", "contradicted", "undecided", "not run"}
 def page(document: Document) -> str:
     """The whole page."""
     body = "\n".join(_block(block) for block in document.blocks)
+    style = STYLE.read_text(encoding="utf-8")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
-        f"<title>{escape(document.title)}</title>\n<style>\n{STYLE.read_text()}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{escape(document.title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
         f"<h1>{escape(document.title)}</h1>\n{_contents(document.blocks)}\n{body}\n</main>\n</body>\n</html>\n"
     )
 

@@ -90,7 +90,7 @@ def citing(records: Sequence[Record]) -> Iterator[Block]:
     """BibTeX of the paper and of this software."""
     yield Heading(2, "Citing", "citing")
     commits = costs.listed(str(provenance(r).get("commit"))[:DIGITS] for r in records) or "none"
-    stated = dict(line.split(": ", 1) for line in CITATION.read_text().splitlines() if ": " in line)
+    stated = dict(line.split(": ", 1) for line in CITATION.read_text(encoding="utf-8").splitlines() if ": " in line)
     made = {"year": stated["date-released"][:4], "version": stated["version"], "commits": commits}
     yield Code(f"{PAPER}\n\n{SOFTWARE.format(**made)}")
 
@@ -110,7 +110,7 @@ def appendix(shown: Sequence[Chart], studies: Sequence[Shown]) -> Iterator[Block
     for study in studies:
         if study.rows:
             yield Folded(f"{study.stem}: {len(study.rows)} rows", _study(study), study.stem)
-    header, *readings = (tuple(line) for line in csv.reader(published.FILE.read_text().splitlines()))
+    header, *readings = (tuple(line) for line in csv.reader(published.FILE.read_text(encoding="utf-8").splitlines()))
     summary = f"The paper's own figures: {len(readings)} readings (`censored` ge: at least this)"
     yield Folded(summary, Table(header, tuple(readings)), "published")
 

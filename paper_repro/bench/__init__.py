@@ -52,7 +52,7 @@ HEADER = f"{'what':<66} {'ours':>9} {'opponent':>9} {'ratio':>7}  unit"
 
 def write_csv(path: Path, table: Sequence[Row], device: str) -> None:
     """The rows with the hardware and the versions they were measured on."""
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in table:

@@ -1,0 +1,242 @@
+"""What is typed is used as meant, or refused by name in one line that says what was probably meant."""
+
+import csv
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import experiments
+from analysis.__main__ import main as analysis
+from analysis.__main__ import parser as analysis_parser
+from analysis.select import how_to_make
+from experiments import choosing
+from experiments.__main__ import _parser, main
+from experiments.declare import parse_settings
+from experiments.scales import DEMO
+from paper_repro import decay, records
+from paper_repro.cell import Cell
+from slurm.__main__ import main as slurm
+
+ROOT = Path(__file__).parent.parent
+ONE = ["fig2", "--quick", "--only", "adamw", "--alphas", "0.01", "--decays", "0.01"]
+
+
+def understood(*options: str) -> tuple[list[Cell], list[str]]:
+    """The cells of figure 2 that these options choose, and what is printed of them."""
+    given = _parser().parse_args(["run", "fig2", *options])
+    _, profile = choosing.find("fig2", given.profile, given.quick)
+    cells = choosing.chosen_cells(profile, given)
+    return cells, choosing.axes(cells, given)
+
+
+RUN = ["run", "fig2"]
+PLAN = ["plan", "fig2", "--cluster", "local"]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "said"),
+    [
+        (main, [*RUN, "--seed", "3"], "no option --seed: did you mean --seeds?"),
+        (main, [*RUN, "--seed=3"], "no option --seed: did you mean --seeds?"),
+        (main, [*RUN, "--alpha", "1"], "no option --alpha: did you mean --alphas?"),
+        (main, [*RUN, "--dry"], "did you mean --dry-run?"),
+        (main, [*RUN, "--epochs", "3"], "did you mean --set epochs=...?"),
+        (main, [*RUN, "--weight-decay", "3"], "did you mean --decays?"),
+        (main, [*RUN, "\u2014seeds", "3"], "did you mean --seeds?"),
+        (main, [*RUN, "-seeds", "3"], "did you mean --seeds?"),
+        (main, ["--seeds", "3", *RUN], "no option --seeds before list|run|collect|bench"),
+        (main, ["collect", "runs", "x.jsonl", "--se", "3"], "did you mean --seed?"),
+        (main, ["rnu", "fig2"], "no verb 'rnu', did you mean run?"),
+        (main, ["run", "figg2"], "no experiment 'figg2', did you mean fig2?"),
+        (main, [*RUN, "--profile", "CPU"], "no profile 'CPU', did you mean cpu?"),
+        (main, [*RUN, "--only", "AdamW"], "no optimizer 'AdamW', did you mean adamw?"),
+        (main, [*RUN, "--set", "epoch=3"], "did you mean epochs?"),
+        (main, [*RUN, "--set", "compile=yes"], "compile is true or false"),
+        (main, [*RUN, "--seeds", ""], "--seeds is empty"),
+        (main, [*RUN, "--alphas="], "--alphas is empty"),
+        (main, [*RUN, "--only", ""], "--only is empty"),
+        (main, [*RUN, "--out", " "], "--out is empty"),
+        (main, [*RUN, "--alphas", "0.1,", "0.2"], "0.1, 0.2: a list has commas and no spaces"),
+        (main, [*RUN, "--alphas", "0,001"], "--alphas 0,001: 001 is no number; a decimal has a point"),
+        (main, [*RUN, "--decays", "0,01,0,02"], "--decays 0,01,0,02: 01 is no number"),
+        (main, [*RUN, "--alphas", "0,5"], "a learning rate of 0 trains nothing; a decimal has a point"),
+        (main, [*RUN, "--decays", "0,5"], "a decay of 5 with sgdw"),
+        (main, [*RUN, "--set", "alpha=0,001"], "alpha is a number with a point; --alphas takes several"),
+        (main, [*RUN, "--decays", "1_0"], "--decays takes numbers"),
+        (main, [*RUN, "--seeds", "1_0"], "invalid int value: '1_0'"),
+        (main, [*RUN, "--workers", "1_0"], "invalid int value: '1_0'"),
+        (main, [*RUN, "--set", "epochs=1_0"], "epochs is a whole number"),
+        (main, [*RUN, "--set", "alpha=1_0"], "alpha is a number"),
+        (main, [*RUN, "--seeds", "3,5"], "--set seed=3,5 trains these"),
+        (main, [*RUN, "--only", "sgdw", "--only", "adamw"], "--only is given twice"),
+        (main, [*RUN, "--alphas=0.1", "--alphas", "0.2"], "--alphas is given twice"),
+        (main, [*RUN, "--out", "a", "--out", "b"], "--out is given twice"),
+        (main, [*RUN, "--set", "epochs=1", "--set", "epochs=2"], "--set epochs is given twice"),
+        (main, [*RUN, "--set", "seed=5", "--seeds", "2"], "--set seed=... would replace the values of --seeds"),
+        (main, [*RUN, "--set", "alpha=1", "--alphas", "2"], "would replace the values of --alphas"),
+        (main, [*RUN, "--set", "decay=0", "--decays", "0.1"], "would replace the values of --decays"),
+        (main, [*RUN, "--set", "optimizer=lion", "--only", "sgd,sgdw"], "would make one of sgd,sgdw"),
+        (main, [*RUN, "--set", "seed=none"], "seed is a whole number"),
+        (main, [*RUN, "--set", "seed=-1"], "seed must lie between"),
+        (main, ["run", "propositions", "--workers", "0"], "--workers is for cells"),
+        (main, ["run", "propositions", "--data", "."], "--data: propositions uses no data"),
+        (slurm, [*PLAN, "--parti", "x"], "no option --parti: did you mean --partition?"),
+        (slurm, [*PLAN, "--time", "1", "--time", "2"], "--time is given twice"),
+        (slurm, ["staus"], "no verb 'staus', did you mean status?"),
+        (analysis, ["statistics", "--recorde"], "no option --recorde: did you mean --recorded?"),
+        (analysis, ["figures", "--set", "epochs=1", "--set", "epochs=2"], "--set epochs is given twice"),
+        (analysis, ["claim"], "no verb 'claim', did you mean claims?"),
+        (decay.main, ["1", "paper", "--l", "1"], "no option --l: did you mean --lr?"),
+    ],
+)  # fmt: skip
+def test_a_mistype_is_named_in_one_line(
+    command, arguments: list[str], said: str, capsys, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command(arguments) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} <= {"runs"}
+
+
+@pytest.mark.parametrize(
+    ("options", "axes"),
+    [
+        (
+            ["--only", "sgdw, adamw", "--alphas", "0.1, 1e-5", "--decays=0,0.001", "--seeds=3", "--set", "epochs=3"],
+            ["optimizers: sgdw, adamw", "learning rates: 0.1, 1e-5", "decays: 0, 0.001", "seeds: 0, 1, 2",
+             "changed: epochs=3"],
+        ),
+        (
+            ["--only", "adamw", "--set", "seed=7,5", "--set", "alpha=0.1", "--decays", "0.1", "--quick"],
+            ["optimizers: adamw", "learning rates: 0.1", "decays: 0.1", "seeds: 7, 5", "changed: quick, alpha=0.1"],
+        ),
+        (
+            ["--profile", "paper", "--decays", "0"],
+            ["optimizers: sgd, sgdw, adam, adamw",
+             "learning rates: 1, 0.5, ..., 0.0009765625 (11 values) for sgd, sgdw; "
+             "0.1, 0.05, ..., 9.765625e-5 (11 values) for adam, adamw",
+             "decays: 0", "seeds: 0"],
+        ),
+        (
+            ["--only", "adamw", "--set", "optimizer=lion", "--alphas", "0.002,0.001", "--decays", "0.02"],
+            ["optimizers: lion", "learning rates: 0.002, 0.001", "decays: 0.02", "seeds: 0", "changed: optimizer=lion"],
+        ),
+    ],
+)  # fmt: skip
+def test_the_axes_that_were_understood_are_those_of_the_cells(options: list[str], axes: list[str]) -> None:
+    cells, told = understood(*options)
+    assert told == axes
+    seeds = told[3].removeprefix("seeds: ").split(", ")
+    assert [str(seed) for seed in dict.fromkeys(cell.seed for cell in cells)] == seeds
+
+
+def test_a_given_seed_is_the_seed_that_is_trained() -> None:
+    cells, _ = understood("--set", "seed=5")
+    assert len(cells) == 196
+    assert {cell.seed for cell in cells} == {5}
+    assert [cell.replace(seed=0) for cell in cells] == understood()[0]
+
+
+def test_eleven_values_of_three_digits_stay_one_whole_line() -> None:
+    values = ",".join(f"0.{number:03}" for number in range(1, 12))
+    assert (
+        f"learning rates: {values.replace(',', ', ')}".replace("0.010,", "0.01,") in understood("--alphas", values)[1]
+    )
+
+
+def test_the_help_of_set_has_an_example_of_every_field() -> None:
+    examples = choosing._fields().split()
+    assert {**parse_settings(examples), "seed": 0} == DEMO.to_dict()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with a quick run's records of seed 0 and of seeds 3 and 5, and what the second run printed."""
+    out = tmp_path_factory.mktemp("of old") / "it's mine"
+    run = [sys.executable, "-m", "experiments", "run", *ONE, "--workers", "1", "--out", str(out)]
+    for more in ([], ["--set", "seed=3,5"]):
+        done = subprocess.run([*run, *more], cwd=ROOT, capture_output=True, text=True, check=True)
+    return out, done.stdout
+
+
+def test_the_printed_command_draws_what_was_trained_and_nothing_else(trained, tmp_path: Path) -> None:
+    out, printed = trained
+    assert {record["cell"]["seed"] for record in records.load(out)} == {0, 3, 5}
+    assert "\nseeds: 3, 5\n" in printed
+    (line,) = [each.partition(": ")[2] for each in printed.splitlines() if each.startswith("draw them: ")]
+    pasted = subprocess.run(
+        f"{line} --out {shlex.quote(str(tmp_path))}", shell=True, cwd=ROOT, capture_output=True, text=True
+    )
+    assert pasted.returncode == 0, pasted.stderr
+    (drawn,) = tmp_path.glob("*.csv")
+    assert drawn.stem == "fig2-demo-quick_run-seed_3_5"
+    with drawn.open(newline="") as file:
+        assert sorted(row["seed"] for row in csv.DictReader(file)) == ["3", "5"]
+
+
+@pytest.mark.parametrize(
+    ("change", "count"), [("alpha=0.01", 3), ("alpha=0.02", 0), ("optimizer=adamw", 3), ("dataset=synthetic", 3),
+                          ("optimizer=sgd", 0), ("dataset=cifar10", 0), ("seed=0,5", 2), ("seed=9", 0)],
+)  # fmt: skip
+def test_figures_show_only_what_has_the_fields_that_were_set(
+    change: str, count: int, trained, tmp_path, capsys
+) -> None:
+    found = ["figures", "fig2", "--quick", "--set", change, "--runs", str(trained[0]), "--out", str(tmp_path)]
+    assert analysis(found) == (0 if count else 2)
+    rows = [line for path in tmp_path.glob("*.csv") for line in path.read_text().splitlines()[1:]]
+    assert len(rows) == count
+    if not count:  # and the advice names the same change
+        advice = capsys.readouterr().err.partition("make some with: ")[2]
+        assert shlex.split(advice)[-5:] == ["--out", str(trained[0]), "--quick", "--set", change]
+
+
+def test_what_no_figure_shows_is_not_said_to_be_drawn(tmp_path: Path) -> None:
+    from experiments.running import _is_drawn
+
+    def drawn(name: str, *options: str) -> bool:
+        given = _parser().parse_args(["run", name, *options])
+        experiment, profile = choosing.find(name, given.profile, given.quick)
+        return _is_drawn(experiment, choosing.chosen_cells(profile, given), given)
+
+    assert all(drawn(name) for name in experiments.names() if experiments.get(name).study is None)
+    assert drawn("fig1", "--only", "adamw")
+    assert not drawn("fig1", "--set", "schedule=cosine")  # it compares schedules
+    assert not drawn("groups", "--alphas", "0.1")  # its cells are at rates of their own
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_commands_that_are_advised_are_accepted(name: str, tmp_path: Path) -> None:
+    changes = parse_settings(["label_noise=1e-5", "augment=true", "train_examples=none", "seed=3,5"])
+    program, *words = shlex.split(how_to_make(name, tmp_path / "a b", changes, quick=True))
+    assert Path(program).name.startswith("python")
+    given = _parser().parse_args(words[2:])
+    assert (given.name, given.out, given.quick) == (name, tmp_path / "a b", True)
+    assert parse_settings(given.set) == changes
+    assert given.profile in experiments.get(name).profiles
+    analysis_parser().parse_args(
+        ["figures", name, "--quick", *(part for text in given.set for part in ("--set", text))]
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["experiments", "list"], ["experiments", "run", "--help"], ["slurm", "plan", "--help"],
+        ["paper_repro.decay", "0.05", "normalized", "--lr", "0.001"], ["analysis", "figures", "no\u03bb"],
+        ["analysis", "statistics", "supp2", "--recorded"],
+    ],
+)  # fmt: skip
+def test_a_terminal_without_letters_gets_no_traceback(words: Sequence[str]) -> None:
+    strict = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii", "TERM": "dumb"}
+    command = [sys.executable, "-m", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, env={**os.environ, **strict})
+    assert done.returncode == (2 if "no\u03bb" in words else 0), done.stderr
+    assert b"Traceback" not in done.stderr
+    done.stdout.decode("ascii")
