@@ -129,7 +129,18 @@ def test_what_no_cell_could_train_on_is_refused_before_training(npz: Path, tmp_p
 def test_classes_without_images_are_named_once_and_trained(npz: Path, tmp_path: Path, capfd) -> None:
     stored = dict(np.load(npz))
     np.savez(npz, **stored | {key: stored[key] + 1 for key in ("y_train", "y_test")})
-    run = [*SMALL, "--data", str(npz), "--out", str(tmp_path), "--set", "validation_examples=20", "--workers", "2"]
+    run = [
+        *SMALL[:8],
+        *SMALL[10:],
+        "--workers",
+        "2",
+        "--data",
+        str(npz),
+        "--out",
+        str(tmp_path),
+        "--set",
+        "validation_examples=20",
+    ]
     assert main(run) == 0
     warnings = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning: ")]
     assert len(warnings) == 1
