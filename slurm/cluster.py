@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from experiments.choosing import UsageError
+from paper_repro.texts import brief
 
 SECONDS = 60  # to wait for an answer
+
+# What a user's shell or a job around this one says to SLURM's commands and to submitit.
+OF_SLURM = re.compile("(SLURMD?|SQUEUE|SINFO|SCONTROL|SCANCEL|SACCTMGR|SBATCH|SRUN|SUBMITIT)_")
+REACHED_BY = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT")  # without which SLURM may not be reached at all
 
 
 class ClusterError(UsageError):
@@ -36,6 +41,12 @@ class Limits(NamedTuple):
     jobs: int | None
 
 
+def environment() -> dict[str, str]:
+    """The environment for every command of SLURM's: without the variables that filter, format or redirect its answers,
+    and that overrule a job's settings."""
+    return {name: value for name, value in os.environ.items() if name in REACHED_BY or not OF_SLURM.match(name)}
+
+
 def ask(command: Sequence[str]) -> str:
     """The answer of one of SLURM's commands. Raises ClusterError."""
     if shutil.which(command[0]) is None:
@@ -44,7 +55,7 @@ def ask(command: Sequence[str]) -> str:
             "--cluster local does the same on this machine"
         )
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise ClusterError(f"{command[0]} did not answer within {SECONDS} s: SLURM seems to be down") from None
     if done.returncode:
@@ -55,7 +66,8 @@ def ask(command: Sequence[str]) -> str:
 
 def tasks() -> list[Task]:
     """All jobs of this user, an array's tasks one by one. A job that SLURM puts back in the queue stays in it."""
-    lines = ask(["squeue", "--noheader", "--array", "--user", getpass.getuser(), "--format", "%i|%T|%r|%j"])
+    # --all: else those in hidden partitions are left out, and would be sent again
+    lines = ask(["squeue", "--noheader", "--all", "--array", "--user", _user(), "--format", "%i|%T|%r|%j"])
     found = []
     for line in lines.splitlines():
         job, state, reason, name = line.split("|", 3)
@@ -67,7 +79,7 @@ def tasks() -> list[Task]:
 def partitions() -> dict[str, int | None]:
     """The time limit of each partition in minutes (None: none), the default one's first."""
     found: list[tuple[bool, str, int | None]] = []
-    for line in ask(["sinfo", "--noheader", "--format", "%P|%l"]).splitlines():
+    for line in ask(["sinfo", "--noheader", "--all", "--format", "%P|%l"]).splitlines():
         name, limit = line.split("|")
         found.append((not name.endswith("*"), name.rstrip("*"), _minutes(limit)))
     return {name: limit for _, name, limit in sorted(found, key=lambda entry: entry[0])}
@@ -81,10 +93,32 @@ def _minutes(limit: str) -> int | None:
     return (days * 24 + hours) * 60 + mins
 
 
+def _user() -> str:
+    """Whose jobs they are, whatever USER and LOGNAME say."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container
+        return str(os.getuid())
+
+
+def _config() -> dict[str, str]:
+    return dict(re.findall(r"^(\w+)\s*= (.*)$", ask(["scontrol", "show", "config"]), re.MULTILINE))
+
+
+def check_same(environ: Mapping[str, str]) -> None:
+    """Raise UsageError where the shell means another cluster: its jobs would not be found again from here."""
+    for name in ("SBATCH_CLUSTERS", "SLURM_CLUSTERS"):
+        if environ.get(name) and environ[name] != (here := _config().get("ClusterName", "unknown")):
+            raise UsageError(
+                f"{name}={brief(environ[name])}, and this machine's cluster is {here}: "
+                f"type this on a login node of the other, or unset {name}"
+            )
+
+
 def limits(qos: str | None) -> Limits:
     """How large an array may be, and how many more jobs the controller and this user's account take."""
-    config = dict(re.findall(r"^(\w+)\s*= (.*)$", ask(["scontrol", "show", "config"]), re.MULTILINE))
-    room = [int(config["MaxJobCount"]) - len(ask(["squeue", "--noheader", "--array", "--format", "%i"]).splitlines())]
+    config, queue = _config(), ask(["squeue", "--noheader", "--all", "--array", "--format", "%i"])
+    room = [int(config["MaxJobCount"]) - len(queue.splitlines())]
     mine = _allowed(qos or "normal")
     if mine:
         room.append(min(mine) - len(tasks()))
@@ -93,9 +127,8 @@ def limits(qos: str | None) -> Limits:
 
 def _allowed(qos: str) -> list[int]:
     """How many jobs this user may have submitted, as account and quality of service say; nothing without accounting."""
-    user = getpass.getuser()
     questions = (
-        ["show", "assoc", "where", f"user={user}", "format=MaxSubmitJobs"],
+        ["show", "assoc", "where", f"user={_user()}", "format=MaxSubmitJobs"],
         ["show", "qos", "where", f"name={qos}", "format=MaxSubmitJobsPerUser"],
     )
     found = []

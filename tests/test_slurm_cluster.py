@@ -1,10 +1,12 @@
 """What SLURM's commands say is understood, whatever they say. (That they say it: tests/cluster, on a real SLURM.)"""
 
 import os
+import pwd
 from pathlib import Path
 
 import pytest
 
+from experiments.choosing import UsageError
 from slurm import cluster
 
 
@@ -26,6 +28,56 @@ def test_jobs_of_arrays_and_single_ones(programs: Path) -> None:
         cluster.Task("7_12", 12, "fig2-demo-x", "PENDING", "Resources"),
         cluster.Task("8", 0, "a|b", "RUNNING", "None"),
     ]
+
+
+FILTERS = {
+    "SQUEUE_STATES": "RUNNING", "SQUEUE_USERS": "nobody", "SQUEUE_PARTITION": "x", "SQUEUE_NAMES": "x",
+    "SINFO_PARTITION": "x", "SCONTROL_FEDERATION": "1", "SCANCEL_STATE": "RUNNING", "SCANCEL_INTERACTIVE": "1",
+    "SLURM_CLUSTERS": "other", "SLURM_TIME_FORMAT": "relative", "SLURM_BITSTR_LEN": "4", "SLURM_JOB_ID": "9",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("program", "ask"),
+    [
+        ("squeue", cluster.tasks),
+        ("sinfo", cluster.partitions),
+        ("scontrol", lambda: cluster.is_running("3")),
+        ("scancel", lambda: cluster.cancel(["3"])),
+        ("sacctmgr", lambda: cluster._allowed("normal")),
+    ],
+)
+def test_filters_of_the_shell_do_not_reach_slurm_s_commands(programs: Path, monkeypatch, program: str, ask) -> None:
+    for name, value in {**FILTERS, "SLURM_CONF": "/etc/conf", "SLURM_JWT": "token", "PLAIN": "kept"}.items():
+        monkeypatch.setenv(name, value)
+    (programs / program).write_text(f"#!/bin/sh\nenv > {programs}/seen\n")
+    (programs / program).chmod(0o755)
+    ask()
+    seen = dict(line.split("=", 1) for line in (programs / "seen").read_text().splitlines())
+    assert not seen.keys() & FILTERS.keys()
+    assert (seen["SLURM_CONF"], seen["SLURM_JWT"], seen["PLAIN"]) == ("/etc/conf", "token", "kept")
+
+
+def test_jobs_are_asked_for_in_hidden_partitions_too_and_of_who_this_really_is(programs: Path, monkeypatch) -> None:
+    for name in ("LOGNAME", "USER"):
+        monkeypatch.setenv(name, "somebody-else")
+    for program in ("squeue", "sinfo"):
+        (programs / program).write_text(f"#!/bin/sh\necho $* > {programs}/{program}.seen\n")
+        (programs / program).chmod(0o755)
+    assert cluster.tasks() == []
+    assert cluster.partitions() == {}
+    assert "--all" in (programs / "sinfo.seen").read_text().split()
+    said = (programs / "squeue.seen").read_text()
+    assert "--all" in said.split()
+    assert f"--user {pwd.getpwuid(os.getuid()).pw_name} " in said
+
+
+def test_a_shell_that_means_another_cluster_is_refused(programs: Path) -> None:
+    says(programs, "scontrol", "ClusterName             = here")
+    cluster.check_same({"SLURM_CLUSTERS": "here"})
+    cluster.check_same({"SBATCH_CLUSTERS": ""})
+    with pytest.raises(UsageError, match=r"^SBATCH_CLUSTERS=there, and this machine's cluster is here: "):
+        cluster.check_same({"SBATCH_CLUSTERS": "there", "SLURM_CLUSTERS": "here"})
 
 
 def test_partitions_the_default_one_first(programs: Path) -> None:
