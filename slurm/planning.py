@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,10 +14,9 @@ from experiments import running
 from experiments.choosing import UsageError, chosen_cells, find
 from paper_repro import leftovers, source
 from paper_repro.cell import Cell
-from paper_repro.display import clock
 from paper_repro.engine import Survey, kind_of
 from paper_repro.messages import Answer
-from paper_repro.texts import brief
+from paper_repro.texts import brief, duration
 from slurm import cluster, packing, settings, states, submissions
 from slurm.settings import Settings
 from slurm.states import Jobs, States
@@ -105,6 +105,7 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def _check_cluster(chosen: Settings) -> None:
+    cluster.check_same(os.environ)
     known, wanted = cluster.partitions(), chosen.passed.get("partition")
     for name in wanted.split(",") if wanted else []:
         if name not in known:
@@ -188,7 +189,7 @@ def _check_limit(plan: Plan, comparable: bool, limit: float) -> None:
     epoch = plan.seconds[cell] / cell.epochs
     if comparable and epoch > limit:
         raise UsageError(
-            f"--time {plan.settings.minutes} minutes is too short: one epoch of {cell.id} takes about {clock(epoch)}"
+            f"--time {plan.settings.minutes} minutes is too short: one epoch of {cell.id} takes about {duration(epoch)}"
         )
 
 
@@ -203,11 +204,12 @@ def lines(plan: Plan) -> list[str]:
         text.append(f"of other code than this ({source.label(source.code())}): {', '.join(plan.mixed)}")
     if not plan.states.missing:
         return text
+    text += plan.settings.notes
     sizes, each = [len(bundle) for bundle in plan.bundles + plan.later], list(plan.seconds.values())
-    at_once = plan.at_once or "as many as the GPU gains from"
-    text.append(f"a cell takes about {_span(each)} s ({plan.how}); {at_once} at once in a job")
+    at_once, span = plan.at_once or "as many as the GPU gains from", _span(each, duration)
+    text.append(f"a cell takes about {span} ({plan.how}); {at_once} at once in a job")
     arrays = f" in {len(plan.arrays)} arrays" if len(plan.arrays) > 1 else ""
-    text.append(f"to submit: {some(len(plan.bundles), 'job')} of {_span(sizes)} cells{arrays}; {_cost(plan)}")
+    text.append(f"to submit: {some(len(plan.bundles), 'job')} of {_span(sizes, written)} cells{arrays}; {_cost(plan)}")
     if plan.later:
         text.append(f"no room on the cluster for {some(len(plan.later), 'more job')} now: type this again later")
     return text
@@ -217,10 +219,17 @@ def some(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def _span(values: Sequence[float]) -> str:
+def _span(values: Sequence[float], words: Callable[[float], str]) -> str:
     """About how large they are: 3, or 3 to 5."""
-    low, high = min(values), max(values)
-    return f"{low:.3g} to {high:.3g}" if high > 1.01 * low else f"{high:.3g}"
+    low, high = words(min(values)), words(max(values))
+    return low if low == high else f"{low} to {high}"
+
+
+def written(number: float) -> str:
+    """A number of three digits at most: '0.0496', '12.3', '1,230', '<0.001'."""
+    if 0 < number < 0.001:
+        return "<0.001"
+    return f"{float(f'{number:.3g}'):,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def _cost(plan: Plan) -> str:
@@ -231,6 +240,11 @@ def _cost(plan: Plan) -> str:
     together = min(chosen.parallel, len(bundles))
     ahead = min(max(sum(hours) / together, max(hours)), CENTURY)
     end = datetime.datetime.now() + datetime.timedelta(hours=ahead)
-    limit = f"at most {chosen.minutes} minutes each, " if chosen.cluster == "slurm" else ""
+    limit = f"at most {_limit(chosen.minutes)} each, " if chosen.cluster == "slurm" else ""
     begin = "if it runs" if together == 1 else f"if {together} run at once"
-    return f"{limit}about {each * sum(hours):.3g} {unit}, done about {end:%Y-%m-%d %H:%M} {begin} from now on"
+    return f"{limit}about {written(each * sum(hours))} {unit}, done about {end:%Y-%m-%d %H:%M} {begin} from now on"
+
+
+def _limit(minutes: int) -> str:
+    """A time limit as it was typed: not rounded."""
+    return f"{minutes} minutes" if minutes < 100 or minutes % 60 else f"{minutes // 60:,} hours"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,21 +30,40 @@ EVER = 10**6  # timeouts that submitit allows a job: what ends it is that its ce
 # Passed to sbatch as they are, by these names (submitit's, which are sbatch's with _ for -).
 PASSED_ON = (
     "partition", "account", "qos", "gres", "constraint", "exclude", "nodelist", "mail_type", "mail_user", "comment",
-    "dependency", "exclusive", "setup", "teardown", "mem_per_cpu", "mem_per_gpu", "cpus_per_gpu", "gpus_per_task",
+    "dependency", "exclusive", "setup", "teardown", "mem_per_cpu", "mem_per_gpu", "gpus_per_task",
     "srun_args", "use_srun", "signal_delay_s", "additional_parameters", "wckey",
 )  # fmt: skip
-OWN = {"cluster": str, "time": (int, str), "gpus": int, "cpus": int, "mem": (int, float), "parallel": int}
+OWN = {"cluster": str, "time": (int, str), "gpus": int, "cpus": int, "mem": (int, float, str), "parallel": int}
 KINDS: dict[str, Any] = {
     **OWN, **dict.fromkeys(PASSED_ON, str), "setup": list, "teardown": list, "srun_args": list, "use_srun": bool,
-    "exclusive": (bool, str), "cpus_per_gpu": int, "gpus_per_task": int, "signal_delay_s": int,
-    "additional_parameters": dict,
+    "exclusive": (bool, str), "gpus_per_task": int, "signal_delay_s": int, "additional_parameters": dict,
 }  # fmt: skip
+
+# What asks for GPUs. A job is one process on one node: each of them says how many it has in all.
+GPU_WAYS = {
+    "gpus": "--gpus", "gres": "--gres", "gpus_in_all": "--slurm gpus", "gpus_per_node": "--slurm gpus-per-node",
+    "gpus_per_task": "--slurm gpus-per-task",
+}  # fmt: skip
+# What else of sbatch's is refused: the plan says it, and this is what says it to the plan.
+PLANNED = {
+    "time": "use --time", "mem": "use --mem", "cpus_per_task": "use --cpus", "cpus_per_gpu": "use --cpus",
+    "array": "use --parallel and --cells-per-job", "signal": f"set signal_delay_s in {FILE}",
+    "gpus_per_socket": "use --gpus", "tres_per_task": "use --gpus, --cpus or --gres",
+    **dict.fromkeys(("nodes", "ntasks", "ntasks_per_node", "tasks_per_node"), "a job is one process on one node"),
+    **dict.fromkeys(("job_name", "output", "error", "open_mode"), "status and logs find jobs by what submit gives"),
+    **dict.fromkeys(("requeue", "no_requeue"), "a job that is stopped always asks to be put back"),
+    **dict.fromkeys(("clusters", "cluster"), "type this on a login node of that cluster"),
+    **dict.fromkeys(("setup", "teardown", "srun_args", "use_srun", "signal_delay_s", "additional_parameters"),
+                    f"no option of sbatch's; it can stand in {FILE}"),
+}  # fmt: skip
+# Who pays and where it runs: where a site has users say this once, in the shell, sbatch reads it as SBATCH_ACCOUNT etc.
+FROM_SHELL = ("account", "partition", "qos", "constraint", "reservation", "wckey")
 
 
 @dataclass(frozen=True)
 class Settings:
     """minutes: time limit of a job. cpus, gpus, mem (GB): of a job; mem None: the cluster's default.
-    parallel: jobs at once. passed: the rest, by submitit's names."""
+    parallel: jobs at once. passed: the rest, by submitit's names. notes: what became of the shell's variables."""
 
     cluster: str
     minutes: int
@@ -52,21 +72,23 @@ class Settings:
     mem: float | None
     parallel: int
     passed: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def device(self) -> str:
         """What a job trains on."""
-        asked = self.gpus or "gpu" in str(self.passed.get("gres", "")) or "gpus_per_task" in self.passed
-        return "cuda" if asked else "cpu"
+        return "cuda" if self.gpus else "cpu"
 
     def for_submitit(self, name: str) -> dict[str, Any]:
         """The arguments of AutoExecutor.update_parameters."""
         if self.cluster != "slurm":
             return {"name": name, "timeout_min": self.minutes, "gpus_per_node": self.gpus}
+        by_name = "gpus_per_node" in self.passed or count_gpus("gres", self.passed.get("gres", ""))
         more = {"requeue": True, **self.passed.get("additional_parameters", {})}
         return {
             "name": name, "timeout_min": self.minutes, "cpus_per_task": self.cpus,
-            **({"gpus_per_node": self.gpus} if self.gpus else {}), **({"mem_gb": self.mem} if self.mem else {}),
+            **({"gpus_per_node": self.gpus} if self.gpus and not by_name else {}),
+            **({"mem_gb": self.mem} if self.mem else {}),
             **{f"slurm_{key}": value for key, value in self.passed.items()},
             "slurm_additional_parameters": more,
         }  # fmt: skip
@@ -82,25 +104,34 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--time", help=f"limit of a job: minutes, or H:MM:SS (default {DEFAULT_MINUTES})")
     group.add_argument("--gpus", type=int, help="of a job: 0 or 1 (default: 1 for the profiles gpu and paper)")
     group.add_argument("--cpus", type=int, help="of a job (default: 4; without a GPU it trains as many cells at once)")
-    group.add_argument("--mem", type=float, help="GB of a job (default: the cluster's)")
+    group.add_argument("--mem", help="of a job: GB, or as in 500M, 32G, 1T (default: the cluster's)")
     group.add_argument("--setup", action="append", metavar="LINE", help="shell line before the job (may be repeated)")
     group.add_argument("--parallel", type=int, help="jobs at once, at most (default 256)")
     group.add_argument("--slurm", action="append", default=[], metavar="NAME=VALUE", help="any other of sbatch's")
 
 
 def read(given: argparse.Namespace) -> Settings:
-    """The file's settings, and the command line's over them. Raises UsageError."""
-    values = _from_file(given.settings)
-    for name in (*OWN, *PASSED_ON):
-        if getattr(given, name, None) is not None:
-            values[name] = getattr(given, name)
-    more = dict(_pair(text) for text in given.slurm)
-    passed = {name: values[name] for name in PASSED_ON if name in values}
-    if more:
-        passed["additional_parameters"] = {**passed.get("additional_parameters", {}), **more}
+    """The file's settings, the command line's over them, and what neither says from the shell. Raises UsageError."""
+    file, typed = _from_file(given.settings), _typed(given)
+    typed_gpus = _gpus(typed)
+    if typed_gpus is not None and (typed_gpus != _gpus(file) or typed.keys() & (GPU_WAYS.keys() - {"gpus"})):
+        file = _without_gpus(file)
+    values = {**file, **typed}
     cluster = values.get("cluster", "slurm")
     if cluster not in CLUSTERS:
         raise UsageError(f"--cluster {brief(cluster)}: one of {', '.join(CLUSTERS)}")
+    unused = sorted(typed.keys() - {"cluster", "time", "gpus"})
+    if cluster != "slurm" and unused:
+        raise UsageError(f"{_option(unused[0])} is for SLURM: --cluster {cluster} has no use for it")
+    notes = _take_from_shell(values) if cluster == "slurm" else ()
+    gpus = _gpus(values)
+    for name in ("gpus_in_all", "gpus_per_task"):  # sbatch takes gpus_per_task only with the number of tasks
+        if name in values:
+            values["gpus_per_node"] = str(values.pop(name))
+    if gpus == 0:
+        values.pop("gpus_per_node", None)
+    passed = {name: values[name] for name in (*PASSED_ON, "gpus_per_node") if name in values}
+    more = {name: value for name, value in values.items() if name not in (*OWN, *passed)}
     settings = Settings(
         cluster=cluster,
         minutes=minutes(values["time"])
@@ -108,24 +139,137 @@ def read(given: argparse.Namespace) -> Settings:
         else DEFAULT_MINUTES
         if cluster == "slurm"
         else 60 * 24 * 365,
-        gpus=values.get("gpus", int(given.profile in ON_A_GPU and "gres" not in passed)),
+        gpus=int(given.profile in ON_A_GPU) if gpus is None else gpus,
         cpus=values.get("cpus", 4),
-        mem=values.get("mem"),
+        mem=memory(values["mem"]) if "mem" in values else None,
         parallel=values.get("parallel", 256),
-        passed=passed,
+        passed={**passed, "additional_parameters": more} if more else passed,
+        notes=notes,
     )
     _check(settings)
     return settings
 
 
+def _typed(given: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says, by the file's names or, for what has none there, by sbatch's with _ for -."""
+    values = {name: getattr(given, name, None) for name in (*OWN, *PASSED_ON)}
+    values = {name: value for name, value in values.items() if value is not None}
+    for name, value in values.items():
+        if value == "":
+            raise UsageError(f"{_option(name)} is empty")
+    return values | _more(map(_pair, given.slurm), values, "--slurm ")
+
+
+def _more(pairs: Iterable[tuple[str, Any]], values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Any other of sbatch's options, by their names with _ for -. values: what is said already. Raises UsageError."""
+    found: dict[str, Any] = {}
+    for written, value in pairs:
+        name, option = written.replace("-", "_"), f"{where}{brief(written)}"
+        if name in PLANNED:
+            raise UsageError(f"{option}: {PLANNED[name]}")
+        if not re.fullmatch("[a-z][a-z0-9_]*", name):
+            raise UsageError(f"{option}: no name of an option")
+        known = {*PLANNED, *GPU_WAYS, *PASSED_ON}
+        longer = sorted(other for other in known if other.startswith(name)) if name not in known else []
+        if longer:  # which sbatch takes the beginning for
+            raise UsageError(f"{option}: write it in full, as in {longer[0].replace('_', '-')}")
+        if not (isinstance(value, str | int | float) and value is not False and value != ""):
+            raise UsageError(f"{option} must be a text, a number or true, got {brief(repr(value))}")
+        name = "gpus_in_all" if name == "gpus" else name
+        if name in found or name in values:
+            raise UsageError(f"{option} is given twice")
+        found[name] = value if value is True else str(value)
+    return found
+
+
+def _option(name: str) -> str:
+    """As it is typed."""
+    words = name.replace("_", "-")
+    return GPU_WAYS.get(name, f"--{words}" if name in KINDS else f"--slurm {words}")
+
+
+def _gpus(values: Mapping[str, Any]) -> int | None:
+    """How many GPUs these settings ask for; None where they do not say. Raises UsageError for more than one answer."""
+    ways = {name: count for name in GPU_WAYS if name in values
+            and (count := count_gpus(name, str(values[name]))) is not None}  # fmt: skip
+    words = [f"{_option(name)} {brief(values[name])}" for name in ways]
+    if len(set(ways.values())) > 1 or len(ways.keys() - {"gpus"}) > 1:
+        raise UsageError(f"{' and '.join(words)} both say how many GPUs a job has: one of them is enough")
+    count = next(iter(ways.values()), None)
+    if count is not None and count not in (0, 1):
+        raise UsageError(f"{words[0]}: 0 or 1, because cells share one GPU; --parallel takes more of them")
+    return count
+
+
+def count_gpus(name: str, value: str) -> int | None:
+    """How many GPUs a setting asks for, as in a100:1, or gpu:a100:1,nvme:1 for gres; None for a gres of other things.
+
+    Raises UsageError.
+    """
+    counts = []
+    for item in value.split(",") if value else []:
+        parts = re.split("[:=/]", item.strip())
+        if name == "gres":
+            kind, *parts = [part for part in parts if part != "gres"] or [""]
+            if kind.lower() in ("shard", "mps") and parts != ["0"]:
+                raise UsageError(
+                    f"--gres {brief(value)}: a part of a GPU, and jobs share theirs by themselves: --gpus 1"
+                )
+            if kind.lower() != "gpu":
+                continue
+        number = parts.pop() if parts and re.fullmatch(r"-?\d+[kmgtp]?", parts[-1], re.IGNORECASE) else "1"
+        if not re.fullmatch(r"\d{1,9}", number) or not all(re.search("[A-Za-z]", part) for part in parts):
+            raise UsageError(
+                f"{_option(name)} {brief(value)}: how many GPUs? 0 or 1, as in --gpus 1 or --gres gpu:a100:1"
+            )
+        counts.append(int(number))
+    return sum(counts) if counts else None
+
+
+def _without_gpus(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that do not ask for GPUs."""
+    kept = {name: value for name, value in values.items() if name not in GPU_WAYS}
+    others = [item for item in values.get("gres", "").split(",") if item and count_gpus("gres", item) is None]
+    return {**kept, "gres": ",".join(others)} if others else kept
+
+
+def _take_from_shell(values: dict[str, Any]) -> tuple[str, ...]:
+    """Take over from sbatch's variables what is not set yet. Returns what is said of that, in lines."""
+    taken, left = [], []
+    for variable in sorted(os.environ):
+        prefix, _, rest = variable.partition("_")
+        name = rest.lower()
+        if prefix == "SBATCH" and name in FROM_SHELL and name not in values and os.environ[variable]:
+            values[name] = os.environ[variable]
+            if not is_plain(values[name]):
+                raise UsageError(f"{variable} holds control characters: {brief(repr(values[name]))}")
+            taken.append(f"{variable}={values[name]}")
+        elif name != "clusters" and (
+            prefix == "SBATCH" or (prefix == "SLURM" and name in FROM_SHELL and "SLURM_JOB_ID" not in os.environ)
+        ):
+            left.append(variable)
+    return (
+        *[f"from this shell, as for sbatch: {', '.join(taken)}"] * bool(taken),
+        *[f"not used: {', '.join(left)} (a job is given what is typed here or stands in {FILE})"] * bool(left),
+    )
+
+
 def _check(settings: Settings) -> None:
-    if settings.gpus not in (0, 1):
-        raise UsageError(f"--gpus {settings.gpus}: 0 or 1, because cells share one GPU; --parallel takes more of them")
     for name in ("cpus", "parallel"):
         if not 1 <= getattr(settings, name) <= MOST:
             raise UsageError(f"--{name} must lie between 1 and {MOST:,}, got {getattr(settings, name)}")
-    if settings.mem is not None and not 0 < settings.mem <= MOST:
-        raise UsageError(f"--mem must be more than 0 and at most {MOST:,} GB, got {brief(settings.mem)}")
+    other = [name for name in ("mem_per_cpu", "mem_per_gpu") if name in settings.passed]
+    if other and (settings.mem or len(other) > 1):
+        raise UsageError(f"{_option('mem' if settings.mem else other[1])} and {other[0]}: sbatch takes one of them")
+
+
+def memory(text: str | float) -> float:
+    """GB: 32, "32G", "500M" or "1T". Raises UsageError."""
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})([MGT]?)B?", str(text), re.IGNORECASE)
+    size = float(found[1]) * 1024.0 ** ("MGT".index(found[2].upper() or "G") - 1) if found else 0.0
+    if found is None or not 1 / 1024 <= size <= MOST:  # sbatch takes 0 MB for all that a node has
+        raise UsageError(f"--mem must lie between 1M and {MOST:,} GB, as in 32, 32G, 500M or 1T, got {brief(text)}")
+    return size
 
 
 def minutes(text: str | int) -> int:
@@ -152,14 +296,19 @@ def _from_file(path: Path | None) -> dict[str, Any]:
         raise UsageError(f"{path}: {brief(error)}") from None
     for name, value in values.items():
         if name not in KINDS:
-            raise UsageError(f"{path}: no setting {brief(name)!r}: one of {', '.join(sorted(KINDS))}")
-        if not isinstance(value, KINDS[name]) or (isinstance(value, bool) and KINDS[name] in (int, (int, float))):
-            raise UsageError(f"{path}: {name} = {brief(repr(value))} is not a {_words(KINDS[name])}")
+            hint = PLANNED.get(name.replace("-", "_")) or f"one of {', '.join(sorted(KINDS))}"
+            raise UsageError(f"{path}: no setting {brief(name)!r}: {hint}")
+        kinds = KINDS[name] if isinstance(KINDS[name], tuple) else (KINDS[name],)
+        if type(value) not in kinds:
+            raise UsageError(f"{path}: {name} = {brief(repr(value))} is not a {_words(kinds)}")
+        if value == "":
+            raise UsageError(f"{path}: {name} is empty")
         if isinstance(value, list) and not all(isinstance(line, str) for line in value):
             raise UsageError(f"{path}: {name} must be a list of texts")
         if not all(map(is_plain, _texts(value))):
             raise UsageError(f"{path}: {name} holds control characters: {brief(repr(value))}")
-    return values
+    more = values.pop("additional_parameters", {})
+    return values | _more(more.items(), values, f"{path}: additional_parameters: ")
 
 
 def _texts(value: Any) -> list[str]:
@@ -169,7 +318,7 @@ def _texts(value: Any) -> list[str]:
     return [text for part in value for text in _texts(part)] if isinstance(value, list) else [str(value)]
 
 
-def _words(kind: Any) -> str:
+def _words(kinds: tuple[type, ...]) -> str:
     names = {
         str: "text",
         int: "whole number",
@@ -178,11 +327,14 @@ def _words(kind: Any) -> str:
         bool: "true or false",
         dict: "table",
     }
-    return " or ".join(names[one] for one in (kind if isinstance(kind, tuple) else (kind,)))
+    return " or ".join(names[kind] for kind in kinds)
 
 
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not equals or not re.fullmatch(r"[a-z][a-z-]*", name):
-        raise UsageError(f"--slurm {brief(text)}: NAME=VALUE, as in --slurm reservation=adamw")
+    if not equals and name.replace("-", "_") not in PLANNED:
+        raise UsageError(
+            f"--slurm {brief(text)}: NAME=VALUE, as in --slurm reservation=adamw; what has no value stands in {FILE}: "
+            f"additional_parameters = {{ {brief(name)} = true }}"
+        )
     return name, value
