@@ -14,6 +14,7 @@ from experiments import choosing
 from experiments.choosing import UsageError, chosen_cells, find
 from paper_repro import claims, records
 from paper_repro.cli import Parser, answer
+from paper_repro.texts import command
 from slurm import cluster, planning, settings, status, submissions, submitting
 from slurm.planning import Plan
 from slurm.states import Jobs
@@ -31,20 +32,23 @@ LOG_LINES = 40
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 cells failed, 2 bad argument or refused by SLURM, 130 stopped by Ctrl-C."""
-    return answer("slurm", _parser(), arguments)
+    parser, typed = _parser(), sys.argv[1:] if arguments is None else arguments
+    # what was typed after the verb, for lines that are printed to be typed later
+    parser.set_defaults(words=[word for word in typed[1:] if word not in ("--failed", "--watch", "--json")])
+    return answer("slurm", parser, arguments)
 
 
 def _parser() -> Parser:
     form = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog="python -m slurm", description=__doc__, epilog=EXAMPLE, formatter_class=form)
     verbs = parser.add_subparsers(required=True, metavar="plan|submit|status|cancel|retry|logs", parser_class=Parser)
-    for name, command, words in (
+    for name, action, words in (
         ("plan", _plan, "say what submit would send, and what that costs"),
         ("submit", _submit, "send what is neither finished nor running nor waiting"),
         ("retry", _retry, "forget the failures of failed cells and submit"),
     ):
         verb = verbs.add_parser(name, help=words, description=words, epilog=EXAMPLE, formatter_class=form)
-        verb.set_defaults(command=command)
+        verb.set_defaults(command=action)
         verb.add_argument("name", help="of an experiment (python -m experiments list)")
         choosing.add_options(verb)
         settings.add_options(verb)
@@ -95,14 +99,15 @@ def _submit(given: argparse.Namespace) -> int:
 def _send(plan: Plan) -> int:
     print("\n".join(planning.lines(plan)))
     if plan.states.failed:
-        print(f"{len(plan.states.failed)} failed cells are left alone: retry --failed tries them again")
+        again = command("python", "-m", "slurm", "retry", *plan.given.words, "--failed")
+        print(f"{planning.some(len(plan.states.failed), 'failed cell')} left alone; to try again: {again}")
     if not plan.arrays:
         print("nothing to submit")
         return 0
     for submission in submitting.send(plan):
         jobs = planning.some(len(submission.bundles), "job")
         print(f"submitted {submission.job_name}: {jobs}; logs in {submission.folder}")
-    print(f"see how it goes: python -m slurm status --out {plan.given.out}")
+    print(f"see how it goes: {command('python', '-m', 'slurm', 'status', '--out', plan.given.out)}")
     return 0
 
 
@@ -116,6 +121,14 @@ def _retry(given: argparse.Namespace) -> int:
 
 
 def _status(given: argparse.Namespace) -> int:
+    try:
+        return _look(given)
+    except KeyboardInterrupt:  # the usual end of --watch
+        print("no longer watched; the jobs go on", file=sys.stderr)
+        return 130
+
+
+def _look(given: argparse.Namespace) -> int:
     while True:
         sent = planning.all_sent(given.out)
         jobs = Jobs.of(sent)
@@ -133,7 +146,7 @@ def _sweeps(given: argparse.Namespace, sent: list[Submission]) -> list[Sweep]:
         return status.sweeps(sent)
     _, profile = find(given.name, given.profile, given.quick)
     ids = [cell.id for cell in chosen_cells(profile, given)]
-    return [Sweep(given.name, given.profile, ids, [s for s in sent if s.name == given.name])]
+    return [Sweep(given.name, given.profile, ids, [s for s in sent if s.name == given.name], given.words)]
 
 
 def _cancel(given: argparse.Namespace) -> int:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from paper_repro import claims, diagnosis, files, records
-from paper_repro.display import clock
-from paper_repro.texts import plain
+from paper_repro.texts import command, duration, plain
 from slurm import attempts, states
 from slurm.attempts import Attempt
-from slurm.planning import some
+from slurm.planning import some, written
 from slurm.states import Jobs, States
 from slurm.submissions import Submission
 
@@ -30,6 +29,7 @@ class Sweep:
     profile: str
     ids: Sequence[str]
     sent: list[Submission]
+    words: Sequence[str] = ()  # that were typed to choose the cells, where they were not taken from the submissions
 
     def table(self, out: Path, jobs: Jobs) -> dict[str, Any]:
         """All there is to say, as plain values."""
@@ -42,9 +42,17 @@ class Sweep:
             "cells_per_hour": round(rate, 2), "seconds_left": round(3600 * going / rate) if rate and going else None,
             "gpu_hours": round(sum(a.seconds * s.gpus for s, a in tried) / 3600, 3),
             "core_hours": round(sum(a.seconds * s.cores for s, a in tried) / 3600, 3),
+            "again": self._again([*found.missing, *found.failed], out),
             "odd": odd(found), "jobs": jobs.counts(self.sent), "failures": failures(out, found.failed, self.sent),
             "ended_early": ended_early(self.sent, found, jobs, {(s.folder, a.index): a for s, a in tried}),
         }  # fmt: skip
+
+    def _again(self, cells: Sequence[str], out: Path) -> list[list[str]]:
+        """What to type after submit for these cells: as before; of submissions for the same cells as for the last."""
+        typed = {tuple(s.sweep): s.words for s in self.sent if s.words and not set(cells).isdisjoint(s.sweep)}
+        if typed and set(cells) <= {name for names in typed for name in names}:
+            return list(typed.values())
+        return [list(self.words) or [self.name, "--profile", self.profile, "--out", str(out)]] * bool(cells)
 
 
 def sweeps(sent: Iterable[Submission]) -> list[Sweep]:
@@ -146,10 +154,11 @@ def lines(tables: Sequence[dict[str, Any]], jobs: Jobs) -> list[str]:
         + f"{'cells/h':>10}{'left':>10}{'GPU-h':>8}{'core-h':>8}"
     ]
     for table in tables:
-        left = clock(table["seconds_left"]) if table["seconds_left"] is not None else "-"
+        left = duration(table["seconds_left"]) if table["seconds_left"] is not None else "-"
         text.append(
             f"{table['name'] + ' ' + table['profile']:<{width}}" + "".join(f"{table[name]:>10}" for name in COLUMNS)
-            + f"{table['cells_per_hour']:>10.4g}{left:>10}{table['gpu_hours']:>8.3g}{table['core_hours']:>8.3g}"
+            + f"{written(table['cells_per_hour']):>10}{left:>10}"
+            + f"{written(table['gpu_hours']):>8}{written(table['core_hours']):>8}"
         )  # fmt: skip
     for table in tables:
         text += _details(table)
@@ -171,15 +180,20 @@ def _details(table: dict[str, Any]) -> list[str]:
         text += [f"    {line}" for line in group["traceback"].splitlines()[-8:]]
         text += [f"  traceback: {group['file']}; log: {group['log'] or 'none'}"]
     if table["failures"]:
-        text.append(f"try them again: python -m slurm retry {table['name']} --profile {table['profile']} --failed")
+        text += [f"try them again: {_line('retry', *words, '--failed')}" for words in table["again"]]
     for group in table["ended_early"][:SHOWN]:
         text.append(
             f"{some(group['jobs'], 'job')} ended and left {some(group['cells'], 'cell')}: {group['reason']}; "
             f"log: {group['log'] or 'none'}"
         )
     if table["missing"]:
-        text.append(f"{table['missing']} missing: python -m slurm submit {table['name']} --profile {table['profile']}")
+        lines = [_line("submit", *words) for words in table["again"]]
+        text += [f"{table['missing']} missing: {lines[0]}", *(f"  and {line}" for line in lines[1:])]
     return text
+
+
+def _line(*words: str) -> str:
+    return plain(command("python", "-m", "slurm", *words))
 
 
 def as_json(tables: Sequence[dict[str, Any]], jobs: Jobs) -> str:

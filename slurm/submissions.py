@@ -13,7 +13,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class Submission:
     mixed_code: bool
     sweep: list[str]  # the ids of all cells that were meant, finished ones too
     bundles: list[dict[str, str]]  # for each job, the cells that it trains: id and canonical JSON
+    words: list[str] = field(default_factory=list)  # that were typed after submit
 
     def cells(self, index: int) -> list[Cell]:
         return [Cell.from_dict(json.loads(text)) for text in self.bundles[index].values()]
@@ -100,13 +101,15 @@ def read(folder: Path) -> Submission:
 
 def _validate(submission: Submission) -> None:
     """Raise ValueError for what submit cannot have written."""
-    for field in dataclasses.fields(Submission):
-        value, kind = getattr(submission, field.name), KINDS[str(field.type)]
+    for part in dataclasses.fields(Submission):
+        value, kind = getattr(submission, part.name), KINDS[str(part.type)]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
-            raise ValueError(f"{field.name} is no {field.type}")
+            raise ValueError(f"{part.name} is no {part.type}")
     if not all(isinstance(bundle, dict) for bundle in submission.bundles):
         raise ValueError("its jobs are no lists of cells")
     pairs = [pair for bundle in submission.bundles for pair in bundle.items()]
+    if not all(isinstance(word, str) for word in submission.words):
+        raise ValueError("what was typed is no list of words")
     names = [*submission.sweep, *(name for name, _ in pairs)]
     if not all(isinstance(text, str) for text in (*names, *(text for _, text in pairs))):
         raise ValueError("its jobs are no lists of cells")

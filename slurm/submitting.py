@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.choosing import UsageError
 from paper_repro import claims, source
 from paper_repro.cell import Cell
-from slurm import submissions
+from slurm import cluster, submissions
 from slurm.cluster import ClusterError
 from slurm.job import Bundle
 from slurm.planning import Plan
@@ -68,6 +68,7 @@ def _content(plan: Plan) -> dict[str, Any]:
         "out": str(given.out.absolute()), "data": str(plan.data), "device": chosen.device, "at_once": plan.at_once,
         "cores": chosen.cpus if chosen.cluster == "slurm" else plan.at_once or 1,
         "gpus": int(chosen.device == "cuda"), "mixed_code": given.mixed_code, "sweep": [c.id for c in plan.cells],
+        "words": list(vars(given).get("words", [])),
     }  # fmt: skip
 
 
@@ -110,11 +111,11 @@ def _map(executor: Executor, submission: Submission) -> list[Job[str]]:
     from submitit.helpers import clean_env
 
     bundles = [Bundle(submission.folder.absolute(), index) for index in range(len(submission.bundles))]
-    config = {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ}
+    environment = cluster.environment()
     try:
         # Typed inside a job, its variables would reach the new ones. submitit prints what sbatch says when it refuses.
-        with clean_env(), redirect_stderr(io.StringIO()):
-            os.environ.update(config)
+        with clean_env(list(os.environ.keys() - environment.keys())), redirect_stderr(io.StringIO()):
+            os.environ.update((name, environment[name]) for name in cluster.REACHED_BY if name in environment)
             if len(bundles) == 1:
                 return [executor.submit(bundles[0])]
             return executor.submit_array(bundles)

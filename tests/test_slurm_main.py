@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -33,6 +34,87 @@ def out(tmp_path: Path) -> Iterator[Path]:
 def typed(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "slurm", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """SLURM's commands as small programs: what sbatch was given lies in this folder, and squeue shows it as waiting."""
+    folder = tmp_path / "queue"
+    folder.mkdir()
+    for name, lines in {
+        "srun": "",
+        "sinfo": "echo 'main*|infinite'; echo 'gpu|infinite'",
+        "scontrol": "echo 'MaxJobCount = 10000'",
+        "sacctmgr": "exit 1",
+        "sbatch": f"cp $1 {folder}/script; env > {folder}/environment; echo Submitted batch job 7",
+        "squeue": '[ "$SQUEUE_STATES" ] || sed -n "s/#SBATCH --job-name=/7|PENDING|None|/p" ' + f"{folder}/script",
+    }.items():
+        (folder / name).write_text(f"#!/bin/sh\n{lines}\n:\n")
+        (folder / name).chmod(0o755)
+    (folder / "script").touch()
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    return folder
+
+
+def test_a_job_that_waits_is_seen_whatever_the_shell_filters_and_sent_once(out: Path, queue: Path, monkeypatch) -> None:
+    """And the first Ctrl-C ends `status --watch` in one line."""
+    submit = ["submit", *CELLS, "--seconds-per-cell", "5", "--out", str(out)]
+    assert "submitted fig2-demo-" in typed(*submit).stdout
+    monkeypatch.setenv("SQUEUE_STATES", "RUNNING")
+    assert table(out)["waiting"] == 2
+    assert "nothing to submit" in typed(*submit).stdout
+    command = [sys.executable, "-m", "slurm", "status", "--watch", "--out", str(out)]
+    watching = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert watching.stdout is not None
+    assert "cells" in watching.stdout.readline()
+    watching.send_signal(signal.SIGINT)
+    assert watching.communicate()[1] == "no longer watched; the jobs go on\n"
+    assert watching.returncode == 130
+
+
+def test_plan_shows_what_submit_hands_to_sbatch(out: Path, queue: Path, monkeypatch) -> None:
+    for name, value in {"ACCOUNT": "proj42", "PARTITION": "gpu", "TIMELIMIT": "1"}.items():
+        monkeypatch.setenv(f"SBATCH_{name}", value)
+    for name, value in {"JOB_ID": "3", "CPUS_PER_TASK": "64", "CONF": "/etc/slurm.conf"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    rest = [*CELLS, "--seconds-per-cell", "5", "--out", str(out), "--slurm", "gpus=a100:1"]
+    planned, sent = (typed(verb, *rest).stdout for verb in ("plan", "submit"))
+    for said in (planned, sent):
+        assert "from this shell, as for sbatch: SBATCH_ACCOUNT=proj42, SBATCH_PARTITION=gpu\n" in said
+        assert "not used: SBATCH_TIMELIMIT (" in said
+        assert "GPU-hours" in said
+    options = [line for line in (queue / "script").read_text().splitlines() if line.startswith("#SBATCH")]
+    assert "#SBATCH --gpus-per-node=a100:1" in options
+    assert "#SBATCH --account=proj42" in options
+    shown = [line for line in planned.splitlines() if line.startswith("#SBATCH")]
+    assert len(shown) == len(options)
+    assert {line for line in shown if "WHEN" not in line} < set(options)
+    seen = (queue / "environment").read_text()
+    assert [line for line in seen.splitlines() if line.startswith(("SBATCH_", "SLURM_"))] == [
+        "SLURM_CONF=/etc/slurm.conf"
+    ]
+
+
+def test_what_is_printed_to_be_typed_later_can_be_pasted_and_means_the_same_cells(tmp_path: Path, queue: Path) -> None:
+    out = tmp_path / "my runs"
+    said = typed("submit", *CELLS, "--seconds-per-cell", "5000", "--time", "120:00:00", "--out", str(out)).stdout
+    assert "a cell takes about 83 min (as given)" in said
+    assert "at most 120 hours each, about 5.56 core-hours" in said
+    (line,) = [line for line in said.splitlines() if line.startswith("see how it goes: ")]
+    (queue / "script").write_text("")  # and its job is gone
+    look = subprocess.run(line.partition(": ")[2].replace("python", sys.executable, 1), shell=True, cwd=ROOT,
+                          capture_output=True, text=True)  # fmt: skip
+    (line,) = [line for line in look.stdout.splitlines() if line.startswith("2 missing: ")]
+    assert shlex.split(line)[5:] == [
+        "submit",
+        *CELLS,
+        "--seconds-per-cell",
+        "5000",
+        "--time",
+        "120:00:00",
+        "--out",
+        str(out),
+    ]
 
 
 def table(out: Path) -> dict[str, Any]:
