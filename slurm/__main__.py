@@ -143,6 +143,8 @@ def _look(given: argparse.Namespace) -> int:
 
 def _sweeps(given: argparse.Namespace, sent: list[Submission]) -> list[Sweep]:
     if given.name is None:
+        if unused := [word for word in given.words if word.startswith("--") and word.partition("=")[0] != "--out"]:
+            raise UsageError(f"{unused[0]} chooses cells of an experiment: name one")
         return status.sweeps(sent)
     _, profile = find(given.name, given.profile, given.quick)
     ids = [cell.id for cell in chosen_cells(profile, given)]

@@ -197,7 +197,7 @@ def lines(plan: Plan) -> list[str]:
     """The plan in words."""
     counts = plan.states.counts
     text = [
-        f"{plan.given.name}, profile {plan.given.profile}: {counts['cells']} cells in {plan.given.out}: "
+        f"{plan.given.name}, profile {plan.given.profile}: {some(counts['cells'], 'cell')} in {plan.given.out}: "
         + ", ".join(f"{number} {name}" for name, number in counts.items() if name != "cells")
     ]
     if plan.mixed:
@@ -209,7 +209,8 @@ def lines(plan: Plan) -> list[str]:
     at_once, span = plan.at_once or "as many as the GPU gains from", _span(each, duration)
     text.append(f"a cell takes about {span} ({plan.how}); {at_once} at once in a job")
     arrays = f" in {len(plan.arrays)} arrays" if len(plan.arrays) > 1 else ""
-    text.append(f"to submit: {some(len(plan.bundles), 'job')} of {_span(sizes, written)} cells{arrays}; {_cost(plan)}")
+    jobs, cells = some(len(plan.bundles), "job"), f"{_span(sizes, written)} cell{'s' * (max(sizes) > 1)}"
+    text.append(f"to submit: {jobs} of {cells}{arrays}; {_cost(plan)}")
     if plan.later:
         text.append(f"no room on the cluster for {some(len(plan.later), 'more job')} now: type this again later")
     return text
@@ -247,4 +248,4 @@ def _cost(plan: Plan) -> str:
 
 def _limit(minutes: int) -> str:
     """A time limit as it was typed: not rounded."""
-    return f"{minutes} minutes" if minutes < 100 or minutes % 60 else f"{minutes // 60:,} hours"
+    return some(minutes, "minute") if minutes < 100 or minutes % 60 else f"{minutes // 60:,} hours"

@@ -236,17 +236,17 @@ def _without_gpus(values: Mapping[str, Any]) -> dict[str, Any]:
 def _take_from_shell(values: dict[str, Any]) -> tuple[str, ...]:
     """Take over from sbatch's variables what is not set yet. Returns what is said of that, in lines."""
     taken, left = [], []
-    for variable in sorted(os.environ):
+    for variable, value in sorted(os.environ.items()):
         prefix, _, rest = variable.partition("_")
         name = rest.lower()
-        if prefix == "SBATCH" and name in FROM_SHELL and name not in values and os.environ[variable]:
-            values[name] = os.environ[variable]
-            if not is_plain(values[name]):
-                raise UsageError(f"{variable} holds control characters: {brief(repr(values[name]))}")
-            taken.append(f"{variable}={values[name]}")
-        elif name != "clusters" and (
-            prefix == "SBATCH" or (prefix == "SLURM" and name in FROM_SHELL and "SLURM_JOB_ID" not in os.environ)
-        ):
+        if not value or name == "clusters":  # which cluster.check_same() looks at
+            continue
+        if prefix == "SBATCH" and name in FROM_SHELL and name not in values:
+            if not is_plain(value):
+                raise UsageError(f"{variable} holds control characters: {brief(repr(value))}")
+            values[name] = value
+            taken.append(f"{variable}={value}")
+        elif prefix == "SBATCH" or (prefix == "SLURM" and name in FROM_SHELL and "SLURM_JOB_ID" not in os.environ):
             left.append(variable)
     return (
         *[f"from this shell, as for sbatch: {', '.join(taken)}"] * bool(taken),

@@ -86,6 +86,10 @@ def executor_for(folder: Path, job_name: str, chosen: Settings, parallel: int) -
             setup = [path, *chosen.passed.get("setup", [])]
             # since SLURM 22.05 srun no longer takes over how many cores sbatch asked for
             step = [f"--cpus-per-task={chosen.cpus}", *chosen.passed.get("srun_args", [])]
+            if "export" in chosen.passed.get("additional_parameters", {}):
+                step.insert(
+                    0, "--export=ALL"
+                )  # else srun takes sbatch's NONE over, and submitit cannot tell where it is
             executor.update_parameters(slurm_setup=setup, slurm_srun_args=step, slurm_array_parallelism=parallel)
     except (RuntimeError, ValueError, NameError, AssertionError) as error:
         raise UsageError(f"submitit: {str(error).splitlines()[0]}") from None

@@ -204,6 +204,7 @@ def test_plan_sends_and_writes_nothing(out: Path) -> None:
             ["submit", "fig2", "--gpus", "1", "--cluster", "local", "--quick"],
             "would train on cuda, and this machine has",
         ),
+        (["status", "--alphas", "0.01"], "--alphas chooses cells of an experiment: name one"),
         (["retry", "fig2"], "the following arguments are required: --failed"),
         (["cancel", "fgi2"], "nothing of fgi2 was submitted from"),
         (["logs", "adamw"], "adamw: was not submitted from here"),

@@ -216,7 +216,13 @@ def test_two_submits_at_once_send_everything_once(slurm: RealSlurm, tmp_path: Pa
 def test_cancel_keeps_what_was_trained_and_submit_goes_on(slurm: RealSlurm, tmp_path: Path) -> None:
     cells = ["fig2", "--only", "sgdw", "--alphas", "0.01", "--decays", "0.004,0.002", "--set", "epochs=100"]
     submit = ["submit", *cells, "--out", str(tmp_path), "--cpus", "1", "--cells-per-job", "1"]
-    typed(slurm.environment, *submit)
+    slurm.ask("sacctmgr", "-i", "add", "account", "proj42")
+    slurm.ask("sacctmgr", "-i", "add", "user", "root", "account=proj42")
+    shell = {"SBATCH_ACCOUNT": "proj42", "SBATCH_TIMELIMIT": "1", "SBATCH_GPUS": "1"}
+    typed({**slurm.environment, **shell}, *submit, "--slurm", "export=NONE")
+    assert slurm.ask("squeue", "-h", "-r", "-o", "%a %l").splitlines() == ["proj42 1:00:00"] * 2
+    shell = {"SQUEUE_STATES": "COMPLETED", "SQUEUE_PARTITION": "high", "SLURM_CLUSTERS": "test", "USER": "nobody"}
+    assert "nothing to submit" in typed({**slurm.environment, **shell}, *submit)
     until(lambda: list(tmp_path.glob("checkpoints/*/*.pt")))
     assert "2 jobs of fig2 cancelled" in typed(slurm.environment, "cancel", "fig2", "--out", str(tmp_path))
     until(lambda: not slurm.queue())
@@ -251,15 +257,13 @@ def test_failed_cells_are_grouped_and_retried_only_when_asked(slurm: RealSlurm, 
         (["--partition", "gpux"], "no partition 'gpux' on this cluster: one of main, high, short"),
         (["--partition", "short", "--time", "60"], "--time 60 minutes: the partition allows 5"),
         (["--seconds-per-cell", "3600", "--time", "2"], "is too short: one epoch of"),
-        (["--gres", "gpu:4"], "sbatch refused: "),
+        (["--gres", "gpu:1"], "sbatch refused: "),
         (["--slurm", "no-such-option=1"], "sbatch refused: "),
     ],
 )
 def test_bad_settings_get_one_line_and_leave_nothing(
     slurm: RealSlurm, tmp_path: Path, arguments: list[str], told: str
 ) -> None:
-    if arguments[0] == "--gres":
-        arguments = [*arguments, "--gpus", "0"]
     before = slurm.queue()
     said = typed(slurm.environment, "submit", "fig2", "--quick", "--out", str(tmp_path), *arguments, code=2)
     assert told in said
