@@ -45,7 +45,7 @@ def _parser() -> Parser:
     for name, action, words in (
         ("plan", _plan, "say what submit would send, and what that costs"),
         ("submit", _submit, "send what is neither finished nor running nor waiting"),
-        ("retry", _retry, "forget the failures of failed cells and submit"),
+        ("retry", _submit, "forget the failures of failed cells and submit"),
     ):
         verb = verbs.add_parser(name, help=words, description=words, epilog=EXAMPLE, formatter_class=form)
         verb.set_defaults(command=action)
@@ -109,15 +109,6 @@ def _send(plan: Plan) -> int:
         print(f"submitted {submission.job_name}: {jobs}; logs in {submission.folder}")
     print(f"see how it goes: {command('python', '-m', 'slurm', 'status', '--out', plan.given.out)}")
     return 0
-
-
-def _retry(given: argparse.Namespace) -> int:
-    choosing.check_out(given.out)
-    with submitting.alone(given.out):
-        _, profile = find(given.name, given.profile, given.quick)
-        for cell in chosen_cells(profile, given):
-            records.clear_failure(given.out, cell.id)
-        return _send(planning.make(given, sending=True))
 
 
 def _status(given: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from experiments import running
 from experiments.choosing import UsageError, chosen_cells, find
-from paper_repro import leftovers, source
+from paper_repro import leftovers, records, source
 from paper_repro.cell import Cell
 from paper_repro.engine import Survey, kind_of
 from paper_repro.messages import Answer
@@ -79,6 +79,9 @@ def make(given: argparse.Namespace, sending: bool = False) -> Plan:
             f"{jobs.unknown}; which jobs of earlier submissions live is not known, so nothing is sent "
             f"(if none can live any more, remove {submissions.root(given.out)})"
         )
+    if vars(given).get("failed"):  # retry, with all that is typed in order
+        for cell in cells:
+            records.clear_failure(given.out, cell.id)
     found = states.of([cell.id for cell in cells], given.out, sent, jobs, mend=sending)
     if sending:
         leftovers.clear(given.out, found.finished)

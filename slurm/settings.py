@@ -39,16 +39,18 @@ KINDS: dict[str, Any] = {
     "exclusive": (bool, str), "gpus_per_task": int, "signal_delay_s": int, "additional_parameters": dict,
 }  # fmt: skip
 
-# What asks for GPUs. A job is one process on one node: each of them says how many it has in all.
+# What asks for GPUs. A job is one process on one node: each of them says how many it has in all. "gpus=" is sbatch's
+# own gpus, which has a type as in a100:1; "gpus" is ours.
 GPU_WAYS = {
-    "gpus": "--gpus", "gres": "--gres", "gpus_in_all": "--slurm gpus", "gpus_per_node": "--slurm gpus-per-node",
+    "gpus": "--gpus", "gres": "--gres", "gpus=": "--slurm gpus", "gpus_per_node": "--slurm gpus-per-node",
     "gpus_per_task": "--slurm gpus-per-task",
 }  # fmt: skip
 # What else of sbatch's is refused: the plan says it, and this is what says it to the plan.
 PLANNED = {
     "time": "use --time", "mem": "use --mem", "cpus_per_task": "use --cpus", "cpus_per_gpu": "use --cpus",
     "array": "use --parallel and --cells-per-job", "signal": f"set signal_delay_s in {FILE}",
-    "gpus_per_socket": "use --gpus", "tres_per_task": "use --gpus, --cpus or --gres",
+    "gpus_per_socket": "use --gpus",
+    **{f"tres_per_{part}": "use --gpus, --cpus or --gres" for part in ("job", "node", "socket", "task")},
     **dict.fromkeys(("nodes", "ntasks", "ntasks_per_node", "tasks_per_node"), "a job is one process on one node"),
     **dict.fromkeys(("job_name", "output", "error", "open_mode"), "status and logs find jobs by what submit gives"),
     **dict.fromkeys(("requeue", "no_requeue"), "a job that is stopped always asks to be put back"),
@@ -125,7 +127,7 @@ def read(given: argparse.Namespace) -> Settings:
         raise UsageError(f"{_option(unused[0])} is for SLURM: --cluster {cluster} has no use for it")
     notes = _take_from_shell(values) if cluster == "slurm" else ()
     gpus = _gpus(values)
-    for name in ("gpus_in_all", "gpus_per_task"):  # sbatch takes gpus_per_task only with the number of tasks
+    for name in ("gpus=", "gpus_per_task"):  # sbatch takes gpus_per_task only with the number of tasks
         if name in values:
             values["gpus_per_node"] = str(values.pop(name))
     if gpus == 0:
@@ -175,7 +177,7 @@ def _more(pairs: Iterable[tuple[str, Any]], values: Mapping[str, Any], where: st
             raise UsageError(f"{option}: write it in full, as in {longer[0].replace('_', '-')}")
         if not (isinstance(value, str | int | float) and value is not False and value != ""):
             raise UsageError(f"{option} must be a text, a number or true, got {brief(repr(value))}")
-        name = "gpus_in_all" if name == "gpus" else name
+        name = "gpus=" if name == "gpus" else name
         if name in found or name in values:
             raise UsageError(f"{option} is given twice")
         found[name] = value if value is True else str(value)

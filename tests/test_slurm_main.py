@@ -233,6 +233,14 @@ def test_nothing_submitted_is_no_error(tmp_path: Path, capsys) -> None:
     assert "nothing was submitted from" in capsys.readouterr().out
 
 
+def test_a_retry_that_is_refused_forgets_no_failure(tmp_path: Path, capsys) -> None:
+    (first, *_) = experiments.get("fig2").profiles["demo"].cells
+    records.write_failure(tmp_path, first, "ValueError: too small")
+    assert main(["retry", "fig2", "--failed", "--mem", "32Q", "--out", str(tmp_path)]) == 2
+    assert "--mem must lie between" in capsys.readouterr().err
+    assert records.failure_path(tmp_path, first.id).exists()
+
+
 def test_records_of_other_code_are_not_added_to_unless_asked_for(tmp_path: Path, capsys) -> None:
     line = (ROOT / "experiments" / "recorded" / "fig2-demo.jsonl").read_text().splitlines()[0]
     path = records.record_path(tmp_path, json.loads(line)["id"])

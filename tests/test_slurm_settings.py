@@ -215,6 +215,7 @@ def test_a_gres_of_other_things_is_no_gpu(toml: Path) -> None:
         (["--gres", "gpu:1", "--slurm", "gpus=1"], "--gres gpu:1 and --slurm gpus 1 both say"),
         (["--slurm", "gpus=1", "--slurm", "gpus-per-node=1"], "both say"),
         (["--slurm", "gpus-per-socket=1"], "use --gpus"),
+        (["--slurm", "tres-per-task=gres/gpu:1"], "use --gpus"),
         (["--slurm", "gpu=1"], "write it in full, as in gpus"),
     ],
 )
