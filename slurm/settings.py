@@ -122,9 +122,6 @@ def read(given: argparse.Namespace) -> Settings:
     cluster = values.get("cluster", "slurm")
     if cluster not in CLUSTERS:
         raise UsageError(f"--cluster {brief(cluster)}: one of {', '.join(CLUSTERS)}")
-    unused = sorted(typed.keys() - {"cluster", "time", "gpus"})
-    if cluster != "slurm" and unused:
-        raise UsageError(f"{_option(unused[0])} is for SLURM: --cluster {cluster} has no use for it")
     notes = _take_from_shell(values) if cluster == "slurm" else ()
     gpus = _gpus(values)
     for name in ("gpus=", "gpus_per_task"):  # sbatch takes gpus_per_task only with the number of tasks
@@ -149,6 +146,9 @@ def read(given: argparse.Namespace) -> Settings:
         notes=notes,
     )
     _check(settings)
+    unused = sorted(typed.keys() - {"cluster", "time", "gpus"})
+    if cluster != "slurm" and unused:
+        raise UsageError(f"{_option(unused[0])} is for SLURM: --cluster {cluster} has no use for it")
     return settings
 
 
@@ -270,7 +270,8 @@ def memory(text: str | float) -> float:
     found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})([MGT]?)B?", str(text), re.IGNORECASE)
     size = float(found[1]) * 1024.0 ** ("MGT".index(found[2].upper() or "G") - 1) if found else 0.0
     if found is None or not 1 / 1024 <= size <= MOST:  # sbatch takes 0 MB for all that a node has
-        raise UsageError(f"--mem must lie between 1M and {MOST:,} GB, as in 32, 32G, 500M or 1T, got {brief(text)}")
+        forms = "as in 32, 32G, 500M or 1T, and 1M at least"
+        raise UsageError(f"--mem must be more than 0 and at most {MOST:,} GB, {forms}, got {brief(text)}")
     return size
 
 

@@ -237,7 +237,7 @@ def test_a_retry_that_is_refused_forgets_no_failure(tmp_path: Path, capsys) -> N
     (first, *_) = experiments.get("fig2").profiles["demo"].cells
     records.write_failure(tmp_path, first, "ValueError: too small")
     assert main(["retry", "fig2", "--failed", "--mem", "32Q", "--out", str(tmp_path)]) == 2
-    assert "--mem must lie between" in capsys.readouterr().err
+    assert "--mem must be" in capsys.readouterr().err
     assert records.failure_path(tmp_path, first.id).exists()
 
 

@@ -99,9 +99,9 @@ def test_a_mistake_in_the_file_is_one_line(toml: Path, file: str, told: str) -> 
         (["--time", "0"], "at least a minute"),
         (["--gpus", "4"], "0 or 1"),
         (["--cpus", "0"], "--cpus must lie between 1 and 1,000,000"),
-        (["--mem", "0"], "--mem must lie between 1M and 1,000,000 GB, as in 32, 32G, 500M or 1T, got 0"),
-        (["--mem", "0.0001"], "--mem must lie between 1M"),  # sbatch takes 0 MB for all of a node's
-        (["--mem", "32Q"], "as in 32, 32G, 500M or 1T, got 32Q"),
+        (["--mem", "0"], "--mem must be more than 0 and at most 1,000,000 GB, as in 32, 32G, 500M or 1T"),
+        (["--mem", "0.0001"], "1M at least, got 0.0001"),  # sbatch takes 0 MB for all of a node's
+        (["--mem", "32Q"], "at least, got 32Q"),
         (["--mem", "4", "--slurm", "mem-per-cpu=4G"], "--mem and mem_per_cpu: sbatch takes one of them"),
         (["--cluster", "pbs"], "one of slurm, local, debug"),
         (["--slurm", "reservation"], "NAME=VALUE"),
