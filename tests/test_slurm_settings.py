@@ -193,6 +193,13 @@ def test_no_gpu_is_none(toml: Path, arguments: list[str], profile: str) -> None:
     assert "--gpus" not in sbatch_text(found)
 
 
+def test_a_clean_environment_is_handed_on_to_srun_which_would_clean_it_again(toml: Path) -> None:
+    text = sbatch_text(read("--slurm", "export=NONE"))
+    assert "#SBATCH --export=NONE\n" in text
+    assert " --export=ALL " in text.splitlines()[-1]
+    assert "--export" not in sbatch_text(read())
+
+
 def test_a_gres_of_other_things_is_no_gpu(toml: Path) -> None:
     assert read("--gres", "gpumem:8G,nvme:1").device == "cpu"
     assert read("--gres", "nvme:1", profile="gpu").gpus == 1
