@@ -14,7 +14,7 @@ from experiments import choosing
 from experiments.choosing import UsageError, chosen_cells, find
 from paper_repro import claims, records
 from paper_repro.cli import Parser, answer
-from paper_repro.texts import command
+from paper_repro.texts import python_m
 from slurm import cluster, planning, settings, status, submissions, submitting
 from slurm.planning import Plan
 from slurm.states import Jobs
@@ -99,7 +99,7 @@ def _submit(given: argparse.Namespace) -> int:
 def _send(plan: Plan) -> int:
     print("\n".join(planning.lines(plan)))
     if plan.states.failed:
-        again = command("python", "-m", "slurm", "retry", *plan.given.words, "--failed")
+        again = python_m("slurm", "retry", *plan.given.words, "--failed")
         print(f"{planning.some(len(plan.states.failed), 'failed cell')} left alone; to try again: {again}")
     if not plan.arrays:
         print("nothing to submit")
@@ -107,7 +107,7 @@ def _send(plan: Plan) -> int:
     for submission in submitting.send(plan):
         jobs = planning.some(len(submission.bundles), "job")
         print(f"submitted {submission.job_name}: {jobs}; logs in {submission.folder}")
-    print(f"see how it goes: {command('python', '-m', 'slurm', 'status', '--out', plan.given.out)}")
+    print(f"see how it goes: {python_m('slurm', 'status', '--out', plan.given.out)}")
     return 0
 
 

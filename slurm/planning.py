@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments import running
-from experiments.choosing import UsageError, chosen_cells, find
+from experiments.choosing import UsageError, axes, chosen_cells, find
 from paper_repro import leftovers, records, source
 from paper_repro.cell import Cell
 from paper_repro.engine import Survey, kind_of
 from paper_repro.messages import Answer
-from paper_repro.texts import brief, duration
+from paper_repro.texts import brief, duration, price
 from slurm import cluster, packing, settings, states, submissions
 from slurm.settings import Settings
 from slurm.states import Jobs, States
@@ -201,7 +201,8 @@ def lines(plan: Plan) -> list[str]:
     counts = plan.states.counts
     text = [
         f"{plan.given.name}, profile {plan.given.profile}: {some(counts['cells'], 'cell')} in {plan.given.out}: "
-        + ", ".join(f"{number} {name}" for name, number in counts.items() if name != "cells")
+        + ", ".join(f"{number} {name}" for name, number in counts.items() if name != "cells"),
+        *axes(plan.cells, plan.given),
     ]
     if plan.mixed:
         text.append(f"of other code than this ({source.label(source.code())}): {', '.join(plan.mixed)}")
@@ -240,13 +241,13 @@ def _cost(plan: Plan) -> str:
     chosen, at_once = plan.settings, plan.at_once or 1
     bundles = plan.bundles + plan.later
     hours = [max(sum(plan.seconds[c] for c in b) / at_once, max(plan.seconds[c] for c in b)) / 3600 for b in bundles]
-    unit, each = ("GPU-hours", 1) if chosen.device == "cuda" else ("core-hours", min(chosen.cpus, at_once))
+    unit, each = ("GPU", 1) if chosen.device == "cuda" else ("core", min(chosen.cpus, at_once))
     together = min(chosen.parallel, len(bundles))
     ahead = min(max(sum(hours) / together, max(hours)), CENTURY)
     end = datetime.datetime.now() + datetime.timedelta(hours=ahead)
     limit = f"at most {_limit(chosen.minutes)} each, " if chosen.cluster == "slurm" else ""
     begin = "if it runs" if together == 1 else f"if {together} run at once"
-    return f"{limit}about {written(each * sum(hours))} {unit}, done about {end:%Y-%m-%d %H:%M} {begin} from now on"
+    return f"{limit}about {price(3600 * each * sum(hours), unit)}, done about {end:%Y-%m-%d %H:%M} {begin} from now on"
 
 
 def _limit(minutes: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from paper_repro import claims, diagnosis, files, records
-from paper_repro.texts import command, duration, plain
+from paper_repro.texts import duration, plain, python_m
 from slurm import attempts, states
 from slurm.attempts import Attempt
 from slurm.planning import some, written
@@ -193,7 +193,7 @@ def _details(table: dict[str, Any]) -> list[str]:
 
 
 def _line(*words: str) -> str:
-    return plain(command("python", "-m", "slurm", *words))
+    return plain(python_m("slurm", *words))
 
 
 def as_json(tables: Sequence[dict[str, Any]], jobs: Jobs) -> str:
