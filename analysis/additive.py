@@ -28,12 +28,12 @@ def interaction(surface: Surface, seed: int = 0) -> Estimate | None:
         return None
     variance = sigma**2 / float(np.isfinite(surface.runs).sum(2)[chosen].mean())
     means = surface.means[chosen]
+    value = _share(means[None], rest, free, variance)[0]
     noise = surface.noise(chosen, np.random.default_rng(seed), RESAMPLES)
-    assert noise is not None
+    if noise is None:  # too few second runs to draw from
+        return Estimate.of(value, None)
     # What is resampled has noise twice: that of the errors, and that drawn.
-    return Estimate.of(
-        _share(means[None], rest, free, variance)[0], _share(means + noise[:, chosen], rest, free, 2 * variance)
-    )
+    return Estimate.of(value, _share(means + noise[:, chosen], rest, free, 2 * variance))
 
 
 def _share(means: Floats, rest: Floats, free: float, variance: float) -> Floats:

@@ -129,7 +129,7 @@ def draw_panel(axes: Axes, shown: Sequence[Variant]) -> None:
             axes.annotate(text, (place, 1), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=5.5)
     names = [variant.name + (f"\n{variant.diverged} diverged" if variant.diverged else "") for variant in shown]
     axes.set_xticks(range(len(shown)), names, rotation=30, ha="right", rotation_mode="anchor")
-    axes.set_xlim(-0.5, len(shown) - 0.5)
+    axes.set_xlim(-0.5, max(1, len(shown)) - 0.5)
     axes.margins(y=0.3)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

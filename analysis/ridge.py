@@ -57,6 +57,8 @@ def lowest(means: Floats, v: Floats, clipped: NDArray[np.bool_]) -> Floats:
     half a step of the lowest tile, whatever the steps are. Beside a wall, whose height is not known, there is no
     parabola: the lowest tile itself.
     """
+    if len(v) < 3:  # a sweep under way: no tile has a neighbour on both sides
+        return np.full(means.shape[:2], np.nan)
     known = np.isfinite(means)
     errors = np.where(known, means, np.inf)
     place = errors.argmin(2)[..., None]

@@ -95,7 +95,7 @@ def _best(means: Floats, surface: Surface) -> Floats:
     """
     known = np.isfinite(surface.means)
     counts = (known | surface.clipped).sum(1)
-    heights = np.where(known & (2 * counts >= counts.max())[:, None], surface.means, np.inf).min(1)
+    heights = np.where(known & (2 * counts >= counts.max())[:, None], surface.means, np.inf).min(1, initial=np.inf)
     rows = heights.argsort()[: max(1, math.ceil(np.isfinite(heights).sum() / 2))]
     whole, clipped = known[rows].all(0), surface.clipped[rows].any(0)
     profile = np.where(whole, np.where(known[rows], means[:, rows], 0.0).mean(1), np.nan)
