@@ -1,4 +1,4 @@
-"""The command line: `python -m analysis figures|statistics|claims [NAME ...] [--runs FOLDER | --recorded]`."""
+"""The command line: `python -m analysis figures|statistics|claims|report [NAME ...] [--runs PATH ...] [--recorded]`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.figures import make, make_paper, make_published
+import experiments
+from analysis import figures, findings
 from analysis.select import Refused
-from experiments.declare import parse_settings
+from experiments.declare import parse_settings, told
 from paper_repro.cli import Parser, answer
 
 EXAMPLES = """examples:
@@ -21,6 +22,8 @@ EXAMPLES = """examples:
   python -m analysis figures --published fig2    the paper's own, from the values read off its figures
   python -m analysis statistics fig2 --recorded  how separable its maps are, beside the paper's own
   python -m analysis report --recorded           everything on one page
+  python -m analysis report --recorded --runs runs more.jsonl    the same with your own runs beside them
+  python -m analysis claims --set compile=true   of what was run with the same --set
 """
 
 
@@ -32,18 +35,17 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = whole.add_subparsers(required=True, metavar="figures|statistics|claims|report|pages")
-    figures = _add(
+    drawing = _add(
         commands, "figures", _figures, "draw each experiment's figures as PNG and PDF, with the numbers as CSV"
     )
-    _add_source(figures, published=True)
-    figures.add_argument(
+    _add_source(drawing)
+    drawing.add_argument(
+        "--published", action="store_true", help="draw the paper's own figures, from the values read off them"
+    )
+    drawing.add_argument(
         "--paper", action="store_true", help="put panels where the paper has them; NAME: its figures, as fig4 or supp6"
     )
-    figures.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to (default: figures)")
-    figures.add_argument(
-        "--set", action="append", default=[], metavar="FIELD=VALUE", help="draw what was run with the same --set"
-    )
-    figures.add_argument("--quick", action="store_true", help="draw what was run with --quick")
+    drawing.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to (default: figures)")
     numbers = _add(
         commands, "statistics", _statistics, "how separable each map is and how the best decay scales, as Markdown"
     )
@@ -74,34 +76,53 @@ def _show(lines: Iterator[object]) -> int:
     return 0
 
 
-def _add_source(command: argparse.ArgumentParser, names: bool = True, published: bool = False) -> None:
+def _add_source(command: argparse.ArgumentParser, names: bool = True) -> None:
     if names:
         command.add_argument("names", nargs="*", metavar="NAME", help="experiment, as fig2 (default: all with records)")
-    source = command.add_mutually_exclusive_group()
-    source.add_argument(
-        "--runs", type=Path, default=Path("runs"), help="folder of runs, or a .jsonl file (default runs)"
+    command.add_argument(
+        "--runs", nargs="+", action="append", metavar="PATH",
+        help="folders of runs or of .jsonl files, and .jsonl files; a cell that several have counts once, as the first "
+        "has it (default runs)",
+    )  # fmt: skip
+    command.add_argument(
+        "--recorded", dest="runs", action="append_const", const=[str(findings.RECORDED)],
+        help="use the records that come with the project; with --runs, both",
+    )  # fmt: skip
+    command.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="use what was run with the same --set"
     )
-    source.add_argument("--recorded", action="store_true", help="use the records that come with the project")
-    if published:
-        source.add_argument(
-            "--published", action="store_true", help="draw the paper's own figures, from the values read off them"
-        )
+    command.add_argument("--quick", action="store_true", help="use what was run with --quick")
+
+
+def _sources(given: argparse.Namespace) -> list[Path]:
+    """All paths after --runs, but for experiments named there: they are moved to given.names."""
+    found = []
+    for first, *rest in given.runs or [["runs"]]:
+        named = [word for word in rest if word in experiments.names()] if "names" in given else []
+        for word in named:
+            if Path(word).exists():
+                raise Refused(f"--runs {word}: an experiment and a file here; write ./{word}, or the experiment before")
+        if named:
+            given.names += named
+        found += [first, *(word for word in rest if word not in named)]
+    return [Path(word) for word in found]
 
 
 def _figures(given: argparse.Namespace) -> Iterator[object]:
-    changes = _changes(given.set)
     if given.published:
-        if given.paper or changes or given.quick:
-            raise Refused("--published draws no records: not with --paper, --set or --quick")
-        return make_published(given.names, given.out)
-    draw = make_paper if given.paper else make
-    return draw(given.names, None if given.recorded else given.runs, given.out, changes, given.quick)
+        if given.paper or given.set or given.quick or given.runs:
+            raise Refused("--published draws no records: not with --paper, --set, --quick, --runs or --recorded")
+        return figures.make_published(given.names, given.out)
+    draw = figures.make_paper if given.paper else figures.make
+    sources = _sources(given)
+    return draw(given.names, sources, given.out, _changes(given))
 
 
 def _statistics(given: argparse.Namespace) -> Iterator[object]:
     from analysis import tables  # scipy takes half a second to load
 
-    return tables.make(given.names, None if given.recorded else given.runs, given.out)
+    sources = _sources(given)
+    return tables.make(given.names, sources, given.out, _changes(given))
 
 
 def _claims(given: argparse.Namespace) -> Iterator[object]:
@@ -109,8 +130,10 @@ def _claims(given: argparse.Namespace) -> Iterator[object]:
     from analysis.captions import of_several_codes
     from analysis.claims import CLAIMS
 
-    evidence = ledger.evidence(None if given.recorded else given.runs)
+    evidence = ledger.evidence(_sources(given), _changes(given))
     decided = ledger.decide(CLAIMS, evidence)
+    if evidence.changes:
+        yield f"{told(evidence.changes)}\n"
     yield ledger.table(decided).markdown()
     used = {name for each in decided for name in each.ours.records}
     if several := of_several_codes([record for record in evidence.records if record["id"] in used]):
@@ -126,16 +149,13 @@ def _pages(given: argparse.Namespace) -> Iterator[object]:
 def _report(given: argparse.Namespace) -> Iterator[object]:
     from analysis import report
 
-    return (
-        path
-        for path in report.make(None if given.recorded else given.runs, given.out)
-        if path.suffix in (".png", ".html", ".md")
-    )
+    made = report.make(_sources(given), given.out, _changes(given))
+    return (path for path in made if path.suffix in (".png", ".html", ".md"))
 
 
-def _changes(texts: Sequence[str]) -> dict[str, Any]:
+def _changes(given: argparse.Namespace) -> dict[str, Any]:
     try:
-        return parse_settings(texts)
+        return {**({"quick": "run"} if given.quick else {}), **parse_settings(given.set)}
     except ValueError as error:
         raise Refused(str(error)) from None
 

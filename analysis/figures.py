@@ -12,18 +12,19 @@ import csv
 import importlib
 import io
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import experiments
 from analysis import findings, paper_layout
-from analysis.findings import RECORDED
-from analysis.select import Chart, Refused, charts, how_to_make, provenance
+from analysis.findings import RECORDED, to_type
+from analysis.select import Chart, Refused, all_charts, charts, fingerprint, provenance
 from experiments.declare import Experiment
 from paper_repro.cli import no_such
 from paper_repro.reading import load
-from paper_repro.records import BadRecord, Record, write_atomically
+from paper_repro.records import BadRecord, Record, without_times, write_atomically
 from paper_repro.texts import python_m
 
 COLUMNS = (
@@ -32,28 +33,25 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def make(
-    names: Sequence[str], source: Path | None, out: Path, changes: Mapping[str, Any] = {}, quick: bool = False
-) -> Iterator[Path]:
+def make(names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapping[str, Any] = {}) -> Iterator[Path]:
     """Draw the figures of these experiments (of all with records, when none is named) and yield each written path.
 
-    source: an output folder of runs or a .jsonl file of records; None for the committed ones. changes: to fields of
-    the declared cells, as in the runs; quick: those of quick runs. Raises Refused with one line; nothing is written
-    before all that was asked for is known to be drawable.
+    sources: as of read_records. changes: to fields of the declared cells, as in the runs, and "quick" for those of
+    quick runs. Raises Refused with one line; nothing is written before all that was asked for is known to be drawable.
     """
     known = experiments.names()
     for name in names:
         if name not in known:
             raise Refused(no_such("experiment", name, known))
-    asked = [experiments.get(name) for name in dict.fromkeys(names or known)]
-    if quick:
-        asked = [experiment.quick() for experiment in asked]
-    grids = [experiment for experiment in asked if experiment.study is None]
-    measured = findings.shown([experiment for experiment in asked if experiment.study is not None], source, bool(names))
-    records = read_records(source) if grids else []
-    wanted = [chart for each in grids for chart in _charts_of(each, changes, records, source, names)]
-    if not wanted and not measured:
-        raise Refused(_nothing(f"any experiment ({', '.join(known)})", "fig2", records, source))
+        if experiments.get(name).study is not None and changes.keys() - {"quick"}:
+            raise Refused(f"{name} has no cells to change: --set is for the others")
+    studies = [each for name in names or known if (each := experiments.get(name)).study is not None]
+    measured = findings.shown(studies, sources, bool(names), "quick" in changes)
+    grids = [name for name in names or known if experiments.get(name).study is None]
+    records = read_records(sources, next(iter(names), "fig2"), changes) if grids else []
+    wanted = charts_of(grids, records, sources, changes, bool(names)) if grids else []
+    if not wanted and (changes.keys() - {"quick"} or not measured):
+        raise Refused(nothing("any experiment", "fig2", records, sources, changes))
     check_writable(out)
     for chart in wanted:
         for module in (chart.experiment.figure, *chart.experiment.also):
@@ -76,40 +74,97 @@ def make_published(names: Sequence[str], out: Path) -> Iterator[Path]:
 
 
 def make_paper(
-    names: Sequence[str], source: Path | None, out: Path, changes: Mapping[str, Any] = {}, quick: bool = False
+    names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapping[str, Any] = {}
 ) -> Iterator[Path]:
     """As make, laid out as these figures of the paper (as all that have records)."""
     for name in names:
         if name not in paper_layout.FIGURES:
             raise Refused(f"the paper's layout has no figure {name!r}; it has: {', '.join(paper_layout.FIGURES)}")
-    records = read_records(source)
+    example = paper_layout.FIGURES[names[0]].experiments[0] if names else "fig2"
+    records = read_records(sources, example, changes)
     wanted: list[paper_layout.Laid] = []
     for name in dict.fromkeys(names or paper_layout.FIGURES):
-        asked = [experiments.get(each) for each in paper_layout.FIGURES[name].experiments]
-        asked = [each.quick() for each in asked] if quick else asked
-        filled = paper_layout.laid(name, {e.name: _charts_of(e, changes, records, source, ()) for e in asked})
+        asked = changed(paper_layout.FIGURES[name].experiments, changes)
+        filled = paper_layout.laid(name, {each.name: charts(each, records) for each in asked})
         if name in names and not filled:
-            raise Refused(_nothing(name, asked[0].name, records, source))
+            raise Refused(nothing(name, paper_layout.FIGURES[name].experiments[0], records, sources, changes))
         wanted += filled
     if not wanted:
-        raise Refused(_nothing("any figure of the paper's layout", "fig2", records, source))
+        raise Refused(nothing("any figure of the paper's layout", example, records, sources, changes))
     check_writable(out)
     for laid in wanted:
         yield from write_figure(out, laid.stem, "paper_figures", [laid], table(laid.records))
 
 
-def read_records(source: Path | None) -> list[Record]:
-    """The records of `source`, the committed ones for None."""
-    return read_recorded(RECORDED) if source is None else read_runs(source)
+def changed(names: Sequence[str], changes: Mapping[str, Any]) -> list[Experiment]:
+    """These experiments with the cells changed. Raises Refused for what no cell can have."""
+    try:
+        return [experiments.get(name).changed(changes) for name in dict.fromkeys(names)]
+    except ValueError as error:
+        raise Refused(str(error)) from None
+
+
+def charts_of(
+    names: Sequence[str], records: Sequence[Record], sources: Sequence[Path], changes: Mapping[str, Any], named: bool
+) -> list[Chart]:
+    """The charts of these experiments; of each, if they were named one by one. Raises Refused where one has none."""
+    asked = changed(names, changes)
+    if not named:
+        return all_charts(asked, records)
+    found = []
+    for experiment in asked:
+        own = charts(experiment, records)
+        if not own:  # perhaps no more than one variant was run so far
+            every = all_charts(changed(experiments.names(), changes), records)
+            own = [chart for chart in every if chart.experiment.name == experiment.name]
+        if not own:
+            raise Refused(nothing(experiment.name, experiment.name, records, sources, changes))
+        found += own
+    return found
+
+
+def read_records(sources: Sequence[Path], example: str = "fig2", changes: Mapping[str, Any] = {}) -> list[Record]:
+    """The records of output folders, of .jsonl files and of folders of these, each cell once: that of the first source.
+
+    What is there twice with other numbers, as from another machine, is told on stderr. example, changes: what to run
+    where there is no such folder. Raises Refused for that, and where one cell was trained on different data.
+    """
+    for source in sources:
+        if not source.exists():
+            made = f"; make records with: {to_type(example, [source], changes, here=True)}"
+            if source.suffix == ".jsonl":
+                made = f"; make it with: {python_m('experiments', 'collect', 'runs', source)}"
+            raise Refused(f"no such {'file' if source.suffix == '.jsonl' else 'folder'}: {source}{made}")
+    found: dict[str, tuple[Record, Path]] = {}
+    for source in dict.fromkeys(sources):
+        others: dict[Path, list[str]] = {}
+        for record in read_runs(source):
+            first, where = found.setdefault(record["id"], (record, source))
+            if first["checksum"] == record["checksum"]:
+                continue
+            if fingerprint(first) != fingerprint(record):
+                raise Refused(f"record {record['id']} was trained on other data in {where} than in {source}")
+            if _numbers(first) != _numbers(record):
+                others.setdefault(where, []).append(record["id"])
+        for where, ids in others.items():
+            told = f"{len(ids)} cells have" if len(ids) > 1 else "a cell has"
+            of_first = f"those of {where} are used"
+            print(f"{told} other numbers in {source} than in {where} (as {ids[0]}): {of_first}", file=sys.stderr)
+    return [record for record, _ in found.values()]
+
+
+def _numbers(record: Record) -> object:
+    """All that was measured, without times."""
+    rows = [dict(row) for row in record["epochs"]]
+    return without_times([record["status"], record["diverged"], record["final"], rows])
 
 
 def read_runs(source: Path) -> list[Record]:
-    """The records of an output folder or a .jsonl file. Raises Refused, naming the file, when they cannot be read."""
-    if not source.exists():
-        if source.suffix == ".jsonl":
-            raise Refused(f"no such file: {source}; make it with: {python_m('experiments', 'collect', 'runs', source)}")
-        raise Refused(f"no such folder: {source}; make records with: {how_to_make('fig2', source)}")
+    """The records of an output folder, a .jsonl file or a folder of these. Raises Refused, naming the file, when they
+    cannot be read."""
     try:
+        if source.is_dir() and not (source / "records").is_dir() and any(source.glob("*.jsonl")):
+            return read_recorded(source)
         return load(source)
     except BadRecord as error:
         raise Refused(f"damaged record: {error}") from None
@@ -118,7 +173,7 @@ def read_runs(source: Path) -> list[Record]:
 
 
 def read_recorded(folder: Path = RECORDED) -> list[Record]:
-    """The committed records of all files, each once. Raises Refused when two files disagree about a cell."""
+    """The records of all .jsonl files of a folder, each once. Raises Refused when two files disagree about a cell."""
     found: dict[str, tuple[Record, Path]] = {}
     for path in sorted(folder.glob("*.jsonl")):
         for record in read_runs(path):
@@ -175,25 +230,12 @@ def table(records: Sequence[Record]) -> str:
     return text.getvalue()
 
 
-def _charts_of(
-    experiment: Experiment, changes: Mapping[str, Any], records: list[Record], source: Path | None, asked: Sequence[str]
-) -> list[Chart]:
-    name = experiment.name
-    try:
-        found = charts(experiment.changed(changes), records)
-    except ValueError as error:
-        raise error if isinstance(error, Refused) else Refused(str(error)) from None
-    if name in asked and not found:
-        raise Refused(_nothing(name, name, records, source, {**experiment.changes, **changes}))
-    return found
-
-
-def _nothing(
-    what: str, example: str, records: list[Record], source: Path | None, changes: Mapping[str, Any] = {}
+def nothing(
+    what: str, example: str, records: Sequence[Record], sources: Sequence[Path], changes: Mapping[str, Any]
 ) -> str:
-    where = RECORDED if source is None else source
-    others = f" (none of its {len(records)} is of a profile; draw a run with the --set it had)" if records else ""
-    fields = {name: value for name, value in changes.items() if name != "quick"}
-    return f"no record of {what} in {where}{others}; make some with: " + how_to_make(
-        example, source, fields, "quick" in changes
-    )
+    """A line that says that there is no record of this, and what would make one."""
+    others = f" (its {len(records)} records are of other experiments or settings)" if records else ""
+    if records and not changes:
+        others = f"{others[:-1]}; name the --set that they were run with)"
+    made = to_type(example, sources, changes, here=True)
+    return f"no record of {what} in {findings.listed(sources)}{others}; make some with: {made}"

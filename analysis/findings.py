@@ -5,18 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import experiments
 from analysis.captions import DIGITS
-from analysis.select import Refused, how_to_make
-from experiments.declare import Experiment
+from analysis.select import Refused
+from experiments.declare import Experiment, options
 from experiments.studying import note_of
 from paper_repro import studies
 from paper_repro.records import BadRecord
+from paper_repro.texts import command, python_m
 
 RECORDED = Path(experiments.__file__).resolve().parent / "recorded"
 
@@ -68,31 +70,65 @@ class Shown:
         return text.getvalue()
 
 
-def shown(asked: Sequence[Experiment], source: Path | None, named: bool) -> list[Shown]:
-    """What there is of these studies in an output folder, or among the committed ones (source None).
+def shown(asked: Sequence[Experiment], sources: Sequence[Path], named: bool, quick: bool = False) -> list[Shown]:
+    """What there is of these studies in output folders, or among the committed ones (RECORDED): of two of one name that
+    of the first source.
 
-    named: they were asked for one by one. What is drawn without measuring is left out otherwise. Raises Refused where
-    a named one has nothing, and for damaged findings.
+    named: they were asked for one by one. What is drawn without measuring is left out otherwise. quick: those of quick
+    runs only. Raises Refused where a named one has nothing, and for damaged findings.
     """
-    there = _read(source)
+    there = [found for found in _read(sources) if not quick or found["profile"].endswith("-quick")]
     found = []
     for experiment in asked:
         own = [each for each in there if each["study"] == experiment.study]
-        if not experiment.study and (named or source is None):
+        if not experiment.study and (named or RECORDED in sources):
             found += list(_declared(experiment))[0 if named else -1 :]  # the paper's own, when nobody asks
         elif named and not own:
-            run = how_to_make(experiment.name, source)
-            raise Refused(f"no findings of {experiment.name} in {source or RECORDED}; make some with: {run}")
+            run, where = (
+                to_type(experiment.name, sources, {"quick": "run"} if quick else {}, here=True),
+                listed(sources),
+            )
+            raise Refused(f"no findings of {experiment.name} in {where}; make some with: {run}")
         found += [_measured(experiment, each) for each in own]
     return found
 
 
-def _read(source: Path | None) -> list[studies.Findings]:
-    folder = RECORDED if source is None else source
-    try:
-        return studies.load(folder) if folder.is_dir() else []
-    except BadRecord as error:
-        raise Refused(f"damaged findings: {error}") from None
+def _read(sources: Sequence[Path]) -> list[studies.Findings]:
+    found: dict[tuple[str, ...], tuple[studies.Findings, Path]] = {}
+    for source in dict.fromkeys(sources):
+        try:
+            loaded = studies.load(source) if source.is_dir() else []
+        except BadRecord as error:
+            raise Refused(f"damaged findings: {error}") from None
+        for each in loaded:
+            name = (each["study"], each["profile"], str((each["settings"].get("cell") or {}).get("dataset")))
+            first, where = found.setdefault(name, (each, source))
+            if first["checksum"] != each["checksum"]:
+                told = f"{'-'.join(name[:2])} was measured in {source} and in {where}"
+                print(f"{told}: that of {where} is used", file=sys.stderr)
+    return [each for each, _ in found.values()]
+
+
+def listed(sources: Sequence[Path]) -> str:
+    """For a message: runs or more.jsonl."""
+    return " or ".join(map(str, sources))
+
+
+def to_type(
+    name: str,
+    sources: Sequence[Path],
+    changes: Mapping[str, Any] = {},
+    profile: str = "demo",
+    data: str = "",
+    here: bool = False,
+) -> str:
+    """The command that makes records of an experiment, where those were looked for. data: the data set's name, where it
+    is another than the profile's. here: as it can be pasted into this terminal, not as a page shows it."""
+    folders = [source for source in sources if source != RECORDED and source.suffix != ".jsonl"]
+    changed = options(changes) if experiments.get(name).study is None else options(changes)[: "quick" in changes]
+    given = [*(["--data", f"{data}.npz"] if data else []), *(["--out", *folders[:1]] if folders else []), *changed]
+    words = ("experiments", "run", name, "--profile", profile, *given)
+    return python_m(*words) if here else command("python", "-m", *words)
 
 
 def _declared(experiment: Experiment) -> Iterable[Shown]:

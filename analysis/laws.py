@@ -213,7 +213,7 @@ def _surface(panel: Panel, split: str, sigma: float | None) -> Surface:
 def _sigmas(chart: Chart, records: Sequence[Record]) -> dict[str, float]:
     """The deviation of single runs of each optimizer at this scale: that of figure 2's seeds."""
     found: dict[str, float] = {}
-    for other in charts(experiments.get("fig2"), records):
+    for other in charts(experiments.get("fig2").changed(chart.experiment.changes), records):
         if (other.profile, other.dataset) == (chart.profile, chart.dataset):
             for panel in panels(other):
                 surface = of_panel(panel, selection_split(other.records))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,14 @@ import experiments
 from analysis import costs, deciding, findings, prices, published
 from analysis.deciding import Doubt, Needed, Rule
 from analysis.document import Table
-from analysis.figures import read_records
+from analysis.figures import changed, read_records
 from analysis.findings import Shown
 from analysis.panels import Panel, panels
 from analysis.published import Reading
 from analysis.select import Chart, charts
 from analysis.surfaces import Estimate, Surface, basin, of_panel
 from experiments.declare import PROFILES
+from paper_repro.cell import Cell
 from paper_repro.records import Record
 
 CAPTION = (
@@ -58,11 +59,24 @@ class Evidence:
     """The records there are: of each experiment those of its largest scale. The demo's pictures are evidence of nothing
     but that it runs, and are left out."""
 
-    def __init__(self, records: Sequence[Record], studies: Sequence[Shown] = ()) -> None:
+    def __init__(
+        self, records: Sequence[Record], studies: Sequence[Shown] = (), changes: Mapping[str, Any] = {},
+        sources: Sequence[Path] = (),
+    ) -> None:  # fmt: skip
         self.records = records
         self.studies = studies
-        self.chart = functools.cache(self._find)
+        self.changes = changes  # to the declared cells
+        self.sources = sources
+        self.lacking: dict[str, None] = {}  # experiments that were asked for and have nothing
         self.first_run = functools.cache(self._price)
+        self._chart = functools.cache(self._find)
+
+    def chart(self, experiment: str) -> Chart | None:
+        """That of the largest scale."""
+        found = self._chart(experiment)
+        if found is None:
+            self.lacking[experiment] = None
+        return found
 
     def panels(self, experiment: str) -> list[Panel]:
         """None of them where nothing was run."""
@@ -103,6 +117,8 @@ class Evidence:
     def rows(self, study: str) -> list[dict[str, Any]]:
         """What a study found at its largest scale; demos count where they need no pictures."""
         found = self._study(study)
+        if found is None:
+            self.lacking[study] = None
         return found.rows if found else []
 
     def study_verdict(self, study: str, outcome: str, words: str, doubt: Doubt | None = None) -> Verdict:
@@ -118,9 +134,28 @@ class Evidence:
         assert found is not None
         return prices.Price(0, found.seconds / 3600, costs.unit(found.provenance or {}))
 
+    def to_type(self, experiment: str) -> str:
+        """The command that makes evidence of an experiment, at the scale of what there is of it."""
+        profiles, there = experiments.get(experiment).profiles, self._chart(experiment)
+        if there is not None:
+            own = {cell.dataset for cell in there.experiment.profiles[there.profile].cells}
+            data = "" if there.dataset in own else there.dataset
+            return findings.to_type(experiment, self.sources, self.changes, there.profile, data)
+        evident = experiments.get(experiment).study is not None and "cell" not in profiles["demo"].settings
+        profile = "demo" if evident else next((name for name in profiles if name != "demo"), "demo")
+        return findings.to_type(experiment, self.sources, self.changes, profile)
+
+    def missing(self, experiment: str) -> list[str]:
+        """What a claim about an experiment lacks that was asked for last: that experiment first, unless all its
+        declared cells were run."""
+        there = self._chart(experiment)
+        run = {Cell.from_dict(record["cell"]).replace(seed=0) for record in there.records} if there else set()
+        whole = there is not None and run >= set(there.declared)
+        return list(dict.fromkeys([*([] if whole else [experiment]), *self.lacking])) or [experiment]
+
     def _price(self, experiment: str) -> str:
         """What a first run of an experiment costs, in words."""
-        return prices.of_a_first_run(experiments.get(experiment), self._kinds)
+        return prices.of_a_first_run(experiments.get(experiment).changed(self.changes), self._kinds)
 
     @functools.cached_property
     def _kinds(self) -> list[Record]:
@@ -128,19 +163,22 @@ class Evidence:
 
     def _study(self, study: str) -> Shown | None:
         own = [found for found in self.studies if found.experiment.study == study]
-        own = [found for found in own if found.profile != "demo" or "cell" not in found.settings]
-        return max(own, key=lambda found: PROFILES.index(found.profile), default=None)
+        own = [found for found in own if found.profile.endswith("-quick") == ("quick" in self.changes)]
+        own = [found for found in own if found.profile[:4] != "demo" or "cell" not in found.settings]
+        return max(own, key=lambda found: PROFILES.index(found.profile.removesuffix("-quick")), default=None)
 
     def _find(self, experiment: str) -> Chart | None:
-        found = [chart for chart in charts(experiments.get(experiment), self.records) if chart.profile != "demo"]
+        asked = experiments.get(experiment).changed(self.changes)
+        found = [chart for chart in charts(asked, self.records) if chart.profile != "demo"]
         return max(found, key=lambda chart: PROFILES.index(chart.profile), default=None)
 
 
-def evidence(source: Path | None) -> Evidence:
-    """All that lies in an output folder of runs or a .jsonl file; of what comes with the project for None."""
-    every = [experiments.get(name) for name in experiments.names()]
-    studies = findings.shown([each for each in every if each.study], source, named=False)
-    return Evidence(read_records(source), studies)
+def evidence(sources: Sequence[Path], changes: Mapping[str, Any] = {}) -> Evidence:
+    """All that lies in these sources. changes: to the declared cells, as for figures. Raises Refused for what no cell
+    can have."""
+    every = changed(experiments.names(), changes)
+    studies = findings.shown([each for each in every if each.study], sources, named=False, quick="quick" in changes)
+    return Evidence(read_records(sources, changes=changes), studies, changes, sources)
 
 
 class Paper:
@@ -175,12 +213,13 @@ class Claim:
 @dataclass(frozen=True)
 class Decided:
     """A claim with the verdict of our records and that of the paper's own figures. needed: to decide it here; None
-    where it is decided."""
+    where it is decided. to_run: commands that make the evidence that there is none of."""
 
     claim: Claim
     ours: Verdict
     paper: Verdict | None
     needed: Needed | None
+    to_run: tuple[str, ...] = ()
 
 
 def decide(claims: Sequence[Claim], found: Evidence) -> list[Decided]:
@@ -190,13 +229,15 @@ def decide(claims: Sequence[Claim], found: Evidence) -> list[Decided]:
 
 
 def _decided(claim: Claim, found: Evidence, paper: Paper) -> Decided:
+    found.lacking.clear()
     ours = claim.ours(found) if claim.ours else Verdict(NOT_RUN, "cannot be run here")
-    needed = None
+    needed, missing = None, found.missing(claim.experiment) if claim.ours and ours.outcome == NOT_RUN else []
     if ours.outcome == UNDECIDED:
         needed = deciding.needed(ours.doubt)
     elif ours.outcome == NOT_RUN:
-        needed = Needed(found.first_run(claim.experiment) if claim.ours else claim.rule)
-    return Decided(claim, ours, claim.paper(paper) if claim.paper else None, needed)
+        needed = Needed(found.first_run(missing[0]) if missing else claim.rule)
+    to_run = tuple(map(found.to_type, missing))
+    return Decided(claim, ours, claim.paper(paper) if claim.paper else None, needed, to_run)
 
 
 def table(decided: Sequence[Decided]) -> Table:
@@ -205,7 +246,7 @@ def table(decided: Sequence[Decided]) -> Table:
     rows = []
     for each in decided:
         claim = each.claim
-        missing = f" (`run {claim.experiment}`)" if each.ours.outcome == NOT_RUN and claim.ours else ""
+        missing = f" ({', '.join(f'`{line}`' for line in each.to_run)})" if each.to_run else ""
         rows.append((
             claim.name, f"{claim.text} ({claim.source})", _cell(each.ours) + missing,
             _cell(each.paper) if each.paper else "", each.needed.words if each.needed else "", claim.rule,

@@ -49,7 +49,7 @@ class Blocks:
 
     @cached_property
     def evidence(self) -> ledger.Evidence:
-        return ledger.evidence(None)
+        return ledger.evidence([RECORDED])
 
     def chart(self, name: str) -> Chart:
         """Of an experiment's `cpu` profile. Raises Refused where nothing of it is committed."""

@@ -13,15 +13,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
-from experiments.declare import EACH_ITS_OWN, SWEPT, Experiment, Profile, setting
+from experiments.declare import EACH_ITS_OWN, SWEPT, Experiment, Profile
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
 from paper_repro.records import Record
 from paper_repro.source import label
-from paper_repro.texts import python_m
 
 Settings = tuple[tuple[str, object], ...]
 T = TypeVar("T")
@@ -30,13 +28,6 @@ _NAMES = sorted(field.name for field in dataclasses.fields(Cell))
 
 class Refused(UsageError, ValueError):
     """What the user asked for cannot be drawn. The message is one line and says why."""
-
-
-def how_to_make(name: str, source: Path | None, changes: Mapping[str, Any] = {}, quick: bool = False) -> str:
-    """The command that makes records of an experiment where they were looked for (source None: the committed ones)."""
-    folder = ["--out", source] if source and source.suffix != ".jsonl" else []
-    changed = [word for field, value in changes.items() for word in ("--set", setting(field, value))]
-    return python_m("experiments", "run", name, "--profile", "demo", *folder, *["--quick"] * quick, *changed)
 
 
 @dataclass(frozen=True)
@@ -68,11 +59,11 @@ class Chart:
         return wanted if finals and all(f"test_{wanted}" in final for final in finals) else "error"
 
 
-def charts(experiment: Experiment, records: Iterable[Record]) -> list[Chart]:
+def charts(experiment: Experiment, records: Iterable[Record], alone: bool = False) -> list[Chart]:
     """A Chart for each profile and data set that has records, in the order of the profiles, then of the data sets.
 
-    Records of no profile are left out, those without what the user set, and a comparison of which only one variant has
-    records. Raises Refused where records of different data meet under one name.
+    Records of no profile are left out, those without what the user set, and, unless `alone`, a comparison of which
+    only one variant has records. Raises Refused where records of different data meet under one name.
     """
     found: dict[tuple[str, str], list[Record]] = {}
     scales = {name: Scale.of(profile, experiment.swept) for name, profile in experiment.profiles.items()}
@@ -82,8 +73,18 @@ def charts(experiment: Experiment, records: Iterable[Record]) -> list[Chart]:
         for profile in fits:
             found.setdefault((profile, record["cell"]["dataset"]), []).append(record)
     order = {profile: place for place, profile in enumerate(experiment.profiles)}
-    keys = sorted((key for key in found if _compares(experiment, found[key])), key=lambda key: (order[key[0]], key[1]))
+    shown = [key for key in found if alone or _compares(experiment, found[key])]
+    keys = sorted(shown, key=lambda key: (order[key[0]], key[1]))
     return [_chart(experiment, profile, dataset, found[profile, dataset]) for profile, dataset in keys]
+
+
+def all_charts(asked: Sequence[Experiment], records: Sequence[Record]) -> list[Chart]:
+    """The charts of all of these. A comparison of which only one variant has records, as when a sweep begins, is among
+    them where no other chart shows those records."""
+    found = [chart for experiment in asked for chart in charts(experiment, records)]
+    shown = {record["id"] for chart in found for record in (*chart.records, *chart.beyond)}
+    rest = [record for record in records if record["id"] not in shown]
+    return found + [chart for experiment in asked for chart in charts(experiment, rest, alone=True) if rest]
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def _compares(experiment: Experiment, records: Iterable[Record]) -> bool:
 
 
 def _chart(experiment: Experiment, profile: str, dataset: str, records: list[Record]) -> Chart:
-    declared = tuple(cell.replace(dataset=dataset) for cell in experiment.profiles[profile].cells)
+    declared = tuple(cell.replace(dataset=dataset, seed=0) for cell in experiment.profiles[profile].cells)
     common = _at_common_seeds(records) if "alpha" in experiment.swept else records
     used = {record["id"] for record in common}
     beyond = [record for record in records if record["id"] not in used]

@@ -3,39 +3,48 @@ own figures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import experiments
 from analysis import both_axes, compare, document, laws, separability
 from analysis.captions import of_several_codes
 from analysis.document import Table
-from analysis.figures import check_writable, read_records, write_figure
+from analysis.figures import charts_of, check_writable, nothing, read_records, write_figure
 from analysis.panels import panels
-from analysis.select import Chart, Refused, charts, how_to_make
+from analysis.select import Chart, Refused
+from experiments.declare import told
 from paper_repro.records import Record
 
 FIGURES = ("heat_maps", "batch_sizes", "curves")  # what statistics are of
 FEW = 6  # panels of which every pair is compared
 
 
-def make(names: Sequence[str], source: Path | None, out: Path | None) -> Iterator[str]:
+def make(
+    names: Sequence[str], sources: Sequence[Path], out: Path | None, changes: Mapping[str, Any] = {}
+) -> Iterator[str]:
     """The tables of these experiments (of all that have records, when none is named), as Markdown.
 
-    source: as for figures. out: a folder for the numbers as CSV and for their pictures. Raises Refused with one line.
+    sources, changes: as for figures. out: a folder for the numbers as CSV and for their pictures. Raises Refused with
+    one line.
     """
     known = [name for name in experiments.names() if experiments.get(name).figure in FIGURES]
     for name in names:
         if name not in known:
             raise Refused(f"{name} has no statistics: one of {', '.join(known)}")
-    records = read_records(source)
+    records = read_records(sources, next(iter(names), "fig2"), changes)
+    found = charts_of(names or known, records, sources, changes, bool(names))
+    if not found:
+        others = charts_of(experiments.names(), records, sources, changes, False)
+        if not others:
+            raise Refused(nothing("any map", "fig2", records, sources, changes))
+        yield f"no statistics: there are figures alone of {', '.join(chart.stem for chart in others)}"
     if out is not None:
         check_writable(out)
-    found = [chart for name in names or known for chart in charts(experiments.get(name), records)]
-    if not found:
-        run = how_to_make(names[0] if names else "fig2", source)
-        raise Refused(f"no records of {', '.join(names or known)}; make some with: {run}")
+    if changes:
+        yield f"{told(changes)}\n"
     for chart in found:
         computed = Statistics.of(chart, records)
         yield f"{chart.stem}\n\n{computed.markdown()}"

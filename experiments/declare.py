@@ -77,7 +77,12 @@ class Experiment:
     changes: Mapping[str, Any] = field(default_factory=dict)  # to the declared cells, by the user (parse_settings)
 
     def changed(self, changes: Mapping[str, Any]) -> Experiment:
-        """This experiment with fields of all its cells changed. Raises ValueError for what no cell can have."""
+        """This experiment with fields of all its cells changed, and as quick() where "quick" is among the changes.
+
+        Raises ValueError for what no cell can have.
+        """
+        if "quick" in changes:
+            return self.quick().changed({field: value for field, value in changes.items() if field != "quick"})
         fields = {name: value for name, value in changes.items() if name != "seed"}
         profiles = {
             name: profile.changed(_distinct(cell.replace(**fields) for cell in profile.cells))
@@ -187,6 +192,18 @@ def setting(name: str, value: Any) -> str:
     if isinstance(value, float):
         return f"{name}={typed(value)}"
     return f"{name}={','.join(map(str, value)) if isinstance(value, tuple) else str(value).lower()}"
+
+
+def options(changes: Mapping[str, Any]) -> list[str]:
+    """The options that make these changes: --quick, and a --set for each field."""
+    words = ["--quick"] if "quick" in changes else []
+    return words + [w for name, value in changes.items() if name != "quick" for w in ("--set", setting(name, value))]
+
+
+def told(changes: Mapping[str, Any]) -> str:
+    """A sentence that says of which cells alone something is; changes: not empty."""
+    few = " (so few images that it means nothing)" if "quick" in changes else ""
+    return f"Of what was run with {' '.join(options(changes))} alone{few}."
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

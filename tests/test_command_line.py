@@ -13,7 +13,7 @@ import pytest
 import experiments
 from analysis.__main__ import main as analysis
 from analysis.__main__ import parser as analysis_parser
-from analysis.select import how_to_make
+from analysis.findings import to_type
 from experiments import choosing
 from experiments.__main__ import _parser, main
 from experiments.declare import parse_settings
@@ -214,7 +214,7 @@ def test_what_no_figure_shows_is_not_said_to_be_drawn(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", experiments.names())
 def test_commands_that_are_advised_are_accepted(name: str, tmp_path: Path) -> None:
     changes = parse_settings(["label_noise=1e-5", "augment=true", "train_examples=none", "seed=3,5"])
-    program, *words = shlex.split(how_to_make(name, tmp_path / "a b", changes, quick=True))
+    program, *words = shlex.split(to_type(name, [tmp_path / "a b"], {**changes, "quick": "run"}, here=True))
     assert Path(program).name.startswith("python")
     given = _parser().parse_args(words[2:])
     assert (given.name, given.out, given.quick) == (name, tmp_path / "a b", True)

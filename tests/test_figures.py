@@ -89,7 +89,7 @@ def _damage(runs: Path) -> Path:
         (["figures", "--runs", "no.jsonl"], "python -m experiments collect runs no.jsonl"),
         (["figures", "--run", "x"], "no option --run: did you mean --runs?"),
         (["figures", "--out", "a", "--out", "b"], "--out is given twice"),
-        (["figures", "fig2", "--set", "compile=true"], "draw a run with the --set it had"),
+        (["figures", "fig2", "--set", "compile=true"], "are of other experiments or settings); make some with"),
         (["draw"], "'draw'"),
         ([], "required"),
     ],

@@ -58,7 +58,7 @@ def _write(folder: Path, name: str, profile: str = "demo", dataset: str | None =
 @pytest.mark.parametrize("name", STUDIES)
 def test_each_is_drawn_with_its_numbers_beside_it(name: str, tmp_path: Path) -> None:
     _write(tmp_path, name)
-    paths = list(make([name], tmp_path, tmp_path / "out"))
+    paths = list(make([name], [tmp_path], tmp_path / "out"))
     assert [path.name for path in paths] == [f"{name}-demo.{kind}" for kind in ("png", "pdf", "csv")]
     assert paths[0].read_bytes().startswith(b"\x89PNG")
     assert len(paths[2].read_text().splitlines()) == 1 + len(ROWS[name])
@@ -68,27 +68,27 @@ def test_other_data_and_quick_tries_have_files_of_their_own(tmp_path: Path) -> N
     _write(tmp_path, "first_steps")
     _write(tmp_path, "first_steps", "demo-quick")
     _write(tmp_path, "first_steps", dataset="mine")
-    stems = {path.stem for path in make(["first_steps"], tmp_path, tmp_path / "out")}
+    stems = {path.stem for path in make(["first_steps"], [tmp_path], tmp_path / "out")}
     assert stems == {"first_steps-demo", "first_steps-demo-quick", "first_steps-demo-mine"}
 
 
 def test_all_that_is_there_is_drawn_when_nothing_is_named(tmp_path: Path) -> None:
     _write(tmp_path, "propositions")
     _write(tmp_path, "step_cost")
-    assert {path.stem for path in make([], tmp_path, tmp_path / "out")} == {"propositions-demo", "step_cost-demo"}
+    assert {path.stem for path in make([], [tmp_path], tmp_path / "out")} == {"propositions-demo", "step_cost-demo"}
 
 
 def test_schedules_are_drawn_from_nothing(tmp_path: Path) -> None:
-    stems = {path.stem for path in make(["supp1"], tmp_path / "no", tmp_path / "out")}
+    stems = {path.stem for path in make(["supp1"], [tmp_path / "no"], tmp_path / "out")}
     assert stems == {f"supp1-{profile}" for profile in ("demo", "cpu", "gpu", "paper")}
 
 
 def test_what_is_missing_or_damaged_is_refused_in_a_line(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="run propositions --profile demo"):
-        list(make(["propositions"], tmp_path, tmp_path / "out"))
+        list(make(["propositions"], [tmp_path], tmp_path / "out"))
     _write(tmp_path, "propositions").write_text("{}")
     with pytest.raises(Refused, match=r"propositions-demo\.json: damaged"):
-        list(make(["propositions"], tmp_path, tmp_path / "out"))
+        list(make(["propositions"], [tmp_path], tmp_path / "out"))
 
 
 def test_the_caption_says_where_it_comes_from() -> None:

@@ -15,7 +15,7 @@ from analysis.claims import long_runs, restarts, sources
 from analysis.compare import compare
 from analysis.curves import curve
 from analysis.dots import Variant, paired, variants
-from analysis.figures import read_recorded
+from analysis.figures import RECORDED, read_recorded
 from analysis.panels import Panel, Tile, panels
 from analysis.select import Chart, charts
 from analysis.surfaces import Estimate, of_panel
@@ -68,6 +68,10 @@ def test_there_are_commands() -> None:
 def test_no_line_is_left_to_fill_in() -> None:
     for page in PAGES:
         assert not re.search(r"@[A-Z]|TODO|TBD", page.read_text())
+
+
+def _evidence() -> ledger.Evidence:
+    return ledger.evidence([RECORDED])
 
 
 def _recorded_map():
@@ -181,7 +185,7 @@ def test_what_is_said_of_the_transformer_is_what_the_committed_records_say() -> 
     assert {len(tile.seeds) for tile in ends.values()} == {5}
     told = {name: f"{tile.test_error:.1f} ± {tile.spread:.1f} %" for name, tile in ends.items()}
     assert f"AdamW's selected cell is at {told['adamw']}, Adam's with L2 at {told['adam']} (five seeds)" in text
-    verdicts = {each.claim.name: each.ours.words for each in ledger.decide(sources.CLAIMS, ledger.evidence(None))}
+    verdicts = {each.claim.name: each.ours.words for each in ledger.decide(sources.CLAIMS, _evidence())}
     (points,) = re.findall(r"Adam less AdamW ([\d.]+ \[[\d., ]+\]) points; .* is never AdamW's", verdicts["S9"])
     assert f"a difference of {points} points" in text
     assert f"AdamW is better than Adam with L2, by {points} points" in " ".join(PAGES[0].read_text().split())
@@ -225,7 +229,7 @@ def test_the_errors_of_budgets_are_what_the_committed_records_say() -> None:
 
 def test_what_is_said_of_long_runs_is_what_the_committed_records_say() -> None:
     text = " ".join(PAGES[2].read_text().split())
-    verdicts = {each.claim.name: each.ours.words for each in ledger.decide(long_runs.CLAIMS, ledger.evidence(None))}
+    verdicts = {each.claim.name: each.ours.words for each in ledger.decide(long_runs.CLAIMS, _evidence())}
     value, interval = re.findall(r"([\d.]+) (\[[\d., ]+\])", verdicts["9"])[0]
     assert f"by {value} points on average {interval}" in text
     best = {panel.optimizer: panel.best for panel in panels(_recorded_chart("fig3", "fig3-cpu-cifar10-jpeg"))}
@@ -251,7 +255,7 @@ def test_the_restarts_are_what_the_committed_records_say() -> None:
     assert "AdamW ends at {:.1f} %, below Adam with L2 at {:.1f} %, and rivals SGDW at {:.1f} %".format(*ends) in text
     last = restarted[75], errors["sgdw", "warm_restarts:5:2"][75]
     assert "(AdamWR {:.1f} %, SGDWR {:.1f} %)".format(*last) in text
-    verdicts = {each.claim.name: each.ours.words for each in ledger.decide(restarts.CLAIMS, ledger.evidence(None))}
+    verdicts = {each.claim.name: each.ours.words for each in ledger.decide(restarts.CLAIMS, _evidence())}
     lower = re.findall(r"(\w+) less \w+ -([\d.]+) \[-([\d.]+), -([\d.]+)\]", verdicts["18"])
     assert [f"{name} by {value} points [{low}, {high}]" in text for name, value, high, low in lower] == [True, True]
     (ratio,) = re.findall(r"[\d.]+ \[[\d., ]+\] times SGDWR's", verdicts["17"])

@@ -37,7 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for record in found:
         records.write(folder / "runs", {key: value for key, value in record.items() if key != "checksum"})
     records.write_failure(folder / "runs", cell.replace(seed=9), "out of luck")
-    list(report.make(folder / "runs", folder / "report"))
+    list(report.make([folder / "runs"], folder / "report"))
     return folder / "report"
 
 
@@ -138,14 +138,14 @@ def _alive(group: int) -> list[str]:
 
 def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="no such folder"):
-        list(report.make(tmp_path / "none", tmp_path))
+        list(report.make([tmp_path / "none"], tmp_path))
     (tmp_path / "runs").mkdir()
-    with pytest.raises(Refused, match="no records in"):
-        list(report.make(tmp_path / "runs", tmp_path / "report"))
+    with pytest.raises(Refused, match="no record of any experiment in"):
+        list(report.make([tmp_path / "runs"], tmp_path / "report"))
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(Refused, match="cannot write"):
-        list(report.make(ROOT / "experiments" / "recorded" / "fig4-cpu.jsonl", file))
+        list(report.make([ROOT / "experiments" / "recorded" / "fig4-cpu.jsonl"], file))
 
 
 def test_it_needs_numpy_scipy_and_matplotlib_alone() -> None:

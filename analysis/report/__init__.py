@@ -9,30 +9,31 @@ OUT/tables/         every table as LaTeX; all.tex shows them all
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import experiments
 from analysis import ledger, published
 from analysis.claims import CLAIMS
 from analysis.document import Block, Document, Heading, Table
-from analysis.figures import check_writable
+from analysis.figures import charts_of, check_writable, nothing
 from analysis.report import checklists, drawing, html, latex, markdown, method, oddities, origin, results, summary
-from analysis.select import Chart, Refused, charts, how_to_make
+from analysis.select import Chart, Refused
 from paper_repro.records import write_atomically
 
 TITLE = "Decoupled weight decay, reproduced: a report"
 
 
-def make(source: Path | None, out: Path) -> Iterator[Path]:
-    """Write the report on an output folder of runs (on what comes with the project for None); yield each path.
+def make(sources: Sequence[Path], out: Path, changes: Mapping[str, Any] = {}) -> Iterator[Path]:
+    """Write the report on these sources and changes, which are as for figures; yield each path.
 
     Raises Refused with one line, for damaged records and where nothing can be written.
     """
-    evidence = ledger.evidence(source)
-    shown = [chart for name in experiments.names() for chart in charts(experiments.get(name), evidence.records)]
-    if not shown and not any(study.provenance for study in evidence.studies):
-        raise Refused(f"no records in {source}; make some with: {how_to_make('fig2', source)}")
+    evidence = ledger.evidence(sources, changes)
+    shown = charts_of(experiments.names(), evidence.records, sources, changes, named=False)
+    if not shown and (changes.keys() - {"quick"} or not any(study.provenance for study in evidence.studies)):
+        raise Refused(nothing("any experiment", "fig2", evidence.records, sources, changes))
     check_writable(out)
     shown.sort(key=_place)
     pending = drawing.start(shown, evidence.studies, out / "figures")
@@ -40,7 +41,7 @@ def make(source: Path | None, out: Path) -> Iterator[Path]:
         decided = ledger.decide(CLAIMS, evidence)  # meanwhile
         for drawing_of in pending.values():
             yield from (out / "figures" / f"{picture.name}.png" for picture in drawing_of.result().pictures)
-        document = Document(TITLE, tuple(_blocks(evidence, decided, shown, pending, _failures(source))))
+        document = Document(TITLE, tuple(_blocks(evidence, decided, shown, pending, sum(map(_failures, sources)))))
     except BaseException:  # an interrupt among them: what has not begun need not be drawn
         for drawing_of in pending.values():
             drawing_of.cancel()
@@ -91,6 +92,6 @@ def _written(document: Document, decided: list[ledger.Decided], out: Path) -> It
         yield out / name
 
 
-def _failures(source: Path | None) -> int:
+def _failures(source: Path) -> int:
     """Cells of an output folder that failed and were not trained since."""
-    return len(list((source / "failures").glob("*.txt"))) if source is not None and source.is_dir() else 0
+    return len(list((source / "failures").glob("*.txt"))) if source.is_dir() else 0

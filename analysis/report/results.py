@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from analysis import costs, published
 from analysis.document import Block, Code, Heading, Paragraph, Table
 from analysis.dots import Variant, variants
-from analysis.findings import Shown
+from analysis.findings import Shown, to_type
 from analysis.heat_maps import NAMES, labels, named
 from analysis.panels import Panel, Tile, panels, selection_split
 from analysis.report import beside
 from analysis.report.drawing import Drawn
 from analysis.select import Chart
+from experiments.declare import options
+from paper_repro import texts
 
 HEADER = ("", "ours: test error", "the paper's figure", "n", "cost")
 
@@ -38,7 +41,11 @@ def study(shown: Shown, drawn: Drawn) -> Iterator[Block]:
     yield Paragraph(f"{shown.note[:1].upper()}{shown.note[1:]}.{took}{rows}")
     yield from drawn.pictures
     if shown.provenance:
-        yield Code(_typed(shown.experiment.name, shown.profile, shown.dataset if "cell" in shown.settings else None))
+        changes = {"quick": "run"} if shown.profile.endswith("-quick") else {}
+        profile = shown.profile.removesuffix("-quick")
+        declared = shown.experiment.profiles[profile].settings.get("cell") or {}
+        data = "" if shown.dataset == declared.get("dataset") or "cell" not in shown.settings else shown.dataset
+        yield Code(_typed(shown.experiment.name, profile, data, changes))
 
 
 def selected(chart: Chart) -> Table:
@@ -107,10 +114,11 @@ def command(chart: Chart) -> str:
     profile = chart.experiment.profiles[chart.profile]
     own = {cell.dataset for cell in profile.cells}
     seeds = 1 + max(record["cell"]["seed"] for record in chart.records)
-    more = f" --seeds {seeds}" if seeds > profile.seeds else ""
-    return _typed(chart.experiment.name, chart.profile, None if chart.dataset in own else chart.dataset, more)
+    data, changes = "" if chart.dataset in own else chart.dataset, chart.experiment.changes
+    more = f" --seeds {seeds}" if seeds > profile.seeds and "seed" not in changes else ""
+    return _typed(chart.experiment.name, chart.profile, data, changes, more)
 
 
-def _typed(name: str, profile: str, dataset: str | None, more: str = "") -> str:
-    data = f" --data {dataset}.npz" if dataset else ""
-    return f"python -m experiments run {name} --profile {profile}{data}{more}\npython -m analysis figures {name}"
+def _typed(name: str, profile: str, data: str, changes: Mapping[str, Any], more: str = "") -> str:
+    draw = texts.command("python", "-m", "analysis", "figures", name, *options(changes))
+    return f"{to_type(name, (), changes, profile, data)}{more}\n{draw}"

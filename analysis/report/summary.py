@@ -12,6 +12,7 @@ from analysis.ledger import CONTRADICTED, OUTCOMES, SUPPORTED, Decided, Evidence
 from analysis.panels import selection_split
 from analysis.separability import said
 from analysis.surfaces import of_panel
+from experiments.declare import told
 
 READINGS = "[readings](records:published)"
 
@@ -23,6 +24,8 @@ def section(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[Block]:
         "A reproduction of Decoupled Weight Decay Regularization (Loshchilov & Hutter, ICLR 2019). Every number here "
         "is computed from records of runs, and links to them."
     )
+    if evidence.changes:
+        yield Paragraph(told(evidence.changes))
     yield Bullets(tuple(_sentences(evidence, decided)))
     yield from _slopes(evidence)
 

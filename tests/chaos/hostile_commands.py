@@ -259,7 +259,7 @@ class Folder:
         for arguments in (["status"], ["status", "--json"], ["logs", CELL.replace(seed=2).id]):
             run(slurm, [*arguments, "--out", str(self.out)])
         with suppress(Refused):
-            shown = findings.shown([experiments.get("first_steps")], self.out, named=False)
+            shown = findings.shown([experiments.get("first_steps")], [self.out], named=False)
             if any("/" in each.stem or not is_plain(each.caption("")) for each in shown):
                 raise Different("findings lead elsewhere")
         with suppress(ValueError):
