@@ -218,7 +218,7 @@ def test_commands_that_are_advised_are_accepted(name: str, tmp_path: Path) -> No
     assert Path(program).name.startswith("python")
     given = _parser().parse_args(words[2:])
     assert (given.name, given.out, given.quick) == (name, tmp_path / "a b", True)
-    assert parse_settings(given.set) == changes
+    assert parse_settings(given.set) == (changes if experiments.get(name).study is None else {})
     assert given.profile in experiments.get(name).profiles
     analysis_parser().parse_args(
         ["figures", name, "--quick", *(part for text in given.set for part in ("--set", text))]

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,7 @@ def started(cell: Cell, npz: Path, tmp_path: Path) -> Iterator[subprocess.Popen]
     )  # fmt: skip
     _until(lambda: len({path.parent for path in out.glob("checkpoints/*/*.pt")}) == 2)
     yield process
-    if process.poll() is None:
+    with suppress(ProcessLookupError):  # stopped workers, too, which would keep its output open
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
