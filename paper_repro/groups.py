@@ -45,12 +45,15 @@ def by_name(model: nn.Module, patterns: Mapping[str, Mapping[str, Any]]) -> Grou
     for (pattern, settings), group in zip(patterns.items(), groups, strict=True):
         if not group["params"]:
             problems.append(f"{pattern} matches no parameter")
-        problems += [f"{pattern} has {key} {settings[key]}" for key in ("lr", "decay") if not settings.get(key, 0) >= 0]
         for key in [key for key in settings if key not in known]:
             torchs = "decay = lr * weight_decay for SGDW and AdamW (or their from_torch), weight_decay for SGD and Adam"
             problems.append(
                 f"{pattern} sets {key!r}, {torchs if key == 'weight_decay' else 'which no optimizer here has'}"
             )
+        try:
+            optim.checked(settings)
+        except ValueError as error:
+            problems.append(f"{pattern}: {error}")
     if problems:
         raise ValueError("parameter groups: " + "; ".join(problems))
     return groups

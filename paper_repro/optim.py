@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 Group = dict[str, Any]
+_NUMBERS = ("lr", "initial_lr", "decay", "momentum", "eps")
 # What else a parameter group may hold: the names and scales of paper_repro.groups, and what torch puts there.
 BESIDE = (
     "params", "param_names", "name", "names", "decay_scale", "alpha_scale", "first_lr", "initial_lr", "max_lr",
@@ -82,24 +83,37 @@ class _Optimizer(torch.optim.Optimizer, ABC):
     def __init__(self, params: Params, defaults: dict[str, Any], unknown: Mapping[str, Any]) -> None:
         for name in unknown:
             raise TypeError(self._unknown(name, {**defaults, **unknown}))
-        super().__init__(params, defaults)
+        super().__init__(params, checked(defaults, self.decoupled))
 
     @classmethod
     def from_torch(cls, params: Params, lr: float, weight_decay: float, **others: Any) -> Self:
         """This optimizer with a decay in torch's convention, also in groups that have a `weight_decay` of their own.
 
-        Decoupled (AdamW; SGDW as timm has it) lambda = lr * weight_decay, by each group's own lr; for SGD and Adam both
-        conventions have the same L2 factor. others: arguments of the class, as betas or momentum.
+        Decoupled (AdamW; SGDW as timm has it) lambda = lr * weight_decay, by each group's own initial_lr or lr; for SGD
+        and Adam both conventions have the same L2 factor. others: arguments of the class, as betas; momentum is 0
+        unless given, as in torch. Raises ValueError where lr is 0, of which no lambda can be made.
         """
 
-        def converted(group: Mapping[str, Any]) -> Group:
-            number = group.get("weight_decay", weight_decay)
-            decay = number * float(group.get("lr", lr)) if cls.decoupled else number
-            return {"decay": decay, **{name: value for name, value in group.items() if name != "weight_decay"}}
+        def decay(group: Mapping[str, Any]) -> float:
+            number: float = _number("weight_decay", group.get("weight_decay", weight_decay))
+            rate = float(_number("lr", group.get("initial_lr", group.get("lr", lr))))
+            if cls.decoupled and number and not rate:
+                raise ValueError('from_torch: decay = lr * weight_decay, and lr is 0: give the group an "initial_lr"')
+            return number * rate if cls.decoupled else number
 
-        members = [params] if isinstance(params, Tensor) else list(params)
-        groups = [converted(group) for group in members if isinstance(group, Mapping)]
-        return cls(groups or [converted({"params": members})], lr=lr, **others)  # type: ignore[call-arg]
+        def converted(group: Mapping[str, Any]) -> Group:
+            if "weight_decay" in group and "decay" in group:
+                raise ValueError("parameter group: it has a decay and a weight_decay: give one of them")
+            return {"decay": decay(group), **{name: value for name, value in group.items() if name != "weight_decay"}}
+
+        members: list[Any] = [params] if isinstance(params, Tensor) else list(params)
+        grouped = any(isinstance(group, Mapping) for group in members)
+        if grouped:
+            members = [converted(group) for group in members]
+        if "momentum" in cls.KNOWN:
+            others = {"momentum": 0.0, **others}
+        default = decay({}) if lr or not grouped else 0.0  # also of groups that are added later
+        return cls(members, lr=lr, decay=default, **others)  # type: ignore[call-arg]
 
     def add_param_group(self, param_group: Group) -> None:
         """Add a group, with its own lr and decay if given.
@@ -109,8 +123,8 @@ class _Optimizer(torch.optim.Optimizer, ABC):
         for name in param_group:
             if name not in (*self.KNOWN, *BESIDE):
                 raise ValueError(f"parameter group: {self._unknown(name, {**self.defaults, **param_group})}")
-        _check_group({**self.defaults, **param_group}, self.decoupled)
-        super().add_param_group(param_group)
+        values = checked({**self.defaults, **param_group}, self.decoupled)
+        super().add_param_group({**param_group, **{name: values[name] for name in self.KNOWN}})
         group = self.param_groups[-1]
         group.setdefault("first_lr", float(group["lr"]))
 
@@ -133,13 +147,18 @@ class _Optimizer(torch.optim.Optimizer, ABC):
             missing = sorted(set(self.KNOWN) - set(group))
             if not missing and not {"first_lr", "initial_lr"} & set(group):
                 missing = ["first_lr"]
-            if missing:
-                raise ValueError(f"not a state of {type(self).__name__}: its groups lack {', '.join(missing)}")
+            others = sorted({"momentum", "betas", "eps", "weight_decay"} & set(group) - set(self.KNOWN))
+            if missing or others:
+                wrong = f"lack {', '.join(missing)}" if missing else f"have {', '.join(others)}"
+                raise ValueError(f"not a state of {type(self).__name__}: its groups {wrong}")
         super().load_state_dict(state_dict)
         for group in self.param_groups:  # states of version 0.1.0 had alpha in initial_lr alone
             group.setdefault("first_lr", group.get("initial_lr"))
         for parameter, state in self.state.items():
             for name in self.STATE:  # in this parameter's memory layout, whichever it was saved in; shared with nobody
+                if state[name].shape != parameter.shape:
+                    shapes = f"{list(state[name].shape)}, its parameter of shape {list(parameter.shape)}"
+                    raise ValueError(f"not a state of these parameters: {name} is of shape {shapes}")
                 state[name] = torch.empty_like(parameter).copy_(state[name])
             if "step" in state:  # torch leaves it on the device it was saved from
                 state["step"] = state["step"].to(parameter.device, copy=True)
@@ -161,15 +180,19 @@ class _Optimizer(torch.optim.Optimizer, ABC):
         return loss
 
     def _update_all(self) -> None:
-        batches = [(group, batch) for group in self.param_groups for batch in self._batches(group)]
-        for group, batch in batches:
-            self._update(group, self._eta(group), batch)
+        etas = [self._eta(group) for group in self.param_groups]
+        batches = [list(self._batches(group)) for group in self.param_groups]
+        for group, eta, own in zip(self.param_groups, etas, batches, strict=True):
+            for batch in own:
+                self._update(group, eta, batch)
 
     def _eta(self, group: Group) -> float | Tensor:
         """eta_t, after a look at what would be read wrongly."""
         if "weight_decay" in group:  # schedules of weight decay write it there, and would be without effect
             raise ValueError(f"parameter group: {self._unknown('weight_decay', group)}")
-        _check_decay(group["decay"], self.decoupled)
+        _check_decay(group["decay"], self.decoupled)  # a schedule of one's own may have written it
+        if not isinstance(group["lr"], Tensor):
+            _check_positive("lr", group["lr"])
         multiplier = eta(group)
         if self._warned or not self.decoupled or not group["decay"]:
             return multiplier
@@ -191,13 +214,13 @@ class _Optimizer(torch.optim.Optimizer, ABC):
         warnings.warn(f"{type(self).__name__}: {problem}; {advice}", stacklevel=2)
 
     def _batches(self, group: Group) -> Iterator[Batch]:
-        by_kind: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+        by_kind: dict[tuple[torch.device, torch.dtype, bool], list[Tensor]] = {}
         for parameter in group["params"]:
             if parameter.grad is None:
                 continue
             if parameter.grad.is_sparse or parameter.is_complex():
                 raise RuntimeError(f"{type(self).__name__} takes neither sparse gradients nor complex parameters")
-            by_kind.setdefault((parameter.device, parameter.dtype), []).append(parameter)
+            by_kind.setdefault((parameter.device, parameter.dtype, _is_plain(parameter)), []).append(parameter)
         for params in by_kind.values():
             gradients = [parameter.grad for parameter in params if parameter.grad is not None]
             yield Batch(params, gradients, [self._state_of(parameter) for parameter in params])
@@ -253,7 +276,7 @@ class SGD(_Optimizer):
 
     STATE, KNOWN = ("m",), ("lr", "decay", "momentum")
 
-    def __init__(self, params: Params, lr: float, decay: float = 0.0, momentum: float = 0.9, **unknown: Any) -> None:
+    def __init__(self, params: Params, lr: float, *, decay: float = 0.0, momentum: float = 0.9, **unknown: Any) -> None:
         super().__init__(params, {"lr": lr, "decay": decay, "momentum": momentum}, unknown)
 
     def _update(self, group: Group, eta: float | Tensor, batch: Batch) -> None:
@@ -262,8 +285,7 @@ class SGD(_Optimizer):
         l2 = 0.0 if self.decoupled else group["decay"]
         # The fused kernel takes no lr in a tensor, no momentum 0 and no sharded parameters; without L2 it is slower
         # than one operation a time.
-        fused = all(type(parameter) in (Tensor, nn.Parameter) for parameter in batch.params)
-        if isinstance(group["lr"], Tensor) or not group["momentum"] or not l2 or not fused:
+        if isinstance(group["lr"], Tensor) or not group["momentum"] or not l2 or not _is_plain(batch.params[0]):
             self._step_by_foreach(group["lr"], l2, group["momentum"], batch)
             return
         with batch.laid_out_as("m") as (params, gradients, m):
@@ -314,6 +336,7 @@ class Adam(_Optimizer):
         self,
         params: Params,
         lr: float = 1e-3,
+        *,
         decay: float = 0.0,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -382,29 +405,52 @@ def _laid_out_as(model: Tensor, tensor: Tensor) -> Tensor:
     return tensor if tensor.stride() == model.stride() else torch.empty_like(model).copy_(tensor)
 
 
-def _check_group(group: Group, decoupled: bool) -> None:
-    for name in ("lr", "decay", "initial_lr"):
-        value = group.get(name, 0.0)
-        one = value.numel() == 1 if isinstance(value, Tensor) else hasattr(value, "__float__")
-        if not one:
-            raise ValueError(f"{name} must be a number, got {value!r}")  # YAML reads 1e-3 as a string
-        if not 0 <= value < math.inf:  # NaN fails every comparison
-            raise ValueError(f"{name} must be zero or positive, got {value}")
-    _check_decay(group["decay"], decoupled)
-    if "eps" in group and not 0 < group["eps"] < math.inf:
+def _is_plain(parameter: Tensor) -> bool:
+    """Not one that is sharded: those are not updated together with others, and torch's fused SGD does not know them."""
+    return type(parameter) in (Tensor, nn.Parameter)
+
+
+def checked(group: Mapping[str, Any], decoupled: bool = False) -> Group:
+    """The hyperparameters as plain numbers, but a rate that is a tensor. Raises ValueError by name."""
+    group = {name: value if name not in _NUMBERS else _number(name, value) for name, value in group.items()}
+    for name in ("lr", "initial_lr"):
+        _check_positive(name, group.get(name, 0.0))
+    _check_decay(group.get("decay", 0.0), decoupled)
+    if not 0 < group.get("eps", 1.0) < math.inf:
         raise ValueError(f"eps must be positive, got {group['eps']}")
-    if len(group.get("betas", (0, 0))) != 2:
-        raise ValueError(f"betas must be two numbers, got {group['betas']}")
     momenta = {"momentum": group.get("momentum", 0.0)}
-    momenta |= {f"betas[{index}]": beta for index, beta in enumerate(group.get("betas", ()))}
+    if "betas" in group:
+        if not isinstance(group["betas"], (tuple, list)) or len(group["betas"]) != 2:
+            raise ValueError(f"betas must be two numbers, got {group['betas']!r}")
+        group["betas"] = tuple(_number(f"betas[{index}]", beta) for index, beta in enumerate(group["betas"]))
+        momenta |= {f"betas[{index}]": beta for index, beta in enumerate(group["betas"])}
     for name, value in momenta.items():
         if not 0 <= value < 1:
             raise ValueError(f"{name} must lie in [0, 1), got {value}")
+    return group
+
+
+def _number(name: str, value: Any) -> Any:
+    """As a float; as it is where it is a rate in a tensor."""
+    if isinstance(value, Tensor) and value.numel() == 1 and name in ("lr", "initial_lr"):
+        return value
+    try:
+        if isinstance(value, (str, bytes)):  # YAML reads 1e-3 as a string
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise ValueError(f"{name} must be a number, got {value!r}") from None
+
+
+def _check_positive(name: str, value: float | Tensor) -> None:
+    if not 0 <= value < math.inf:  # NaN fails every comparison
+        raise ValueError(f"{name} must be zero or positive, got {value}")
 
 
 def _check_decay(decay: float, decoupled: bool) -> None:
+    _check_positive("decay", decay)
     if decoupled and decay >= 1:
         raise ValueError(
-            f"decay must be less than 1, got {decay}: it is the share of each weight that an update takes off, "
-            "not torch's weight_decay (see from_torch)"
+            f"decay must be less than 1, got {decay:g}: it is the share of each weight that an update takes off; "
+            "torch's weight_decay is 1 / lr times that"
         )

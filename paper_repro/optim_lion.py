@@ -24,6 +24,7 @@ class Lion(_Optimizer):
         self,
         params: Params,
         lr: float = 1e-4,
+        *,
         decay: float = 0.0,
         betas: tuple[float, float] = (0.9, 0.99),
         **unknown: Any,
@@ -31,10 +32,10 @@ class Lion(_Optimizer):
         super().__init__(params, {"lr": lr, "decay": decay, "betas": betas}, unknown)
 
     def _update(self, group: Group, eta: float | Tensor, batch: Batch) -> None:
-        beta1, beta2 = group["betas"]
+        (beta1, beta2), lr = group["betas"], float(group["lr"])
         for parameter, gradient, momentum in zip(batch.params, batch.gradients, batch.state("m"), strict=True):
             direction = torch.lerp(gradient, momentum, beta1).sign_()
-            parameter.mul_(1 - eta * group["decay"]).add_(direction, alpha=-group["lr"])
+            parameter.mul_(1 - eta * group["decay"]).add_(direction, alpha=-lr)
             momentum.lerp_(gradient, 1 - beta2)
 
 

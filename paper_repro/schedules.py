@@ -1,7 +1,7 @@
 """The schedule multiplier eta_t in [0, 1] (Algorithms 1 and 2, SetScheduleMultiplier; appendix B.2 for the cosine).
 
 Each function returns a multiplier: a function from the number of updates already made (0 for the first update) to
-eta_t. It can be pickled, and is what torch.optim.lr_scheduler.LambdaLR takes, stepped once per update:
+eta_t. It can be pickled, and is what torch.optim.lr_scheduler.LambdaLR takes (and saves), stepped once per update:
 
     scheduler = LambdaLR(optimizer, schedules.cosine(total_steps))
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 Multiplier = Callable[[int], float]
 
@@ -29,9 +28,53 @@ class Cycle:
     length: int
 
 
+@dataclass
+class Fixed:
+    """eta = 1 at every update."""
+
+    def __call__(self, step: int) -> float:
+        return 1.0
+
+
+@dataclass
+class StepDrop:
+    """eta is multiplied by `factor` from each milestone on."""
+
+    milestones: tuple[int, ...]
+    factor: float
+
+    def __call__(self, step: int) -> float:
+        return float(self.factor ** sum(step >= milestone for milestone in self.milestones))
+
+
+@dataclass
+class Cosine:
+    """Equation 15, one cycle."""
+
+    total_steps: int
+
+    def __call__(self, step: int) -> float:
+        return _cosine(min(step, self.total_steps) / self.total_steps)
+
+
+@dataclass
+class WarmRestarts:
+    """Equation 15, cycle after cycle."""
+
+    first_cycle_steps: int
+    multiplier: int
+
+    def __call__(self, step: int) -> float:
+        cycle = self.cycle(step)
+        return _cosine((step - cycle.start) / cycle.length)
+
+    def cycle(self, step: int) -> Cycle:
+        return cycle_at(step, self.first_cycle_steps, self.multiplier)
+
+
 def fixed() -> Multiplier:
     """eta = 1 at every update."""
-    return _fixed
+    return Fixed()
 
 
 def step_drop(milestones: Sequence[int], factor: float = 0.1) -> Multiplier:
@@ -43,20 +86,20 @@ def step_drop(milestones: Sequence[int], factor: float = 0.1) -> Multiplier:
         raise ValueError(f"milestones must be positive and increasing, got {list(milestones)}")
     if not 0 <= factor <= 1:
         raise ValueError(f"factor must lie between 0 and 1, got {factor}")
-    return partial(_step_drop, tuple(milestones), factor)
+    return StepDrop(tuple(milestones), factor)
 
 
 def cosine(total_steps: int) -> Multiplier:
     """eta = 0.5 + 0.5 cos(pi t / T) (equation 15), one cycle without restarts; 0 from step T on."""
     _check_positive("total_steps", total_steps)
-    return partial(_annealed, total_steps)
+    return Cosine(total_steps)
 
 
-def warm_restarts(first_cycle_steps: int, multiplier: int = 2) -> Multiplier:
+def warm_restarts(first_cycle_steps: int, multiplier: int = 2) -> WarmRestarts:
     """Cosine cycles T_0, T_0 m, T_0 m^2, ...; eta jumps back to 1 at each restart (equation 15, T_mult = m)."""
     _check_positive("first_cycle_steps", first_cycle_steps)
     _check_positive("multiplier", multiplier)
-    return partial(_restarted, first_cycle_steps, multiplier)
+    return WarmRestarts(first_cycle_steps, multiplier)
 
 
 def cycle_at(step: int, first_cycle_steps: int, multiplier: int) -> Cycle:
@@ -75,7 +118,10 @@ class Schedule:
     """A Cell's schedule: the multiplier, and the cycle a step belongs to (the whole run where nothing restarts)."""
 
     eta: Multiplier
-    cycle: Callable[[int], Cycle]
+    whole: Cycle
+
+    def cycle(self, step: int) -> Cycle:
+        return self.eta.cycle(step) if isinstance(self.eta, WarmRestarts) else self.whole
 
 
 def from_spec(spec: str, epochs: int, steps_per_epoch: int) -> Schedule:
@@ -88,37 +134,19 @@ def from_spec(spec: str, epochs: int, steps_per_epoch: int) -> Schedule:
     whole = Cycle(0, 0, epochs * steps_per_epoch)
     try:
         if (name, arguments) == ("fixed", []):
-            return Schedule(fixed(), lambda step: whole)
+            return Schedule(fixed(), whole)
         if (name, arguments) == ("cosine", []):
-            return Schedule(cosine(whole.length), lambda step: whole)
+            return Schedule(cosine(whole.length), whole)
         if name == "step_drop" and len(arguments) == 2:
             times, factor = arguments
             milestones = [round(float(time) * steps_per_epoch) for time in times.split(",")]
-            return Schedule(step_drop(milestones, float(factor)), lambda step: whole)
+            return Schedule(step_drop(milestones, float(factor)), whole)
         if name == "warm_restarts" and len(arguments) == 2:
             first, multiplier = int(arguments[0]) * steps_per_epoch, int(arguments[1])
-            eta = warm_restarts(first, multiplier)
-            return Schedule(eta, lambda step: cycle_at(step, first, multiplier))
+            return Schedule(warm_restarts(first, multiplier), whole)
     except (ValueError, OverflowError) as error:  # overflow: a milestone at inf
         raise ValueError(f"schedule {spec!r}: {error}") from None
     raise ValueError(f"schedule {spec!r} is none of fixed, cosine, step_drop:30,60,80:0.1, warm_restarts:100:2")
-
-
-def _fixed(step: int) -> float:
-    return 1.0
-
-
-def _step_drop(milestones: Sequence[int], factor: float, step: int) -> float:
-    return float(factor ** sum(step >= milestone for milestone in milestones))
-
-
-def _annealed(total_steps: int, step: int) -> float:
-    return _cosine(min(step, total_steps) / total_steps)
-
-
-def _restarted(first_cycle_steps: int, multiplier: int, step: int) -> float:
-    cycle = cycle_at(step, first_cycle_steps, multiplier)
-    return _cosine((step - cycle.start) / cycle.length)
 
 
 def _cosine(fraction: float) -> float:
@@ -126,5 +154,5 @@ def _cosine(fraction: float) -> float:
 
 
 def _check_positive(name: str, value: int) -> None:
-    if value < 1:
+    if not value >= 1:
         raise ValueError(f"{name} must be at least 1, got {value}")

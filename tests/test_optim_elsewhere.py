@@ -8,11 +8,14 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import re
 import warnings
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
@@ -194,7 +197,7 @@ def test_torchs_weight_decay_is_refused_with_its_conversion(cls: Any, decay: flo
 @pytest.mark.parametrize("cls", DECOUPLED)
 def test_a_decay_that_would_turn_weights_round_is_refused(cls: Any) -> None:
     for decay in (1.0, 5.0):
-        with pytest.raises(ValueError, match=r"decay must be less than 1, got .*from_torch"):
+        with pytest.raises(ValueError, match=r"decay must be less than 1, got .*torch's weight_decay"):
             cls([weight()], lr=0.1, decay=decay)
         with pytest.raises(ValueError, match="decay must be less than 1"):
             cls([{"params": [weight()], "decay": decay}], lr=0.1)
@@ -205,14 +208,62 @@ def test_a_decay_that_would_turn_weights_round_is_refused(cls: Any) -> None:
     SGD([weight()], lr=0.1, decay=1.0)  # an L2 factor may be
 
 
-BAD = [("lr", "1e-3"), ("decay", (0.9, 0.99)), ("lr", torch.ones(2)), ("lr", None)]
+BAD = [
+    ("lr", "1e-3"),
+    ("decay", (0.9, 0.99)),
+    ("lr", torch.ones(2)),
+    ("lr", None),
+    ("eps", "1e-8"),
+    ("initial_lr", "1"),
+]
+BAD += [("betas[0]", ("a", 0.9)), ("decay", torch.ones(2))]
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
 def test_what_is_no_number_is_refused_by_name(name: str, value: Any) -> None:
     """YAML reads 1e-3 as a string; the third argument of torch's AdamW is betas."""
-    with pytest.raises(ValueError, match=f"^{name} must be a number"):
-        AdamW([weight()], **{"lr": 1e-3, name: value})
+    group = {"params": [weight()], name.partition("[")[0]: value}
+    with pytest.raises(ValueError, match=f"{re.escape(name)} must be a number"):
+        AdamW([group], lr=1e-3)
+    with pytest.raises(ValueError, match=f"{re.escape(name)} must be a number"):
+        groups.by_name(torch.nn.Linear(2, 2), {"*": {name.partition("[")[0]: value}})
+
+
+@pytest.mark.parametrize("cls", [*ALL, Lion])
+def test_numbers_of_numpy_and_of_other_kinds_are_numbers(cls: Any) -> None:
+    ends = []
+    for number in (float, np.float32, np.float64, np.array, Fraction):
+        params = tensors()
+        ends.append(run(cls(params, lr=number(0.25), decay=number(0.125)), params, 5))
+    assert max(difference(end, ends[0]) for end in ends) == 0
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_what_is_written_into_a_group_later_is_checked_before_anything_moves(cls: Any) -> None:
+    for name, value in (("decay", math.nan), ("decay", -0.1), ("lr", -0.1), ("lr", math.nan)):
+        optimizer = cls([{"params": [weight()]}, {"params": [weight()]}], lr=0.1, decay=0.1)
+        optimizer.param_groups[1][name] = value
+        with pytest.raises(ValueError, match=f"{name} must be zero or positive"):
+            etas(optimizer)
+        assert optimizer.param_groups[0]["params"][0].item() == 1
+
+
+def test_decay_is_named() -> None:
+    """The third argument of torch's SGD is the momentum."""
+    for cls in (*ALL, Lion):
+        with pytest.raises(TypeError, match="positional"):
+            cls([weight()], 0.1, 0.9)
+
+
+def test_states_of_other_shapes_or_hyperparameters_are_refused() -> None:
+    wide, narrow = torch.ones(4, 3, requires_grad=True), torch.ones(1, 3, requires_grad=True)
+    optimizer = AdamW([narrow])
+    narrow.grad = torch.ones_like(narrow)
+    optimizer.step()
+    with pytest.raises(ValueError, match=r"not a state of these parameters: m is of shape \[1, 3\]"):
+        AdamW([wide]).load_state_dict(optimizer.state_dict())
+    with pytest.raises(ValueError, match="not a state of Lion: its groups have eps"):
+        Lion([narrow]).load_state_dict(optimizer.state_dict())
 
 
 def stepped(optimizer: torch.optim.Optimizer, params: list[Tensor]) -> Any:
@@ -238,6 +289,29 @@ def test_from_torch_takes_torchs_number_also_in_groups(ours: Any, theirs: Any) -
             params = tensors()
             ends.append(stepped(make(members(params), lr=0.02, weight_decay=0.1), params))
         assert difference(*ends) < 1e-12
+
+
+def test_from_torch_gives_later_groups_the_default_and_swallows_nothing() -> None:
+    optimizer = AdamW.from_torch([weight()], lr=0.2, weight_decay=0.1)
+    optimizer.add_param_group({"params": [weight()]})
+    assert [group["decay"] for group in optimizer.param_groups] == pytest.approx([0.02, 0.02])
+    with pytest.raises(TypeError, match="decay"):
+        AdamW.from_torch([weight()], lr=0.2, weight_decay=0.1, decay=0.3)
+    with pytest.raises(ValueError, match="a decay and a weight_decay"):
+        AdamW.from_torch([{"params": [weight()], "decay": 0.1, "weight_decay": 0.1}], lr=0.2, weight_decay=0.1)
+    with pytest.raises(ValueError, match="weight_decay must be a number"):
+        AdamW.from_torch([weight()], lr=0.2, weight_decay="0.1")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("cls", DECOUPLED)
+def test_from_torch_at_a_rate_of_zero_needs_the_full_rate(cls: Any) -> None:
+    for params in ([weight()], [{"params": [weight()]}]):
+        with pytest.raises(ValueError, match='lr is 0: give the group an "initial_lr"'):
+            cls.from_torch(params, lr=0.0, weight_decay=0.1)
+    optimizer = cls.from_torch([{"params": [weight()], "initial_lr": 0.2}], lr=0.0, weight_decay=0.1)
+    assert optimizer.param_groups[0]["decay"] == pytest.approx(0.02)
+    assert etas(optimizer) == [0.0]
+    cls.from_torch([weight()], lr=0.0, weight_decay=0.0)
 
 
 def test_from_torch_for_sgd_keeps_the_factor_and_for_sgdw_multiplies_it_by_the_rate() -> None:
@@ -274,7 +348,7 @@ def test_a_state_is_loaded_again_and_again(cls: Any) -> None:
     assert difference(ends[0], end) == difference(ends[1], end) == 0
 
 
-@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize("cls", [*ALL, Lion])
 def test_a_rate_in_a_tensor_of_one_element_is_a_rate(cls: Any) -> None:
     ends = []
     for lr in (0.02, torch.tensor([0.02], dtype=torch.float64), torch.tensor(0.02, dtype=torch.float64)):
@@ -308,6 +382,12 @@ def test_schedules_can_be_pickled(make: Callable[[], schedules.Multiplier]) -> N
     optimizer = AdamW([weight()])
     scheduler = pickle.loads(pickle.dumps(lr_scheduler.LambdaLR(optimizer, make())))
     assert [scheduler.lr_lambdas[0](step) for step in range(20)] == [make()(step) for step in range(20)]
+    state = scheduler.state_dict()  # torch saves objects that can be called, and no functions
+    other = lr_scheduler.LambdaLR(AdamW([weight()]), make())
+    other.load_state_dict(state)
+    assert state["lr_lambdas"] == [vars(make())]
+    whole = schedules.from_spec("warm_restarts:1:2", 4, 5)
+    assert pickle.loads(pickle.dumps(whole)).cycle(6) == whole.cycle(6)
 
 
 @pytest.fixture
@@ -324,19 +404,19 @@ def test_sharded_parameters_are_stepped_as_plain_ones(cls: Any, alone: None) -> 
     from torch.distributed.fsdp import fully_shard
 
     ends = []
-    for sharded in (False, True):
+    for sharded in ((), (0, 2), (0,)):  # none, all, and one beside plain ones
         torch.manual_seed(0)
         model = torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
-        if sharded:
-            fully_shard(model, mesh=dist.init_device_mesh("cpu", (1,)))
+        for layer in sharded:
+            fully_shard(model[layer], mesh=dist.init_device_mesh("cpu", (1,)))
         optimizer = cls(model.parameters(), lr=0.05, decay=0.01)
         for step in range(4):
             optimizer.zero_grad()
             model(torch.full((3, 6), 0.1 * (step + 1))).square().sum().backward()
             optimizer.step()
-        ends.append([(p.full_tensor() if sharded else p).detach() for p in model.parameters()])
-    for plain, other in zip(*ends, strict=True):
-        torch.testing.assert_close(other, plain, rtol=1e-6, atol=1e-7)
+        ends.append([(p.full_tensor() if hasattr(p, "full_tensor") else p).detach() for p in model.parameters()])
+    for end in ends[1:]:
+        torch.testing.assert_close(end, ends[0], rtol=1e-6, atol=1e-7)
 
 
 class Tied(torch.nn.Module):
