@@ -2,7 +2,7 @@
 
 Inside the basin E = a(alpha) + b(lambda) is fitted. Were the two fully separable, only noise would be left; the
 variance that noise is expected to have is taken off, so that the share is 0 for separable errors however noisy, and 1
-where rows and columns say nothing. Like the tilt's, the interval is that of the tiles that were chosen.
+where rows and columns say nothing. The interval is that of the tiles that were chosen.
 """
 
 from __future__ import annotations

@@ -31,10 +31,6 @@ def _ridge(row: Row) -> Estimate | str:
     return row.ridge.slope or ("at the edge" if row.ridge.at_edge == len(row.ridge.u) > 0 else "too few rows")
 
 
-def _tilt(row: Row) -> Estimate | str:
-    return FEW_TILES if row.tilt is None else row.tilt.rho or "at the edge"
-
-
 def _interaction(row: Row) -> Estimate | str:
     if row.interaction is None:
         return _lacking(row)
@@ -52,7 +48,6 @@ def _lacking(row: Row) -> str:
 
 COLUMNS = (
     Column("ridge\nslope", _ridge, (0.0, -1.0)),
-    Column("tilt\nρ", _tilt, (0.0,)),
     Column("interaction\n(%)", _interaction, (0.0,), 100),
     Column("regret\n(points)", _regret, (0.0,)),
     Column("basin\n(%)", lambda row: row.basin or _lacking(row), (), 100),

@@ -1,9 +1,9 @@
 """How the best decay of each learning rate moves with it: the ridge, row by row.
 
-Unlike the tilt of a quadratic (tilt.py) this needs no best learning rate inside the grid, only best decays inside its
-rows. For each row of one alpha the lowest point v* = log2 lambda* of the parabola through its lowest tile and that
-tile's neighbours is found, and a line v* = offset + slope u laid through those of all rows. More tiles would hold
-walls, which drag a parabola off. A slope of 0 is what decoupling promises, -1 what L2 in SGD has.
+It needs no best learning rate inside the grid, only best decays inside its rows. For each row of one alpha the lowest
+point v* = log2 lambda* of the parabola through its lowest tile and that tile's neighbours is found, and a line
+v* = offset + slope u laid through those of all rows. More tiles would hold walls, which drag a parabola off. A slope
+of 0 is what decoupling promises, -1 what L2 in SGD has.
 """
 
 from __future__ import annotations

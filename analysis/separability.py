@@ -1,6 +1,6 @@
 """Is the search space separable? Every statistic of it, for each panel of a heat map, beside the paper's own figure.
 
-Tilt, ridge and interaction are of the validation errors; what choices are worth is read off the test errors. The
+Ridge and interaction are of the validation errors; what choices are worth is read off the test errors. The
 paper's panels have one run a tile and were selected and reported on the test set; their noise is that of single runs
 (0.14 points, from tiles that its figures show twice) and the error of reading them.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from analysis import additive, published, regret, ridge, tilt
+from analysis import additive, published, regret, ridge
 from analysis.document import Table
 from analysis.heat_maps import NAMES, facet_words, labels
 from analysis.panels import panels, selection_split
@@ -23,7 +23,6 @@ from analysis.regret import Regret
 from analysis.ridge import Ridge
 from analysis.select import Chart
 from analysis.surfaces import LEAST, Estimate, Surface, of_panel
-from analysis.tilt import Tilt
 
 PAPER = {
     "fig1": ("adam_fixed", "adam_step_drop", "adamw_fixed", "adamw_step_drop"),
@@ -46,7 +45,6 @@ class Row:
     tiles: int
     runs: int
     ridge: Ridge
-    tilt: Tilt | None
     interaction: Estimate | None
     regret: Regret | None
     basin: Estimate | None
@@ -88,19 +86,19 @@ def _row(name: str, selection: Surface, test: Surface) -> Row:
     known = np.isfinite(selection.means)
     return Row(
         name, int(known.sum()), int(np.isfinite(selection.runs).sum(2).max(initial=0)), ridge.ridge(selection),
-        tilt.tilt(selection), additive.interaction(selection), regret.regret(selection, test),
+        additive.interaction(selection), regret.regret(selection, test),
         regret.basin_size(test),
     )  # fmt: skip
 
 
 CAPTION = (
     "How separable learning rate and decay are. Ridge: slope of the best decay over the learning rate on logarithmic "
-    "axes (0: decay can be tuned alone). Tilt: correlation of a quadratic fitted to the basin. Interaction: share of "
-    "the basin's variance that no sum of a row and a column explains. Regret: error lost by tuning one at a time. "
-    "Basin: share of tiles within 10 % of the selected one. Brackets: 95 % intervals."
+    "axes (0: decay can be tuned alone). Interaction: share of the basin's variance that no sum of a row and a column "
+    "explains. Regret: error lost by tuning one at a time. Basin: share of tiles within 10 % of the selected one. "
+    "Brackets: 95 % intervals."
 )
 HEADER = (
-    "panel", "tiles", "runs", "ridge: d log λ* / d log α", "tilt ρ", "interaction", "regret, points: mean, worst",
+    "panel", "tiles", "runs", "ridge: d log λ* / d log α", "interaction", "regret, points: mean, worst",
     "basin",
 )  # fmt: skip
 
@@ -113,11 +111,10 @@ def table(rows: Sequence[Row]) -> Table:
 def _words(row: Row) -> tuple[str, ...]:
     edge = f" ({row.ridge.at_edge} rows at the edge)" if row.ridge.at_edge else ""
     slope = said(row.ridge.slope) if row.ridge.slope else "too few rows"
-    rho = "too little measured" if row.tilt is None else said(row.tilt.rho) if row.tilt.rho else "at the edge"
     little = "too little measured" if row.tiles < LEAST else "noise not known"
     costs = f"{said(row.regret.decay_first)}, {said(row.regret.worst)}" if row.regret else little
     return (
-        row.panel, str(row.tiles), str(row.runs), slope + edge, rho, _interaction(row.interaction, little), costs,
+        row.panel, str(row.tiles), str(row.runs), slope + edge, _interaction(row.interaction, little), costs,
         said(row.basin, percent=True) if row.basin else little,
     )  # fmt: skip
 
@@ -159,10 +156,4 @@ def numbers(rows: Sequence[Row]) -> str:
 
 def _estimates(row: Row) -> dict[str, Estimate | None]:
     found = {"ridge_slope": row.ridge.slope, "interaction": row.interaction, "basin_size": row.basin}
-    for prefix, part in (("tilt", row.tilt), ("regret", row.regret)):
-        names = [field.name for field in fields(Tilt if prefix == "tilt" else Regret)]
-        for name in names:
-            value = getattr(part, name, None)
-            if value is None or isinstance(value, Estimate):
-                found[f"{prefix}_{name}"] = value
-    return found
+    return found | {f"regret_{field.name}": getattr(row.regret, field.name, None) for field in fields(Regret)}

@@ -36,10 +36,9 @@ READING = (
     "Left: the best decay of each learning rate (the lowest point of a parabola through its lowest tile and the two "
     "beside it); at the edge: the best may lie beyond the decays that were run. Dotted: slope 0, what decoupling "
     "promises; dashed: slope -1, what Proposition 1 predicts for L2 in SGD. Right, with 95 % intervals (no bar: one "
-    "run of each tile, the noise is not known): the slope of these ridges; tilt ρ, the correlation in a quadratic "
-    "fitted to the basin; interaction, the share of variance that no a(α) + b(λ) explains; regret, test error lost "
-    "on average by choosing first λ, then α; basin, the share of tiles within 10 % of the selected one. Filled: "
-    "ours."
+    "run of each tile, the noise is not known): the slope of these ridges; interaction, the share of variance that no "
+    "a(α) + b(λ) explains; regret, test error lost on average by choosing first λ, then α; basin, the share of tiles "
+    "within 10 % of the selected one. Filled: ours."
 )
 OPEN = "Open: the paper's own figure, as read off its colours."
 

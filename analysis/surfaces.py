@@ -18,7 +18,7 @@ MANY = 30  # runs of a tile: more are not drawn one by one
 INTERVAL = (2.5, 97.5)  # percent
 RESAMPLES = 2000
 SHARE = 1 / 2  # of the grid's tiles, those with the lowest errors: the basin
-LEAST = 12  # tiles of a basin: twice the six numbers of a quadratic
+LEAST = 12  # tiles of a basin: fewer say too little of it
 EQUAL = 1e-6  # numbers that differ by less do so by rounding: no test set is large enough to tell errors so near apart
 
 

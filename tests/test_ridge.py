@@ -27,7 +27,7 @@ def test_a_bowl_without_noise_gives_its_own_slope_and_best_decays(rho: float) ->
     assert found.at_edge == 0
 
 
-def test_a_diagonal_valley_without_a_best_learning_rate_has_a_slope_where_the_tilt_has_none() -> None:
+def test_a_diagonal_valley_without_a_best_learning_rate_has_a_slope() -> None:
     surface = bowl(shape=(7, 11))
     runs = 55 + (surface.v[None, :, None] + surface.u[:, None, None]) ** 2 + np.zeros((7, 11, 2))
     found = ridge(Surface("valley", surface.u, surface.v, runs, np.zeros((7, 11), bool), None))

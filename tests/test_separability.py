@@ -28,13 +28,7 @@ def test_a_row_for_each_panel_and_a_number_for_each_statistic(demo_records: list
     assert {(row.tiles, row.runs) for row in rows} == {(42, 1)}
     assert "noise not known" in separability.table(rows).markdown()
     lines = list(csv.DictReader(io.StringIO(separability.numbers(rows))))
-    assert {line["statistic"] for line in lines} >= {
-        "ridge_slope",
-        "tilt_rho",
-        "interaction",
-        "regret_worst",
-        "basin_size",
-    }
+    assert {line["statistic"] for line in lines} >= {"ridge_slope", "interaction", "regret_worst", "basin_size"}
     assert all(line["low"] == "" for line in lines)  # one run a tile
     best = {line["statistic"]: line["value"] for line in lines if line["statistic"].startswith("best_decay")}
     assert len(best) == 14  # learning rates: seven of SGD and SGDW, seven of Adam and AdamW

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import experiments
-from analysis import additive, regret, ridge, separability, tilt
+from analysis import additive, regret, ridge, separability
 from analysis.forest import COLUMNS
 from analysis.pictures import WIDTH, render, style
 from analysis.select import Chart, charts
@@ -26,7 +26,7 @@ def chart(demo_records) -> Chart:
 
 def _row(surface: Surface, panel: str = "AdamW", optimizer: str = "adamw", facets: str = "") -> Row:
     return Row(
-        panel, 49, 2, ridge.ridge(surface), tilt.tilt(surface), additive.interaction(surface),
+        panel, 49, 2, ridge.ridge(surface), additive.interaction(surface),
         regret.regret(surface, surface), regret.basin_size(surface), optimizer, facets,
     )  # fmt: skip
 
@@ -74,10 +74,9 @@ def test_a_row_at_the_edge_is_words_at_its_learning_rate(chart: Chart) -> None:
 
 def test_a_number_is_a_point_with_its_interval(chart: Chart) -> None:
     row = _row(bowl(-0.6, 0.5))
-    ridges, rho, interaction, *_ = _forest(draw(chart, [row]))
+    ridges, interaction, *_ = _forest(draw(chart, [row]))
     for axes, estimate, factor in (
         (ridges, row.ridge.slope, 1),
-        (rho, row.tilt.rho, 1),
         (interaction, row.interaction, 100),
     ):
         assert [mark[0] for mark in _marks(axes)] == [pytest.approx(estimate.value * factor)]
@@ -85,12 +84,11 @@ def test_a_number_is_a_point_with_its_interval(chart: Chart) -> None:
 
 
 def test_where_there_is_no_number_there_are_words_and_no_point(chart: Chart) -> None:
-    ridges, rho, interaction, *_ = _forest(draw(chart, [_row(bowl(at=(0.0, 6.0), sigma=0.1))]))
-    assert (_words(ridges), _words(rho), _words(interaction)) == ([EDGE], [EDGE], [])
-    assert _marks(ridges) == _marks(rho) == []
+    ridges, interaction, *_ = _forest(draw(chart, [_row(bowl(at=(0.0, 6.0), sigma=0.1))]))
+    assert (_words(ridges), _words(interaction), _marks(ridges)) == ([EDGE], [], [])
     holed = bowl().runs.copy()
     holed[3:] = np.nan
-    ridges, rho, interaction, *_ = _forest(draw(chart, [_row(dataclasses.replace(bowl(), runs=holed[:, :, :1]))]))
+    ridges, interaction, *_ = _forest(draw(chart, [_row(dataclasses.replace(bowl(), runs=holed[:, :, :1]))]))
     assert (_words(ridges), _marks(ridges)) == (["too few rows"], [])
     assert (_words(interaction), _marks(interaction)) == (["noise not known"], [])
 
@@ -100,7 +98,7 @@ def test_guides_of_the_forest_stand_where_they_mean_something(chart: Chart) -> N
         sorted({line.get_xdata()[0] for line in axes.lines if line.get_color() == "0.6"})
         for axes in _forest(draw(chart, [_row(bowl())]))
     ]
-    assert found == [[-1, 0], [0], [0], [0], []]
+    assert found == [[-1, 0], [0], [0], []]
 
 
 def test_ours_are_filled_and_solid_the_paper_s_open_and_dashed_in_axes_of_their_own(chart: Chart) -> None:
@@ -161,4 +159,4 @@ def test_the_reasons_for_no_number_are_those_of_the_table(chart: Chart) -> None:
     row = _row(alone)
     shown = separability.table([row]).rows[0]
     told = [" ".join(text.get_text().split()) for axes in _forest(draw(chart, [row])) for text in axes.texts]
-    assert told == [shown[5], shown[6], shown[7]] == ["noise not known"] * 3
+    assert told == [shown[4], shown[5], shown[6]] == ["noise not known"] * 3

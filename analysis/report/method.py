@@ -15,9 +15,9 @@ METHOD = (
     "**Selection.** The cell with the lowest error on validation pictures held out of the training set, the same for "
     "all; test errors are reported. The profile `paper` alone does as the paper did: no validation split, selected "
     "and reported on the test set.",
-    "**Separability.** On log2 α x log2 λ: a quadratic fitted to the basin (its correlation ρ), a line through the "
-    "best decays of all learning rates (its slope), the share of variance that no a(α) + b(λ) explains, the error "
-    "lost by tuning one at a time, and the share of tiles near the best.",
+    "**Separability.** On log2 α x log2 λ: the slope of a line through the best decays of all learning rates, the "
+    "share of variance that no a(α) + b(λ) explains, the error lost by tuning one at a time, and the share of tiles "
+    "near the best.",
     f"**Intervals.** 95 %. Those of maps come from {RESAMPLES} seeded resamples: noise is drawn from the deviations "
     "of single runs from their tile's mean, pooled over the basin, because two or three seeds a tile are too few to "
     f"resample by themselves. Those of regret and basin come from {DRAWS} draws of noise-free surfaces. In "
