@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,37 +27,39 @@ ON_A_GPU = ("gpu", "paper")  # profiles
 MOST = 10**6  # cores, GB, or jobs at once
 EVER = 10**6  # timeouts that submitit allows a job: what ends it is that its cells are done
 
-# Passed to sbatch as they are, by these names (submitit's, which are sbatch's with _ for -).
-PASSED_ON = (
-    "partition", "account", "qos", "gres", "constraint", "exclude", "nodelist", "mail_type", "mail_user", "comment",
-    "dependency", "exclusive", "setup", "teardown", "mem_per_cpu", "mem_per_gpu", "gpus_per_task",
-    "srun_args", "use_srun", "signal_delay_s", "additional_parameters", "wckey",
-)  # fmt: skip
-OWN = {"cluster": str, "time": (int, str), "gpus": int, "cpus": int, "mem": (int, float, str), "parallel": int}
-KINDS: dict[str, Any] = {
-    **OWN, **dict.fromkeys(PASSED_ON, str), "setup": list, "teardown": list, "srun_args": list, "use_srun": bool,
-    "exclusive": (bool, str), "gpus_per_task": int, "signal_delay_s": int, "additional_parameters": dict,
+# What may stand in the file, by submitit's names (sbatch's with _ for -), and which of TYPES each takes.
+TYPES = {
+    "text": str, "whole number": int, "number": float, "list of texts": list, "true/false": bool, "table": dict,
 }  # fmt: skip
-
+OWN = {
+    "cluster": "text", "time": "whole number or text", "gpus": "whole number", "cpus": "whole number",
+    "mem": "whole number or number or text", "parallel": "whole number", "gpus_per_task": "whole number",
+    "additional_parameters": "table",
+}  # fmt: skip
+AS_SBATCH = ("partition", "account", "qos", "gres", "constraint", "exclude", "nodelist", "mail_type", "mail_user")
+PASSED_ON = {
+    **dict.fromkeys((*AS_SBATCH, "comment", "dependency", "mem_per_cpu", "mem_per_gpu", "wckey"), "text"),
+    **dict.fromkeys(("setup", "teardown", "srun_args"), "list of texts"), "use_srun": "true/false",
+    "exclusive": "true/false or text", "signal_delay_s": "whole number",
+}  # fmt: skip
+KINDS = OWN | PASSED_ON
 # What asks for GPUs. A job is one process on one node: each of them says how many it has in all. "gpus=" is sbatch's
 # own gpus, which has a type as in a100:1; "gpus" is ours.
-GPU_WAYS = {
-    "gpus": "--gpus", "gres": "--gres", "gpus=": "--slurm gpus", "gpus_per_node": "--slurm gpus-per-node",
-    "gpus_per_task": "--slurm gpus-per-task",
-}  # fmt: skip
+TYPED = ("gpus=", "gpus_per_node", "gpus_per_task")
+GPU_WAYS = ("gpus", "gres", *TYPED)
 # What else of sbatch's is refused: the plan says it, and this is what says it to the plan.
-PLANNED = {
-    "time": "use --time", "mem": "use --mem", "cpus_per_task": "use --cpus", "cpus_per_gpu": "use --cpus",
-    "array": "use --parallel and --cells-per-job", "signal": f"set signal_delay_s in {FILE}",
-    "gpus_per_socket": "use --gpus",
-    **{f"tres_per_{part}": "use --gpus, --cpus or --gres" for part in ("job", "node", "socket", "task")},
-    **dict.fromkeys(("nodes", "ntasks", "ntasks_per_node", "tasks_per_node"), "a job is one process on one node"),
-    **dict.fromkeys(("job_name", "output", "error", "open_mode"), "status and logs find jobs by what submit gives"),
-    **dict.fromkeys(("requeue", "no_requeue"), "a job that is stopped always asks to be put back"),
-    **dict.fromkeys(("clusters", "cluster"), "type this on a login node of that cluster"),
-    **dict.fromkeys(("setup", "teardown", "srun_args", "use_srun", "signal_delay_s", "additional_parameters"),
-                    f"no option of sbatch's; it can stand in {FILE}"),
-}  # fmt: skip
+PLANNED = {name: hint for names, hint in (
+    ("time", "use --time"), ("mem", "use --mem"), ("cpus_per_task cpus_per_gpu", "use --cpus"),
+    ("array", "use --parallel and --cells-per-job"), ("signal", f"set signal_delay_s in {FILE}"),
+    ("gpus_per_socket", "use --gpus"),
+    ("tres_per_job tres_per_node tres_per_socket tres_per_task", "use --gpus, --cpus or --gres"),
+    ("nodes ntasks ntasks_per_node tasks_per_node", "a job is one process on one node"),
+    ("job_name output error open_mode", "status and logs find jobs by what submit gives"),
+    ("requeue no_requeue", "a job that is stopped always asks to be put back"),
+    ("clusters cluster", "type this on a login node of that cluster"),
+    ("setup teardown srun_args use_srun signal_delay_s additional_parameters",
+     f"no option of sbatch's; it can stand in {FILE}"),
+) for name in names.split()}  # fmt: skip
 # Who pays and where it runs: where a site has users say this once, in the shell, sbatch reads it as SBATCH_ACCOUNT etc.
 FROM_SHELL = ("account", "partition", "qos", "constraint", "reservation", "wckey")
 
@@ -101,8 +103,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("jobs", f'all can stand in {FILE} as well, as in: partition = "gpu"')
     group.add_argument("--settings", type=Path, help=f"the TOML file to read (default {FILE}, where there is one)")
     group.add_argument("--cluster", help="slurm, local (in the background here) or debug (here and now)")
-    for name in ("partition", "account", "qos", "gres", "constraint", "exclude", "nodelist", "mail-type", "mail-user"):
-        group.add_argument(f"--{name}", metavar="TEXT", help="as sbatch has it")
+    for name in AS_SBATCH:
+        group.add_argument(f"--{name.replace('_', '-')}", metavar="TEXT", help="as sbatch has it")
     group.add_argument("--time", help=f"limit of a job: minutes, or H:MM:SS (default {DEFAULT_MINUTES})")
     group.add_argument("--gpus", type=int, help="of a job: 0 or 1 (default: 1 for the profiles gpu and paper)")
     group.add_argument("--cpus", type=int, help="of a job (default: 4; without a GPU it trains as many cells at once)")
@@ -115,8 +117,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def read(given: argparse.Namespace) -> Settings:
     """The file's settings, the command line's over them, and what neither says from the shell. Raises UsageError."""
     file, typed = _from_file(given.settings), _typed(given)
-    typed_gpus = _gpus(typed)
-    if typed_gpus is not None and (typed_gpus != _gpus(file) or typed.keys() & (GPU_WAYS.keys() - {"gpus"})):
+    asked = _gpus(typed)
+    if asked is not None and (asked != _gpus(file) or typed.keys() & {"gres", *TYPED}):
         file = _without_gpus(file)
     values = {**file, **typed}
     cluster = values.get("cluster", "slurm")
@@ -124,20 +126,14 @@ def read(given: argparse.Namespace) -> Settings:
         raise UsageError(f"--cluster {brief(cluster)}: one of {', '.join(CLUSTERS)}")
     notes = _take_from_shell(values) if cluster == "slurm" else ()
     gpus = _gpus(values)
-    for name in ("gpus=", "gpus_per_task"):  # sbatch takes gpus_per_task only with the number of tasks
-        if name in values:
-            values["gpus_per_node"] = str(values.pop(name))
-    if gpus == 0:
-        values.pop("gpus_per_node", None)
-    passed = {name: values[name] for name in (*PASSED_ON, "gpus_per_node") if name in values}
-    more = {name: value for name, value in values.items() if name not in (*OWN, *passed)}
+    default = 60 * 24 * 365 if cluster != "slurm" else DEFAULT_MINUTES
+    passed = {name: values[name] for name in PASSED_ON if name in values}
+    if gpus and (by_name := [values[name] for name in TYPED if name in values]):
+        passed["gpus_per_node"] = str(by_name[0])  # sbatch takes gpus_per_task only with the number of tasks
+    more = {name: value for name, value in values.items() if name not in (*KINDS, *TYPED)}
     settings = Settings(
         cluster=cluster,
-        minutes=minutes(values["time"])
-        if "time" in values
-        else DEFAULT_MINUTES
-        if cluster == "slurm"
-        else 60 * 24 * 365,
+        minutes=minutes(values.get("time", default)),
         gpus=int(given.profile in ON_A_GPU) if gpus is None else gpus,
         cpus=values.get("cpus", 4),
         mem=memory(values["mem"]) if "mem" in values else None,
@@ -154,28 +150,33 @@ def read(given: argparse.Namespace) -> Settings:
 
 def _typed(given: argparse.Namespace) -> dict[str, Any]:
     """What the command line says, by the file's names or, for what has none there, by sbatch's with _ for -."""
-    values = {name: getattr(given, name, None) for name in (*OWN, *PASSED_ON)}
-    values = {name: value for name, value in values.items() if value is not None}
+    values = {name: value for name in KINDS if (value := getattr(given, name, None)) is not None}
     for name, value in values.items():
         if value == "":
             raise UsageError(f"{_option(name)} is empty")
-    return values | _more(map(_pair, given.slurm), values, "--slurm ")
+    pairs = (text.split("=", 1) if "=" in text else (text, None) for text in given.slurm)
+    return values | _more(pairs, values, "--slurm ")
 
 
-def _more(pairs: Iterable[tuple[str, Any]], values: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _more(pairs: Iterable[Sequence[Any]], values: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Any other of sbatch's options, by their names with _ for -. values: what is said already. Raises UsageError."""
     found: dict[str, Any] = {}
     for written, value in pairs:
         name, option = written.replace("-", "_"), f"{where}{brief(written)}"
         if name in PLANNED:
             raise UsageError(f"{option}: {PLANNED[name]}")
+        if value is None:
+            raise UsageError(
+                f"{option}: NAME=VALUE, as in --slurm reservation=adamw; what has no value stands in {FILE}: "
+                f"additional_parameters = {{ {brief(written)} = true }}"
+            )
         if not re.fullmatch("[a-z][a-z0-9_]*", name):
             raise UsageError(f"{option}: no name of an option")
-        known = {*PLANNED, *GPU_WAYS, *PASSED_ON}
-        longer = sorted(other for other in known if other.startswith(name)) if name not in known else []
-        if longer:  # which sbatch takes the beginning for
-            raise UsageError(f"{option}: write it in full, as in {longer[0].replace('_', '-')}")
-        if not (isinstance(value, str | int | float) and value is not False and value != ""):
+        known = sorted({*PLANNED, *GPU_WAYS, *PASSED_ON})
+        longer = next((other for other in known if other.startswith(name)), name)
+        if longer != name:  # which sbatch takes the beginning for
+            raise UsageError(f"{option}: write it in full, as in {longer.replace('_', '-')}")
+        if not isinstance(value, str | int | float) or value is False or value == "" or not is_plain(str(value)):
             raise UsageError(f"{option} must be a text, a number or true, got {brief(repr(value))}")
         name = "gpus=" if name == "gpus" else name
         if name in found or name in values:
@@ -186,14 +187,14 @@ def _more(pairs: Iterable[tuple[str, Any]], values: Mapping[str, Any], where: st
 
 def _option(name: str) -> str:
     """As it is typed."""
-    words = name.replace("_", "-")
-    return GPU_WAYS.get(name, f"--{words}" if name in KINDS else f"--slurm {words}")
+    words = name.strip("=").replace("_", "-")
+    return f"--{words}" if name in (*OWN, *AS_SBATCH, "setup") and name not in TYPED else f"--slurm {words}"
 
 
 def _gpus(values: Mapping[str, Any]) -> int | None:
     """How many GPUs these settings ask for; None where they do not say. Raises UsageError for more than one answer."""
-    ways = {name: count for name in GPU_WAYS if name in values
-            and (count := count_gpus(name, str(values[name]))) is not None}  # fmt: skip
+    ways = {name: count_gpus(name, str(values[name])) for name in GPU_WAYS if name in values}
+    ways = {name: count for name, count in ways.items() if count is not None}
     words = [f"{_option(name)} {brief(values[name])}" for name in ways]
     if len(set(ways.values())) > 1 or len(ways.keys() - {"gpus"}) > 1:
         raise UsageError(f"{' and '.join(words)} both say how many GPUs a job has: one of them is enough")
@@ -214,16 +215,12 @@ def count_gpus(name: str, value: str) -> int | None:
         if name == "gres":
             kind, *parts = [part for part in parts if part != "gres"] or [""]
             if kind.lower() in ("shard", "mps") and parts != ["0"]:
-                raise UsageError(
-                    f"--gres {brief(value)}: a part of a GPU, and jobs share theirs by themselves: --gpus 1"
-                )
+                raise UsageError(f"--gres {brief(value)}: a part of a GPU, and jobs share theirs themselves: --gpus 1")
             if kind.lower() != "gpu":
                 continue
         number = parts.pop() if parts and re.fullmatch(r"-?\d+[kmgtp]?", parts[-1], re.IGNORECASE) else "1"
         if not re.fullmatch(r"\d{1,9}", number) or not all(re.search("[A-Za-z]", part) for part in parts):
-            raise UsageError(
-                f"{_option(name)} {brief(value)}: how many GPUs? 0 or 1, as in --gpus 1 or --gres gpu:a100:1"
-            )
+            raise UsageError(f"{_option(name)} {brief(value)}: how many GPUs? 0 or 1, as in --gres gpu:a100:1")
         counts.append(int(number))
     return sum(counts) if counts else None
 
@@ -299,45 +296,15 @@ def _from_file(path: Path | None) -> dict[str, Any]:
         raise UsageError(f"{path}: {brief(error)}") from None
     for name, value in values.items():
         if name not in KINDS:
-            hint = PLANNED.get(name.replace("-", "_")) or f"one of {', '.join(sorted(KINDS))}"
+            hint = PLANNED.get(name) or f"one of {', '.join(sorted(KINDS))}"
             raise UsageError(f"{path}: no setting {brief(name)!r}: {hint}")
-        kinds = KINDS[name] if isinstance(KINDS[name], tuple) else (KINDS[name],)
-        if type(value) not in kinds:
-            raise UsageError(f"{path}: {name} = {brief(repr(value))} is not a {_words(kinds)}")
+        if type(value) not in [TYPES[kind] for kind in KINDS[name].split(" or ")]:
+            raise UsageError(f"{path}: {name} = {brief(repr(value))} is not a {KINDS[name]}")
         if value == "":
             raise UsageError(f"{path}: {name} is empty")
         if isinstance(value, list) and not all(isinstance(line, str) for line in value):
             raise UsageError(f"{path}: {name} must be a list of texts")
-        if not all(map(is_plain, _texts(value))):
+        if not all(is_plain(str(part)) for part in (value if isinstance(value, list) else [value])):
             raise UsageError(f"{path}: {name} holds control characters: {brief(repr(value))}")
     more = values.pop("additional_parameters", {})
     return values | _more(more.items(), values, f"{path}: additional_parameters: ")
-
-
-def _texts(value: Any) -> list[str]:
-    """All that will stand in a file for sbatch, where a newline would begin a line of its own."""
-    if isinstance(value, dict):
-        return [text for pair in value.items() for part in pair for text in _texts(part)]
-    return [text for part in value for text in _texts(part)] if isinstance(value, list) else [str(value)]
-
-
-def _words(kinds: tuple[type, ...]) -> str:
-    names = {
-        str: "text",
-        int: "whole number",
-        float: "number",
-        list: "list of texts",
-        bool: "true or false",
-        dict: "table",
-    }
-    return " or ".join(names[kind] for kind in kinds)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals and name.replace("-", "_") not in PLANNED:
-        raise UsageError(
-            f"--slurm {brief(text)}: NAME=VALUE, as in --slurm reservation=adamw; what has no value stands in {FILE}: "
-            f"additional_parameters = {{ {brief(name)} = true }}"
-        )
-    return name, value

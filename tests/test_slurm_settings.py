@@ -83,6 +83,8 @@ def test_time_limits(text: str, expected: int) -> None:
         ("additional_parameters = { time = 5 }", "additional_parameters: time: use --time"),
         ("additional_parameters = { x = [1] }", r"x must be a text, a number or true, got \[1\]"),
         ("additional_parameters = { hold = false }", "hold must be a text, a number or true"),
+        ('additional_parameters = { hint = "a\\u000ab" }', "hint must be a text, a number or true"),
+        ('setup = ["a\\u000ab"]', "setup holds control characters"),
     ],
 )
 def test_a_mistake_in_the_file_is_one_line(toml: Path, file: str, told: str) -> None:
