@@ -105,7 +105,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("pairs", "return self.linear(images.flatten(1)), 1", "", r"must return .* \[1, 3\], and returned tuple"),
         ("narrow", "return self.linear(images.flatten(1))[:, :1]", "", r"\[1, 3\], and returned \[1, 1\]"),
         ("looks", "return self.linear(images.flatten(1)) if self.training else None", "", "fails in evaluation mode"),
-        ("unbuilt", "return 1", "self.nothing", "'unbuilt-1' cannot be built: AttributeError"),
+        ("unbuilt", "return 1", "self.nothing", "AttributeError: 'Net' object has no attribute 'nothing'"),
     ],
 )
 def test_what_a_net_of_ones_own_does_wrong_is_said_before_training(
