@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from analysis.panels import Panel, selection_split
 from analysis.select import Chart, codes, fingerprint, of_cells, provenance
-from experiments.declare import describe, listed
+from experiments.declare import describe, listed, setting
 from paper_repro.records import Record
 
 DIGITS = 12  # of a commit or fingerprint
@@ -79,9 +79,15 @@ def _profile(chart: Chart) -> str:
     """Its name, with what the user changed; its note, where nothing that it was written of was changed."""
     profile = chart.experiment.profiles[chart.profile]
     other = all(chart.dataset != cell.dataset for cell in profile.cells)
-    changes = listed(f"{field} {value}" for field, value in chart.experiment.changes.items())
+    changes = listed(
+        "quick" if field == "quick" else setting(field, value) for field, value in chart.experiment.changes.items()
+    )
     text = f"Profile {chart.profile}" + f" on {chart.dataset}" * other + f", changed: {changes}" * bool(changes)
-    note = f": {profile.note.rstrip('.')}" if profile.note and profile.is_declared(chart.declared) else ""
+    note = (
+        f": {profile.note.rstrip('.')}"
+        if profile.note and profile.is_declared(of_cells(chart.records, lambda cell: cell))
+        else ""
+    )
     return f"{text}{note}."
 
 

@@ -22,10 +22,11 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
+from analysis.deciding import MOST
 from analysis.document import Table
 from analysis.heat_maps import NAMES, facet_words
 from analysis.panels import Panel
-from analysis.surfaces import Estimate, basin, deviation, of_panel
+from analysis.surfaces import EQUAL, Estimate, basin, deviation, of_panel
 
 LEVEL = 0.05
 POWER = 0.8
@@ -110,8 +111,8 @@ def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> _Tes
     if scatter is None:
         single = [_pooled(panel) or known.get(panel.optimizer) for panel in (first, second)]
         scatter, freedom = None if None in single else math.hypot(*filter(None, single)), math.inf
-    if scatter is None and count < OWN_SCATTER:
-        return None
+    if scatter is None and count < OWN_SCATTER and count == len(apart):
+        return None  # where seeds diverged, the row says so
     mean, names = float(differences.mean()), (_name(first), _name(second))
     better = errors[0 if mean < 0 else 1]
     survivors_ahead = any(map(math.isnan, better.values()))
@@ -136,7 +137,7 @@ def _told(test: _Test, p: float | None) -> Comparison:
         half = float(stats.t.ppf(1 - LEVEL / 2, test.freedom)) * test.error
         difference, effect = Estimate(test.mean, test.mean - half, test.mean + half), test.mean / test.deviation
         needed = None
-        if p >= LEVEL and test.mean and not test.survivors_ahead:
+        if p >= LEVEL and abs(test.mean) > EQUAL and not test.survivors_ahead:
             quantiles = stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER)
             needed = max(test.seeds + 1, math.ceil((quantiles * test.deviation / test.mean) ** 2))
     return Comparison(*test.names, difference, effect, p, test.seeds, needed, test.lacking, test.survivors_ahead)
@@ -182,11 +183,15 @@ def table(found: Sequence[Comparison]) -> Table:
     for pair in found:
         part = pair.difference
         rows.append((
-            f"{pair.first} less {pair.second}", f"{part.value:+.2f} {_interval(part)}".strip(),
-            "" if pair.effect is None else f"{pair.effect:+.2f}", "" if pair.p is None else _p(pair.p), pair.seeds_told,
-            _verdict(pair),
+            f"{pair.first} less {pair.second}", f"{_signed(part.value)} {_interval(part)}".strip(),
+            "" if pair.effect is None else _signed(pair.effect), "" if pair.p is None else _p(pair.p),
+            pair.seeds_told, _verdict(pair),
         ))  # fmt: skip
     return Table(header, tuple(rows), "comparisons", CAPTION)
+
+
+def _signed(number: float) -> str:
+    return f"{round(number, 2) + 0.0:+.2f}"  # never -0.00
 
 
 def _interval(part: Estimate) -> str:
@@ -204,4 +209,6 @@ def _verdict(pair: Comparison) -> str:
         return f"no: {NO_SCATTER}"
     if pair.survivors_ahead:
         return "no: seeds of the better one diverged"
+    if pair.seeds_needed and pair.seeds_needed > MOST:
+        return f"no: more than {MOST:,} seeds would be needed"
     return f"no: {pair.seeds_needed} seeds would be needed" if pair.seeds_needed else "no"

@@ -80,7 +80,8 @@ def _finals(axes: Axes, panel: Panel, chart: Chart) -> None:
     )  # fmt: skip
     if panel.best is not None:
         axes.plot([panel.best.decay], [statistics.fmean(panel.best.errors())], "*", color=tint, ms=8, mec="k", mew=0.4)
-    axes.set_xscale("log")
+    if any(tile.decay for tile in tiles):
+        axes.set_xscale("log")
 
 
 def _generalisation(axes: Axes, panel: Panel, chart: Chart) -> None:

@@ -20,7 +20,7 @@ from paper_repro.texts import brief, typed
 MOST = 200_000  # cells of a sweep: twice as many as have been tried
 AXES = {  # what people try, and what there is
     "--optimizer": "--only", "--alpha": "--alphas", "--lr": "--alphas", "--learning-rate": "--alphas",
-    "--decay": "--decays", "--weight-decay": "--decays", "--seed": "--seeds",
+    "--decay": "--decays", "--weight-decay": "--decays", "--wd": "--decays", "--seed": "--seeds",
 }  # fmt: skip
 WIDTH = 80  # of a printed axis, in characters
 
@@ -193,6 +193,10 @@ def _numbers(option: str, values: str) -> list[float]:
     for text in texts:
         if re.fullmatch(r"0\d+", text):
             raise UsageError(f"{option} {brief(values)}: {text} is no number; a decimal has a point")
+    if len(texts) == 2 and texts[0] == "0" and re.fullmatch(r"[1-9]\d*(e-?\d+)?", texts[1]):
+        raise UsageError(
+            f"{option} {brief(values)}: a decimal has a point; 0 and {texts[1]} are written 0.0,{texts[1]}"
+        )
     try:
         return [number(text) for text in texts]
     except ValueError:

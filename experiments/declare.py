@@ -41,8 +41,10 @@ class Profile:
         return dataclasses.replace(self, cells=cells, note=self.note if cells == self.cells else "", **changes)
 
     def is_declared(self, cells: Iterable[Cell]) -> bool:
-        """Whether these are its cells, or differ from them in what a heat map spans alone."""
-        return {_kind(cell) for cell in cells} <= {_kind(cell) for cell in self.cells}
+        """Whether these are all its kinds of cells of these optimizers; what a heat map spans apart."""
+        own = {(cell.optimizer, _kind(cell)) for cell in cells}
+        optimizers = {optimizer for optimizer, _ in own}
+        return own == {(cell.optimizer, _kind(cell)) for cell in self.cells if cell.optimizer in optimizers}
 
     def describe(self, cells: Sequence[Cell]) -> str:
         """What these cells train and on what: the note, if it was written of them; else what they say themselves."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments import studying
-from experiments.choosing import axes, check_out, chosen_cells, data_name, find, without_data
+from experiments.choosing import axes, check_out, chosen_cells, data_name, find
 from experiments.declare import Experiment, Profile
 from paper_repro import diagnosis, engine, preflight
 from paper_repro.cell import Cell
@@ -78,19 +78,11 @@ def _train(
         print(f"{_odd(outcome)}; what to do: {python_m('analysis', 'report', *same)}")
     if outcome.failed:
         print(f"tracebacks in {given.out / 'failures'}; the same command tries the failed cells again")
-    elif _is_drawn(experiment, cells, given):
+    elif "alpha" in experiment.swept or (given.alphas is None and given.decays is None):
         print(f"draw them: {python_m('analysis', 'figures', given.name, *same)}")
     else:
-        print(f"the figure of {given.name} does not show these: it compares other cells, or several kinds of them")
+        print(f"the figure of {given.name} does not show these: its cells are at rates and decays of their own")
     return 1 if outcome.failed else 0
-
-
-def _is_drawn(experiment: Experiment, cells: Sequence[Cell], given: argparse.Namespace) -> bool:
-    """Whether the figure shows these cells, which analysis.select decides in the same way."""
-    if "alpha" not in experiment.swept:
-        return given.alphas is None and given.decays is None
-    kinds = {without_data(cell).replace(optimizer="any", alpha=0.0, decay=0.0) for cell in cells}
-    return not experiment.facets or len(kinds) > 1
 
 
 def _odd(outcome: engine.Outcome) -> str:
@@ -154,6 +146,7 @@ def _estimate(survey: Survey, known: Answer, workers: int) -> int:
     low, high = duration(min(each)), duration(max(each))
     span = high if low == high else f"{low} to {high}"
     print(f"to train: {len(each)} cell{'s' * (len(each) > 1)} of about {span} each ({' and '.join(sources)})")
+    workers = min(workers, len(each))
     together = sum(each) / workers
     cost = price(sum(each)) if known.device == "cpu" else price(together, "GPU")
     print(f"about {cost}, {duration(together)} with {workers} worker{'s' * (workers > 1)}; nothing was trained")

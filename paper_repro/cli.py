@@ -118,7 +118,10 @@ def answer(name: str, parser: Parser, arguments: Sequence[str] | None) -> int:
     try:
         typed = sys.argv[1:] if arguments is None else arguments
         if odd := [text for text in typed if not is_plain(text)]:  # NUL ends a path, a newline a message
-            raise UsageError(f"an argument holds control characters: {brief(odd[0])}")
+            kind = (
+                "letters that this locale cannot read" if re.search("[\ud800-\udfff]", odd[0]) else "control characters"
+            )
+            raise UsageError(f"an argument holds {kind}: {brief(odd[0])}")
         given = parser.parse_args(typed)
         return int(given.command(given))
     except UsageError as error:

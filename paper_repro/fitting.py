@@ -76,11 +76,13 @@ def _called(
                 noise_shape = getattr(model, "noise_shape", None) if training else None
                 noise = () if noise_shape is None else (torch.zeros(count, *noise_shape, device=where),)
                 logits = model(images, *noise)
+            if training and isinstance(logits, Tensor) and not logits.requires_grad:
+                raise RuntimeError("what it returns has no gradient, so that nothing could be trained")
             got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             if got == [count, classes]:
                 return model
             fault = f"it must return a tensor [images, classes], {[count, classes]}, and returned {got}"
-        except Exception as error:  # whatever a file of yours does
+        except (Exception, SystemExit) as error:  # whatever a file of yours does
             if model is None and isinstance(error, ValueError):
                 raise
             fault = f"{type(error).__name__}: {brief((str(error).splitlines() or [''])[0])}"

@@ -58,6 +58,8 @@ def typed(number: float) -> str:
 def price(seconds: float, unit: str = "core") -> str:
     """Time times cores or GPUs: '2.5 core-hours', '3.6 core-minutes'."""
     hours = seconds / 3600
+    if seconds < 60:
+        return f"{seconds:.2g} {unit}-seconds"
     if hours < 1:
         return f"{60 * hours:.2g} {unit}-minutes"
     return f"{hours:.3g} {unit}-hours" if hours < 100 else f"{hours:,.0f} {unit}-hours"

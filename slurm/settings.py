@@ -53,7 +53,8 @@ PLANNED = {name: hint for names, hint in (
     ("array", "use --parallel and --cells-per-job"), ("signal", f"set signal_delay_s in {FILE}"),
     ("gpus_per_socket", "use --gpus"),
     ("tres_per_job tres_per_node tres_per_socket tres_per_task", "use --gpus, --cpus or --gres"),
-    ("nodes ntasks ntasks_per_node tasks_per_node", "a job is one process on one node"),
+    ("nodes ntasks ntasks_per_node tasks_per_node ntasks_per_gpu ntasks_per_core ntasks_per_socket",
+     "a job is one process on one node"),
     ("job_name output error open_mode", "status and logs find jobs by what submit gives"),
     ("requeue no_requeue", "a job that is stopped always asks to be put back"),
     ("clusters cluster", "type this on a login node of that cluster"),
@@ -176,7 +177,8 @@ def _more(pairs: Iterable[Sequence[Any]], values: Mapping[str, Any], where: str)
         longer = next((other for other in known if other.startswith(name)), name)
         if longer != name:  # which sbatch takes the beginning for
             raise UsageError(f"{option}: write it in full, as in {longer.replace('_', '-')}")
-        if not isinstance(value, str | int | float) or value is False or value == "" or not is_plain(str(value)):
+        empty = value is False or value == "" or (value is True and name in GPU_WAYS)  # which count something
+        if not isinstance(value, str | int | float) or empty or not is_plain(str(value)):
             raise UsageError(f"{option} must be a text, a number or true, got {brief(repr(value))}")
         name = "gpus=" if name == "gpus" else name
         if name in found or name in values:

@@ -9,7 +9,7 @@ from analysis.captions import caption
 from analysis.report import results
 from analysis.report.drawing import Drawn
 from analysis.select import charts
-from experiments.declare import Experiment, describe
+from experiments.declare import Experiment, describe, setting
 from experiments.studying import note_of, settings_of
 from paper_repro.records import Record
 from tests.conftest import made_record
@@ -58,7 +58,7 @@ def test_of_changed_cells_is_said_what_they_are(changes: dict[str, Any], said: s
         assert "embedded synthetic" not in text
         assert "30 % of the training labels" not in text
     ((field, value),) = list(changes.items())[:1]
-    assert f"Profile demo, changed: {field} {value}" in words[0]
+    assert f"Profile demo, changed: {setting(field, value)}" in words[0]
 
 
 @pytest.mark.parametrize("profile", ["demo", "cpu"])
@@ -104,3 +104,13 @@ def test_a_study_on_other_data_says_which() -> None:
     )
     propositions = experiments.get("propositions").profiles["demo"]
     assert note_of(propositions, settings_of(propositions, "mine")[0]) == propositions.note
+
+
+def test_the_note_is_not_said_of_a_part_of_what_it_speaks_of() -> None:
+    """Whoever sets what panels differ in to one of its declared values."""
+    supp3 = experiments.get("supp3")
+    cells = [cell for cell in supp3.profiles["demo"].cells if cell.epochs == 8]
+    assert "2, 8 and 32" in supp3.profiles["demo"].describe(supp3.profiles["demo"].cells)
+    assert "2, 8 and 32" not in supp3.profiles["demo"].describe(cells)
+    (chart,) = charts(supp3, [made_record(cell, 50.0) for cell in cells], alone=True)
+    assert "2, 8 and 32" not in caption(chart, "")

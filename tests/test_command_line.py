@@ -13,6 +13,7 @@ import pytest
 import experiments
 from analysis.__main__ import main as analysis
 from analysis.__main__ import parser as analysis_parser
+from analysis.figures import charts_of
 from analysis.findings import to_type
 from experiments import choosing
 from experiments.__main__ import _parser, main
@@ -21,6 +22,7 @@ from experiments.scales import DEMO
 from paper_repro import decay, records
 from paper_repro.cell import Cell
 from slurm.__main__ import main as slurm
+from tests.conftest import made_record
 
 ROOT = Path(__file__).parent.parent
 ONE = ["fig2", "--quick", "--only", "adamw", "--alphas", "0.01", "--decays", "0.01"]
@@ -64,8 +66,11 @@ PLAN = ["plan", "fig2", "--cluster", "local"]
         (main, [*RUN, "--alphas", "0.1,", "0.2"], "0.1, 0.2: a list has commas and no spaces"),
         (main, [*RUN, "--alphas", "0,001"], "--alphas 0,001: 001 is no number; a decimal has a point"),
         (main, [*RUN, "--decays", "0,01,0,02"], "--decays 0,01,0,02: 01 is no number"),
-        (main, [*RUN, "--alphas", "0,5"], "a learning rate of 0 trains nothing; a decimal has a point"),
-        (main, [*RUN, "--decays", "0,5"], "a decay of 5 with sgdw"),
+        (main, [*RUN, "--alphas", "0,5"], "a decimal has a point; 0 and 5 are written 0.0,5"),
+        (main, [*RUN, "--decays", "0,5"], "a decimal has a point; 0 and 5 are written 0.0,5"),
+        (main, [*RUN, "--only", "adam", "--decays", "0,25"], "a decimal has a point; 0 and 25 are written 0.0,25"),
+        (main, [*RUN, "--alphas", "0,0.5"], "a learning rate of 0 trains nothing"),
+        (main, [*RUN, "--decays", "0.5,5"], "a decay of 5 with sgdw"),
         (main, [*RUN, "--set", "alpha=0,001"], "alpha is a number with a point; --alphas takes several"),
         (main, [*RUN, "--decays", "1_0"], "--decays takes numbers"),
         (main, [*RUN, "--seeds", "1_0"], "invalid int value: '1_0'"),
@@ -197,18 +202,20 @@ def test_figures_show_only_what_has_the_fields_that_were_set(
         assert shlex.split(advice)[-5:] == ["--out", str(trained[0]), "--quick", "--set", change]
 
 
-def test_what_no_figure_shows_is_not_said_to_be_drawn(tmp_path: Path) -> None:
-    from experiments.running import _is_drawn
-
-    def drawn(name: str, *options: str) -> bool:
-        given = _parser().parse_args(["run", name, *options])
-        experiment, profile = choosing.find(name, given.profile, given.quick)
-        return _is_drawn(experiment, choosing.chosen_cells(profile, given), given)
-
-    assert all(drawn(name) for name in experiments.names() if experiments.get(name).study is None)
-    assert drawn("fig1", "--only", "adamw")
-    assert not drawn("fig1", "--set", "schedule=cosine")  # it compares schedules
-    assert not drawn("groups", "--alphas", "0.1")  # its cells are at rates of their own
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("fig1", ["--only", "adamw"]), ("fig1", ["--set", "schedule=cosine"]), ("fig4", ["--only", "adam"]),
+        ("groups", ["--set", "decay_on=all"]), ("precision", ["--set", "precision=bf16", "--set", "compile=false"]),
+    ],
+)  # fmt: skip
+def test_one_variant_of_a_comparison_is_drawn_when_it_is_named(name: str, options: list[str]) -> None:
+    """Also where its records are another experiment's too."""
+    given = _parser().parse_args(["run", name, *options])
+    profile = choosing.find(name, given.profile, given.quick)[1]
+    records = [made_record(cell, 30.0) for cell in choosing.chosen_cells(profile, given)]
+    (chart,) = charts_of([name], records, [], parse_settings(given.set), named=True)
+    assert len(chart.records) == len(records)
 
 
 @pytest.mark.parametrize("name", experiments.names())

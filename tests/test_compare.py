@@ -149,3 +149,21 @@ def test_seeds_that_leave_a_comparison_are_told(adam, adamw, shift: float, told:
     assert (found.seeds_told, table([found]).rows[0][4:]) == (told, (told, verdict))
     assert found.is_decided == (verdict == "yes")
     assert (found.judged is None) == (verdict != "yes")
+
+
+def test_a_comparison_of_which_hardly_a_seed_is_left_keeps_its_row() -> None:
+    """Of one seed of the map and six further ones five of AdamW diverged: two are left, and no deviation is known."""
+    adam, adamw = _beyond(_panel("adam", [50.0]), 0, 6), _beyond(_panel("adamw", [49.0]), 5, 1)
+    (found,) = compare([adam, adamw])
+    assert found.seeds_told.startswith("2 of 7; 5 of AdamW diverged")
+    assert not found.is_decided
+
+
+def test_numbers_of_seeds_that_nobody_has_are_not_told() -> None:
+    apart = {"adam": [50.0, 50.2, 50.0, 50.2], "adamw": [50.2, 50.0, 50.2, 50.0 + 1e-9]}
+    (found,) = compare([_panel(name, errors) for name, errors in apart.items()])
+    assert table([found]).rows[0][-1] == "no"
+    apart["adamw"][3] = 50.0 + 2e-3
+    (found,) = compare([_panel(name, errors) for name, errors in apart.items()])
+    assert table([found]).rows[0][-1] == "no: more than 1,000 seeds would be needed"
+    assert "-0.00" not in table([found]).rows[0][1].split()[0]

@@ -53,6 +53,8 @@ def load(name, folder):
         ("return Arrays(name, x, y.astype('i4'), x, y, (0,) * 3, (1,) * 3, 3)", "y_train must be int64 .*, got int32"),
         ("return Arrays(name, x, y, x, y + 1, (0,) * 3, (1,) * 3, 3)", r"y_test must be .* below num_classes \(3\)"),
         ("return Arrays(name, x, y, x, y, (0.5,), (1.0,), 3)", "mean and std must have 3 numbers"),
+        ("return Arrays(name, x, y, x, y, (0.5,) * 3, (0.0,) * 3, 3)", "mean and std must be finite, std above 0"),
+        ("return Arrays(name, x, y, x, y, (np.nan,) * 3, (1.0,) * 3, 3)", "mean and std must be finite"),
         (
             "return from_arrays(name, x.tolist(), y, x, y)",
             "failed at arrays.py, line .*: AttributeError: 'list'",

@@ -105,6 +105,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("pairs", "return self.linear(images.flatten(1)), 1", "", r"must return .* \[1, 3\], and returned tuple"),
         ("narrow", "return self.linear(images.flatten(1))[:, :1]", "", r"\[1, 3\], and returned \[1, 1\]"),
         ("looks", "return self.linear(images.flatten(1)) if self.training else None", "", "fails in evaluation mode"),
+        ("detached", "return self.linear(images.flatten(1)).detach()", "", "what it returns has no gradient"),
         ("unbuilt", "return 1", "self.nothing", "AttributeError: 'Net' object has no attribute 'nothing'"),
     ],
 )

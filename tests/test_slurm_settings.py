@@ -226,6 +226,7 @@ def test_a_gres_of_other_things_is_no_gpu(toml: Path) -> None:
         (["--slurm", "gpus-per-socket=1"], "use --gpus"),
         (["--slurm", "tres-per-task=gres/gpu:1"], "use --gpus"),
         (["--slurm", "gpu=1"], "write it in full, as in gpus"),
+        (["--slurm", "ntasks-per-gpu=1"], "a job is one process on one node"),
     ],
 )
 def test_gpus_that_are_not_one_or_contradict_each_other_are_refused(

@@ -28,7 +28,7 @@ def test_a_command_can_be_pasted() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.6, "0.01 core-minutes"), (215, "3.6 core-minutes"), (3600, "1 core-hours"), (4.2e6, "1,167 core-hours")],
+    [(0.6, "0.6 core-seconds"), (215, "3.6 core-minutes"), (3600, "1 core-hours"), (4.2e6, "1,167 core-hours")],
 )
 def test_prices(seconds: float, words: str) -> None:
     assert price(seconds) == words

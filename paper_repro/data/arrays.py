@@ -122,6 +122,8 @@ def check(arrays: object, where: str) -> Arrays:
     channels = arrays.x_train.shape[-1]
     if not len(arrays.mean) == len(arrays.std) == channels:
         raise DataError(f"{where}: mean and std must have {channels} numbers, one a channel")
+    if not (np.isfinite(arrays.mean).all() and np.isfinite(arrays.std).all() and np.min(arrays.std) > 0):
+        raise DataError(f"{where}: mean and std must be finite, std above 0, got {arrays.mean} and {arrays.std}")
     return arrays
 
 
