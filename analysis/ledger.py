@@ -151,7 +151,12 @@ class Evidence:
         there = self._chart(experiment)
         run = {Cell.from_dict(record["cell"]).replace(seed=0) for record in there.records} if there else set()
         whole = there is not None and run >= set(there.declared)
-        return list(dict.fromkeys([*([] if whole else [experiment]), *self.lacking])) or [experiment]
+        return list(dict.fromkeys([*([] if whole else [experiment]), *self.lacking]))
+
+    def seeds(self, experiment: str) -> int:
+        """How many seeds its figure has."""
+        there = self._chart(experiment)
+        return 1 + max(record["cell"]["seed"] for record in there.records) if there else 0
 
     def _price(self, experiment: str) -> str:
         """What a first run of an experiment costs, in words."""
@@ -235,8 +240,12 @@ def _decided(claim: Claim, found: Evidence, paper: Paper) -> Decided:
     if ours.outcome == UNDECIDED:
         needed = deciding.needed(ours.doubt)
     elif ours.outcome == NOT_RUN:
-        needed = Needed(found.first_run(missing[0]) if missing else claim.rule)
+        needed = Needed(
+            found.first_run(missing[0]) if missing else "a second seed, for the noise" if claim.ours else claim.rule
+        )
     to_run = tuple(map(found.to_type, missing))
+    if claim.ours and ours.outcome == NOT_RUN and not missing:  # all of it was run, and one seed tells no noise
+        to_run = (f"{found.to_type(claim.experiment)} --seeds {found.seeds(claim.experiment) + 1}",)
     return Decided(claim, ours, claim.paper(paper) if claim.paper else None, needed, to_run)
 
 

@@ -119,7 +119,7 @@ def read(given: argparse.Namespace) -> Settings:
     """The file's settings, the command line's over them, and what neither says from the shell. Raises UsageError."""
     file, typed = _from_file(given.settings), _typed(given)
     asked = _gpus(typed)
-    if asked is not None and (asked != _gpus(file) or typed.keys() & {"gres", *TYPED}):
+    if asked is not None and (typed.keys() & {"gres", *TYPED} or not _asks_for(asked, file)):
         file = _without_gpus(file)
     values = {**file, **typed}
     cluster = values.get("cluster", "slurm")
@@ -227,10 +227,19 @@ def count_gpus(name: str, value: str) -> int | None:
     return sum(counts) if counts else None
 
 
+def _asks_for(count: int, values: Mapping[str, Any]) -> bool:
+    """Whether these settings, which may be wrong because others go before them, ask for so many GPUs."""
+    try:
+        return _gpus(values) == count
+    except UsageError:
+        return False
+
+
 def _without_gpus(values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that do not ask for GPUs."""
     kept = {name: value for name, value in values.items() if name not in GPU_WAYS}
-    others = [item for item in values.get("gres", "").split(",") if item and count_gpus("gres", item) is None]
+    of_gpus = re.compile(r"\s*(gres[:/])?(gpu|shard|mps)\b", re.IGNORECASE)
+    others = [item for item in values.get("gres", "").split(",") if item and not of_gpus.match(item)]
     return {**kept, "gres": ",".join(others)} if others else kept
 
 

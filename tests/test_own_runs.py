@@ -168,6 +168,11 @@ def test_a_claim_that_was_not_run_names_what_it_lacks(tmp_path: Path) -> None:
     assert runs["1"] == (f"python -m experiments run fig1 --profile cpu --out {tmp_path}",)
     assert runs["19a"] == (f"python -m experiments run propositions --profile demo --out {tmp_path}",)
     assert runs["20"] == ()
+    whole = ledger.Evidence([made_record(cell, 40.0) for cell in cells("fig1", 1)], sources=[tmp_path])
+    (one,) = [each for each in ledger.decide(CLAIMS, whole) if each.claim.name == "1"]
+    assert one.to_run == (f"python -m experiments run fig1 --profile cpu --data real.npz --out {tmp_path} --seeds 2",)
+    assert one.needed is not None
+    assert "second seed" in one.needed.words
 
 
 def test_quick_findings_are_evidence_of_nothing(tmp_path: Path, capsys) -> None:

@@ -246,6 +246,8 @@ def test_gpus_that_are_not_one_or_contradict_each_other_are_refused(
         ("gpus = 1", ["--gres", "gpu:0"], 0, "gpu:0"),
         ("gpus_per_task = 1", ["--gpus", "0"], 0, None),
         ("additional_parameters = { gpus = 0 }", ["--gpus", "1"], 1, None),
+        ("gpus = 4", ["--gpus", "1"], 1, None),  # wrong by itself, and not used
+        ("gres = 'shard:4,nvme:1'", ["--gpus", "1"], 1, "nvme:1"),
     ],
 )
 def test_gpus_of_the_command_line_win_over_the_file_s(
