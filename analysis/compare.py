@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -37,23 +37,37 @@ NO_SCATTER = "scatter not measurable"
 
 @dataclass(frozen=True)
 class Comparison:
-    """first minus second, in points of test error, over the seeds that both finished. effect: difference / deviation of
-    a difference. p: corrected. seeds_needed: of each, to find a difference of this size alone with 80 % power; None
-    where it is decided, 0, or where more seeds of this kind would not decide it.
+    """first minus second, in points of test error, over the seeds that both finished. deviation: of one difference. p:
+    corrected by compare().
 
-    Without an interval and p where the scatter could not be measured. lacking: in words, the seeds that one of the two
-    lacks. survivors_ahead: seeds of the better one diverged, so that what is compared is not all of its runs.
+    Without an interval, deviation and p where the scatter could not be measured. lacking: in words, the seeds that one
+    of the two lacks. survivors_ahead: seeds of the better one diverged, so that not all of its runs are compared.
     """
 
     first: str
     second: str
     difference: Estimate
-    effect: float | None
+    deviation: float | None
     p: float | None
     seeds: int
-    seeds_needed: int | None
     lacking: str = ""
     survivors_ahead: bool = False
+
+    @property
+    def effect(self) -> float | None:
+        """difference / deviation."""
+        return self.difference.value / self.deviation if self.deviation else None
+
+    @property
+    def seeds_needed(self) -> int | None:
+        """Of each, to find a difference of this size alone with 80 % power; None where it is decided, 0, or where more
+        seeds of this kind would not decide it."""
+        if self.p is None or self.p < LEVEL or self.survivors_ahead:
+            return None
+        if not self.effect or abs(self.difference.value) <= EQUAL:
+            return None
+        quantiles = float(stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER))
+        return max(self.seeds + 1, math.ceil((quantiles / self.effect) ** 2))
 
     @property
     def is_decided(self) -> bool:
@@ -78,29 +92,10 @@ def compare(panels: Sequence[Panel], known: Mapping[str, float] = {}) -> list[Co
     chosen = [panel for panel in panels if panel.best is not None]
     pairs = [found for pair in combinations(chosen, 2) if (found := _difference(*pair, known)) is not None]
     corrected = iter(holm([test.p for test in pairs if test.p is not None]))
-    return [_told(test, None if test.p is None else next(corrected)) for test in pairs]
+    return [test if test.p is None else replace(test, p=next(corrected)) for test in pairs]
 
 
-@dataclass(frozen=True)
-class _Test:
-    names: tuple[str, str]
-    mean: float
-    deviation: float | None  # of one difference
-    seeds: int
-    freedom: float
-    lacking: str
-    survivors_ahead: bool
-
-    @property
-    def error(self) -> float | None:
-        return None if self.deviation is None else self.deviation / math.sqrt(self.seeds)
-
-    @property
-    def p(self) -> float | None:
-        return None if self.error is None else float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
-
-
-def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> _Test | None:
+def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> Comparison | None:
     errors = [_by_seed(panel) for panel in (first, second)]
     apart = [errors[0][seed] - errors[1][seed] for seed in sorted(errors[0].keys() & errors[1].keys())]
     differences = np.array([each for each in apart if not math.isnan(each)])
@@ -114,9 +109,13 @@ def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> _Tes
     if scatter is None and count < OWN_SCATTER and count == len(apart):
         return None  # where seeds diverged, the row says so
     mean, names = float(differences.mean()), (_name(first), _name(second))
-    better = errors[0 if mean < 0 else 1]
-    survivors_ahead = any(map(math.isnan, better.values()))
-    return _Test(names, mean, scatter, count, freedom, _lacking(names, errors), survivors_ahead)
+    difference, p = Estimate(mean, None, None), None
+    if scatter is not None:
+        error = scatter / math.sqrt(count)
+        half = float(stats.t.ppf(1 - LEVEL / 2, freedom)) * error
+        difference, p = Estimate(mean, mean - half, mean + half), float(2 * stats.t.sf(abs(mean) / error, freedom))
+    survivors_ahead = any(map(math.isnan, errors[0 if mean < 0 else 1].values()))
+    return Comparison(*names, difference, scatter, p, count, _lacking(names, errors), survivors_ahead)
 
 
 def _lacking(names: tuple[str, str], errors: Sequence[Mapping[int, float]]) -> str:
@@ -128,19 +127,6 @@ def _lacking(names: tuple[str, str], errors: Sequence[Mapping[int, float]]) -> s
         counts[f"{name} not run"] += len(every) - len(own)
     words = ", ".join(f"{count} of {what}" for what, count in counts.items() if count)
     return f" of {len(every)}; {words}" if words else ""
-
-
-def _told(test: _Test, p: float | None) -> Comparison:
-    if test.deviation is None or test.error is None or p is None:
-        difference, effect, needed = Estimate(test.mean, None, None), None, None
-    else:
-        half = float(stats.t.ppf(1 - LEVEL / 2, test.freedom)) * test.error
-        difference, effect = Estimate(test.mean, test.mean - half, test.mean + half), test.mean / test.deviation
-        needed = None
-        if p >= LEVEL and abs(test.mean) > EQUAL and not test.survivors_ahead:
-            quantiles = stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER)
-            needed = max(test.seeds + 1, math.ceil((quantiles * test.deviation / test.mean) ** 2))
-    return Comparison(*test.names, difference, effect, p, test.seeds, needed, test.lacking, test.survivors_ahead)
 
 
 def holm(values: Sequence[float]) -> list[float]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from analysis.select import provenance
+from experiments import declare
 from paper_repro.records import Record
 
 
@@ -31,11 +32,9 @@ def unit(origin: dict[str, Any]) -> str:
     return "GPU" if any(maker in hardware for maker in ("NVIDIA", "AMD Instinct", "Tesla", "GeForce")) else "core"
 
 
-def listed(values: Iterable[object], most: int = 6) -> str:
+def listed(values: Iterable[object]) -> str:
     """Distinct values in order, numbers by their size: "a, b, and 3 more"."""
-    named = sorted({str(value) for value in values}, key=_place)
-    more = f", and {len(named) - most} more" if len(named) > most else ""
-    return ", ".join(named[:most]) + more
+    return declare.listed(sorted({str(value) for value in values}, key=_place))
 
 
 def attempts(records: Sequence[Record]) -> int:

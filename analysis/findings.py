@@ -84,11 +84,8 @@ def shown(asked: Sequence[Experiment], sources: Sequence[Path], named: bool, qui
         if not experiment.study and (named or RECORDED in sources):
             found += list(_declared(experiment))[0 if named else -1 :]  # the paper's own, when nobody asks
         elif named and not own:
-            run, where = (
-                to_type(experiment.name, sources, {"quick": "run"} if quick else {}, here=True),
-                listed(sources),
-            )
-            raise Refused(f"no findings of {experiment.name} in {where}; make some with: {run}")
+            run = to_type(experiment.name, sources, {"quick": "run"} if quick else {}, here=True)
+            raise Refused(f"no findings of {experiment.name} in {listed(sources)}; make some with: {run}")
         found += [_measured(experiment, each) for each in own]
     return found
 

@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import experiments
 from experiments import choosing, running
@@ -88,8 +87,10 @@ def _collect(given: argparse.Namespace) -> int:
 
     try:
         found = records.load(given.runs)
-        declared = choosing.declared_by(given.of)
-        chosen = [record for record in found if _asked_for(record["cell"], given.seed, declared)]
+        chosen = [record for record in found if given.seed in (None, record["cell"]["seed"])]
+        if given.of is not None:
+            declared = choosing.declared_by(given.of)
+            chosen = [record for record in chosen if choosing.without_data(Cell.from_dict(record["cell"])) in declared]
         if not chosen:
             raise UsageError(f"{given.runs} holds no such records ({len(found)} others)")
         # Two experiments may share cells; a folder of files holds each once, or it would hold two versions of one.
@@ -103,11 +104,6 @@ def _collect(given: argparse.Namespace) -> int:
     except (OSError, records.BadRecord) as error:
         raise UsageError(str(error)) from None
     return 0
-
-
-def _asked_for(cell: dict[str, Any], seed: int | None, declared: set[Cell] | None) -> bool:
-    own = Cell.from_dict(cell)
-    return seed in (None, own.seed) and (declared is None or choosing.without_data(own) in declared)
 
 
 def _list(given: argparse.Namespace) -> int:

@@ -75,10 +75,8 @@ def _get(name: str) -> Experiment:
     return experiments.get(name)
 
 
-def declared_by(name: str | None) -> set[Cell] | None:
-    """The cells of all profiles of an experiment, without_data; None without a name."""
-    if name is None:
-        return None
+def declared_by(name: str) -> set[Cell]:
+    """The cells of all profiles of an experiment, without_data."""
     return {without_data(cell) for profile in _get(name).profiles.values() for cell in profile.cells}
 
 

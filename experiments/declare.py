@@ -36,8 +36,9 @@ class Profile:
     seeds: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def changed(self, cells: tuple[Cell, ...], **changes: Any) -> Profile:
-        """This profile with other cells; its note stays with those of which it was written."""
+    def changed(self, cells: Iterable[Cell], **changes: Any) -> Profile:
+        """This profile with other cells, each once; its note stays with those of which it was written."""
+        cells = tuple(dict.fromkeys(cells))  # what sets two apart may have been changed to the same
         return dataclasses.replace(self, cells=cells, note=self.note if cells == self.cells else "", **changes)
 
     def is_declared(self, cells: Iterable[Cell]) -> bool:
@@ -87,7 +88,7 @@ class Experiment:
             return self.quick().changed({field: value for field, value in changes.items() if field != "quick"})
         fields = {name: value for name, value in changes.items() if name != "seed"}
         profiles = {
-            name: profile.changed(_distinct(cell.replace(**fields) for cell in profile.cells))
+            name: profile.changed(cell.replace(**fields) for cell in profile.cells)
             for name, profile in self.profiles.items()
         }
         return dataclasses.replace(self, profiles=profiles, changes={**self.changes, **changes})
@@ -101,7 +102,7 @@ class Experiment:
         """The same with so few pictures that whole grids are tried in a minute: to see that all works."""
         profiles = {
             name: profile.changed(
-                _distinct(cell.replace(**QUICK) for cell in profile.cells),
+                (cell.replace(**QUICK) for cell in profile.cells),
                 seeds=1,
                 settings={**profile.settings, **profile.settings.get("quick", {})},
             )
@@ -156,11 +157,6 @@ def listed(values: Iterable[str], separator: str = ", ") -> str:
 
 def _kind(cell: Cell) -> tuple[object, ...]:
     return tuple(getattr(cell, name) for name in _UNSWEPT)
-
-
-def _distinct(cells: Iterable[Cell]) -> tuple[Cell, ...]:
-    """Each once: what sets two apart may have been changed to the same."""
-    return tuple(dict.fromkeys(cells))
 
 
 def grid(base: Cell, optimizers: Sequence[str], alphas: Sequence[float], decays: Sequence[float]) -> list[Cell]:

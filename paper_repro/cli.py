@@ -83,16 +83,12 @@ class Parser(argparse.ArgumentParser):
 
 def whole(text: str) -> int:
     """A whole number as people write it: not 1_0, which Python takes. Raises ValueError."""
-    if "_" in text:
-        raise ValueError(f"{text!r} is no number")
-    return int(text)
+    return int(text.replace("_", "?"))
 
 
 def number(text: str) -> float:
     """A number as people write it, likewise."""
-    if "_" in text:
-        raise ValueError(f"{text!r} is no number")
-    return float(text)
+    return float(text.replace("_", "?"))
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
