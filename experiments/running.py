@@ -20,7 +20,7 @@ from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
 from paper_repro.engine import Survey
 from paper_repro.messages import Answer, Question
-from paper_repro.texts import duration, price, python_m
+from paper_repro.texts import duration, price, python_m, span
 
 MOST_WORKERS = 1024  # each is a process
 
@@ -143,9 +143,8 @@ def _estimate(survey: Survey, known: Answer, workers: int) -> int:
     if not each:
         print("nothing is left to train")
         return 0
-    low, high = duration(min(each)), duration(max(each))
-    span = high if low == high else f"{low} to {high}"
-    print(f"to train: {len(each)} cell{'s' * (len(each) > 1)} of about {span} each ({' and '.join(sources)})")
+    took_each = span(each, duration)
+    print(f"to train: {len(each)} cell{'s' * (len(each) > 1)} of about {took_each} each ({' and '.join(sources)})")
     workers = min(workers, len(each))
     together = sum(each) / workers
     cost = price(sum(each)) if known.device == "cpu" else price(together, "GPU")

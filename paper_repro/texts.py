@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Callable, Sequence
 
 # Control characters, line and paragraph separators, what turns the direction of writing, halves of characters.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -71,3 +72,9 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / unit:.2g} {name}" if seconds < 10 * unit else f"{seconds / unit:.0f} {name}"
     return f"{seconds / 86400:,.1f} days" if seconds < 100 * 86400 else f"{seconds / 86400:,.0f} days"
+
+
+def span(values: Sequence[float], words: Callable[[float], str]) -> str:
+    """'3 min to 2 hours'; once where both read alike."""
+    low, high = words(min(values)), words(max(values))
+    return low if low == high else f"{low} to {high}"

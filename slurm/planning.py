@@ -6,7 +6,7 @@ import argparse
 import datetime
 import os
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from paper_repro import leftovers, records, source
 from paper_repro.cell import Cell
 from paper_repro.engine import Survey, kind_of
 from paper_repro.messages import Answer
-from paper_repro.texts import brief, duration, price
+from paper_repro.texts import brief, duration, price, span
 from slurm import cluster, packing, settings, states, submissions
 from slurm.settings import Settings
 from slurm.states import Jobs, States
@@ -210,10 +210,10 @@ def lines(plan: Plan) -> list[str]:
         return text
     text += plan.settings.notes
     sizes, each = [len(bundle) for bundle in plan.bundles + plan.later], list(plan.seconds.values())
-    at_once, span = plan.at_once or "as many as the GPU gains from", _span(each, duration)
-    text.append(f"a cell takes about {span} ({plan.how}); {at_once} at once in a job")
+    at_once = plan.at_once or "as many as the GPU gains from"
+    text.append(f"a cell takes about {span(each, duration)} ({plan.how}); {at_once} at once in a job")
     arrays = f" in {len(plan.arrays)} arrays" if len(plan.arrays) > 1 else ""
-    jobs, cells = some(len(plan.bundles), "job"), f"{_span(sizes, written)} cell{'s' * (max(sizes) > 1)}"
+    jobs, cells = some(len(plan.bundles), "job"), f"{span(sizes, written)} cell{'s' * (max(sizes) > 1)}"
     text.append(f"to submit: {jobs} of {cells}{arrays}; {_cost(plan)}")
     if plan.later:
         text.append(f"no room on the cluster for {some(len(plan.later), 'more job')} now: type this again later")
@@ -222,12 +222,6 @@ def lines(plan: Plan) -> list[str]:
 
 def some(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
-
-
-def _span(values: Sequence[float], words: Callable[[float], str]) -> str:
-    """About how large they are: 3, or 3 to 5."""
-    low, high = words(min(values)), words(max(values))
-    return low if low == high else f"{low} to {high}"
 
 
 def written(number: float) -> str:

@@ -153,11 +153,10 @@ def label_gaps(arrays: Arrays) -> str:
 
 def _named(labels: Sequence[int]) -> str:
     """'class 0 has', 'classes 1 to 98 have', 'classes 2, 4, 6 and 30 others have'."""
-    there = set(labels)
-    ends = [label for label in labels if label - 1 not in there], [label for label in labels if label + 1 not in there]
-    runs = [str(first) if first == last else f"{first} to {last}" for first, last in zip(*ends, strict=True)]
-    more = len([label for label in labels if label > ends[1][LISTED - 1]]) if len(runs) > LISTED else 0
-    text = ", ".join(runs[:LISTED]) + f" and {more} others" * bool(more)
+    parts = np.split(labels, np.flatnonzero(np.diff(labels) > 1) + 1)
+    runs = [str(part[0]) if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts[:LISTED]]
+    more = sum(map(len, parts[LISTED:]))
+    text = ", ".join(runs) + f" and {more} others" * bool(more)
     return f"class {text} has" if len(labels) == 1 else f"classes {text} have"
 
 
