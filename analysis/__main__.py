@@ -11,7 +11,7 @@ from typing import Any
 import experiments
 from analysis import figures, findings
 from analysis.select import Refused
-from experiments.declare import parse_settings, told
+from experiments.declare import KINDS, parse_settings, told
 from paper_repro.cli import Parser, answer
 
 EXAMPLES = """examples:
@@ -76,7 +76,8 @@ def _show(lines: Iterator[object]) -> int:
     return 0
 
 
-def _add_source(command: argparse.ArgumentParser, names: bool = True) -> None:
+def _add_source(command: Parser, names: bool = True) -> None:
+    command.instead |= {f"--{field}": f"--set {field}=..." for field in KINDS} | {"--seeds": "--set seed=..."}
     if names:
         command.add_argument("names", nargs="*", metavar="NAME", help="experiment, as fig2 (default: all with records)")
     command.add_argument(

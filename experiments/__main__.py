@@ -85,6 +85,8 @@ def _bench(given: argparse.Namespace) -> int:
 def _collect(given: argparse.Namespace) -> int:
     from paper_repro import records
 
+    if not given.runs.exists():
+        raise UsageError(f"no such folder: {given.runs}")
     try:
         found = records.load(given.runs)
         chosen = [record for record in found if given.seed in (None, record["cell"]["seed"])]

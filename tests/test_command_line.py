@@ -54,6 +54,8 @@ PLAN = ["plan", "fig2", "--cluster", "local"]
         (main, ["--seeds", "3", *RUN], "no option --seeds before list|run|collect|bench"),
         (main, ["collect", "runs", "x.jsonl", "--se", "3"], "did you mean --seed?"),
         (main, ["rnu", "fig2"], "no verb 'rnu', did you mean run?"),
+        (analysis, ["figures", "fig2", "--seed", "3"], "no option --seed: did you mean --set seed=...?"),
+        (main, ["collect", "nowhere", "file.jsonl"], "no such folder: nowhere"),
         (main, ["run", "figg2"], "no experiment 'figg2', did you mean fig2?"),
         (main, [*RUN, "--profile", "CPU"], "no profile 'CPU', did you mean cpu?"),
         (main, [*RUN, "--only", "AdamW"], "no optimizer 'AdamW', did you mean adamw?"),
