@@ -82,7 +82,7 @@ def test_plan_shows_what_submit_hands_to_sbatch(out: Path, queue: Path, monkeypa
     for said in (planned, sent):
         assert "from this shell, as for sbatch: SBATCH_ACCOUNT=proj42, SBATCH_PARTITION=gpu\n" in said
         assert "not used: SBATCH_TIMELIMIT (" in said
-        assert "GPU-minutes" in said
+        assert "GPU-seconds" in said
     options = [line for line in (queue / "script").read_text().splitlines() if line.startswith("#SBATCH")]
     assert "#SBATCH --gpus-per-node=a100:1" in options
     assert "#SBATCH --account=proj42" in options
