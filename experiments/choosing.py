@@ -11,7 +11,7 @@ from typing import Any
 
 import experiments
 from experiments import scales
-from experiments.declare import KINDS, PROFILES, Experiment, Profile, parse_settings, setting
+from experiments.declare import KINDS, PROFILES, Experiment, Profile, distinct, parse_settings, setting
 from paper_repro.cell import Cell
 from paper_repro.cli import Parser, no_such, number, whole
 from paper_repro.cli import UsageError as UsageError  # handed on
@@ -95,7 +95,7 @@ def chosen_cells(profile: Profile, given: argparse.Namespace) -> list[Cell]:
             if values is not None:
                 cells = _spread(cells, field, _numbers(f"--{field}s", values))
         seeds = changes.pop("seed", given.seeds or profile.seeds)
-        cells = list(dict.fromkeys(cell.replace(**changes) for cell in cells))
+        cells = list(distinct(cell.replace(**changes) for cell in cells))
         _check_values(cells, given)
         _check_count(len(cells), seeds if isinstance(seeds, int) else len(seeds))
         return Profile(tuple(cells), profile.note).with_seeds(seeds)

@@ -38,7 +38,7 @@ class Profile:
 
     def changed(self, cells: Iterable[Cell], **changes: Any) -> Profile:
         """This profile with other cells, each once; its note stays with those of which it was written."""
-        cells = tuple(dict.fromkeys(cells))  # what sets two apart may have been changed to the same
+        cells = distinct(cells)  # what sets two apart may have been changed to the same
         return dataclasses.replace(self, cells=cells, note=self.note if cells == self.cells else "", **changes)
 
     def is_declared(self, cells: Iterable[Cell]) -> bool:
@@ -109,6 +109,14 @@ class Experiment:
             for name, profile in self.profiles.items()
         }
         return dataclasses.replace(self, profiles=profiles, changes={"quick": "run"} if self.study is None else {})
+
+
+def distinct(cells: Iterable[Cell]) -> tuple[Cell, ...]:
+    """Each training once, however often it is looked at."""
+    kinds: dict[Cell, Cell] = {}
+    for cell in cells:
+        kinds.setdefault(cell.replace(evaluate_every=1), cell)
+    return tuple(kinds.values())
 
 
 def describe(cells: Sequence[Cell], dataset: str = "", images: int | None = None) -> str:

@@ -15,6 +15,7 @@ from analysis.__main__ import main as analysis
 from analysis.__main__ import parser as analysis_parser
 from analysis.figures import charts_of
 from analysis.findings import to_type
+from analysis.panels import panels
 from experiments import choosing
 from experiments.__main__ import _parser, main
 from experiments.declare import parse_settings
@@ -218,6 +219,19 @@ def test_one_variant_of_a_comparison_is_drawn_when_it_is_named(name: str, option
     records = [made_record(cell, 30.0) for cell in choosing.chosen_cells(profile, given)]
     (chart,) = charts_of([name], records, [], parse_settings(given.set), named=True)
     assert len(chart.records) == len(records)
+
+
+@pytest.mark.parametrize("changes", [["epochs=8"], ["epochs=1", "batch_size=16"]])
+def test_what_becomes_one_training_is_trained_once_and_drawn(changes: list[str]) -> None:
+    """The cells of this experiment differ in how often they are looked at, too."""
+    options = [word for text in changes for word in ("--set", text)]
+    given = _parser().parse_args(["run", "batch_size", "--only", "adamw", "--decays", "0.01,0.02", *options])
+    chosen = choosing.chosen_cells(choosing.find("batch_size", "demo", False)[1], given)
+    assert len({cell.replace(evaluate_every=1) for cell in chosen}) == len(chosen)
+    (chart,) = charts_of(
+        ["batch_size"], [made_record(c, 30.0) for c in chosen], [], parse_settings(changes), named=True
+    )
+    assert sum(len(panel.tiles) for panel in panels(chart)) == len(chosen)
 
 
 @pytest.mark.parametrize("name", experiments.names())

@@ -1,5 +1,6 @@
 """What looks odd in a run's curves is said, and nothing of what is meant to be so."""
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -95,17 +96,14 @@ def test_cells_are_grouped_by_kind_with_a_remedy() -> None:
 
 
 def test_no_wolf_is_cried_over_the_committed_records() -> None:
-    """Those that test no better than a guess are dead, and one spiked and blew up."""
-    found = []
-    for path in sorted((ROOT / "experiments" / "recorded").glob("*.jsonl")):
-        for record in records.load(path):
-            found += [(kind, record) for kind in diagnosis.kinds(record)]
-    assert {(kind, record["id"]) for kind, record in found if kind != DEAD} == {
-        (kind, "sgd-a1.6-d0.032-s0-f3d88187d7671831") for kind in (SPIKE, BLOW_UP)
-    }
-    dead = [record for kind, record in found if kind == DEAD]
-    assert len(dead) == 60
-    assert all(record["final"]["test_error"] > 85 for record in dead)
+    """Those that test no better than a guess are dead; what spiked and blew up lost far more than a guess would."""
+    every = [each for path in (ROOT / "experiments" / "recorded").glob("*.jsonl") for each in records.load(path)]
+    kinds = {kind: [each for each in every if kind in diagnosis.kinds(each)] for kind in (DEAD, SPIKE, BLOW_UP)}
+    assert 60 <= len(kinds[DEAD]) < len(every) / 20
+    assert all(record["final"]["test_error"] > 85 for record in kinds[DEAD])
+    assert "sgd-a1.6-d0.032-s0-f3d88187d7671831" in {record["id"] for record in kinds[SPIKE]}
+    for record in (*kinds[SPIKE], *kinds[BLOW_UP]):
+        assert max(row["train_loss"] for row in record["epochs"]) > 4 * math.log(10)
     command = [sys.executable, "-m", "paper_repro.diagnosis", "experiments/recorded/fig2-demo.jsonl"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "196 records\n  15 dead training, first " in said
