@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 Group = dict[str, Any]
+ADVICE = '; set group["initial_lr"] to the highest rate, after the scheduler (CyclicLR, a finder) is built'
 _NUMBERS = ("lr", "initial_lr", "decay", "momentum", "eps")
 # What else a parameter group may hold: the names and scales of paper_repro.groups, and what torch puts there.
 BESIDE = (
@@ -190,28 +191,32 @@ class _Optimizer(torch.optim.Optimizer, ABC):
         """eta_t, after a look at what would be read wrongly."""
         if "weight_decay" in group:  # schedules of weight decay write it there, and would be without effect
             raise ValueError(f"parameter group: {self._unknown('weight_decay', group)}")
-        _check_decay(group["decay"], self.decoupled)  # a schedule of one's own may have written it
+        _check_positive("decay", group["decay"])  # a schedule of one's own may have written it
         if not isinstance(group["lr"], Tensor):
             _check_positive("lr", group["lr"])
         multiplier = eta(group)
         if self._warned or not self.decoupled or not group["decay"]:
             return multiplier
+        if group["decay"] >= 1:  # not refused any more: a normalized decay may be so large in a run of few updates
+            self._warn(f"decay is {group['decay']:.4g}, so that an update takes off each whole weight, or more")
+            return multiplier
         if isinstance(multiplier, Tensor) and multiplier.device.type != "cpu":
             return multiplier  # to read it would make the host wait
         if not alpha(group) and multiplier:
-            self._warn("lr was 0 when it was built, so that eta_t cannot be told from the rate: it is taken as 1")
+            self._warn(
+                f"lr was 0 when it was built, so that eta_t cannot be told from the rate: it is taken as 1{ADVICE}"
+            )
         elif multiplier > 1 + 1e-6:
             self._warn(
                 f"lr is {multiplier:.4g} times the {alpha(group):.4g} that counts as alpha, "
-                f"so that eta_t = {multiplier:.4g} multiplies the decay"
+                f"so that eta_t = {multiplier:.4g} multiplies the decay{ADVICE}"
             )
         return multiplier
 
     def _warn(self, problem: str) -> None:
         """Once for an optimizer."""
         self._warned = True
-        advice = 'set group["initial_lr"] to the highest rate, after the scheduler (CyclicLR, a finder) is built'
-        warnings.warn(f"{type(self).__name__}: {problem}; {advice}", stacklevel=2)
+        warnings.warn(f"{type(self).__name__}: {problem}", stacklevel=2)
 
     def _batches(self, group: Group) -> Iterator[Batch]:
         by_kind: dict[tuple[torch.device, torch.dtype, bool], list[Tensor]] = {}
