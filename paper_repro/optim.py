@@ -197,7 +197,7 @@ class _Optimizer(torch.optim.Optimizer, ABC):
         multiplier = eta(group)
         if self._warned or not self.decoupled or not group["decay"]:
             return multiplier
-        if group["decay"] >= 1:  # not refused any more: a normalized decay may be so large in a run of few updates
+        if group["decay"] >= 1:  # as a normalized decay may be in a run of few updates
             self._warn(f"decay is {group['decay']:.4g}, so that an update takes off each whole weight, or more")
             return multiplier
         if isinstance(multiplier, Tensor) and multiplier.device.type != "cpu":
