@@ -72,8 +72,13 @@ def _submit(out: Path) -> subprocess.Popen[str]:
     return _start("-m", "slurm", "submit", *SWEEP, *SENDING, "--out", str(out))
 
 
+def _sweep(more: Sequence[str]) -> list[str]:
+    """Its words, with another number of epochs where more begins with one."""
+    return [*SWEEP[:-1], *more] if more and more[0].startswith("epochs=") else [*SWEEP, *more]
+
+
 def _run(out: Path, *more: str) -> subprocess.Popen[str]:
-    return _start("-m", "experiments", "run", *SWEEP, *more, "--out", str(out))
+    return _start("-m", "experiments", "run", *_sweep(more), "--out", str(out))
 
 
 def _alone(out: Path) -> dict[str, object]:
@@ -175,7 +180,7 @@ def seen_with_wrong_clocks(folder: Path, environments: Iterable[dict[str, str]])
     """What `status` says of cells that are being trained, and of their rate, does not depend on who asks."""
     out, said, tried = folder / "watched", [], 0
     _run(out).communicate()
-    run = _run(out, "--set", "epochs=100000", "--workers", "2")
+    run = _run(out, "epochs=100000", "--workers", "2")
     try:
         _until_two_train(out)
         for environment in environments:
@@ -195,7 +200,7 @@ def _until_two_train(out: Path) -> None:
 
 
 def _status_is_wrong(out: Path, environment: dict[str, str]) -> list[str]:
-    rate, running = (_status(out, environment, *more) for more in ([], ["--set", "epochs=100000"]))
+    rate, running = (_status(out, environment, *more) for more in ([], ["epochs=100000"]))
     if not isinstance(rate, dict) or not isinstance(running, dict):
         return [f"{environment}: {rate} {running}"]
     said = [f"{environment}: {running}"] * (running["running"] != 2)
@@ -203,6 +208,6 @@ def _status_is_wrong(out: Path, environment: dict[str, str]) -> list[str]:
 
 
 def _status(out: Path, environment: dict[str, str], *more: str) -> dict[str, object] | str:
-    asked = _start("-m", "slurm", "status", *SWEEP, *more, "--json", "--out", str(out), environment=environment)
+    asked = _start("-m", "slurm", "status", *_sweep(more), "--json", "--out", str(out), environment=environment)
     text = asked.communicate()[0]
     return dict(json.loads(text)["sweeps"][0]) if asked.returncode == 0 else text
