@@ -36,13 +36,17 @@ def run(given: argparse.Namespace) -> int:
     if not given.dry_run:
         check_out(given.out)
     survey = Survey.of(cells, given.out)
-    known = ask_first(cells, survey, data, given.device, given.dry_run, given.workers is None)
+    known = ask_first(cells, survey, data, given.out, given.device, given.dry_run, given.workers is None)
     check_same_pictures(survey, known.fingerprint, given.out)
     print(f"{experiment.name}, profile {given.profile}: {profile.describe(cells)}")
     print("\n".join(axes(cells, given)))
     there = len(cells) - len(survey.missing)
     print(f"{len(cells)} cell{'s' * (len(cells) > 1)}, {there} with a record in {given.out}", flush=True)
     workers = given.workers or (cores() if known.device == "cpu" else known.at_once)
+    try:
+        engine.groups(known.device, workers)
+    except ValueError as error:
+        raise UsageError(f"--workers {workers}: {error}") from None
     if given.dry_run:
         return _estimate(survey, known, workers)
     return _train(experiment, cells, survey, known.device, workers, data, given)
@@ -104,7 +108,7 @@ def _check_workers(given: argparse.Namespace) -> None:
 
 
 def ask_first(
-    cells: Sequence[Cell], survey: Survey, data: Path, device: str | None, estimate: bool, at_once: bool
+    cells: Sequence[Cell], survey: Survey, data: Path, out: Path, device: str | None, estimate: bool, at_once: bool
 ) -> Answer:
     """Try the data, and the model, optimizer and schedule of each kind of cell, before anything is trained.
 
@@ -113,7 +117,7 @@ def ask_first(
     kinds = {engine.kind_of(cell): cell for cell in cells}
     estimate = estimate and any(engine.kind_of(cell) not in survey.seconds for cell in survey.missing)
     at_once = bool(survey.missing) and at_once
-    answer = preflight.ask(Question(tuple(kinds.values()), data, device, estimate, at_once))
+    answer = preflight.ask(Question(tuple(kinds.values()), data, out, device, estimate, at_once))
     if answer.error:
         raise UsageError(answer.error)
     for warning in answer.warnings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tempfile
 import threading
@@ -11,15 +12,16 @@ from pathlib import Path
 
 import torch
 
-from paper_repro import gpu
+from paper_repro import gpu, memory
 from paper_repro.cell import Cell
 from paper_repro.data import Arrays, Form
 from paper_repro.dataset import Dataset, prepare
+from paper_repro.engine import MOST_ON_A_GPU
+from paper_repro.records import write_atomically
 from paper_repro.run import Run
 from paper_repro.train import update
 
 WORTH_IT = 1.1  # the gain for which the number of cells at once is doubled
-MOST_AT_ONCE = 32
 SHARE_OF_MEMORY = 0.8  # of what is free: the data, the allocator's slack and other people want some
 
 
@@ -70,7 +72,7 @@ def _rate(run: Run, ready: threading.Barrier, seconds: float) -> float:
 
 def _endless(run: Run) -> Iterator[int]:
     """The updates of a run, one epoch over and over, without evaluations and checkpoints; yields their pictures."""
-    make_update = gpu.Recorded(update) if run.recordable else update
+    make_update = update if run.device == "cpu" else gpu.Recorded(update)
     while True:
         run.begin_epoch()
         for count in run.remaining_counts():
@@ -110,8 +112,35 @@ def estimate_seconds(cells: Sequence[Cell], arrays: Arrays, form: Form, device: 
     return {cell: pictures_of(cell, form.train, form.test) / rates[kind_of_speed(cell)] for cell in cells}
 
 
-def cells_at_once(cell: Cell, data: Dataset, device: str) -> int:
-    """How many cells like this one to train side by side on a GPU: as many as make the whole faster and fit."""
+def cells_at_once(cell: Cell, data: Dataset, device: str, out: Path | None = None) -> int:
+    """How many cells like this one to train side by side on a GPU: as many as make the whole faster and fit.
+
+    out: the sweep's folder, whose throughput.json keeps what was found, so that a minute of trials is paid once for
+    each GPU, net, batch size and precision.
+    """
+    wanted = {name: getattr(cell, name) for name in ("model", "batch_size", "precision", "compile", "deterministic")}
+    size = "x".join(map(str, data.train.images.shape[1:]))
+    key = ", ".join([torch.cuda.get_device_name(device), f"images={size}", *(f"{n}={v}" for n, v in wanted.items())])
+    kept = out / "throughput.json" if out and out.is_dir() else None
+    known = _read(kept)
+    if key not in known:
+        known[key] = _tried_out(cell, data, device)
+        if kept:  # read once more: another run may have added to it meanwhile
+            write_atomically(kept, json.dumps({**_read(kept), key: known[key]}, indent=1).encode())
+    return known[key]
+
+
+def _read(path: Path | None) -> dict[str, int]:
+    """What throughput.json holds; nothing of one that is not there or that holds something else."""
+    try:
+        known = json.loads(path.read_text()) if path else {}
+    except (OSError, ValueError):
+        return {}
+    entries = known.items() if isinstance(known, dict) else ()
+    return {key: value for key, value in entries if type(value) is int and 1 <= value <= MOST_ON_A_GPU}
+
+
+def _tried_out(cell: Cell, data: Dataset, device: str) -> int:
     free = torch.cuda.mem_get_info(device)[0]
 
     def memory_lasts(count: int) -> bool:
@@ -128,8 +157,13 @@ def _copies(cell: Cell, count: int) -> list[Cell]:
 def fastest(rate: Callable[[int], float], may_try: Callable[[int], bool]) -> int:
     """The power of two up to which doubling raises the rate by a tenth each time."""
     count, best = 1, rate(1)
-    while 2 * count <= MOST_AT_ONCE and may_try(2 * count):
-        faster = rate(2 * count)
+    while 2 * count <= MOST_ON_A_GPU and may_try(2 * count):
+        try:
+            faster = rate(2 * count)
+        except Exception as error:
+            if not memory.has_run_out(error):
+                raise
+            break
         if faster < WORTH_IT * best:
             break
         count, best = 2 * count, faster

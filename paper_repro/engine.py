@@ -24,6 +24,7 @@ from paper_repro.messages import Message, Task
 from paper_repro.processes import SIGNALS
 
 REMEDY = "a smaller batch_size or model, fewer --workers, or a machine or GPU with more of it"
+MOST_ON_A_GPU = 32  # torch hands out its first stream again then, and one cell's kernels are recorded into another's
 CRASHES_PER_CELL = 3  # a worker that dies (killed, out of memory) is replaced; a cell that costs this many is failed
 
 
@@ -106,7 +107,14 @@ def _epoch_work(cell: Cell) -> int:
 
 
 def groups(device: str, count: int) -> list[int]:
-    """How many cells each process trains at once. On a GPU cells share the chip only from within one process."""
+    """How many cells each process trains at once. On a GPU cells share the chip only from within one process.
+
+    Raises ValueError for more than a GPU can keep apart.
+    """
+    if device != "cpu" and count > MOST_ON_A_GPU:
+        raise ValueError(
+            f"a GPU trains at most {MOST_ON_A_GPU} cells at once: torch has as many streams to keep them apart"
+        )
     return [1] * count if device == "cpu" else [count]
 
 
@@ -183,7 +191,7 @@ class _Sweep:
 
     def _hire(self, count: int = 1) -> None:
         """Start a process that trains so many cells at once."""
-        process, pipes = processes.start("paper_repro.worker", count)
+        process, pipes = processes.start("paper_repro.worker", count, processes.TRAINING)
         for pipe in pipes:
             self.workers[pipe] = _Worker(process, pipe, self.task)
         for pipe in pipes:  # a process waits for all its tasks before it takes a cell

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from paper_repro import models
 from paper_repro.cell import Cell
@@ -24,7 +26,8 @@ def check(cell: Cell, data: Dataset, device: str) -> nn.Module:
     (in training mode) or of an evaluation, or does not return [images, classes].
     """
     splits = [split for split in (data.validation, data.test) if len(split)]
-    evaluated = min(smallest_batch(len(split), EVALUATION_BATCH) for split in splits)
+    size = EVALUATION_BATCH[device.partition(":")[0]]
+    evaluated = min(smallest_batch(len(split), size) for split in splits)
     shape = tuple(data.train.images.shape[1:])
     return _checked(cell.model, data.num_classes, shape, device, len(data.train), cell.batch_size, evaluated)
 
@@ -75,7 +78,13 @@ def _called(
                 images = torch.zeros(count, *shape, device=where).permute(0, 3, 1, 2)
                 noise_shape = getattr(model, "noise_shape", None) if training else None
                 noise = () if noise_shape is None else (torch.zeros(count, *noise_shape, device=where),)
-                logits = model(images, *noise)
+                with _Draws() as draws:
+                    logits = model(images, *noise)
+            if training and draws.names:
+                return (
+                    f"it draws random numbers ({draws.names[0]}), which would depend on what was trained before: "
+                    "let it take them as noise (paper_repro/models/__init__.py)"
+                )
             if training and isinstance(logits, Tensor) and not logits.requires_grad:
                 raise RuntimeError("what it returns has no gradient, so that nothing could be trained")
             got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
@@ -87,6 +96,19 @@ def _called(
                 raise
             fault = f"{type(error).__name__}: {brief((str(error).splitlines() or [''])[0])}"
     return fault
+
+
+class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes which operations draw from torch's generator, as dropout does."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.Tag.nondeterministic_seeded in operation.tags:
+            self.names.append(operation.name().partition("::")[2])
+        return operation(*args, **(kwargs or {}))
 
 
 def _without_one(total: int, batch: int) -> str:

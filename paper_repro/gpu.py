@@ -7,11 +7,12 @@ each a thread of one process with its own stream.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Update = Callable[["Run", int], None]
 
+UNWAITED = 64  # updates that the host may run ahead: a recording, a stop and other cells wait for all of them
 _RECORDING = threading.Lock()  # one cell of the process at a time: compilation and recording are the process's affair
 _OF_THREAD = threading.local()
 
@@ -33,18 +35,43 @@ def own_stream(device: str) -> Iterator[None]:
         _OF_THREAD.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     _OF_THREAD.stream.wait_stream(torch.cuda.current_stream(device))
     with torch.cuda.stream(_OF_THREAD.stream):
-        yield
-        _OF_THREAD.stream.synchronize()
+        try:
+            yield
+        finally:  # the memory of what is given up next may be handed out on another stream
+            _OF_THREAD.stream.synchronize()
 
 
 def record(update: Update, run: Run, count: int) -> Callable[[], None]:
     """A CUDA graph: calling it does on the device what update(run, count) would do. Nothing is done yet."""
-    graph = torch.cuda.CUDAGraph()
-    # "thread_local": what other cells do meanwhile in their threads is no error.
-    with torch.cuda.graph(graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"):
-        update(run, count)
+    graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
+    collecting = gc.isenabled()
+    gc.disable()  # a finalizer that gives back another cell's graph would end the recording
+    try:
+        # "thread_local": what other cells do meanwhile in their threads is no error.
+        with torch.cuda.graph(graph, pool=pool, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"):
+            update(run, count)
+    except BaseException:
+        _give_back(pool)
+        raise
+    finally:
+        if collecting:
+            gc.enable()
     replay: Callable[[], None] = graph.replay
     return replay
+
+
+def _give_back(pool: tuple[int, int]) -> None:
+    """The memory of a recording that failed, which torch 2.11 keeps for ever (pytorch/pytorch#180395)."""
+    device = torch.cuda.current_device()
+    for end in (torch._C._cuda_endAllocateToPool, torch._C._cuda_releasePool):
+        with suppress(RuntimeError):  # it had not begun
+            end(device, pool)
+
+
+def wait_if_far_ahead(device: str, position: int) -> None:
+    """Let the device catch up with the host, once in a while. position: the number of the update in its epoch."""
+    if device != "cpu" and position % UNWAITED == 0:
+        torch.cuda.current_stream(device).synchronize()
 
 
 class Recorded:
@@ -53,7 +80,7 @@ class Recorded:
     The first one is made as written, so that libraries are loaded and states exist before the recording. A batch that
     is not whole is not recorded. lambda is a plain number in a recording, so a new one is made when it changes (at a
     warm restart). What cannot be recorded, such as a model of yours that reads a tensor on the host, is said once and
-    made as written.
+    made as written; what is not to be recorded (Run.recordable) is, too, but compiled while nobody records.
     """
 
     def __init__(self, update: Update, recorder: Callable[[Update, Run, int], Callable[[], None]] = record) -> None:
@@ -73,6 +100,8 @@ class Recorded:
                 self._replay, self._decays = self._recorded(run, count), decays
 
     def _recorded(self, run: Run, count: int) -> Callable[[], None]:
+        if not run.recordable:
+            return lambda: self._update(run, count)
         try:
             return self._recorder(self._update, run, count)
         except torch.OutOfMemoryError:  # a RuntimeError, too: more room is needed, not another way

@@ -13,7 +13,7 @@ from paper_repro.messages import Answer, Question
 
 def ask(question: Question) -> Answer:
     """The answer, from a fresh process. Raises OSError when that process dies."""
-    process, (pipe,) = processes.start("paper_repro.preflight")
+    process, (pipe,) = processes.start("paper_repro.preflight", settings=processes.TRAINING)
     try:
         with pipe, suppress(ConnectionError):  # a process that is gone will not answer either
             pipe.send(question)
@@ -59,7 +59,9 @@ def answer(question: Question) -> Answer:
     except ValueError as error:  # DataError is one
         return _refused(error)
     at_once = (
-        calibrate.cells_at_once(first, prepare(arrays, first).to(device), device) if _many(question, device) else 1
+        calibrate.cells_at_once(first, prepare(arrays, first).to(device), device, question.out)
+        if _many(question, device)
+        else 1
     )
     form = Form(len(arrays.y_train), len(arrays.y_test), 0, 0)
     estimated = calibrate.estimate_seconds(question.cells, arrays, form, device, at_once) if question.estimate else {}
@@ -93,7 +95,8 @@ def _planned(question: Question, device: str) -> Answer | None:
             train.check(cell.replace(batch_size=2), prepare(arrays, calibrate.kind_of_speed(cell)), device)
     except ValueError as error:
         return _refused(error)
-    at_once = calibrate.cells_at_once(kind, prepare(arrays, kind).to(device), device) if _many(question, device) else 1
+    many, data = _many(question, device), prepare(arrays, kind).to(device)
+    at_once = calibrate.cells_at_once(kind, data, device, question.out) if many else 1
     seconds = calibrate.estimate_seconds(question.cells, arrays, form, device, at_once)
     note = f"{first.dataset} is not here: tried on random pictures, planned for its {form.train} + {form.test}"
     return Answer(device=device, seconds=tuple(seconds.items()), at_once=at_once, note=note)

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -16,10 +16,21 @@ from typing import Any
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 FOR_PARENTS = (*SIGNALS, signal.SIGUSR1, signal.SIGUSR2)  # a cluster sends the latter two to every process of a job
 ROOT = Path(__file__).resolve().parent.parent
+# Of processes that train, unless the user has set them otherwise: memory in huge pages, which makes an update on a CPU
+# half as fast again (docs/speed.md; in one arena, or threads would get none of it), and as many queues to a GPU as
+# cells may share it (it has eight otherwise, and those that share one wait for each other).
+TRAINING = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1",
+    "CUDA_DEVICE_MAX_CONNECTIONS": "32",
+}
 
 
-def start(module: str, pipes: int = 1) -> tuple[subprocess.Popen[bytes], list[Connection[Any, Any]]]:
+def start(
+    module: str, pipes: int = 1, settings: Mapping[str, str] = {}
+) -> tuple[subprocess.Popen[bytes], list[Connection[Any, Any]]]:
     """`python -m module FD ...` and our ends of its pipes, whose descriptors are its arguments.
+
+    settings: environment variables, for those that are not set.
 
     Not a multiprocessing.Process: that would run the user's main script once more. Signals that stop are
     blocked in it: Ctrl-C reaches the whole process group, but what to do about it is the parent's decision.
@@ -31,7 +42,7 @@ def start(module: str, pipes: int = 1) -> tuple[subprocess.Popen[bytes], list[Co
     # Signals that are blocked while a process is started stay blocked in it.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_PARENTS)
     try:
-        process = subprocess.Popen(command, pass_fds=descriptors, env={**os.environ, "PYTHONPATH": path})
+        process = subprocess.Popen(command, pass_fds=descriptors, env={**settings, **os.environ, "PYTHONPATH": path})
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     for _, theirs in pairs:

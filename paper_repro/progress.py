@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -37,7 +39,7 @@ class Progress:
     """The position of a run (epoch from 0, updates made in it) and its measurements.
 
     The sums of the epoch under way stay on the device until it ends, so that no update waits for the host:
-    losses [updates per epoch], wrong (pictures classified wrongly), gradient_norms (sum over the updates). So does
+    losses and gradient_norms [updates per epoch], wrong (images classified wrongly). So does
     `cursor`, the position once more, for updates that the device makes by itself (gpu.py); hence these tensors are
     made once, and only written to afterwards.
     """
@@ -45,13 +47,14 @@ class Progress:
     def __init__(self, updates_per_epoch: int, device: str) -> None:
         self.updates_per_epoch = updates_per_epoch
         self.losses = torch.zeros(updates_per_epoch, dtype=torch.float64, device=device)
+        self.gradient_norms = torch.zeros_like(self.losses)
         self.wrong = torch.zeros((), dtype=torch.int64, device=device)
-        self.gradient_norms = torch.zeros((), dtype=torch.float64, device=device)
         self.cursor = torch.zeros((), dtype=torch.int64, device=device)
         self._positions = torch.arange(updates_per_epoch, device=device)
         self.epoch = self.position = self.attempts = 0
         self.epochs: list[dict[str, Any]] = []
         self.total, self.this_epoch, self.since_save = Stopwatch(), Stopwatch(), Stopwatch()
+        self.saving = 0.0  # seconds spent on checkpoints since the last row
 
     @property
     def step(self) -> int:
@@ -63,15 +66,21 @@ class Progress:
 
         The device's half of it: `position` is the host's to move.
         """
-        torch.where(self._positions == self.cursor, loss.double(), self.losses, out=self.losses)
+        here = self._positions == self.cursor
+        torch.where(here, loss.double(), self.losses, out=self.losses)
+        torch.where(here, gradient_norm.double(), self.gradient_norms, out=self.gradient_norms)
         self.wrong += wrong
-        self.gradient_norms += gradient_norm
         self.cursor += 1
 
     @property
     def is_finite(self) -> bool:
-        """Whether every loss and gradient norm of this epoch was. A sum that is not finite never becomes so again."""
-        return bool(torch.isfinite(self.losses.sum() + self.gradient_norms))
+        """Whether every loss and gradient norm of this epoch was."""
+        return self.first_bad_step() is None
+
+    def first_bad_step(self) -> int | None:
+        """The first update of this epoch, counted from 1 over the run, whose loss or gradient norm was not finite."""
+        bad = torch.isfinite(self.losses + self.gradient_norms).logical_not()  # 0 where no update was made yet
+        return self.epoch * self.updates_per_epoch + int(bad.int().argmax()) + 1 if bool(bad.any()) else None
 
     def bad_loss(self) -> Diverged | None:
         """The first loss of this epoch that was not finite."""
@@ -89,7 +98,8 @@ class Progress:
             "epoch": self.epoch + 1,
             "train_loss": finite((self.losses * sizes).sum().item() / examples),
             "train_error": 100 * self.wrong.item() / examples,
-            "gradient_norm": finite(self.gradient_norms.item() / self.updates_per_epoch),
+            # one after the other, as they were added up when the first records were made
+            "gradient_norm": finite(functools.reduce(operator.add, self.gradient_norms.tolist()) / len(self.losses)),
         }
         self.epochs.append(row | more)
         self.next_epoch()
@@ -100,6 +110,13 @@ class Progress:
         for tensor in (self.losses, self.wrong, self.gradient_norms, self.cursor):
             tensor.zero_()
         self.this_epoch.restart()
+        self.saving = 0.0
+
+    def saved(self, seconds: float) -> None:
+        """A checkpoint took so long: no part of what the epoch's training takes."""
+        self.saving += seconds
+        self.this_epoch.restart(self.this_epoch.seconds - seconds)
+        self.since_save.restart()
 
     def state(self) -> dict[str, Any]:
         """Tensors and plain values from which restore() goes on."""

@@ -9,14 +9,15 @@ A record is a dict:
                 the tensor that held it ("loss", "validation loss", "gradient of conv.weight", "conv.weight"; not in
                 records from before it was looked for), and what was seen; divergence.py says what is promised
     epochs      one dict per epoch: epoch, eta (schedule multiplier at its last step), train_loss, train_error,
-                gradient_norm, weight_norm, seconds, images_per_second and, where it was evaluated, validation_loss,
-                validation_error, test_loss, test_error (with 100 classes or more also the top5_error of each).
-                Losses in nats, errors in percent. ends_cycle: true where a warm restart follows.
+                gradient_norm, weight_norm, seconds (of training alone), images_per_second and, where it was
+                evaluated, validation_loss, validation_error, test_loss, test_error (with 100 classes or more also the
+                top5_error of each), evaluation_seconds. Losses in nats, errors in percent. ends_cycle: true where a
+                warm restart follows. checkpoint_seconds: spent on checkpoints since the row before, if any.
     final       the last epoch's evaluated numbers, or null when diverged
     diagnoses   what looks odd in the curves, a list of {"kind", "epoch", "value", "usual"} (diagnosis.py); not in
                 records from before it was looked for
     parameters  number of trained values in the model
-    seconds     training time over all attempts
+    seconds     over all attempts, evaluations and checkpoints included
     provenance  commit, versions, hardware, data fingerprint, time of writing, attempts
     checksum    SHA-256 of the rest
 """
@@ -210,7 +211,7 @@ def _digest(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-TIMES = {"seconds", "images_per_second", "written", "attempts", "checksum"}
+TIMES = {"seconds", "images_per_second", "evaluation_seconds", "checkpoint_seconds", "written", "attempts", "checksum"}
 
 
 def without_times(value: Any) -> Any:

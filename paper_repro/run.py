@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,8 +38,9 @@ from paper_repro.decay import normalized
 from paper_repro.progress import Diverged, Progress, finite, norm
 
 _BUILDING = threading.Lock()  # torch's generator belongs to the process; on a GPU cells are threads of one
-SAVE_SECONDS = 60  # of work between checkpoints inside an epoch; every epoch ends with one anyway
-EVALUATION_BATCH = 500  # pictures
+# Seconds of work between checkpoints: what a kill may cost. A checkpoint of the paper's largest net is 0.3 GB.
+SAVE_SECONDS = {"cpu": 60.0, "cuda": 10.0}
+EVALUATION_BATCH = {"cpu": 500, "cuda": 2500}  # images; on a GPU an evaluation's cost is Python's
 MANY_CLASSES = 100  # from here on the top-5 error is measured too
 
 
@@ -68,6 +71,8 @@ class Run:
         kind = torch.float64 if device == "cpu" else torch.float32
         self.rates = torch.zeros(self.updates_per_epoch, dtype=kind, device=device)
         self._in_batch = torch.arange(cell.batch_size, device=device)
+        kind_of_device = device.partition(":")[0]
+        self.save_seconds = float(os.environ.get("PAPER_REPRO_SAVE_SECONDS", SAVE_SECONDS.get(kind_of_device, 60.0)))
         self.folder = checkpoints.folder_of(out, cell.id)
         checkpoints.load(self.folder, cell.id, device, self._go_on_from)
         self.progress.attempts += 1
@@ -116,21 +121,21 @@ class Run:
         return torch.autocast(self.device.partition(":")[0], torch.bfloat16)
 
     def save_if_due(self, should_stop: Callable[[], bool], check: Callable[[], None]) -> None:
-        """Save inside an epoch when asked to stop (then raise Stopped) or after a minute of work.
+        """Save when asked to stop (then raise Stopped) or after SAVE_SECONDS of work.
 
         check is called first, and raises Diverged where there is nothing worth saving.
         """
         if self.progress.position == self.updates_per_epoch:
-            return  # the end of the epoch saves
+            return  # of a whole epoch, its row is to be made first
         stop = should_stop()
-        if stop or self.progress.since_save.seconds > SAVE_SECONDS:
+        if stop or self.progress.since_save.seconds > self.save_seconds:
             check()
-            self._save()
+            self.save()
         if stop:
             raise Stopped
 
     def end_epoch(self, check: Callable[[], None]) -> None:
-        """Check, as above, measure, and save. Raises Diverged."""
+        """Check, as above, and measure. Raises Diverged."""
         progress, cell = self.progress, self.cell
         check()
         seconds = progress.this_epoch.seconds
@@ -143,11 +148,14 @@ class Run:
         done = progress.epoch + 1
         ends_cycle = self._ends_cycle()
         if done % cell.evaluate_every == 0 or done == cell.epochs or ends_cycle:
+            began = time.monotonic()
             row |= self._evaluate()
+            row["evaluation_seconds"] = time.monotonic() - began
+        if progress.saving:
+            row["checkpoint_seconds"] = progress.saving
         if ends_cycle:
             row["ends_cycle"] = True
         progress.end_epoch(cell.batch_size, len(self.data.train), row)
-        self._save()
 
     def write_record(self, diverged: dict[str, Any] | None) -> records.Record:
         """Write what the finished run leaves and remove its checkpoints."""
@@ -196,10 +204,12 @@ class Run:
                 row |= {f"{name}_{measure}": value for measure, value in found.items()}
         return row
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write a checkpoint from which another attempt goes on."""
+        began = time.monotonic()
         state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
         checkpoints.save(self.folder, self.progress.step, state | self.progress.state() | {"id": self.cell.id})
-        self.progress.since_save.restart()
+        self.progress.saved(time.monotonic() - began)
 
     def _new_optimizer(self) -> torch.optim.Optimizer:
         """With decay 0: each epoch sets its own, which a normalized decay is not."""
@@ -234,9 +244,10 @@ def evaluate(
     ranks = {"error": 1} | ({"top5_error": 5} if data.num_classes >= MANY_CLASSES else {})
     loss = torch.zeros((), dtype=torch.float64, device=data.mean.device)
     wrong = {name: torch.zeros((), dtype=torch.int64, device=data.mean.device) for name in ranks}
-    for start in range(0, len(split), EVALUATION_BATCH):
-        images = normalise(split.images[start : start + EVALUATION_BATCH], data)
-        labels = split.labels[start : start + EVALUATION_BATCH]
+    size = EVALUATION_BATCH[data.mean.device.type]
+    for start in range(0, len(split), size):
+        images = normalise(split.images[start : start + size], data)
+        labels = split.labels[start : start + size]
         with precision():
             logits = model(images)
         loss += cross_entropy(logits.float(), labels, reduction="sum")
@@ -249,6 +260,6 @@ def evaluate(
 
 def _settle(device: str) -> None:
     """Fix what torch would otherwise choose by machine or history, because it changes the last bits."""
+    torch.set_num_threads(1)  # the order of a parallel sum depends on the number; on a GPU each cell is a thread
     if device == "cpu":
-        torch.set_num_threads(1)  # the order of a parallel sum depends on the number of threads
         torch.set_flush_denormal(True)  # strongly decayed weights would otherwise slow every product down

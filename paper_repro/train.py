@@ -48,7 +48,7 @@ def train(
 
 def _train(run: Run, should_stop: Callable[[], bool], on_epoch: Callable[[int], None]) -> dict[str, Any] | None:
     """All updates that are left. Returns where and why the run diverged, if it did."""
-    make_update = gpu.Recorded(update) if run.recordable else update
+    make_update = update if run.device == "cpu" else gpu.Recorded(update)
     cell, progress, check = run.cell, run.progress, partial(divergence.check, run, update)
     try:
         while progress.epoch < cell.epochs:
@@ -56,11 +56,12 @@ def _train(run: Run, should_stop: Callable[[], bool], on_epoch: Callable[[int], 
             for count in run.remaining_counts():
                 make_update(run, count)
                 progress.position += 1
+                gpu.wait_if_far_ahead(run.device, progress.position)
                 run.save_if_due(should_stop, check)
             run.end_epoch(check)
             on_epoch(progress.epoch)
-            if should_stop() and progress.epoch < cell.epochs:
-                raise Stopped
+            if progress.epoch < cell.epochs:
+                run.save_if_due(should_stop, check)
     except Diverged as found:
         return {"step": found.step, "tensor": found.tensor, "reason": str(found)}
     return None

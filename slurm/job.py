@@ -64,15 +64,15 @@ def _train(submission: Submission, index: int, stop: Stop) -> bool:
     survey = engine.Survey.of(cells, out)
     if not survey.missing:
         return False
-    at_once = submission.at_once or _tried_out(survey.missing, data, submission.device)
+    at_once = submission.at_once or _tried_out(survey.missing, data, out, submission.device)
     outcome = engine.run(cells, out, data, at_once, submission.device, survey, should_stop=lambda: stop.asked)
     return outcome.stopped
 
 
-def _tried_out(cells: Sequence[Cell], data: Path, device: str) -> int:
+def _tried_out(cells: Sequence[Cell], data: Path, out: Path, device: str) -> int:
     """How many cells the GPU takes side by side. Raises RuntimeError where there is none, or what else is wrong."""
     kinds = {engine.kind_of(cell): cell for cell in cells}
-    known = preflight.ask(Question(tuple(kinds.values()), data, device, estimate=False, at_once=True))
+    known = preflight.ask(Question(tuple(kinds.values()), data, out, device, estimate=False, at_once=True))
     if known.error:
         raise RuntimeError(known.error)
     return known.at_once

@@ -14,7 +14,7 @@ from experiments import running
 from experiments.choosing import UsageError, axes, chosen_cells, find
 from paper_repro import leftovers, records, source
 from paper_repro.cell import Cell
-from paper_repro.engine import Survey, kind_of
+from paper_repro.engine import Survey, groups, kind_of
 from paper_repro.messages import Answer
 from paper_repro.texts import brief, duration, price, span
 from slurm import cluster, packing, settings, states, submissions
@@ -120,6 +120,11 @@ def _check_cluster(chosen: Settings) -> None:
 
 def _at_once(given: argparse.Namespace, chosen: Settings) -> int | None:
     """Cells at once in a job; None: a GPU tries it out."""
+    if given.cells_at_once:
+        try:
+            groups(chosen.device, given.cells_at_once)
+        except ValueError as error:
+            raise UsageError(f"--cells-at-once {given.cells_at_once}: {error}") from None
     if given.cells_at_once or chosen.device != "cpu":
         return int(given.cells_at_once) if given.cells_at_once else None
     return running.cores() if chosen.cluster != "slurm" else chosen.cpus
@@ -176,9 +181,9 @@ def _seconds(plan: Plan, missing: list[Cell]) -> tuple[dict[Cell, float], str, b
 
 def _try(plan: Plan, survey: Survey, estimate: bool) -> Answer:
     survey.fingerprints = {known.fingerprint: plan.given.name for known in plan.states.finished.values()}
-    known = running.ask_first(plan.cells, survey, plan.data, None, estimate, at_once=False)
+    known = running.ask_first(plan.cells, survey, plan.data, plan.given.out, None, estimate, at_once=False)
     if plan.sending and not known.fingerprint:  # it could be planned without its data, but not trained
-        running.ask_first(plan.cells, survey, plan.data, None, estimate=False, at_once=False)
+        running.ask_first(plan.cells, survey, plan.data, plan.given.out, None, estimate=False, at_once=False)
     if plan.settings.cluster != "slurm" and plan.settings.device != known.device:
         raise UsageError(
             f"a job would train on {plan.settings.device}, and this machine has {known.device}: --gpus 0 or 1"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded, as in analysis/__init__.py
+os.environ["PAPER_REPRO_SAVE_SECONDS"] = "0.05"  # or cells as small as these would end before they are saved
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's: two would only wait for each other over small tensors
 
 import numpy as np

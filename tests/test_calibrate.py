@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 
-from paper_repro import calibrate, train
+from paper_repro import calibrate, engine, train
 from paper_repro.cell import Cell
 from paper_repro.data import Arrays, Form
 from paper_repro.dataset import Dataset, prepare
@@ -42,11 +43,37 @@ def test_the_error_of_one_cell_is_raised_and_none_waits_for_it(cell: Cell, data:
         ({1: 10, 2: 19, 4: 30, 8: 31}, 99, 4),  # 8 would be no tenth faster
         ({1: 10, 2: 10}, 99, 1),
         ({1: 10, 2: 20, 4: 40, 8: 80}, 2, 2),  # no memory for 4
-        ({2**k: 2.0**k for k in range(9)}, 999, calibrate.MOST_AT_ONCE),
+        ({2**k: 2.0**k for k in range(9)}, 999, engine.MOST_ON_A_GPU),
     ],
 )
 def test_doubling_goes_on_while_it_pays_and_fits(rates: dict[int, float], memory_for: int, chosen: int) -> None:
     assert calibrate.fastest(lambda count: rates[count], lambda count: count <= memory_for) == chosen
+
+
+def test_doubling_ends_where_memory_does() -> None:
+    def rate(count: int) -> float:
+        if count > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return 2.0**count
+
+    assert calibrate.fastest(rate, lambda count: True) == 4
+
+
+def test_what_was_tried_out_on_a_gpu_is_kept_for_it(
+    cell: Cell, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: device)
+    monkeypatch.setattr(calibrate, "_tried_out", lambda cell, data, device: tried.append(cell.model) or 4)
+    for model in ("mlp-8x1", "mlp-8x1", "resnet-8-w4", "mlp-8x1"):
+        assert calibrate.cells_at_once(cell.replace(model=model, alpha=0.5), data, "H100", tmp_path) == 4
+    assert tried == ["mlp-8x1", "resnet-8-w4"]
+    calibrate.cells_at_once(cell.replace(model="mlp-8x1"), data, "A100", tmp_path)
+    assert len(tried) == 3
+    for damaged in ('["no"]', '{"H100": 4', '{"H100, a": "many"}'):
+        (tmp_path / "throughput.json").write_text(damaged)
+        calibrate.cells_at_once(cell.replace(model="mlp-8x1"), data, "H100", tmp_path)
+    assert len(tried) == 6
 
 
 def test_trying_out_leaves_nothing_behind(

@@ -114,6 +114,18 @@ def test_where_no_checkpoint_is_left_the_second_run_begins_at_the_beginning(
     assert (record["diverged"]["step"], record["diverged"]["tensor"]) == (18, "net.3.weight")
 
 
+def test_the_second_run_looks_at_the_bad_update_alone(
+    cell: Cell, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every look makes a GPU wait; the updates before are only made."""
+    looks: list[int] = []
+    look = divergence._bad_weight
+    monkeypatch.setattr(divergence, "_bad_weight", lambda run: looks.append(run.progress.step) or look(run))
+    record = train.train(_hurt_cell(cell, "weight", "nan", step=18), data, tmp_path)
+    assert record["diverged"]["step"] == 18
+    assert looks == [18]
+
+
 def test_nothing_is_saved_of_a_run_that_has_diverged(cell: Cell, data: Dataset, tmp_path: Path) -> None:
     run = Run(_hurt_cell(cell, "weight", "nan", step=3), data, tmp_path, "cpu")
     run.begin_epoch()

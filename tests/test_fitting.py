@@ -106,6 +106,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("narrow", "return self.linear(images.flatten(1))[:, :1]", "", r"\[1, 3\], and returned \[1, 1\]"),
         ("looks", "return self.linear(images.flatten(1)) if self.training else None", "", "fails in evaluation mode"),
         ("detached", "return self.linear(images.flatten(1)).detach()", "", "what it returns has no gradient"),
+        ("drops", "return self.linear(nn.Dropout(0.1)(images.flatten(1)))", "", r"draws random numbers \(bernoulli_"),
         ("unbuilt", "return 1", "self.nothing", "AttributeError: 'Net' object has no attribute 'nothing'"),
     ],
 )
@@ -117,6 +118,13 @@ def test_what_a_net_of_ones_own_does_wrong_is_said_before_training(
         _check(_images(8, 8), _cell(model=f"{name}-1"))
     assert f"model '{name}-1'" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_net_may_draw_where_nothing_is_trained(folder: Path) -> None:
+    drawn = "torch.rand(1, device=images.device)"
+    called = f"return self.linear(images.flatten(1)) * (1 if self.training else {drawn})"
+    (folder / "tests_itself.py").write_text(MINE.format(called=called, built=""))
+    _check(_images(8, 8), _cell(model="tests_itself-1"))
 
 
 def test_a_net_that_reads_numbers_is_not_refused_for_it(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """What a GPU adds, as far as it runs on any machine: the same code, without the capture and the chip."""
 
+import contextlib
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -108,6 +110,43 @@ def test_what_cannot_be_recorded_is_made_as_written(cell: Cell, data: Dataset, t
     assert said.count("cannot be recorded (operation not permitted when stream is capturing)") == 1
 
 
+def test_a_recording_that_fails_gives_its_memory_back(
+    cell: Cell, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch keeps the pool of a recording that failed, and everything that other cells allocate then lands in it."""
+    given_back: list[tuple[str, object]] = []
+    stand_ins = {"CUDAGraph": object, "graph_pool_handle": lambda: (0, 7), "current_device": lambda: 0,
+                 "current_stream": lambda: None, "graph": lambda *graph, **how: contextlib.nullcontext()}  # fmt: skip
+    for name, stand_in in stand_ins.items():
+        monkeypatch.setattr(torch.cuda, name, stand_in)
+    for name in ("_cuda_endAllocateToPool", "_cuda_releasePool"):
+        assert hasattr(torch._C, name)
+        monkeypatch.setattr(torch._C, name, lambda device, pool, name=name: given_back.append((name, pool)))
+
+    def update(run: Run, count: int) -> None:
+        assert not gc.isenabled()
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    with pytest.raises(RuntimeError, match="not permitted"):
+        gpu.record(update, Run(cell, data, tmp_path, "cpu", recordable=True), 16)
+    assert given_back == [("_cuda_endAllocateToPool", (0, 7)), ("_cuda_releasePool", (0, 7))]
+    assert gc.isenabled()
+
+
+def test_what_is_not_to_be_recorded_is_compiled_while_nobody_records(cell: Cell, data: Dataset, tmp_path: Path) -> None:
+    alone: list[bool] = []
+
+    def update(run: Run, count: int) -> None:
+        alone.append(gpu._RECORDING.locked())
+        train.update(run, count)
+
+    def never(update: gpu.Update, run: Run, count: int) -> Callable[[], None]:
+        raise AssertionError("recorded")
+
+    _trained(cell.replace(epochs=1), data, tmp_path, Recorded(update, never), recordable=False)
+    assert alone == [True] + [False] * 6
+
+
 def test_cells_that_share_a_process_share_switches_or_wait() -> None:
     set_to: list[tuple[bool, bool]] = []
     switches = Switches(lambda *wanted: set_to.append(wanted))
@@ -175,5 +214,4 @@ def _first_weights(run: Run) -> torch.Tensor:
 
 
 def _curves(run: Run) -> list[dict[str, object]]:
-    times = ("seconds", "images_per_second")
-    return [{key: value for key, value in row.items() if key not in times} for row in run.progress.epochs]
+    return [records.without_times(row) for row in run.progress.epochs]

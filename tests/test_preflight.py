@@ -24,7 +24,7 @@ print(code, megabytes, "torch" in sys.modules)
 
 
 def _question(cell: Cell, npz: Path, device: str | None = "cpu", estimate: bool = False) -> Question:
-    return Question((cell,), npz, device, estimate, at_once=False)
+    return Question((cell,), npz, npz.parent / "out", device, estimate, at_once=False)
 
 
 def test_it_answers_from_a_process_of_its_own(cell: Cell, npz: Path) -> None:

@@ -172,14 +172,18 @@ def test_what_cannot_be_done_here_is_said(cell: Cell, data: Dataset, monkeypatch
         train.check(cell.replace(compile=True), data)
 
 
-def test_a_minute_of_work_is_saved_inside_an_epoch(
+def test_checkpoints_come_with_seconds_of_work_not_with_epochs(
     cell: Cell, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("paper_repro.run.SAVE_SECONDS", 0)
+    monkeypatch.delenv("PAPER_REPRO_SAVE_SECONDS")
     saved = []
     monkeypatch.setattr(checkpoints, "save", lambda folder, step, state: saved.append(step))
-    train.train(cell.replace(epochs=1), data, tmp_path)
-    assert saved == [1, 2, 3, 4, 5, 6, 7]
+    train.train(cell, data, tmp_path / "a")
+    assert saved == []
+    monkeypatch.setenv("PAPER_REPRO_SAVE_SECONDS", "0")
+    record = train.train(cell, data, tmp_path / "b")
+    assert saved == list(range(1, 21))  # after each update but the last, when all is in the record
+    assert all(row["checkpoint_seconds"] > 0 and row["evaluation_seconds"] > 0 for row in record["epochs"])
 
 
 @pytest.mark.parametrize(

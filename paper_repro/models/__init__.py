@@ -11,8 +11,9 @@ network is called with the smallest batch that it will get (fitting.py): one tha
 
 Random numbers: a network may have an attribute `noise_shape`, the shape per image of the uniform numbers in [0, 1) that
 it wants at every training step. It is then called as `model(images, noise)`, noise of shape [batch, *noise_shape], so
-that they can be a function of (seed, epoch, step) and a resumed run stays what it was; with noise left out it draws
-them from torch's global generator. In eval mode noise is ignored.
+that they can be a function of (seed, epoch, step) and a resumed run stays what it was. In eval mode noise is ignored.
+A network that draws its own while it trains, as with nn.Dropout, is refused: what it drew would depend on the cells
+that were trained before or beside it.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import random
 import sys
 import tempfile
@@ -26,6 +27,7 @@ PARTS = ("kills", "damage", "races", "resources", "numbers", "hostile", "soak")
 
 
 def main() -> int:
+    os.environ["PAPER_REPRO_SAVE_SECONDS"] = "0.05"  # or cells as small as these would end before they are saved
     given = _parser().parse_args()
     found: list[Row] = []
     for name in given.only or PARTS:

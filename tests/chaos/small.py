@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
+from functools import partial
 from multiprocessing import Pipe
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest import mock
 
 from paper_repro import engine, leftovers, records, worker
 from paper_repro.cell import Cell
@@ -51,13 +53,15 @@ def cells_of(out: Path) -> list[Cell]:
 
 
 def interrupt(cells: Iterable[Cell], out: Path, data: Path, updates: int) -> None:
-    """Train each cell for so many updates and leave its checkpoints."""
+    """Train each cell for so many updates and leave its checkpoints: after the last two."""
     for cell in cells:
         asked = iter(range(1_000_000))
-        try:
-            train(cell, prepare(load(cell.dataset, data), cell), out, should_stop=lambda: next(asked) >= updates - 1)  # noqa: B023
-        except Stopped:
-            continue
+        stop = partial(lambda asked: next(asked) >= updates - 1, asked)
+        with mock.patch.dict(os.environ, PAPER_REPRO_SAVE_SECONDS="0"):
+            try:
+                train(cell, prepare(load(cell.dataset, data), cell), out, should_stop=stop)
+            except Stopped:
+                continue
         raise AssertionError("it was not stopped")
 
 
