@@ -201,7 +201,7 @@ class _Optimizer(torch.optim.Optimizer, ABC):
 
     def _update_all(self) -> None:
         etas = [self._eta(group) for group in self.param_groups]
-        batches = [list(self._batches(group)) for group in self.param_groups]
+        batches = [self._batches(group) for group in self.param_groups]
         for group, eta, own in zip(self.param_groups, etas, batches, strict=True):
             for batch in own:
                 self._update(group, eta, batch)
@@ -237,22 +237,25 @@ class _Optimizer(torch.optim.Optimizer, ABC):
         self._warned = True
         warnings.warn(f"{type(self).__name__}: {problem}", stacklevel=2)
 
-    def _batches(self, group: Group) -> Iterator[Batch]:
-        by_kind: dict[tuple[torch.device, torch.dtype, bool], list[Tensor]] = {}
+    def _batches(self, group: Group) -> Iterable[Batch]:
+        by_kind: dict[tuple[torch.device, torch.dtype, bool], Batch] = {}
         for parameter in group["params"]:
-            if parameter.grad is None:
+            gradient = parameter.grad
+            if gradient is None:
                 continue
-            if parameter.grad.is_sparse or parameter.is_complex():
+            if gradient.is_sparse or parameter.is_complex():
                 raise RuntimeError(f"{type(self).__name__} takes neither sparse gradients nor complex parameters")
-            by_kind.setdefault((parameter.device, parameter.dtype, _is_plain(parameter)), []).append(parameter)
-        for params in by_kind.values():
-            gradients = [parameter.grad for parameter in params if parameter.grad is not None]
-            yield Batch(params, gradients, [self._state_of(parameter) for parameter in params])
+            kind = (parameter.device, parameter.dtype, _is_plain(parameter))
+            batch = by_kind.get(kind) or by_kind.setdefault(kind, Batch([], [], []))
+            batch.params.append(parameter)
+            batch.gradients.append(gradient)
+        for batch in by_kind.values():
+            batch.states.extend([self.state[parameter] or self._new_state(parameter) for parameter in batch.params])
+        return by_kind.values()
 
-    def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
+    def _new_state(self, parameter: Tensor) -> dict[str, Tensor]:
         state: dict[str, Tensor] = self.state[parameter]
-        if not state:
-            state.update({name: torch.zeros_like(parameter) for name in self.STATE})
+        state.update({name: torch.zeros_like(parameter) for name in self.STATE})
         return state
 
     @abstractmethod
@@ -368,10 +371,10 @@ class Adam(_Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "decay": decay, "betas": betas, "eps": eps}, unknown)
 
-    def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
-        state = super()._state_of(parameter)
-        if "step" not in state:  # float32 on the parameter's device: the form that torch's fused kernels count in
-            state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
+    def _new_state(self, parameter: Tensor) -> dict[str, Tensor]:
+        # float32 on the parameter's device: the form that torch's fused kernels count in
+        state = super()._new_state(parameter)
+        state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
         return state
 
     def _update(self, group: Group, eta: float | Tensor, batch: Batch) -> None:

@@ -50,10 +50,11 @@ def test_floating_point_operations_are_counted_from_the_model() -> None:
     assert training.training_flops("shake_shake-26-2x64d") / training.training_flops("shake_shake-26-2x16d") > 14
 
 
-def test_the_plain_loop_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_opponents_train(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plain, "pictures", lambda count=256, whole=plain.pictures: whole(count))
     threads = torch.get_num_threads()
-    assert plain.images_per_second("mlp-8x1", "cpu", 0.0, threads) > 0
+    for tuned, helpers in ((False, 2), (True, 0)):
+        assert plain.images_per_second("mlp-8x1", "cpu", 0.0, threads, tuned, helpers) > 0
 
 
 def test_a_sweep_is_measured_in_processes_of_its_own() -> None:

@@ -9,7 +9,7 @@ import csv
 import importlib.metadata
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,10 +70,12 @@ def device(asked: str | None) -> str:
 
 def hardware(device: str) -> str:
     """Of the device, in words."""
-    from paper_repro import provenance
+    from paper_repro import processes, provenance
 
-    cores = f"{len(os.sched_getaffinity(0))} x " if device == "cpu" else ""
-    return cores + provenance.hardware(device)
+    if device != "cpu":
+        return provenance.hardware(device)
+    pages = f"GLIBC_TUNABLES={os.environ.get('GLIBC_TUNABLES', processes.TRAINING['GLIBC_TUNABLES'])} for ours"
+    return f"{len(os.sched_getaffinity(0))} x {provenance.hardware(device)}, {pages}"
 
 
 def versions() -> str:
@@ -85,8 +87,19 @@ def versions() -> str:
     return f"commit {code['commit'][:12]}{' with changes' * code['dirty']}, torch {torch}"
 
 
-def together(work: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """work(*a) for each a, all at once, each in a fresh process: threads and history of this one change speeds."""
+def together(
+    work: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], settings: Mapping[str, str] = {}
+) -> list[Any]:
+    """work(*a) for each a, all at once, each in a fresh process: threads and history of this one change speeds.
+
+    settings: environment variables of those processes, unless they are set already.
+    """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(arguments), mp_context=context) as pool:
-        return [task.result() for task in [pool.submit(work, *given) for given in arguments]]
+    added = {name: value for name, value in settings.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        with ProcessPoolExecutor(len(arguments), mp_context=context) as pool:
+            return [task.result() for task in [pool.submit(work, *given) for given in arguments]]
+    finally:
+        for name in added:
+            del os.environ[name]

@@ -6,13 +6,13 @@ import functools
 import os
 import resource
 import time
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from paper_repro import calibrate, models
+from paper_repro import calibrate, models, processes
 from paper_repro.bench import Row, plain, together
 from paper_repro.bench.plain import BATCH
 from paper_repro.cell import Cell
@@ -35,36 +35,41 @@ def rows(device: str, quick: bool) -> Iterator[Row]:
     peak = together(peak_rate, [(device,)])[0]
     for net in NETS:
         (theirs,) = together(plain_speed, [(net, device, seconds)])
+        # on a CPU a process a core, each with one thread, which loads its images itself
+        tuned = together(tuned_speed, [(net, device, seconds)] * (cores() if device == "cpu" else 1))
         for compile in [False] if quick else [False, True]:
             if device == "cpu":
-                yield from _on_cpu(net, seconds, compile, theirs, peak, quick)
+                yield from _on_cpu(net, seconds, compile, theirs, sum(tuned), peak, quick)
             else:
-                yield from _on_gpu(net, seconds, compile, theirs, peak)
+                yield from _on_gpu(net, seconds, compile, theirs, sum(tuned), peak)
 
 
-def _on_cpu(net: str, seconds: float, compile: bool, theirs: Speed, peak: float, quick: bool) -> Iterator[Row]:
-    cores = len(os.sched_getaffinity(0))
+def _on_cpu(
+    net: str, seconds: float, compile: bool, theirs: Speed, tuned: float, peak: float, quick: bool
+) -> Iterator[Row]:
     how = f"{net}{', compiled' * compile}"
     if not quick:
-        one = together(our_speed, [(net, "cpu", seconds, compile, 1)])[0]
+        one = ours([(net, "cpu", seconds, compile, 1)])[0]
         yield Row(f"{how}: one cell on one core", one.images, theirs.images, "images/s")
-    each = together(our_speed, [(net, "cpu", seconds, compile, 1)] * cores)
+    each = ours([(net, "cpu", seconds, compile, 1)] * cores())
     images = sum(speed.images for speed in each)
-    yield Row(f"{how}: {cores} cells on {cores} cores", images, theirs.images, "images/s")
-    yield from _derived(how, images, max(speed.memory for speed in each), theirs, peak * cores)
+    yield Row(f"{how}: {cores()} cells on {cores()} cores", images, theirs.images, "images/s")
+    yield Row(f"{how}: the same, beside bf16, channels_last, a process a core", images, tuned, "images/s")
+    yield from _derived(how, images, max(speed.memory for speed in each), theirs, peak * cores())
 
 
-def _on_gpu(net: str, seconds: float, compile: bool, theirs: Speed, peak: float) -> Iterator[Row]:
+def _on_gpu(net: str, seconds: float, compile: bool, theirs: Speed, tuned: float, peak: float) -> Iterator[Row]:
     how = f"{net}{', compiled' * compile}"
-    one = together(our_speed, [(net, "cuda", seconds, compile, 1)])[0]
+    one = ours([(net, "cuda", seconds, compile, 1)])[0]
     (count,) = together(at_once, [(net, "cuda", compile)])
-    many = together(our_speed, [(net, "cuda", seconds, compile, count)])[0]
-    apart = together(our_speed, [(net, "cuda", seconds, compile, 1)] * min(count, 8))
+    many = ours([(net, "cuda", seconds, compile, count)])[0]
+    apart = ours([(net, "cuda", seconds, compile, 1)] * min(count, 8))
     yield Row(f"{how}: one cell", one.images, theirs.images, "images/s")
+    yield Row(f"{how}: one cell, beside bf16 and channels_last", one.images, tuned, "images/s")
     yield Row(f"{how}: {count} cells in one process", many.images, theirs.images, "images/s")
     yield Row(f"{how}: {len(apart)} processes of one", sum(s.images for s in apart), theirs.images, "images/s")
     yield from _derived(how, max(one.images, many.images), many.memory, theirs, peak)
-    free = together(our_speed, [(net, "cuda", seconds, compile, 1, False)])[0]
+    free = ours([(net, "cuda", seconds, compile, 1, False)])[0]
     yield Row(f"{how}: deterministic beside free kernels, one cell", one.images, free.images, "images/s")
 
 
@@ -86,7 +91,22 @@ def training_flops(net: str) -> int:
 
 
 def plain_speed(net: str, device: str, seconds: float) -> Speed:
-    return Speed(plain.images_per_second(net, device, seconds, len(os.sched_getaffinity(0))), _memory(device))
+    return Speed(plain.images_per_second(net, device, seconds, cores()), _memory(device))
+
+
+def tuned_speed(net: str, device: str, seconds: float) -> float:
+    """Of the tuned loop."""
+    on_cpu = device == "cpu"
+    return plain.images_per_second(net, device, seconds, 1 if on_cpu else cores(), True, 0 if on_cpu else 2)
+
+
+def ours(arguments: Sequence[tuple[Any, ...]]) -> list[Speed]:
+    """our_speed(*a) for each a, at once, in processes like a sweep's workers."""
+    return together(our_speed, arguments, processes.TRAINING)
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def our_speed(net: str, device: str, seconds: float, compile: bool, count: int, deterministic: bool = True) -> Speed:
