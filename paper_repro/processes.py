@@ -17,7 +17,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 FOR_PARENTS = (*SIGNALS, signal.SIGUSR1, signal.SIGUSR2)  # a cluster sends the latter two to every process of a job
 ROOT = Path(__file__).resolve().parent.parent
 # Of processes that train, unless the user has set them otherwise: memory in huge pages, which makes an update on a CPU
-# half as fast again (docs/speed.md; in one arena, or threads would get none of it), and as many queues to a GPU as
+# a quarter to a half as fast again (in one arena, or threads would get none of it), and as many queues to a GPU as
 # cells may share it (it has eight otherwise, and those that share one wait for each other).
 TRAINING = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1",
