@@ -1,0 +1,122 @@
+"""What a GPU would take for training, without one: FLOP and bytes counted from the network, and a card's rates.
+
+    python -m experiments run fig2 --profile paper --dry-run     # prints it on a machine without a GPU
+
+One update is made on the meta device, where tensors have shapes and no numbers, and each operation is counted as the
+kernels that it starts: a small network waits for their starts, any other for its memory (normalisation, ReLU and sums
+move maps and compute little) and for its convolutions. The assumptions below were made for an H100 before there was
+one to measure: trust the result to 40 %.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from paper_repro import models
+
+KERNEL = 3e-6  # seconds between two kernels of a recorded update
+EAGER = 0.6  # share of the copy rate that kernels reach which read and write maps
+PRODUCT = {"bf16": 1 / 3, "tf32": 1 / 2, "fp32": 2 / 3}  # of convolutions in the rate of a large matrix product
+# How many kernels an operation starts, where that is not one. bf16: also casts of a weight and of its gradient.
+# Convolution, backward: both gradients, and the sum of the parts of the weight's. Normalisation: sums, averages, map.
+KERNELS = {"empty": 0, "convolution_backward": 3, "native_batch_norm": 3, "native_batch_norm_backward": 3}
+CASTS = {"convolution": 1, "convolution_backward": 1, "addmm": 2, "mm": 1}
+OTHER_KERNELS = 10  # drawing the batch, the gradient's norm, the optimizer's step
+# Bytes for each parameter (float32): the step of Adam reads four tensors and writes three, the gradient's norm reads
+# one; bf16: casts of the weight and of its gradient.
+STEP, CASTING = 32, 12
+
+
+class Cost(NamedTuple):
+    """Of one training update: operations (products and sums apart), bytes read and written, kernels started."""
+
+    flop: float
+    bytes: float
+    kernels: int
+    images: int
+    precision: str
+
+
+class Ceilings(NamedTuple):
+    """What a card does in a second: bytes of a large copy, read and written, and operations of large matrix products
+    by precision."""
+
+    bytes: float
+    flop: dict[str, float]
+
+
+def _card(terabytes: float, bf16: float, tf32: float, fp32: float) -> Ceilings:
+    """From a data sheet (TB/s, dense TFLOP/s): copies reach 0.9 of that, products 3/4."""
+    rates = {"bf16": bf16, "tf32": tf32, "fp32": fp32}
+    return Ceilings(0.9e12 * terabytes, {name: 0.75e12 * rate for name, rate in rates.items()})
+
+
+CARDS = {  # NVIDIA's data sheets of H100 SXM, H200 SXM, A100 80 GB SXM and L40S; the Ada whitepaper for the RTX 4090
+    "H100": _card(3.35, 989, 494, 67),
+    "H200": _card(4.8, 989, 494, 67),
+    "A100": _card(2.04, 312, 156, 19.5),
+    "L40S": _card(0.864, 362, 183, 91.6),
+    "RTX 4090": _card(1.008, 165, 82.6, 82.6),
+}
+
+
+def images_per_second(cost: Cost, card: Ceilings) -> float:
+    """Images of recorded updates, not compiled: kernel after kernel at the card's rates, or as fast as they start."""
+    work = cost.bytes / (EAGER * card.bytes) + cost.flop / (PRODUCT[cost.precision] * card.flop[cost.precision])
+    return cost.images / max(work, KERNEL * cost.kernels)
+
+
+def cost(
+    model: str, batch_size: int, classes: int = 10, size: int = 32, channels: int = 3, precision: str = "bf16"
+) -> Cost:
+    """Of one update of the network on a batch of images of size x size. Raises ValueError for an unknown network."""
+    with torch.device("meta"):
+        net = models.build(model, classes, size, channels).to(torch.bfloat16 if precision == "bf16" else torch.float32)
+        return counted(net, torch.empty(batch_size, channels, size, size), precision)
+
+
+def counted(net: nn.Module, images: Tensor, precision: str) -> Cost:
+    """Of one update of a network that is on the meta device, in that precision, as are the images."""
+    kind, parameters = next(net.parameters()).dtype, sum(p.numel() for p in net.parameters())
+    noise_shape: tuple[int, ...] | None = getattr(net, "noise_shape", None)
+    noise = [torch.empty(len(images), *noise_shape, device="meta")] if noise_shape else []
+    labels = torch.empty(len(images), dtype=torch.int64, device="meta")
+    with FlopCounterMode(display=False) as flop, _Counter(precision) as seen:
+        cross_entropy(net(images.to(kind), *noise).float(), labels).backward()  # type: ignore[no-untyped-call]
+    step = parameters * (STEP + CASTING * (precision == "bf16"))
+    return Cost(flop.get_total_flops(), seen.bytes + step, seen.kernels + OTHER_KERNELS, len(images), precision)
+
+
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts bytes and kernels of the operations inside."""
+
+    def __init__(self, precision: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes, self.kernels = 0, 0
+        self._casts = CASTS if precision == "bf16" else {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            name = func.overloadpacket.__name__
+            self.kernels += KERNELS.get(name, 1) + self._casts.get(name, 0)
+            self.bytes += sum(map(_bytes, tree_leaves((args, kwargs, result)))) + _again(name, args)
+        return result
+
+
+def _again(name: str, args: Any) -> int:
+    """Bytes that the operation reads a second time: sums over the whole map come before what they are needed for."""
+    twice = {"native_batch_norm": args[:1], "native_batch_norm_backward": args[:2], "convolution_backward": args[:1]}
+    return sum(map(_bytes, twice.get(name, ())))
+
+
+def _bytes(value: object) -> int:
+    return math.prod(value.shape) * value.element_size() if isinstance(value, Tensor) else 0
