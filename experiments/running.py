@@ -9,6 +9,7 @@ import argparse
 import os
 import statistics
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,10 +20,11 @@ from paper_repro import diagnosis, engine, preflight
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
 from paper_repro.engine import Survey
-from paper_repro.messages import Answer, Question
+from paper_repro.messages import Answer, Question, Reckoned
 from paper_repro.texts import duration, price, python_m, span
 
 MOST_WORKERS = 1024  # each is a process
+WORTH_A_GPU = 3600  # seconds of one core: from here on a dry run says what a GPU would take
 
 
 def run(given: argparse.Namespace) -> int:
@@ -153,4 +155,20 @@ def _estimate(survey: Survey, known: Answer, workers: int) -> int:
     together = sum(each) / workers
     cost = price(sum(each)) if known.device == "cpu" else price(together, "GPU")
     print(f"about {cost}, {duration(together)} with {workers} worker{'s' * (workers > 1)}; nothing was trained")
+    if known.on_gpus and sum(each) > WORTH_A_GPU:
+        print("\n".join(_on_gpus(known.on_gpus, survey.missing)))
     return 0
+
+
+def _on_gpus(known: Sequence[Reckoned], missing: Sequence[Cell]) -> list[str]:
+    """A line for the cells as they are and one for what may be set, with the time of all of them on each card."""
+    taken: dict[str, dict[str, float]] = {}
+    count = Counter(map(engine.kind_of, missing))
+    for change, card, cell, seconds in known:
+        total = taken.setdefault(change, {})
+        total[card] = total.get(card, 0.0) + seconds * count[engine.kind_of(cell)]
+    lines = ["on one GPU, training alone, reckoned from counted FLOP and bytes, not measured (+- 40 %):"]
+    for change, total in taken.items():
+        how = f"with --set {change} (products in bfloat16, weights and updates in float32): " * bool(change)
+        lines.append(f"  {how}" + ", ".join(f"{price(seconds, 'GPU')} ({card})" for card, seconds in total.items()))
+    return lines

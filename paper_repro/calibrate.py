@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from paper_repro import gpu, memory
+from paper_repro import floors, gpu, memory
 from paper_repro.cell import Cell
 from paper_repro.data import Arrays, Form
 from paper_repro.dataset import Dataset, prepare
@@ -22,6 +22,7 @@ from paper_repro.run import Run
 from paper_repro.train import update
 
 WORTH_IT = 1.1  # the gain for which the number of cells at once is doubled
+TRIED_FLOP = 1e11  # of one update on a CPU: seconds on a slow one
 SHARE_OF_MEMORY = 0.8  # of what is free: the data, the allocator's slack and other people want some
 
 
@@ -108,8 +109,16 @@ def estimate_seconds(cells: Sequence[Cell], arrays: Arrays, form: Form, device: 
     rates: dict[Cell, float] = {}
     for kind in {kind_of_speed(cell) for cell in cells}:
         data = prepare(arrays, kind).to(device)
-        rates[kind] = images_per_second(_copies(kind, at_once), data, device, seconds=1.0) / at_once
+        tried = lighter(kind, data) if device == "cpu" else kind
+        rates[kind] = images_per_second(_copies(tried, at_once), data, device, seconds=1.0) / at_once
     return {cell: pictures_of(cell, form.train, form.test) / rates[kind_of_speed(cell)] for cell in cells}
+
+
+def lighter(cell: Cell, data: Dataset) -> Cell:
+    """The cell with batches of fewer images where an update of its large net would take a CPU long."""
+    cost = floors.of_cell(cell, data.num_classes, data.image_size, data.channels)
+    most = cell.batch_size if cost is None else int(cell.batch_size * TRIED_FLOP / max(cost.flop, 1))
+    return cell.replace(batch_size=min(cell.batch_size, max(2, most)))
 
 
 def cells_at_once(cell: Cell, data: Dataset, device: str, out: Path | None = None) -> int:

@@ -10,6 +10,7 @@ one to measure: trust the result to 40 %.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from paper_repro import models
+from paper_repro.cell import Cell
 
 KERNEL = 3e-6  # seconds between two kernels of a recorded update
 EAGER = 0.6  # share of the copy rate that kernels reach which read and write maps
@@ -74,6 +76,7 @@ def images_per_second(cost: Cost, card: Ceilings) -> float:
     return cost.images / max(work, KERNEL * cost.kernels)
 
 
+@functools.cache
 def cost(
     model: str, batch_size: int, classes: int = 10, size: int = 32, channels: int = 3, precision: str = "bf16"
 ) -> Cost:
@@ -81,6 +84,14 @@ def cost(
     with torch.device("meta"):
         net = models.build(model, classes, size, channels).to(torch.bfloat16 if precision == "bf16" else torch.float32)
         return counted(net, torch.empty(batch_size, channels, size, size), precision)
+
+
+def of_cell(cell: Cell, classes: int, size: int, channels: int, precision: str = "") -> Cost | None:
+    """Of one update of the cell, in its own precision or another; None for a net that does what shapes cannot tell."""
+    try:
+        return cost(cell.model, cell.batch_size, classes, size, channels, precision or cell.precision)
+    except Exception:  # a user's net may raise anything on the meta device
+        return None
 
 
 def counted(net: nn.Module, images: Tensor, precision: str) -> Cost:

@@ -39,6 +39,15 @@ class Question(NamedTuple):
     at_once: bool  # also try how many cells a GPU takes side by side
 
 
+class Reckoned(NamedTuple):
+    """What a cell would take on a GPU, reckoned from its net and the card's data sheet (floors.py)."""
+
+    change: str  # of the cell: "" or what to --set
+    card: str
+    cell: Cell
+    seconds: float
+
+
 class Answer(NamedTuple):
     """error: why the cells cannot be trained, one or two lines; the rest is of no use then."""
 
@@ -49,3 +58,4 @@ class Answer(NamedTuple):
     note: str = ""  # what else there is to say
     warnings: tuple[str, ...] = ()  # what can be trained and is probably not meant, a line each
     at_once: int = 1
+    on_gpus: tuple[Reckoned, ...] = ()  # where there is no GPU, of each kind of cell

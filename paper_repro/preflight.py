@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paper_repro import processes
-from paper_repro.messages import Answer, Question
+from paper_repro.messages import Answer, Question, Reckoned
+
+if TYPE_CHECKING:
+    from paper_repro.cell import Cell
+    from paper_repro.data import Arrays, Form
 
 
 def ask(question: Question) -> Answer:
@@ -66,7 +71,8 @@ def answer(question: Question) -> Answer:
     form = Form(len(arrays.y_train), len(arrays.y_test), 0, 0)
     estimated = calibrate.estimate_seconds(question.cells, arrays, form, device, at_once) if question.estimate else {}
     told = tuple(dict.fromkeys(filter(None, warnings)))
-    return Answer("", device, arrays.fingerprint, tuple(estimated.items()), at_once=at_once, warnings=told)
+    on_gpus = _on_gpus(question.cells, arrays, form) if question.estimate and device == "cpu" else ()
+    return Answer("", device, arrays.fingerprint, tuple(estimated.items()), "", told, at_once, on_gpus)
 
 
 def _refused(error: ValueError) -> Answer:
@@ -99,7 +105,25 @@ def _planned(question: Question, device: str) -> Answer | None:
     at_once = calibrate.cells_at_once(kind, data, device, question.out) if many else 1
     seconds = calibrate.estimate_seconds(question.cells, arrays, form, device, at_once)
     note = f"{first.dataset} is not here: tried on random pictures, planned for its {form.train} + {form.test}"
-    return Answer(device=device, seconds=tuple(seconds.items()), at_once=at_once, note=note)
+    on_gpus = _on_gpus(question.cells, arrays, form) if device == "cpu" else ()
+    return Answer(device=device, seconds=tuple(seconds.items()), at_once=at_once, note=note, on_gpus=on_gpus)
+
+
+def _on_gpus(cells: Sequence[Cell], arrays: Arrays, form: Form) -> tuple[Reckoned, ...]:
+    """What each would take, float32 cells in bfloat16 as well."""
+    from paper_repro import calibrate, floors
+
+    rows = []
+    for cell in cells:
+        images = calibrate.pictures_of(cell, form.train, form.test)
+        _, height, _, channels = arrays.x_train.shape
+        for change in ("", "precision=bf16") if cell.precision == "fp32" else ("",):
+            size, precision = cell.image_size or height, change.removeprefix("precision=")
+            cost = floors.of_cell(cell, arrays.num_classes, size, channels, precision)
+            if cost is not None:
+                rates = {card: floors.images_per_second(cost, ceilings) for card, ceilings in floors.CARDS.items()}
+                rows += [Reckoned(change, card, cell, images / rate) for card, rate in rates.items()]
+    return tuple(rows)
 
 
 if __name__ == "__main__":

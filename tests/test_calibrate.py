@@ -1,7 +1,9 @@
 """Trying cells out tells their speed, leaves nothing behind, and passes errors on."""
 
+import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -89,3 +91,11 @@ def test_the_estimate_is_of_the_right_size(cell: Cell, arrays: Arrays, data: Dat
     guess = calibrate.estimate_seconds([cell], arrays, Form(120, 40, 8, 3), "cpu", 1)[cell]
     took = train.train(cell, data, tmp_path)["seconds"]
     assert took / 10 < guess < took * 5
+
+
+@pytest.mark.parametrize(("model", "batch"), [("mlp-8x1", 32), ("resnet-20", 32), ("shake_shake-26-2x64d", 9)])
+def test_a_large_net_is_tried_on_a_cpu_with_few_images(model: str, batch: int, cell: Cell, arrays: Arrays) -> None:
+    pictures = np.zeros((100, 32, 32, 3), np.uint8)
+    large = dataclasses.replace(arrays, x_train=pictures, y_train=np.arange(100) % 10, num_classes=10)
+    cell = cell.replace(model=model, batch_size=32, image_size=None, validation_examples=0, train_examples=None)
+    assert calibrate.lighter(cell, prepare(large, cell)).batch_size == batch

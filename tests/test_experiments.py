@@ -15,7 +15,7 @@ from experiments.declare import PROFILES, SWEPT, Profile, grid, halvings
 from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.engine import Outcome, Survey, kind_of
-from paper_repro.messages import Answer
+from paper_repro.messages import Answer, Reckoned
 
 ROOT = Path(__file__).parent.parent
 SMALL = [
@@ -340,3 +340,33 @@ def test_the_estimate_takes_each_kind_from_its_records_or_else_from_the_trial(ca
     told = capsys.readouterr().out
     assert "3 cells of about 3.3 min to 53 min each (2 records and a few updates on cpu, just now)" in told
     assert "about 1 core-hours, 30 min with 2 workers" in told
+
+
+def test_the_estimate_says_what_a_gpu_would_take_where_that_is_worth_it(capsys) -> None:
+    short, long = Cell("d", "m", "sgd", 1.0, 0.0, 1), Cell("d", "m", "sgd", 1.0, 0.0, 9)
+    on_gpus = tuple(
+        Reckoned(change, card, cell, seconds * cell.epochs)
+        for change, seconds in (("", 600.0), ("precision=bf16", 60.0))
+        for card in ("H100", "A100")
+        for cell in (short, long)
+    )
+    missing = [short, short.replace(alpha=0.5), long]
+    hours = Answer(seconds=((short, 600.0), (long, 5400.0)), on_gpus=on_gpus)
+    assert running._estimate(Survey(missing=missing), hours, 2) == 0
+    head, as_is, changed = capsys.readouterr().out.splitlines()[-3:]
+    assert "not measured (+- 40 %)" in head
+    assert as_is == "  1.83 GPU-hours (H100), 1.83 GPU-hours (A100)"
+    assert changed.startswith("  with --set precision=bf16 (")
+    assert changed.endswith(": 11 GPU-minutes (H100), 11 GPU-minutes (A100)")
+    minutes = hours._replace(seconds=((short, 60.0), (long, 540.0)))
+    assert running._estimate(Survey(missing=missing), minutes, 2) == 0
+    assert "GPU" not in capsys.readouterr().out
+
+
+def test_the_papers_own_scale_is_planned_on_a_cpu_and_without_data(tmp_path: Path, capsys) -> None:
+    run = ["run", "fig2", "--profile", "paper", "--device", "cpu", "--data", str(tmp_path), "--only", "adamw"]
+    assert main([*run, "--out", str(tmp_path / "runs"), "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "to train: 121 cells of about " in told
+    assert "GPU-hours (H100)" in told
+    assert "  with --set precision=bf16 (products in bfloat16, weights and updates in float32): " in told

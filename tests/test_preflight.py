@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from paper_repro import preflight
+from paper_repro import models, preflight
 from paper_repro.cell import Cell
 from paper_repro.data import load
+from paper_repro.floors import CARDS
 from paper_repro.messages import Question
 from paper_repro.preflight import answer
 
@@ -20,6 +21,21 @@ code = main(sys.argv[1:])
 peak = [line for line in pathlib.Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
 megabytes = int(peak[0].split()[1]) / 1024
 print(code, megabytes, "torch" in sys.modules)
+"""
+
+READS = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, classes, size):
+        super().__init__()
+        self.linear = nn.Linear(3 * size * size, classes)
+
+    def forward(self, images):
+        return self.linear(images.flatten(1)) * (1 if images.sum().item() > 5 else 2)
+
+def build(variant, num_classes, image_size, channels):
+    return Net(num_classes, image_size)
 """
 
 
@@ -77,3 +93,23 @@ def test_a_published_data_set_that_is_not_here_is_planned_for_and_not_trained(ce
     assert "there is no train_data_batch_1" in answer(_question(absent, tmp_path)).error
     refused = answer(_question(absent.replace(model="vgg-3"), tmp_path, estimate=True))
     assert "unknown family 'vgg'" in refused.error
+
+
+@pytest.mark.parametrize(("precision", "changes"), [("bf16", {""}), ("fp32", {"", "precision=bf16"})])
+def test_an_estimate_on_a_cpu_says_what_gpus_would_take(cell: Cell, npz: Path, precision: str, changes: set) -> None:
+    small = cell.replace(model="resnet-8-w4", precision=precision)
+    longer = small.replace(epochs=3 * small.epochs, evaluate_every=3 * small.evaluate_every)
+    found = answer(Question((small, longer), npz, "cpu", estimate=True, at_once=False)).on_gpus
+    assert {(each.change, each.card) for each in found} == {(change, card) for change in changes for card in CARDS}
+    seconds = {cell: taken for change, card, cell, taken in found if card == "A100" and not change}
+    assert 2 * seconds[small] < seconds[longer] < 3 * seconds[small]
+    assert answer(Question((small,), npz, "cpu", estimate=False, at_once=False)).on_gpus == ()
+
+
+def test_a_net_that_shapes_alone_do_not_tell_is_estimated_without_gpus(
+    cell: Cell, npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "reads.py").write_text(READS)
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    found = answer(_question(cell.replace(model="reads-1"), npz, estimate=True))
+    assert (found.error, found.on_gpus, len(found.seconds)) == ("", (), 1)
