@@ -113,7 +113,7 @@ def _list(given: argparse.Namespace) -> int:
         experiment = experiments.get(name)
         print(f"{name}: {experiment.title}")
         for profile, scale in experiment.profiles.items():
-            print(f"  {profile:<6} {_extent(scale)}: {scale.note}")
+            print(f"  {profile:<9} {_extent(scale)}: {scale.note}")
     return 0
 
 

@@ -10,7 +10,9 @@ decay". Six batch sizes, a factor of 32 apart in all, are trained with the same 
 number of updates.
 
 The learning rate is fixed: figure 2's best decoupled decay hardly depends on it. A best decay at the edge of the axis
-is drawn as such. Cost: 11 x 9 cells for each of two optimizers; on two cores of an AMD EPYC `cpu` took 0.95 core-hours.
+is drawn as such. The decays of `gpu` and `gpu_short` hold figure 2's middle (fig2.py), divided by 4 for the smallest
+batch and times 8 or 4 for the largest, with a factor of 2 beyond. Cost: 11 x 9 cells for each of two optimizers; on two
+cores of an AMD EPYC `cpu` took 0.95 core-hours.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.declare import Experiment, Profile, grid, halvings
-from experiments.scales import CPU, DEMO, DEMO_NOTE, GPU, images
+from experiments.scales import CPU, DEMO, DEMO_NOTE, GPU, GPU_NET, GPU_SHORT, GPU_SHORT_NET, images
 from paper_repro.cell import Cell
 
 SIZES = (16, 32, 64, 128, 256, 512)
@@ -52,12 +54,19 @@ EXPERIMENT = Experiment(
             _cells(CPU.replace(train_examples=4096), 16, 128, {"sgdw": 0.1, "adamw": 0.01}, halvings(0.128, 9)),
             f"{images(CPU.replace(train_examples=4096))}, a plain 8-layer ResNet; 16 epochs, or 512 updates",
         ),
+        "gpu_short": Profile(
+            _cells(
+                GPU_SHORT.replace(train_examples=44_032), 8, 128, {"sgdw": 0.1, "adamw": 0.002}, halvings(0.032, 8),
+                sizes=(32, 64, 128, 256, 512),
+            ),
+            f"{GPU_SHORT_NET}; 8 epochs, or 2,752 updates",
+        ),
         "gpu": Profile(
             _cells(
-                GPU.replace(train_examples=44_032), 16, 128, {"sgdw": 0.05, "adamw": 0.001}, halvings(0.008, 8),
+                GPU.replace(train_examples=44_032), 16, 128, {"sgdw": 0.1, "adamw": 0.002}, halvings(0.032, 9),
                 sizes=(32, 64, 128, 256, 512, 1024),
             ),
-            "a quarter of the paper's width; 16 epochs, or 5,504 updates",
+            f"{GPU_NET}; 16 epochs, or 5,504 updates",
         ),
     },
     facets=("batch_size", "epochs"),

@@ -11,7 +11,7 @@ from paper_repro.cell import Cell
 from paper_repro.cli import closest, number, whole
 from paper_repro.texts import brief, typed
 
-PROFILES = ("demo", "cpu", "gpu", "paper")
+PROFILES = ("demo", "cpu", "gpu_short", "gpu", "paper")
 QUICK = {"train_examples": 128, "validation_examples": 100, "evaluate_every": 10**6}
 SWEPT = ("optimizer", "alpha", "decay", "seed")  # the fields that a heat map spans
 _UNSWEPT = [field.name for field in dataclasses.fields(Cell) if field.name not in SWEPT]

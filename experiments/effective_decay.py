@@ -19,7 +19,7 @@ from experiments.scales import CPU_NOTE, DEMO_NOTE, GPU_NOTE
 
 def _settings(scale: str) -> dict[str, Any]:
     base = fig2.EXPERIMENT.profiles[scale].cells[0].replace(optimizer="adam")
-    near = fig2.NEAR_BEST.get(scale, {"adam": (0.001, 0.000125), "adamw": (0.001, 0.00025)})
+    near = fig2.NEAR_BEST.get(scale, {"adam": (0.002, 0.001), "adamw": (0.002, 0.001)})
     optimizers = [[name, *near[name]] for name in ("adam", "adamw")]
     return {"cell": base.to_dict(), "optimizers": optimizers, "quick": {"cell": {**base.to_dict(), "epochs": 2}}}
 

@@ -31,7 +31,7 @@ EXPERIMENT = Experiment(
     figure="seed_dots",
     profiles={
         "demo": Profile((), DEMO_NOTE, settings=_settings(fig2.DEMO_CELLS[0], *fig2.NEAR_BEST["demo"]["adamw"])),
-        "gpu": Profile((), GPU_NOTE, settings=_settings(fig2.GPU_CELLS[0], 0.001, 0.00025)),
+        "gpu": Profile((), GPU_NOTE, settings=_settings(fig2.GPU_CELLS[0], 0.002, 0.001)),
     },
     study="eight_bit",
 )

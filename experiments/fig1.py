@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from experiments import fig2
 from experiments.declare import EACH_ITS_OWN, Experiment, Profile, grid, halvings
-from experiments.scales import CPU_NOTE, DEMO_NOTE, GPU_NOTE, PAPER, PAPER_NOTE
+from experiments.scales import CPU_NOTE, DEMO_NOTE, GPU_NOTE, GPU_SHORT_NOTE, PAPER, PAPER_NOTE
 from paper_repro.cell import Cell
 
 DROPS = (0.3, 0.6, 0.8)  # of the epochs
@@ -45,6 +45,7 @@ EXPERIMENT = Experiment(
     profiles={
         "demo": Profile(_under_each(c for c in fig2.DEMO_CELLS if 0.0025 <= c.alpha <= 0.04), DEMO_NOTE),
         "cpu": Profile(_under_each(fig2.CPU_CELLS), CPU_NOTE),
+        "gpu_short": Profile(_under_each(fig2.GPU_SHORT_CELLS), GPU_SHORT_NOTE),
         "gpu": Profile(_under_each(fig2.GPU_CELLS), GPU_NOTE),
         "paper": Profile(_under_each(PAPER_CELLS), PAPER_NOTE),
     },

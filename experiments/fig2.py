@@ -7,9 +7,21 @@ Expect (the paper's claims): with L2 the low-error basin lies diagonally, decoup
 the best decay is the same in every row; Adam with L2 has the highest best error of the four.
 
 The paper's learning rates are 1, 1/2, ..., 1/1024 for SGD and SGDW and a tenth of that for Adam and AdamW; decay is the
-same raw axis in all four panels. The reduced profiles keep that form on shorter axes, placed where pilots found the
-valley: a shorter run needs a larger decay. Cost: scales.py says what is trained; on two cores with AMX the demo took 3
-minutes, `cpu` 1.7 core-hours.
+same raw axis in all four panels. The reduced profiles keep that form on shorter axes: a shorter run needs a larger
+decay. Those of `demo` and `cpu` were placed where pilots found the valley.
+
+Those of `gpu` and `gpu_short` were placed before any of their cells had run on a GPU, between what is known. The best
+decoupled decay is 0.00025 to 0.0005 after the paper's 39,100 updates, 0.05 to 0.1 normalized, and 0.008 to 0.016 after
+the 640 of `cpu`, 0.2 to 0.4 normalized. A power law between them gives 0.0019 after the 5,280 updates of `gpu` and
+0.0032 after the 2,816 of `gpu_short`; normalized decays of 0.05 to 0.4 are 0.0007 to 0.0055 and 0.0009 to 0.0075 there.
+L2's valley for SGD crosses these decays where alpha is about 0.1. The best rates are 1/64 to 1/8 (SGD, SGDW) and 0.0004
+to 0.0016 (Adam, AdamW) in the paper, 0.05 to 0.4 and 0.0025 to 0.04 at `cpu`.
+A pilot on a CPU (wide_resnet-10-1, 10,000 images of cifar10-jpeg averaged to 16 x 16, 15 epochs, 1,185 updates; 16
+cells) was best at 0.004 of 0, 0.001, 0.004 and 0.016 (AdamW) and at 0.0005 of that, 0.002 and 0.008 (SGD at 0.2), with
+rates of 0.008 of 0.002, 0.008 and 0.032 (AdamW), 0.2 of 0.05, 0.2 and 0.8 (SGDW), and 0.004 of 0.001 and 0.004 (Adam).
+
+Cost: scales.py says what is trained; on two cores with AMX the demo took 3 minutes, `cpu` 1.7 core-hours. On an H100
+`gpu` should take an hour and `gpu_short` a quarter of one (reckoned, not measured: `--dry-run`).
 """
 
 from __future__ import annotations
@@ -17,7 +29,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.declare import Experiment, Profile, grid, halvings
-from experiments.scales import CPU, CPU_NOTE, DEMO, DEMO_NOTE, GPU, GPU_NOTE, PAPER, PAPER_NOTE
+from experiments.scales import (
+    CPU,
+    CPU_NOTE,
+    DEMO,
+    DEMO_NOTE,
+    GPU,
+    GPU_NOTE,
+    GPU_SHORT,
+    GPU_SHORT_NOTE,
+    PAPER,
+    PAPER_NOTE,
+)
 from paper_repro.cell import Cell
 
 
@@ -36,7 +59,8 @@ CPU_CELLS = (
     *_four(CPU, halvings(1.6, 7), halvings(0.08, 7), _decays(0.064, 7)),
     *grid(CPU, ["adam"], halvings(0.08, 7), [0.128, 0.256]),
 )
-GPU_CELLS = _four(GPU, halvings(0.5, 7), halvings(0.1 / 8, 7), _decays(0.004, 6))
+GPU_SHORT_CELLS = _four(GPU_SHORT, halvings(0.8, 7), halvings(0.016, 7), _decays(0.016, 6))
+GPU_CELLS = _four(GPU, halvings(0.8, 7), halvings(0.016, 7), _decays(0.008, 6))
 PAPER_CELLS = _four(PAPER, halvings(1.0, 11), halvings(0.1, 11), _decays(0.016, 10))
 NEAR_BEST = {  # learning rate and decay, for experiments that want one cell of each
     "demo": {"sgd": (0.4, 0.004), "sgdw": (0.2, 0.032), "adam": (0.01, 0.032), "adamw": (0.02, 0.016)},
@@ -50,6 +74,7 @@ EXPERIMENT = Experiment(
     profiles={
         "demo": Profile(DEMO_CELLS, DEMO_NOTE),
         "cpu": Profile(CPU_CELLS, CPU_NOTE, seeds=3),
+        "gpu_short": Profile(GPU_SHORT_CELLS, GPU_SHORT_NOTE),
         "gpu": Profile(GPU_CELLS, GPU_NOTE),
         "paper": Profile(PAPER_CELLS, PAPER_NOTE),
     },

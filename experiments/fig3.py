@@ -14,7 +14,16 @@ as the rest of a map (`paper`: 1800 epochs).
 from __future__ import annotations
 
 from experiments.declare import EACH_ITS_OWN, Experiment, Profile, grid, halvings
-from experiments.scales import GPU, LONG_CPU, LONG_CPU_NOTE, LONG_DEMO, LONG_DEMO_NOTE, PAPER_NOTE, WIDE
+from experiments.scales import (
+    GPU,
+    GPU_NET_OF_WIDE,
+    LONG_CPU,
+    LONG_CPU_NOTE,
+    LONG_DEMO,
+    LONG_DEMO_NOTE,
+    PAPER_NOTE,
+    WIDE,
+)
 from paper_repro.cell import Cell
 
 NEAR_ZERO = 1.95e-7  # read off the paper's figure, which does not say what it stands for
@@ -46,7 +55,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Profile(
             long_runs(GPU.replace(epochs=100), 0.001, PAPER_FACTORS, PAPER_NORMALIZED),
-            "a sixth of the paper's width, 100 epochs instead of 1800",
+            f"{GPU_NET_OF_WIDE}, 100 epochs instead of 1800",
         ),
         "paper": Profile(long_runs(WIDE, 0.001, PAPER_FACTORS, PAPER_NORMALIZED), PAPER_NOTE),
     },

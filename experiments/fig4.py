@@ -15,7 +15,16 @@ profiles use what is near the best of their figure 2. Cost: five cells a seed.
 from __future__ import annotations
 
 from experiments.declare import EACH_ITS_OWN, Experiment, Profile
-from experiments.scales import GPU, LONG_CPU, LONG_CPU_NOTE, LONG_DEMO, LONG_DEMO_NOTE, PAPER_NOTE, WIDE
+from experiments.scales import (
+    GPU,
+    GPU_NET_OF_WIDE,
+    LONG_CPU,
+    LONG_CPU_NOTE,
+    LONG_DEMO,
+    LONG_DEMO_NOTE,
+    PAPER_NOTE,
+    WIDE,
+)
 from paper_repro.cell import Cell
 
 Point = tuple[float, float]  # learning rate and decay
@@ -63,7 +72,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Profile(
             five(GPU.replace(epochs=75), "warm_restarts:5:2", (0.001, 0.001 / 2**8), (0.001, 0.025), (0.05, 0.025)),
-            "a sixth of the paper's width, 75 epochs instead of 1800, cycles of 5, 10, 20 and 40",
+            f"{GPU_NET_OF_WIDE}, 75 epochs instead of 1800, cycles of 5, 10, 20 and 40",
         ),
         "paper": Profile(
             five(WIDE, "warm_restarts:100:2", (0.001, 0.001 / 2**8), (0.001, 0.025), (0.05, 0.025), restarted=1500),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from experiments.declare import EACH_ITS_OWN, Experiment, Profile
 from experiments.fig4 import five
-from experiments.scales import IMAGENET32, IMAGENET32_GPU, LONG_DEMO, LONG_DEMO_NOTE, PAPER_NOTE
+from experiments.scales import GPU_NET_OF_WIDE, IMAGENET32, IMAGENET32_GPU, LONG_DEMO, LONG_DEMO_NOTE, PAPER_NOTE
 
 EXPERIMENT = Experiment(
     name="fig4_imagenet32",
@@ -29,10 +29,10 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Profile(
             five(
-                IMAGENET32_GPU.replace(epochs=15),
+                IMAGENET32_GPU.replace(evaluate_every=1),
                 "warm_restarts:1:2", (0.001, 0.001 / 2**8), (0.001, 0.025), (0.05, 0.025),
             ),
-            "a sixth of the paper's width, 15 epochs instead of 150, cycles of 1, 2, 4 and 8",
+            f"{GPU_NET_OF_WIDE}, 15 epochs instead of 150, cycles of 1, 2, 4 and 8",
         ),
         "paper": Profile(
             five(

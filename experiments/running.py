@@ -25,6 +25,7 @@ from paper_repro.texts import duration, price, python_m, span
 
 MOST_WORKERS = 1024  # each is a process
 WORTH_A_GPU = 3600  # seconds of one core: from here on a dry run says what a GPU would take
+BF16 = "products in bfloat16, weights and updates in float32"
 
 
 def run(given: argparse.Namespace) -> int:
@@ -155,6 +156,8 @@ def _estimate(survey: Survey, known: Answer, workers: int) -> int:
     together = sum(each) / workers
     cost = price(sum(each)) if known.device == "cpu" else price(together, "GPU")
     print(f"about {cost}, {duration(together)} with {workers} worker{'s' * (workers > 1)}; nothing was trained")
+    if known.device != "cpu" and any(cell.precision == "fp32" for cell in survey.missing):
+        print(f"--set precision=bf16 trains them faster ({BF16})")
     if known.on_gpus and sum(each) > WORTH_A_GPU:
         print("\n".join(_on_gpus(known.on_gpus, survey.missing)))
     return 0
@@ -169,6 +172,6 @@ def _on_gpus(known: Sequence[Reckoned], missing: Sequence[Cell]) -> list[str]:
         total[card] = total.get(card, 0.0) + seconds * count[engine.kind_of(cell)]
     lines = ["on one GPU, training alone, reckoned from counted FLOP and bytes, not measured (+- 40 %):"]
     for change, total in taken.items():
-        how = f"with --set {change} (products in bfloat16, weights and updates in float32): " * bool(change)
+        how = f"with --set {change} ({BF16}): " * bool(change)
         lines.append(f"  {how}" + ", ".join(f"{price(seconds, 'GPU')} ({card})" for card, seconds in total.items()))
     return lines

@@ -10,7 +10,16 @@ the epochs. The paper's best of sixteen was 4.47 % at a learning rate and L2 fac
 from __future__ import annotations
 
 from experiments.declare import Experiment, Profile, grid
-from experiments.scales import GPU, LONG_CPU, LONG_CPU_NOTE, LONG_DEMO, LONG_DEMO_NOTE, PAPER_NOTE, WIDE
+from experiments.scales import (
+    GPU,
+    GPU_NET_OF_WIDE,
+    LONG_CPU,
+    LONG_CPU_NOTE,
+    LONG_DEMO,
+    LONG_DEMO_NOTE,
+    PAPER_NOTE,
+    WIDE,
+)
 from paper_repro.cell import Cell
 
 RATES = [1e-2, 1e-3, 1e-4, 1e-5]
@@ -29,7 +38,10 @@ EXPERIMENT = Experiment(
     profiles={
         "demo": Profile(_fixed(LONG_DEMO.replace(epochs=48, evaluate_every=48), HIGHER, STRONGER), LONG_DEMO_NOTE),
         "cpu": Profile(_fixed(LONG_CPU.replace(epochs=100, evaluate_every=100), HIGHER, STRONGER), LONG_CPU_NOTE),
-        "gpu": Profile(_fixed(GPU.replace(epochs=100), RATES, FACTORS), "a sixth of the paper's width, 100 epochs"),
+        "gpu": Profile(
+            _fixed(GPU.replace(epochs=100), RATES, FACTORS),
+            f"{GPU_NET_OF_WIDE}, 100 epochs instead of 1800",
+        ),
         "paper": Profile(_fixed(WIDE, RATES, FACTORS), PAPER_NOTE),
     },
 )

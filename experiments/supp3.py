@@ -5,8 +5,8 @@
 
 Expect (the paper's claims): on the raw axis the best decay moves towards smaller values as the budget grows (by 4 for a
 factor of 16), on the normalized axis it stays where it is, near 0.05. The paper shows AdamW on CIFAR-10 (25, 100 and
-400 epochs) on both axes; supp3_imagenet32 has the rest. The reduced profiles have SGDW as well. Cost of `paper`: 180
-cells.
+400 epochs) on both axes; supp3_imagenet32 has the rest. `demo` and `cpu` have SGDW as well. The decays of `gpu` and
+`gpu_short` hold what figure 2's power law gives for their budgets (fig2.py). Cost of `paper`: 180 cells.
 """
 
 from __future__ import annotations
@@ -14,7 +14,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.declare import Experiment, Profile, grid, halvings
-from experiments.scales import CPU, CPU_NOTE, DEMO, DEMO_NOTE, GPU, PAPER, PAPER_NOTE
+from experiments.scales import (
+    CPU,
+    CPU_NOTE,
+    DEMO,
+    DEMO_NOTE,
+    GPU,
+    GPU_NET,
+    GPU_SHORT,
+    GPU_SHORT_NET,
+    PAPER,
+    PAPER_NOTE,
+)
 from paper_repro.cell import Cell
 
 
@@ -51,9 +62,13 @@ EXPERIMENT = Experiment(
     profiles={
         "demo": Profile(_reduced(DEMO, (2, 8, 32)), f"{DEMO_NOTE}; 2, 8 and 32 epochs"),
         "cpu": Profile(_reduced(CPU, (5, 20, 80)), f"{CPU_NOTE}; 5, 20 and 80 epochs"),
+        "gpu_short": Profile(
+            tuple(both_axes(GPU_SHORT, "adamw", (2, 8, 32), GPU_RATES, halvings(0.032, 8), halvings(0.8, 7))),
+            f"{GPU_SHORT_NET}; 2, 8 and 32 epochs instead of 25, 100 and 400",
+        ),
         "gpu": Profile(
-            tuple(both_axes(GPU, "adamw", (4, 16, 64), GPU_RATES, halvings(0.004, 6), halvings(0.4, 6))),
-            "a quarter of the paper's width; 4, 16 and 64 epochs instead of 25, 100 and 400",
+            tuple(both_axes(GPU, "adamw", (4, 16, 64), GPU_RATES, halvings(0.016, 8), halvings(0.8, 7))),
+            f"{GPU_NET}; 4, 16 and 64 epochs instead of 25, 100 and 400",
         ),
         "paper": Profile(tuple(both_axes(PAPER, "adamw", (25, 100, 400), RATES, RAW, NORMALIZED)), PAPER_NOTE),
     },

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.declare import Experiment, Profile, grid, halvings
-from experiments.scales import DEMO, DEMO_NOTE, IMAGENET32, IMAGENET32_GPU, PAPER_NOTE
+from experiments.scales import DEMO, DEMO_NOTE, GPU_NET, IMAGENET32, IMAGENET32_GPU, PAPER_NOTE
 from paper_repro.cell import Cell
 
 
@@ -41,7 +41,7 @@ EXPERIMENT = Experiment(
         ),
         "gpu": Profile(
             _normalized(IMAGENET32_GPU, (1, 4), ADAMW[1:4], SGDW[1:4], DECAYS),
-            "a quarter of the paper's width; 1 and 4 epochs instead of 1, 16 and 64",
+            f"{GPU_NET}; 1 and 4 epochs instead of 1, 16 and 64",
         ),
         "paper": Profile(_normalized(IMAGENET32, (1, 16, 64), ADAMW, SGDW, DECAYS), PAPER_NOTE),
     },

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from experiments.declare import EACH_ITS_OWN, Experiment, Profile, halvings
 from experiments.fig3 import PAPER_NORMALIZED, long_runs
-from experiments.scales import IMAGENET32, IMAGENET32_GPU, LONG_DEMO, LONG_DEMO_NOTE, PAPER_NOTE
+from experiments.scales import GPU_NET_OF_WIDE, IMAGENET32, IMAGENET32_GPU, LONG_DEMO, LONG_DEMO_NOTE, PAPER_NOTE
 
 FACTORS = [0.0005, *halvings(0.0000625, 9)]  # the ten that the paper shows
 
@@ -26,8 +26,8 @@ EXPERIMENT = Experiment(
             f"{LONG_DEMO_NOTE}, in place of ImageNet32x32",
         ),
         "gpu": Profile(
-            long_runs(IMAGENET32_GPU.replace(epochs=4), 0.001, FACTORS, PAPER_NORMALIZED),
-            "a sixth of the paper's width, 4 epochs instead of 64",
+            long_runs(IMAGENET32_GPU.replace(epochs=4, evaluate_every=1), 0.001, FACTORS, PAPER_NORMALIZED),
+            f"{GPU_NET_OF_WIDE}, 4 epochs instead of 64",
         ),
         "paper": Profile(
             long_runs(IMAGENET32.replace(model="shake_shake-26-2x96d", epochs=64), 0.001, FACTORS, PAPER_NORMALIZED),

@@ -23,6 +23,7 @@ from slurm.states import Jobs, States
 from slurm.submissions import Submission
 
 LEAST, MOST = 1e-6, 1e9  # of seconds and cells that may be typed
+CARD = "A100"  # that a GPU is taken for where its type is not asked for
 CENTURY = 24 * 365 * 100  # hours: no plan looks farther ahead
 
 
@@ -169,14 +170,20 @@ def _seconds(plan: Plan, missing: list[Cell]) -> tuple[dict[Cell, float], str, b
     known = _try(plan, Survey(missing=missing, seconds=took), estimate) if estimate or plan.sending else Answer()
     if typed:
         return dict.fromkeys(missing, typed), "as given", True
-    tried = {kind_of(cell): seconds for cell, seconds in known.seconds}
+    foreign = known.device != plan.settings.device
+    asked = " ".join(map(str, plan.settings.passed.values())).upper()  # as in gres gpu:h100:1
+    card = next((each.card for each in known.on_gpus if each.card in asked), CARD)
+    rows = [each for each in known.on_gpus if foreign and (each.change, each.card) == ("", card)]
+    reckoned = {kind_of(each.cell): each.seconds for each in rows}
+    tried = {kind_of(cell): seconds for cell, seconds in known.seconds} | reckoned
     each = {cell: statistics.fmean(took.get(kind_of(cell)) or [tried[kind_of(cell)]]) for cell in missing}
-    foreign = bool(tried) and known.device != plan.settings.device
     words = [f"{len(plan.states.finished)} records"] * bool(took)
-    words += [f"a few updates here on {known.device}"] * bool(tried)
+    if reckoned:
+        words.append(f"FLOP and bytes counted for an {card}, +- 40 %: --seconds-per-cell says what one takes")
+    elif tried:
+        words.append(f"a few updates here on {known.device}")
     note = f"; {known.note}" * bool(known.note)
-    more = "; jobs ask for a GPU, which will be faster: --seconds-per-cell says how fast" if foreign else ""
-    return each, f"from {' and '.join(words)}{note}{more}", not foreign
+    return each, f"from {' and '.join(words)}{note}", not (tried and foreign)
 
 
 def _try(plan: Plan, survey: Survey, estimate: bool) -> Answer:

@@ -23,7 +23,7 @@ else:
 CLUSTERS = ("slurm", "local", "debug")
 FILE = Path("slurm.toml")  # read where there is one
 DEFAULT_MINUTES = 60
-ON_A_GPU = ("gpu", "paper")  # profiles
+ON_A_GPU = ("gpu_short", "gpu", "paper")  # profiles
 MOST = 10**6  # cores, GB, or jobs at once
 EVER = 10**6  # timeouts that submitit allows a job: what ends it is that its cells are done
 
@@ -107,7 +107,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for name in AS_SBATCH:
         group.add_argument(f"--{name.replace('_', '-')}", metavar="TEXT", help="as sbatch has it")
     group.add_argument("--time", help=f"limit of a job: minutes, or H:MM:SS (default {DEFAULT_MINUTES})")
-    group.add_argument("--gpus", type=int, help="of a job: 0 or 1 (default: 1 for the profiles gpu and paper)")
+    group.add_argument("--gpus", type=int, help="of a job: 0 or 1 (default: 1 for profiles gpu_short, gpu, paper)")
     group.add_argument("--cpus", type=int, help="of a job (default: 4; without a GPU it trains as many cells at once)")
     group.add_argument("--mem", help="of a job: GB, or as in 500M, 32G, 1T (default: the cluster's)")
     group.add_argument("--setup", action="append", metavar="LINE", help="shell line before the job (may be repeated)")

@@ -14,6 +14,7 @@ from experiments.__main__ import main
 from experiments.declare import PROFILES, SWEPT, Profile, grid, halvings
 from paper_repro import records
 from paper_repro.cell import Cell
+from paper_repro.decay import normalized
 from paper_repro.engine import Outcome, Survey, kind_of
 from paper_repro.messages import Answer, Reckoned
 
@@ -69,7 +70,7 @@ class TestFigure2:
             assert sorted({c.alpha for c in mine}) == pytest.approx([scale / 2**k for k in range(10, -1, -1)])
             assert sorted({c.decay for c in mine}) == pytest.approx([0] + [0.001 * 2.0**k for k in range(-5, 5)])
 
-    @pytest.mark.parametrize("profile", ["demo", "cpu", "gpu"])
+    @pytest.mark.parametrize("profile", ["demo", "cpu", "gpu_short", "gpu"])
     def test_reduced_profiles_have_seven_by_seven_for_each_and_select_on_validation(self, profile: str) -> None:
         cells = experiments.get("fig2").profiles[profile].cells
         assert {cell.optimizer for cell in cells} == {"sgd", "sgdw", "adam", "adamw"}
@@ -79,6 +80,15 @@ class TestFigure2:
             assert len({cell.decay for cell in mine}) >= 7
         assert all(cell.validation_examples > 0 for cell in cells)
 
+    @pytest.mark.parametrize("profile", ["gpu_short", "gpu"])
+    def test_a_gpu_s_axes_hold_the_best_decays_of_shorter_and_longer_runs_with_room_beyond(self, profile: str) -> None:
+        cells = experiments.get("fig2").profiles[profile].cells
+        decays = {cell.decay for cell in cells}
+        at = {"batch_size": 128, "num_examples": 45_000, "epochs": cells[0].epochs}
+        assert min(decays - {0.0}) < normalized(0.05, **at) / 1.5  # the paper's after 39,100 updates
+        assert normalized(0.4, **at) * 1.4 < max(decays)  # `cpu`'s after 640
+        assert len(cells) == 4 * 7 * 7
+
     def test_demo_needs_no_files(self) -> None:
         assert {cell.dataset for cell in experiments.get("fig2").profiles["demo"].cells} == {"synthetic"}
 
@@ -86,7 +96,7 @@ class TestFigure2:
 def test_list_names_every_profile(capsys) -> None:
     assert main(["list"]) == 0
     printed = capsys.readouterr().out
-    assert all(word in printed for word in ("fig2", "demo", "cpu", "gpu", "paper", "484 cells"))
+    assert all(word in printed for word in ("fig2", *PROFILES, "484 cells"))
 
 
 def test_only_what_is_new_is_trained(tmp_path: Path, capsys) -> None:
@@ -193,7 +203,8 @@ def test_collecting_makes_one_file_that_holds_all(demo_records, tmp_path: Path, 
     ("arguments", "said"),
     [
         (["run", "fig7"], "no experiment 'fig7': one of"),
-        (["run", "fig2", "--profile", "huge"], "no profile 'huge': one of demo, cpu, gpu, paper"),
+        (["run", "fig2", "--profile", "huge"], "no profile 'huge': one of demo, cpu, gpu_short, gpu, paper"),
+        (["run", "fig3", "--profile", "gpu_short"], "fig3 has no profile 'gpu_short': one of demo, cpu, gpu, paper"),
         (["run", "fig2", "--data", "nowhere.npz"], "nowhere.npz: there is no such file"),
         (["run", "fig2", "--data", "nowhere"], "neither an .npz file nor a folder"),
         (["run", "fig2", "--data-name", "x"], "--data-name"),
@@ -361,6 +372,9 @@ def test_the_estimate_says_what_a_gpu_would_take_where_that_is_worth_it(capsys) 
     minutes = hours._replace(seconds=((short, 60.0), (long, 540.0)))
     assert running._estimate(Survey(missing=missing), minutes, 2) == 0
     assert "GPU" not in capsys.readouterr().out
+    there = Answer(seconds=hours.seconds, device="cuda")
+    assert running._estimate(Survey(missing=missing), there, 2) == 0
+    assert "--set precision=bf16 trains them faster (products in bfloat16" in capsys.readouterr().out
 
 
 def test_the_papers_own_scale_is_planned_on_a_cpu_and_without_data(tmp_path: Path, capsys) -> None:

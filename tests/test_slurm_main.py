@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import experiments
 from paper_repro import engine, records
@@ -93,6 +94,14 @@ def test_plan_shows_what_submit_hands_to_sbatch(out: Path, queue: Path, monkeypa
     assert [line for line in seen.splitlines() if line.startswith(("SBATCH_", "SLURM_"))] == [
         "SLURM_CONF=/etc/slurm.conf"
     ]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="where there is a GPU, it is tried")
+@pytest.mark.parametrize(("asked", "card"), [("gpus=1", "A100"), ("gpus=h100:1", "H100")])
+def test_a_plan_for_a_gpu_made_where_there_is_none_is_reckoned(out: Path, queue: Path, asked: str, card: str) -> None:
+    said = typed("plan", *CELLS, "--out", str(out), "--slurm", asked).stdout
+    assert f"from FLOP and bytes counted for an {card}, +- 40 %: --seconds-per-cell says what one takes" in said
+    assert "GPU-seconds" in said
 
 
 def test_what_is_printed_to_be_typed_later_can_be_pasted_and_means_the_same_cells(tmp_path: Path, queue: Path) -> None:
