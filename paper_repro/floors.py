@@ -32,8 +32,7 @@ PRODUCT = {"bf16": 1 / 3, "tf32": 1 / 2, "fp32": 2 / 3}  # of convolutions in th
 KERNELS = {"empty": 0, "convolution_backward": 3, "native_batch_norm": 3, "native_batch_norm_backward": 3}
 CASTS = {"convolution": 1, "convolution_backward": 1, "addmm": 2, "mm": 1}
 OTHER_KERNELS = 10  # drawing the batch, the gradient's norm, the optimizer's step
-# Bytes for each parameter (float32): the step of Adam reads four tensors and writes three, the gradient's norm reads
-# one; bf16: casts of the weight and of its gradient.
+# Bytes a parameter: Adam's step reads 4 tensors and writes 3, the norm reads 1; bf16: casts of weight and gradient.
 STEP, CASTING = 32, 12
 
 
@@ -48,8 +47,7 @@ class Cost(NamedTuple):
 
 
 class Ceilings(NamedTuple):
-    """What a card does in a second: bytes of a large copy, read and written, and operations of large matrix products
-    by precision."""
+    """Of a card, a second: bytes read and written by a large copy, operations of large products by precision."""
 
     bytes: float
     flop: dict[str, float]
@@ -57,8 +55,7 @@ class Ceilings(NamedTuple):
 
 def _card(terabytes: float, bf16: float, tf32: float, fp32: float) -> Ceilings:
     """From a data sheet (TB/s, dense TFLOP/s): copies reach 0.9 of that, products 3/4."""
-    rates = {"bf16": bf16, "tf32": tf32, "fp32": fp32}
-    return Ceilings(0.9e12 * terabytes, {name: 0.75e12 * rate for name, rate in rates.items()})
+    return Ceilings(0.9e12 * terabytes, {"bf16": 0.75e12 * bf16, "tf32": 0.75e12 * tf32, "fp32": 0.75e12 * fp32})
 
 
 CARDS = {  # NVIDIA's data sheets of H100 SXM, H200 SXM, A100 80 GB SXM and L40S; the Ada whitepaper for the RTX 4090

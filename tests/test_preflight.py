@@ -99,11 +99,11 @@ def test_a_published_data_set_that_is_not_here_is_planned_for_and_not_trained(ce
 def test_an_estimate_on_a_cpu_says_what_gpus_would_take(cell: Cell, npz: Path, precision: str, changes: set) -> None:
     small = cell.replace(model="resnet-8-w4", precision=precision)
     longer = small.replace(epochs=3 * small.epochs, evaluate_every=3 * small.evaluate_every)
-    found = answer(Question((small, longer), npz, "cpu", estimate=True, at_once=False)).on_gpus
+    found = answer(_question(small, npz, estimate=True)._replace(cells=(small, longer))).on_gpus
     assert {(each.change, each.card) for each in found} == {(change, card) for change in changes for card in CARDS}
     seconds = {cell: taken for change, card, cell, taken in found if card == "A100" and not change}
     assert 2 * seconds[small] < seconds[longer] < 3 * seconds[small]
-    assert answer(Question((small,), npz, "cpu", estimate=False, at_once=False)).on_gpus == ()
+    assert answer(_question(small, npz)).on_gpus == ()
 
 
 def test_a_net_that_shapes_alone_do_not_tell_is_estimated_without_gpus(
