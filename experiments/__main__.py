@@ -1,4 +1,4 @@
-"""python -m experiments list | run | collect | bench: train the cells of an experiment on this machine."""
+"""python -m experiments list | run | collect | bench | check-gpu: train the cells of an experiment on this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import experiments
 from experiments import choosing, running
 from experiments.declare import Profile
 from paper_repro.cell import Cell
-from paper_repro.cli import Parser, UsageError, answer
+from paper_repro.cli import Parser, UsageError, answer, no_such
 
 EXAMPLE = """examples:
   python -m experiments run fig2 --profile demo
@@ -29,7 +29,7 @@ def _parser() -> Parser:
         prog="python -m experiments", description=__doc__, epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    commands = parser.add_subparsers(required=True, metavar="list|run|collect|bench")
+    commands = parser.add_subparsers(required=True, metavar="list|run|collect|bench|check-gpu")
     listing = commands.add_parser("list", help="what can be run", epilog="example: python -m experiments list")
     listing.set_defaults(command=_list)
     run = commands.add_parser(
@@ -60,7 +60,35 @@ def _parser() -> Parser:
     bench.add_argument("--quick", action="store_true", help="two minutes on two cores: rougher, nothing compiled")
     bench.add_argument("--csv", type=Path, help="also write the table here")
     bench.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
+    check = commands.add_parser(
+        "check-gpu", help="whether a GPU trains right and how fast (docs/gpu.md)",
+        epilog="example: python -m experiments check-gpu --only recorded,packed",
+    )  # fmt: skip
+    check.set_defaults(command=_check_gpu)
+    check.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda; cpu rehearses, with --tiny")
+    check.add_argument("--tiny", action="store_true", help="small nets and short measurements")
+    check.add_argument("--seconds", type=float, default=300, help="for all of it (default: 300)")
+    check.add_argument(
+        "--only", metavar="NAMES", help="correctness, speed or some of their steps, as in packed,kernels"
+    )
+    check.add_argument("--out", type=Path, default=Path("gpu_check"), help="folder of log, results.json, kernels.txt")
     return parser
+
+
+def _check_gpu(given: argparse.Namespace) -> int:
+    from paper_repro import bench, gpu_check
+
+    only = given.only.split(",") if given.only else []
+    for name in only:
+        if name not in gpu_check.NAMES:
+            raise UsageError(f"--only: {no_such('step', name, gpu_check.NAMES)}")
+    try:
+        device = bench.device(given.device)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if device == "cpu" and given.device is None:
+        raise UsageError("torch sees no GPU here; to rehearse the check without one, add --device cpu --tiny")
+    return gpu_check.check(device, given.tiny, given.seconds, only, given.out)
 
 
 def _bench(given: argparse.Namespace) -> int:

@@ -33,6 +33,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "experiments" / "recorded" / "README.md",
     ROOT / "docs" / "experiments.md",
+    ROOT / "docs" / "gpu.md",
     ROOT / "docs" / "slurm.md",
     ROOT / "docs" / "reliability.md",
 ]
