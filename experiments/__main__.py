@@ -82,6 +82,8 @@ def _check_gpu(given: argparse.Namespace) -> int:
     for name in only:
         if name not in gpu_check.NAMES:
             raise UsageError(f"--only: {no_such('step', name, gpu_check.NAMES)}")
+    if not 0 < given.seconds <= 86400:
+        raise UsageError(f"--seconds must lie between 0 and 86400, got {given.seconds}")
     try:
         device = bench.device(given.device)
     except ValueError as error:

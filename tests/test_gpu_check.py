@@ -96,7 +96,9 @@ def test_records_are_the_same_to_the_last_bit_or_so_far_apart(cell: Cell) -> Non
     assert correctness.distance({**record, "status": "diverged"}, record) == math.inf
 
 
-@pytest.mark.parametrize("arguments", [["--device", "cuda"], [], ["--device", "cpu", "--only", "packd"]])
+@pytest.mark.parametrize(
+    "arguments", [["--device", "cuda"], [], ["--device", "cpu", "--only", "packd"], ["--seconds", "nan"]]
+)
 def test_what_cannot_be_checked_is_one_line_and_exit_code_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
