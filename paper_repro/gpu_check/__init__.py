@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from paper_repro.processes import ROOT
+from paper_repro.processes import ROOT, TRAINING
 from paper_repro.texts import brief
 
 Row = dict[str, Any]
@@ -89,7 +89,8 @@ def _rows(command: list[str], box: float, log: TextIO, temporary: str) -> Iterat
     """The rows of a process as they come, and one that is wrong if it fails or is not done within `box` seconds."""
     log.write(f"==== {' '.join(command)} ({box:.0f} s at most)\n")
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    env, end, last = {**os.environ, "PYTHONPATH": path, "TMPDIR": temporary}, time.monotonic() + box, ""
+    env = {**TRAINING, **os.environ, "PYTHONPATH": path, "TMPDIR": temporary}
+    end, last = time.monotonic() + box, ""
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=env,
         start_new_session=True,

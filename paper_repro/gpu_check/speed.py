@@ -186,6 +186,6 @@ def host(setting: Setting, net: str) -> None:
             clocked("replay", replay)
             clocked("eager_update", lambda: update(run, BATCH))
             clocked("evaluate", run._evaluate)
-            clocked("save", run._save)
+            clocked("save", run.save)
             clocked("begin_epoch", run.begin_epoch)
     row(f"{net}: milliseconds of", **took)
