@@ -26,7 +26,7 @@ MARK = "|row "  # begins a line of a step's output that is a row in JSON; all el
 CHILD = (sys.executable, "-m", "paper_repro.gpu_check")
 NETS = ("wide_resnet-16-4", "shake_shake-26-2x16d", "shake_shake-26-2x64d")  # of the profile gpu; small; the paper's
 TINY = ("resnet-8-w2", "shake_shake-8-2x2d")
-COLUMNS = ("plain", "eager", "K=1", "K=2", "K=4", "K=8", "free", "compiled")  # of the table of images a second
+COLUMNS = ("plain", "tuned", "eager", "K=1", "K=2", "K=4", "K=8", "free", "compiled")  # of the table of images a second
 VERDICTS = {True: "ok", False: "WRONG", None: ""}
 
 

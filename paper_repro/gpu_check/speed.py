@@ -108,14 +108,17 @@ def images(setting: Setting, net: str) -> None:
 
 
 def plain(setting: Setting, net: str) -> None:
-    """The loop that bench has for an opponent."""
+    """The loops that bench has for opponents: as most people write it, and with bf16 and channels_last."""
     if importlib.util.find_spec("torchvision") is None:
         row(f"{net}: no plain loop, which needs torchvision")
         return
     from paper_repro.bench import plain
 
-    rate = plain.images_per_second(net, setting.device, 0.4 if setting.tiny else 3.0, len(os.sched_getaffinity(0)))
-    _tell(net, "plain", rate, _floor(setting, net)[0])
+    (floor, _), seconds, cores = _floor(setting, net), 0.4 if setting.tiny else 2.0, len(os.sched_getaffinity(0))
+    for column in ("plain", "tuned"):
+        with checking(f"{net}: {column}"):
+            rate = plain.images_per_second(net, setting.device, seconds, cores, column == "tuned")
+            _tell(net, column, rate, floor)
 
 
 def _eager(base: Cell, data: Dataset, setting: Setting, seconds: float) -> float:
