@@ -16,7 +16,7 @@ from pathlib import Path
 from experiments import studying
 from experiments.choosing import axes, check_out, chosen_cells, data_name, find
 from experiments.declare import Experiment, Profile
-from paper_repro import diagnosis, engine, preflight
+from paper_repro import diagnosis, engine, inventory, preflight
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
 from paper_repro.engine import Survey
@@ -79,6 +79,7 @@ def _train(
     if outcome.stopped:
         print(f"stopped ({done}); what was trained is saved: type the same command to go on")
         return 130
+    inventory.look(given.out, (cell.id for cell in cells))  # or the next command would have to read the new ones
     print(f"{done}; records in {given.out / 'records'}")
     same = ["--runs", given.out, *["--quick"] * given.quick, *(word for text in given.set for word in ("--set", text))]
     if outcome.odd:
@@ -115,17 +116,32 @@ def ask_first(
 ) -> Answer:
     """Try the data, and the model, optimizer and schedule of each kind of cell, before anything is trained.
 
-    estimate: also what a cell of each kind takes that has no record yet. at_once: also how many a GPU takes.
+    Where nothing is missing there is nothing to try, and no process is started; but a file that was typed must still be
+    the one that the records are from. estimate: also what a cell of each kind takes that has no record yet. at_once:
+    also how many a GPU takes.
     """
+    if not survey.missing:
+        return Answer(fingerprint=_fingerprint(data))
     kinds = {engine.kind_of(cell): cell for cell in cells}
     estimate = estimate and any(engine.kind_of(cell) not in survey.seconds for cell in survey.missing)
-    at_once = bool(survey.missing) and at_once
     answer = preflight.ask(Question(tuple(kinds.values()), data, out, device, estimate, at_once))
     if answer.error:
         raise UsageError(answer.error)
     for warning in answer.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return answer
+
+
+def _fingerprint(data: Path) -> str:
+    """Of an .npz file; empty for built-in data sets, which the names in the records tell apart."""
+    if data.suffix != ".npz":
+        return ""
+    from paper_repro.data.arrays import npz_fingerprint
+
+    try:
+        return npz_fingerprint(data)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def check_same_pictures(survey: Survey, fingerprint: str, out: Path) -> None:

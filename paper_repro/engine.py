@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from paper_repro import diagnosis, leftovers, origin, processes, records
+from paper_repro import inventory, leftovers, processes, records
 from paper_repro.cell import Cell
 from paper_repro.display import Display
 from paper_repro.messages import Message, Task
@@ -61,16 +61,17 @@ class Survey:
 
     @classmethod
     def of(cls, cells: Sequence[Cell], out: Path) -> Survey:
-        """Read each record once. One that is damaged is put aside, named on stderr, and its cell counts as missing."""
-        survey = cls()
+        """Each record is read once, however often this is asked (inventory.py). One that is damaged is put aside, named
+        on stderr, and its cell counts as missing."""
+        survey, known = cls(), inventory.look(out, (cell.id for cell in cells), mend=True)
         for cell in dict.fromkeys(cells):
-            record = records.read_or_put_aside(out, cell.id)
+            record = known.get(cell.id)
             if record is None:
                 survey.missing.append(cell)
                 continue
-            survey.outcome.add(cell.id, record["status"], diagnosis.kinds(record))
-            survey.seconds.setdefault(kind_of(cell), []).append(record["seconds"])
-            survey.fingerprints[origin.fingerprint(record)] = cell.dataset
+            survey.outcome.add(cell.id, record.status, record.odd)
+            survey.seconds.setdefault(kind_of(cell), []).append(record.seconds)
+            survey.fingerprints[record.fingerprint] = cell.dataset
         return survey
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -37,8 +37,7 @@ class Known(NamedTuple):
 
 def look(out: Path, ids: Iterable[str], mend: bool = False) -> dict[str, Known]:
     """Those of the ids that have a record. A damaged one is named on stderr and counts as none; mend puts it aside."""
-    wanted = set(ids)
-    here = {name: stamp for name, stamp in _stamps(out).items() if name in wanted}
+    here = _stamps(out, set(ids))
     kept = _cached(out)
     known = {name: kept[name][1] for name in here if name in kept and kept[name][0] == here[name]}
     fresh = [name for name in here if name not in known]
@@ -52,12 +51,12 @@ def look(out: Path, ids: Iterable[str], mend: bool = False) -> dict[str, Known]:
     return known
 
 
-def _stamps(out: Path) -> dict[str, list[int]]:
-    """What changes when a record's file does: time of writing (ns) and size."""
+def _stamps(out: Path, wanted: Container[str]) -> dict[str, list[int]]:
+    """What changes when a record's file does: time of writing (ns) and size. Of those that are wanted and there."""
     entries: list[os.DirEntry[str]] = []
     with suppress(FileNotFoundError):
         entries = [entry for entry in os.scandir(out / "records") if entry.name.endswith(".json")]
-    found = {entry.name[:-5]: _stamp(entry) for entry in entries if not entry.name.startswith(".")}
+    found = {entry.name[:-5]: _stamp(entry) for entry in entries if entry.name[:-5] in wanted}
     return {name: stamp for name, stamp in found.items() if stamp}
 
 

@@ -10,13 +10,15 @@ import pytest
 
 import experiments
 from experiments import running
-from experiments.__main__ import main
+from experiments.__main__ import _parser, main
+from experiments.choosing import chosen_cells, find
 from experiments.declare import PROFILES, SWEPT, Profile, grid, halvings
 from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.decay import normalized
 from paper_repro.engine import Outcome, Survey, kind_of
 from paper_repro.messages import Answer, Reckoned
+from tests.conftest import made_record
 
 ROOT = Path(__file__).parent.parent
 SMALL = [
@@ -104,13 +106,27 @@ def test_only_what_is_new_is_trained(tmp_path: Path, capsys) -> None:
     assert main(run) == 0
     first = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs" / "records").iterdir()}
     assert len(first) == 2
-    assert main([*run, "--seeds", "2"]) == 0
-    assert "2 with a record" in capsys.readouterr().out
-    assert len(records.load(tmp_path / "runs")) == 4
     wider = [value.replace("0.01", "0.01,0.02") for value in run]
-    assert main(wider) == 0
-    assert len(records.load(tmp_path / "runs")) == 6
+    assert main([*wider, "--seeds", "2"]) == 0
+    assert "8 cells, 2 with a record" in capsys.readouterr().out
+    assert len(records.load(tmp_path / "runs")) == 8
     assert {path: path.stat().st_mtime_ns for path in first} == first
+
+
+def test_nothing_is_started_where_nothing_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+    run = [*SMALL, "--out", str(tmp_path / "runs")]
+    _, profile = find("fig2", "demo", quick=False)
+    first, second = chosen_cells(profile, _parser().parse_args(run))
+    paths = [records.write(tmp_path / "runs", made_record(cell, 30.0)) for cell in (first, second)]
+    monkeypatch.setattr("sys.executable", "/bin/false")  # what is started, dies
+    for more in ([], ["--dry-run"]):
+        assert main([*run, *more]) == 0
+        assert "2 cells, 2 with a record" in capfd.readouterr().out
+    paths[0].write_bytes(paths[0].read_bytes()[:-30])
+    assert main(run) != 0
+    said = capfd.readouterr().err
+    assert f"put aside as {paths[0].stem}.damaged" in said
+    assert "the process that checks data and settings died" in said
 
 
 def test_dry_run_trains_and_writes_nothing(tmp_path: Path, capsys) -> None:
@@ -171,7 +187,7 @@ def test_what_is_said_of_a_run_is_true_of_what_was_changed(changed, npz: Path, t
 
 def test_other_pictures_under_the_same_name_are_refused(npz: Path, tmp_path: Path, capsys) -> None:
     run = [*SMALL, "--out", str(tmp_path / "runs"), "--data", str(npz), "--set", "validation_examples=20"]
-    assert main(run) == 0
+    assert main(run) == main(run) == 0
     stored = dict(np.load(npz))
     stored["x_test"][0] ^= 1
     np.savez(npz, **stored)

@@ -68,6 +68,17 @@ def load_npz(path: Path, name: str) -> Arrays:
 
     Raises DataError where the file is missing, damaged or of another form. No code is run from the file.
     """
+    return from_arrays(name, *_stored(path), where=str(path))
+
+
+def npz_fingerprint(path: Path) -> str:
+    """The fingerprint of the data set in an .npz file, in half the time that load_npz takes. Raises as that does."""
+    arrays = _stored(path)
+    unused = (0.0,) * arrays[0].shape[-1]
+    return from_arrays("", *arrays, where=str(path), statistics=(unused, unused)).fingerprint
+
+
+def _stored(path: Path) -> tuple[Bytes, Labels, Bytes, Labels]:
     try:
         with npz.opened(path, KEYS) as (archive, found):
             missing = [key for key in KEYS if key not in found]
@@ -81,7 +92,7 @@ def load_npz(path: Path, name: str) -> Arrays:
         raise
     except Exception as error:  # a damaged archive may raise anything
         raise DataError(f"{path}: not a readable .npz file ({brief(error) or type(error).__name__})") from None
-    return from_arrays(name, x_train, y_train, x_test, y_test, where=str(path))
+    return x_train, y_train, x_test, y_test
 
 
 def from_arrays(
