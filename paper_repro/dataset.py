@@ -56,6 +56,11 @@ class Dataset:
         return dataclasses.replace(self, train=train, validation=validation, test=test, mean=mean, std=std)
 
 
+def settings(cell: Cell) -> tuple[object, ...]:
+    """What a Dataset depends on: cells that are equal in these see the same images."""
+    return cell.dataset, cell.validation_examples, cell.train_examples, cell.image_size, cell.label_noise
+
+
 def prepare(arrays: Arrays, cell: Cell) -> Dataset:
     """The images a Cell trains, selects and reports on.
 

@@ -104,9 +104,9 @@ class SharedData:
     def of(self, cell: Cell) -> Dataset:
         """The pictures of a cell. Raises DataError where they cannot be had."""
         from paper_repro.data import load
-        from paper_repro.dataset import prepare
+        from paper_repro.dataset import prepare, settings
 
-        key = (cell.dataset, cell.validation_examples, cell.train_examples, cell.image_size, cell.label_noise)
+        key = settings(cell)
         with self._lock:
             dataset = self._in_use.get(key)
             if dataset is None:
