@@ -56,6 +56,7 @@ def parser() -> Parser:
     report = _add(commands, "report", _report, "everything on one page to cite: HTML, Markdown, tables in LaTeX")
     _add_source(report, names=False)
     report.add_argument("--out", type=Path, default=Path("report"), help="folder to write to (default: report)")
+    report.add_argument("--pdf", action="store_true", help="its figures as PDF too, for a paper: takes twice as long")
     pages = _add(commands, "pages", _pages, "write the tables of README and docs anew from the committed records")
     pages.add_argument("--check", action="store_true", help="change nothing, only name the pages that would change")
     return whole
@@ -150,7 +151,7 @@ def _pages(given: argparse.Namespace) -> Iterator[object]:
 def _report(given: argparse.Namespace) -> Iterator[object]:
     from analysis import report
 
-    made = report.make(_sources(given), given.out, _changes(given))
+    made = report.make(_sources(given), given.out, _changes(given), figures.KINDS if given.pdf else ("png",))
     return (path for path in made if path.suffix in (".png", ".html", ".md"))
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from analysis.deciding import MOST
 from analysis.document import Table
@@ -66,7 +66,7 @@ class Comparison:
             return None
         if not self.effect or abs(self.difference.value) <= EQUAL:
             return None
-        quantiles = float(stats.norm.ppf(1 - LEVEL / 2) + stats.norm.ppf(POWER))
+        quantiles = float(special.ndtri(1 - LEVEL / 2) + special.ndtri(POWER))
         return max(self.seeds + 1, math.ceil((quantiles / self.effect) ** 2))
 
     @property
@@ -112,8 +112,8 @@ def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> Comp
     difference, p = Estimate(mean, None, None), None
     if scatter is not None:
         error = scatter / math.sqrt(count)
-        half = float(stats.t.ppf(1 - LEVEL / 2, freedom)) * error
-        difference, p = Estimate(mean, mean - half, mean + half), float(2 * stats.t.sf(abs(mean) / error, freedom))
+        half = float(special.stdtrit(freedom, 1 - LEVEL / 2)) * error
+        difference, p = Estimate(mean, mean - half, mean + half), float(2 * special.stdtr(freedom, -abs(mean) / error))
     survivors_ahead = any(map(math.isnan, errors[0 if mean < 0 else 1].values()))
     return Comparison(*names, difference, scatter, p, count, _lacking(names, errors), survivors_ahead)
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from analysis.prices import Price
 from analysis.surfaces import INTERVAL, Estimate
@@ -124,4 +124,4 @@ def _interval(part: Estimate) -> tuple[float, float, float]:
 
 
 def _quantile(freedom: float) -> float:
-    return float(stats.t.ppf(INTERVAL[1] / 100, freedom))
+    return float(special.stdtrit(freedom, INTERVAL[1] / 100))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import t as student
+from scipy import special
 
 from analysis.captions import caption
 from analysis.heat_maps import NAMES
@@ -107,7 +107,7 @@ def paired(first: Variant, other: Variant) -> tuple[float, float]:
     if not differences:
         return math.nan, math.nan
     mean, scatter, count = statistics.fmean(differences), deviation(differences), len(differences)
-    return mean, math.nan if scatter is None else float(student.ppf(0.975, count - 1)) * scatter / math.sqrt(count)
+    return mean, math.nan if scatter is None else float(special.stdtrit(count - 1, 0.975)) * scatter / math.sqrt(count)
 
 
 def _variant(name: str, records: Sequence[Record]) -> Variant:

@@ -14,11 +14,12 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis import findings, paper_layout
+from analysis import findings, paper_layout, pool
 from analysis.findings import RECORDED, to_type
 from analysis.select import Chart, Refused, all_charts, charts, fingerprint, provenance
 from experiments.declare import Experiment
@@ -27,6 +28,7 @@ from paper_repro.reading import load
 from paper_repro.records import BadRecord, Record, without_times, write_atomically
 from paper_repro.texts import python_m
 
+KINDS = ("png", "pdf")
 COLUMNS = (
     "optimizer", "alpha", "decay", "decay_unit", "seed", "status", "validation_error", "test_error", "train_loss",
     "train_error", "epochs", "batch_size", "schedule", "dataset", "model", "id", "commit",
@@ -53,11 +55,17 @@ def make(names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapp
     if not wanted and (changes.keys() - {"quick"} or not measured):
         raise Refused(nothing("any experiment", "fig2", records, sources, changes))
     check_writable(out)
-    for chart in wanted:
-        for module in (chart.experiment.figure, *chart.experiment.also):
-            yield from write_chart(chart, out, module)
-    for result in measured:
-        yield from write_figure(out, result.stem, result.experiment.figure, [result], result.table())
+    jobs = [
+        partial(write_chart, chart, out, module)
+        for chart in wanted
+        for module in (chart.experiment.figure, *chart.experiment.also)
+    ]
+    jobs += [
+        partial(write_figure, out, result.stem, result.experiment.figure, [result], result.table())
+        for result in measured
+    ]
+    for paths in pool.answers(jobs):
+        yield from paths
 
 
 def make_published(names: Sequence[str], out: Path) -> Iterator[Path]:
@@ -69,8 +77,9 @@ def make_published(names: Sequence[str], out: Path) -> Iterator[Path]:
             known = ", ".join(published.FIGURES)
             raise Refused(f"no values of the paper's own figures for {name!r}; there are for: {known}")
     check_writable(out)
-    for name in dict.fromkeys(names or published.FIGURES):
-        yield from write_figure(out, f"{name}-published", "published_figures", [name], published.table(name))
+    wanted = dict.fromkeys(names or published.FIGURES)
+    for paths in pool.answers([partial(write_published, name, out) for name in wanted]):
+        yield from paths
 
 
 def make_paper(
@@ -92,8 +101,9 @@ def make_paper(
     if not wanted:
         raise Refused(nothing("any figure of the paper's layout", example, records, sources, changes))
     check_writable(out)
-    for laid in wanted:
-        yield from write_figure(out, laid.stem, "paper_figures", [laid], table(laid.records))
+    jobs = [partial(write_figure, out, laid.stem, "paper_figures", [laid], table(laid.records)) for laid in wanted]
+    for paths in pool.answers(jobs):
+        yield from paths
 
 
 def changed(names: Sequence[str], changes: Mapping[str, Any]) -> list[Experiment]:
@@ -190,19 +200,28 @@ def check_writable(out: Path) -> None:
         raise Refused(f"cannot write to {out}: permission denied")
 
 
-def write_chart(chart: Chart, out: Path, module: str) -> list[Path]:
-    """Draw one chart with a module of this package and write its PNG, PDF and CSV; their paths."""
+def write_chart(chart: Chart, out: Path, module: str, kinds: Sequence[str] = KINDS) -> list[Path]:
+    """Draw one chart with a module of this package and write its picture in these kinds, and CSV; their paths."""
     stem = chart.stem if module == chart.experiment.figure else f"{chart.stem}-{module}"
-    return write_figure(out, stem, module, [chart], table(chart.records))
+    return write_figure(out, stem, module, [chart], table(chart.records), kinds)
 
 
-def write_figure(out: Path, stem: str, module: str, shown: Sequence[object], numbers: str) -> list[Path]:
-    """Draw what draw() of a module of this package takes; write PNG, PDF and the numbers as CSV; their paths."""
+def write_published(name: str, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
+    """The same of the paper's own figure, from the values read off it."""
+    published = importlib.import_module("analysis.published_figures")
+    return write_figure(out, f"{name}-published", "published_figures", [name], published.table(name), kinds)
+
+
+def write_figure(
+    out: Path, stem: str, module: str, shown: Sequence[object], numbers: str, kinds: Sequence[str] = KINDS
+) -> list[Path]:
+    """Draw what draw() of a module of this package takes; write its picture in these kinds and the numbers as CSV;
+    their paths."""
     # Only now: matplotlib takes half a second to load, which neither --help nor an error should cost.
     pictures = importlib.import_module("analysis.pictures")
     drawing = importlib.import_module(f"analysis.{module}")
     with pictures.style():
-        files: dict[str, bytes] = pictures.render(drawing.draw(*shown))
+        files: dict[str, bytes] = pictures.render(drawing.draw(*shown), kinds)
     paths = []
     if numbers:  # schedules are drawn from none
         files["csv"] = numbers.encode()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -112,7 +113,14 @@ def matching_profiles(scales: Mapping[str, Scale], cell: Cell) -> list[str]:
 
 def settings(cell: Cell, swept: tuple[str, ...] = SWEPT) -> Settings:
     """All that the cells of one sweep have in common: every field but the swept ones and the data set."""
-    return tuple((name, getattr(cell, name)) for name in _NAMES if name not in swept and name != "dataset")
+    names, values = _in_common(swept)
+    return tuple(zip(names, values(cell), strict=True))
+
+
+@functools.cache  # with a getter in C: settings are asked for a hundred thousand times in a report
+def _in_common(swept: tuple[str, ...]) -> tuple[list[str], Callable[[Cell], tuple[object, ...]]]:
+    names = [name for name in _NAMES if name not in swept and name != "dataset"]
+    return names, operator.attrgetter(*names)
 
 
 def of_cells(records: Iterable[Record], told: Callable[[Cell], T]) -> list[T]:
@@ -121,11 +129,16 @@ def of_cells(records: Iterable[Record], told: Callable[[Cell], T]) -> list[T]:
     found = []
     for record in records:
         rest = {**record["cell"], "seed": 0}
-        key = (*rest, *rest.values())
+        key = (tuple(rest), tuple(rest.values()))
         if key not in known:
-            known[key] = told(Cell.from_dict(record["cell"]))
+            known[key] = told(_cell(*key))
         found.append(known[key])
     return found
+
+
+@functools.cache  # every experiment asks for all of them
+def _cell(names: tuple[str, ...], values: tuple[Any, ...]) -> Cell:
+    return Cell.from_dict(dict(zip(names, values, strict=True)))
 
 
 def fingerprint(record: Record) -> str | None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis import both_axes, compare, document, laws, separability
+from analysis import both_axes, compare, document, laws, pool, separability
 from analysis.captions import of_several_codes
 from analysis.document import Table
-from analysis.figures import charts_of, check_writable, nothing, read_records, write_figure
+from analysis.figures import KINDS, charts_of, check_writable, nothing, read_records, write_figure
 from analysis.panels import panels
 from analysis.select import Chart, Refused
 from experiments.declare import told
@@ -45,13 +46,15 @@ def make(
         check_writable(out)
     if changes:
         yield f"{told(changes)}\n"
-    for chart in found:
-        computed = Statistics.of(chart, records)
-        yield f"{chart.stem}\n\n{computed.markdown()}"
-        if several := of_several_codes(chart.records):
-            yield several
-        if out is not None:
-            yield from map(str, computed.write(out))
+    for lines in pool.answers([partial(_told, chart, records, out) for chart in found]):
+        yield from lines
+
+
+def _told(chart: Chart, records: Sequence[Record], out: Path | None) -> list[str]:
+    """The lines of one chart."""
+    computed = Statistics.of(chart, records)
+    lines = [f"{chart.stem}\n\n{computed.markdown()}", *filter(None, [of_several_codes(chart.records)])]
+    return lines + ([] if out is None else [str(path) for path in computed.write(out)])
 
 
 def markdown(chart: Chart, records: Sequence[Record]) -> str:
@@ -87,12 +90,14 @@ class Statistics:
         tables += [compare.table(pairs)] if pairs else []
         return tables
 
-    def write(self, out: Path) -> Iterator[Path]:
+    def write(self, out: Path, kinds: Sequence[str] = KINDS) -> Iterator[Path]:
         """Pictures and numbers as STEM-separability and STEM-laws; the path of each file."""
         chart, stem = self.chart, self.chart.stem
         if self.rows:
             numbers = separability.numbers(self.rows)
-            yield from write_figure(out, f"{stem}-separability", "separability_figure", [chart, self.rows], numbers)
+            yield from write_figure(
+                out, f"{stem}-separability", "separability_figure", [chart, self.rows], numbers, kinds
+            )
         if self.rules:
             numbers = both_axes.table(self.rules)
-            yield from write_figure(out, f"{stem}-laws", "laws_figure", [chart, self.rules], numbers)
+            yield from write_figure(out, f"{stem}-laws", "laws_figure", [chart, self.rules], numbers, kinds)

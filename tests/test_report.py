@@ -58,6 +58,15 @@ def test_every_part_is_there(made: Path) -> None:
     assert "@inproceedings{loshchilov2019decoupled" in page
     assert "Cells that failed and were not trained since: 1" in page
     assert {path.name for path in made.iterdir()} == {"report.html", "report.md", "claims.json", "figures", "tables"}
+    assert {path.suffix for path in (made / "figures").iterdir()} == {".png", ".csv"}
+
+
+def test_pdfs_are_drawn_when_asked_for(tmp_path: Path) -> None:
+    for seed in range(2):
+        records.write(tmp_path, made_record(experiments.get("fig3").profiles["cpu"].cells[0].replace(seed=seed), 40.0))
+    assert main(["report", "--pdf", "--runs", str(tmp_path), "--out", str(tmp_path / "report")]) == 0
+    files = {path.name for path in (tmp_path / "report" / "figures").iterdir()}
+    assert {"fig3-cpu.png", "fig3-cpu.pdf", "fig3-cpu.csv", "fig3-published.pdf"} <= files
 
 
 def test_nothing_is_loaded_from_elsewhere_and_every_link_within_leads_somewhere(made: Path) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from analysis import published
 from analysis.compare import NO_SCATTER, Comparison, compare
@@ -59,7 +59,7 @@ def student(values: Sequence[float]) -> Estimate:
     mean, scatter = float(np.mean(values)), deviation(values)
     if scatter is None:
         return Estimate(mean, None, None)
-    return around(mean, float(stats.t.ppf(0.975, len(values) - 1) * scatter / math.sqrt(len(values))))
+    return around(mean, float(special.stdtrit(len(values) - 1, 0.975) * scatter / math.sqrt(len(values))))
 
 
 def sign(part: Estimate) -> int:

@@ -3,7 +3,7 @@
 OUT/report.html     whole in itself: opens without a network, on a phone, in print
 OUT/report.md       the same as Markdown, with its pictures in OUT/figures
 OUT/claims.json     every claim, its verdicts, and the ids of the records behind them
-OUT/figures/        PNG, PDF and CSV of every figure; published.csv: the values of the paper's own
+OUT/figures/        PNG and CSV of every figure, with --pdf PDF too; published.csv: the values of the paper's own
 OUT/tables/         every table as LaTeX; all.tex shows them all
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis import ledger, published
+from analysis import ledger, pool, published
 from analysis.claims import CLAIMS
 from analysis.document import Block, Document, Heading, Table
 from analysis.figures import charts_of, check_writable, nothing
@@ -25,10 +25,13 @@ from paper_repro.records import write_atomically
 TITLE = "Decoupled weight decay, reproduced: a report"
 
 
-def make(sources: Sequence[Path], out: Path, changes: Mapping[str, Any] = {}) -> Iterator[Path]:
+def make(
+    sources: Sequence[Path], out: Path, changes: Mapping[str, Any] = {}, kinds: Sequence[str] = ("png",)
+) -> Iterator[Path]:
     """Write the report on these sources and changes, which are as for figures; yield each path.
 
-    Raises Refused with one line, for damaged records and where nothing can be written.
+    kinds: of the files of each picture; "png" must be among them. Raises Refused with one line, for damaged records and
+    where nothing can be written.
     """
     evidence = ledger.evidence(sources, changes)
     shown = charts_of(experiments.names(), evidence.records, sources, changes, named=False)
@@ -36,16 +39,12 @@ def make(sources: Sequence[Path], out: Path, changes: Mapping[str, Any] = {}) ->
         raise Refused(nothing("any experiment", "fig2", evidence.records, sources, changes))
     check_writable(out)
     shown.sort(key=_place)
-    pending = drawing.start(shown, evidence.studies, out / "figures")
-    try:
+    with pool.processes() as drawers:
+        pending = drawing.start(drawers, shown, evidence.studies, out / "figures", kinds)
         decided = ledger.decide(CLAIMS, evidence)  # meanwhile
         for drawing_of in pending.values():
             yield from (out / "figures" / f"{picture.name}.png" for picture in drawing_of.result().pictures)
         document = Document(TITLE, tuple(_blocks(evidence, decided, shown, pending, sum(map(_failures, sources)))))
-    except BaseException:  # an interrupt among them: what has not begun need not be drawn
-        for drawing_of in pending.values():
-            drawing_of.cancel()
-        raise
     yield from _written(document, decided, out)
 
 

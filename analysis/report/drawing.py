@@ -1,21 +1,15 @@
-"""Every picture and every table of statistics of a report, drawn by as many processes as there are cores.
-
-The processes are spawned, not forked: numerical libraries keep threads of their own, which a fork would lose.
-"""
+"""Every picture and every table of statistics of a report, drawn by as many processes as there are cores."""
 
 from __future__ import annotations
 
 import importlib
-import multiprocessing
-import os
-import signal
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.document import Picture, Table
-from analysis.figures import write_chart, write_figure
+from analysis.figures import write_chart, write_figure, write_published
 from analysis.findings import Shown
 from analysis.select import Chart
 from paper_repro.records import Record
@@ -34,25 +28,22 @@ class Drawn:
 Pending = Mapping[str, "Future[Drawn]"]
 
 
-def start(shown: Sequence[Chart], studies: Sequence[Shown], folder: Path) -> Pending:
-    """Begin to draw into a folder; the drawing of each chart and study by its stem."""
+def start(
+    pool: Executor, shown: Sequence[Chart], studies: Sequence[Shown], folder: Path, kinds: Sequence[str]
+) -> Pending:
+    """Begin to draw into a folder, in these kinds of files; the drawing of each chart and study by its stem."""
     published = importlib.import_module("analysis.published_figures")
     noise = [record for chart in shown if chart.experiment.name == "fig2" for record in chart.records]
-    context = multiprocessing.get_context("spawn")
-    # A Ctrl-C goes to all processes of a terminal; the one that reports answers it.
-    pool = ProcessPoolExecutor(os.cpu_count(), context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
     beside = {chart.experiment.name: chart.stem for chart in reversed(shown)}  # the paper's own stands once
     pending = {}
     for chart in sorted(shown, key=lambda chart: chart.experiment.figure not in SLOW):
         name = chart.experiment.name
         theirs = name if name in published.FIGURES and beside[name] == chart.stem else None
-        pending[chart.stem] = pool.submit(of_chart, chart, noise, theirs, folder)
-    pending |= {study.stem: pool.submit(of_study, study, folder) for study in studies}
-    pool.shutdown(wait=False)
-    return pending
+        pending[chart.stem] = pool.submit(of_chart, chart, noise, theirs, folder, kinds)
+    return pending | {study.stem: pool.submit(of_study, study, folder, kinds) for study in studies}
 
 
-def of_chart(chart: Chart, noise: Sequence[Record], theirs: str | None, folder: Path) -> Drawn:
+def of_chart(chart: Chart, noise: Sequence[Record], theirs: str | None, folder: Path, kinds: Sequence[str]) -> Drawn:
     """Ours, the paper's own where `theirs` names it, and the statistics. noise: records of several seeds, for the noise
     of single runs."""
     tables = importlib.import_module("analysis.tables")
@@ -60,25 +51,22 @@ def of_chart(chart: Chart, noise: Sequence[Record], theirs: str | None, folder: 
     paths = [
         path
         for module in (chart.experiment.figure, *chart.experiment.also)
-        for path in write_chart(chart, folder, module)
+        for path in write_chart(chart, folder, module, kinds)
     ]
     pictures = [_picture(path, f"Ours: {title}") for path in _pngs(paths)]
     if theirs is not None:
-        published = importlib.import_module("analysis.published_figures")
-        paths = write_figure(folder, f"{theirs}-published", "published_figures", [theirs], published.table(theirs))
-        pictures += [
-            _picture(path, f"The paper's own figure, from the values read off it: {title}") for path in _pngs(paths)
-        ]
+        words = f"The paper's own figure, from the values read off it: {title}"
+        pictures += [_picture(path, words) for path in _pngs(write_published(theirs, folder, kinds))]
     if chart.experiment.figure not in tables.FIGURES:
         return Drawn(tuple(pictures))
     computed = tables.Statistics.of(chart, noise)
-    pictures += [_picture(path, f"Statistics of: {title}") for path in _pngs(list(computed.write(folder)))]
+    pictures += [_picture(path, f"Statistics of: {title}") for path in _pngs(list(computed.write(folder, kinds)))]
     return Drawn(tuple(pictures), tuple(computed.tables()))
 
 
-def of_study(study: Shown, folder: Path) -> Drawn:
+def of_study(study: Shown, folder: Path, kinds: Sequence[str]) -> Drawn:
     """Of what is no grid of cells."""
-    paths = write_figure(folder, study.stem, study.experiment.figure, [study], study.table())
+    paths = write_figure(folder, study.stem, study.experiment.figure, [study], study.table(), kinds)
     return Drawn(tuple(_picture(path, study.experiment.title) for path in _pngs(paths)))
 
 
