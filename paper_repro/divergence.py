@@ -23,7 +23,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from paper_repro.gpu import Recorded, Update
+from paper_repro.gpu import Recorded, Update, while_nobody_records
 from paper_repro.progress import Diverged, all_finite
 from paper_repro.run import Run
 
@@ -46,7 +46,7 @@ def _in_a_second_run(run: Run, update: Update) -> Diverged | None:
     if not all_finite(parameter.detach() for parameter in again.model.parameters()):
         again = Run(run.cell, run.data, run.out, run.device, run.recordable)  # a weight that few updates read
     gradients = _watched(again.model)
-    for _ in _updates(again, update, run.progress.step):
+    for _ in _updates(again, update if run.device == "cpu" else while_nobody_records(update), run.progress.step):
         found = again.progress.bad_loss() or _bad_gradient(again, gradients) or _bad_weight(again)
         if found:
             return found

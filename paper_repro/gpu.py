@@ -74,6 +74,16 @@ def wait_if_far_ahead(device: str, position: int) -> None:
         torch.cuda.current_stream(device).synchronize()
 
 
+def while_nobody_records(update: Update) -> Update:
+    """The update, made as written; it may have to be compiled first, which must not happen beside a recording."""
+
+    def made(run: Run, count: int) -> None:
+        with _RECORDING:
+            update(run, count)
+
+    return made
+
+
 class Recorded:
     """An update that is recorded the first time and repeated from the recording from then on.
 
