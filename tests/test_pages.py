@@ -8,6 +8,11 @@ from analysis.pages import Blocks, renewed
 from analysis.select import Refused
 
 
+@pytest.fixture(scope="module")
+def blocks() -> Blocks:
+    return Blocks()
+
+
 def test_the_pages_show_what_the_records_give() -> None:
     """Where this fails after a change that is meant: make pages"""
     assert list(pages.make(check=True)) == []
@@ -19,8 +24,8 @@ def test_every_block_stands_on_a_page() -> None:
         assert f"<!-- begin: {name} -->" in text
 
 
-def test_what_was_changed_by_hand_is_named_and_written_anew(tmp_path, monkeypatch, capsys) -> None:
-    page = renewed("before\n<!-- begin: findings -->\n<!-- end -->\nafter\n", Blocks())
+def test_what_was_changed_by_hand_is_named_and_written_anew(blocks: Blocks, tmp_path, monkeypatch, capsys) -> None:
+    page = renewed("before\n<!-- begin: findings -->\n<!-- end -->\nafter\n", blocks)
     monkeypatch.setattr(pages, "ROOT", tmp_path)
     monkeypatch.setattr(pages, "PAGES", ("README.md",))
     (tmp_path / "README.md").write_text(page.replace("61.4 %", "60.0 %", 1))
@@ -31,9 +36,9 @@ def test_what_was_changed_by_hand_is_named_and_written_anew(tmp_path, monkeypatc
     assert capsys.readouterr().out == "README.md\n" * 2
 
 
-def test_what_stands_around_a_block_stays() -> None:
+def test_what_stands_around_a_block_stays(blocks: Blocks) -> None:
     page = "before\n<!-- begin: slopes -->\nold\n<!-- end -->\nbetween\n<!-- begin: slopes -->\n<!-- end -->\nafter\n"
-    new = renewed(page, Blocks())
+    new = renewed(page, blocks)
     assert new.startswith("before\n<!-- begin: slopes -->\n\n|  | SGD, L2 |")
     assert "<!-- end -->\nbetween\n<!-- begin" in new
     assert new.endswith("<!-- end -->\nafter\n")
@@ -49,6 +54,6 @@ def test_what_stands_around_a_block_stays() -> None:
         ("<!-- begin: slopes -->\n<!-- begin: slopes -->\n<!-- end -->", "does not end"),
     ],
 )
-def test_a_wrong_marker_is_refused(page: str, told: str) -> None:
+def test_a_wrong_marker_is_refused(page: str, told: str, blocks: Blocks) -> None:
     with pytest.raises(Refused, match=told):
-        renewed(page, Blocks())
+        renewed(page, blocks)

@@ -19,7 +19,7 @@ from paper_repro import engine, records
 from slurm.__main__ import main
 
 ROOT = Path(__file__).parent.parent
-CELLS = ["fig2", "--quick", "--only", "adamw", "--alphas", "0.01", "--decays", "0.002,0.004"]
+CELLS = ["fig2", "--quick", "--only", "adamw", "--alphas", "0.01", "--decays", "0.002,0.004", "--set", "model=mlp-8x1"]
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def until(condition) -> None:
 
 
 def test_jobs_in_the_background_are_sent_once_requeued_and_end_as_undisturbed_ones(out: Path, tmp_path: Path) -> None:
-    submit = ["submit", *CELLS, "--set", "epochs=150", "--cluster", "local", "--out", str(out)]
+    submit = ["submit", *CELLS, "--set", "epochs=600", "--cluster", "local", "--out", str(out)]
     submit += ["--seconds-per-cell", "1", "--cells-at-once", "1"]
     began = time.monotonic()
     assert "submitted fig2-demo-" in typed(*submit).stdout
@@ -153,9 +153,8 @@ def test_jobs_in_the_background_are_sent_once_requeued_and_end_as_undisturbed_on
     assert table(out)["core_hours"] > 0
     assert "nothing to submit" in typed(*submit).stdout
     profile = experiments.get("fig2").quick().profiles["demo"]
-    cells = [
-        cell.replace(epochs=150, decay=decay, alpha=0.01) for decay in (0.002, 0.004) for cell in profile.cells[-1:]
-    ]
+    first = profile.cells[-1].replace(model="mlp-8x1", epochs=600, alpha=0.01)
+    cells = [first.replace(decay=decay) for decay in (0.002, 0.004)]
     engine.run(cells, tmp_path / "solo", Path("data"), workers=2)
     pair = [
         {record["id"]: records.without_times(record) for record in records.load(folder)}
