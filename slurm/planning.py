@@ -67,6 +67,7 @@ def make(given: argparse.Namespace, sending: bool = False) -> Plan:
     """
     chosen = settings.read(given)
     _check(given)
+    at_once = _at_once(given, chosen)
     experiment, profile = find(given.name, given.profile, given.quick)
     if experiment.study is not None:
         raise UsageError(f"{given.name} trains no cells of a grid: python -m experiments run {given.name}")
@@ -87,7 +88,7 @@ def make(given: argparse.Namespace, sending: bool = False) -> Plan:
     if sending:
         leftovers.clear(given.out, found.finished)
     data = (given.data or Path("data")).absolute()
-    plan = Plan(given, chosen, cells, sent, jobs, found, data, _at_once(given, chosen), sending)
+    plan = Plan(given, chosen, cells, sent, jobs, found, data, at_once, sending)
     plan.mixed = _other_code(plan)
     if found.missing:
         _pack(plan)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from paper_repro import checkpoints, engine, records
+from paper_repro import checkpoints, engine, processes, records
 from paper_repro.cell import Cell
 from paper_repro.data import load
 from paper_repro.dataset import prepare
@@ -124,6 +124,26 @@ def test_a_cell_that_kills_its_workers_fails_in_the_end(cell: Cell, npz: Path, t
     done.set()
     killer.join()
     assert "died (SIGKILL), for the 3. time" in outcome.failed[long.id]
+
+
+def test_a_gpu_trains_at_most_32_cells_in_one_process() -> None:
+    """torch's 33rd stream is its first: two cells' kernels would be recorded as one."""
+    assert engine.groups("cuda", 32) == [32]
+    with pytest.raises(ValueError, match="a GPU trains at most 32 cells at once"):
+        engine.groups("cuda", 33)
+    assert engine.groups("cpu", 33) == [1] * 33
+
+
+def test_workers_get_what_makes_training_fast_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    monkeypatch.setenv("CUDA_DEVICE_MAX_CONNECTIONS", "4")
+    process, (pipe,) = processes.start("paper_repro.worker", 1, processes.TRAINING)
+    environment = Path(f"/proc/{process.pid}/environ").read_bytes().replace(b"\0", b":")  # as glibc leaves the colons
+    process.kill()
+    process.wait()
+    pipe.close()
+    assert b"GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1:" in environment
+    assert b":CUDA_DEVICE_MAX_CONNECTIONS=4:" in environment
 
 
 def test_a_damaged_record_is_put_aside_and_trained_again(cells, npz: Path, tmp_path: Path, capfd) -> None:

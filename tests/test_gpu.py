@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -165,6 +166,16 @@ def test_cells_that_share_a_process_share_switches_or_wait() -> None:
     thread.join(timeout=10)
     assert inside.is_set()
     assert set_to == [(False, True), (True, True)]
+
+
+def test_the_host_runs_ahead_of_a_gpu_by_64_updates_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[int] = []
+    for position in range(1, 200):
+        stream = SimpleNamespace(synchronize=lambda position=position: waited.append(position))
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda device, stream=stream: stream)
+        gpu.wait_if_far_ahead("cuda", position)
+        gpu.wait_if_far_ahead("cpu", position)
+    assert waited == [64, 128, 192]
 
 
 def test_one_cell_at_a_time_draws_initial_weights(cell: Cell, data: Dataset, tmp_path: Path) -> None:

@@ -207,6 +207,10 @@ def test_plan_sends_and_writes_nothing(out: Path) -> None:
         (["submit", "nope"], "no experiment 'nope': one of"),
         (["submit", "fig2", "--profile", "huge"], "fig2 has no profile 'huge'"),
         (["plan", "propositions", "--cluster", "local"], "propositions trains no cells of a grid"),
+        (
+            ["plan", "fig2", "--gpus", "1", "--cells-at-once", "33", "--cluster", "local"],
+            "33: a GPU trains at most 32 cells at once",
+        ),
         (["submit", "fig2", "--cells-per-job", "0"], "--cells-per-job must lie between 1e-06 and 1e+09, got 0"),
         (
             ["submit", "fig2", "--gpus", "1", "--cluster", "local", "--quick"],
