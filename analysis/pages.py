@@ -124,11 +124,12 @@ def _speed(blocks: Blocks) -> Table:
     for file in MACHINES.values():
         with open(RECORDED / file, newline="", encoding="utf-8") as lines:
             measured.append({row["what"]: row for row in csv.DictReader(lines)})
-    header = ("", "unit", *(words for name in MACHINES for words in (f"{name}: ours", "opponent", "ratio")))
+    columns = ("ours", "opponent", "ratio")
+    header = ("", "unit", *(words for name in MACHINES for words in (f"{name}: ours", *columns[1:])))
     rows = [
-        (what, row["unit"], *(_number(found[what][key]) for found in measured for key in ("ours", "opponent", "ratio")))
+        (what, row["unit"], *(_number(found.get(what, {}).get(key, "")) for found in measured for key in columns))
         for what, row in measured[0].items()
-        if not any(part in what for part in LEFT_OUT) and all(what in found for found in measured)
+        if not any(part in what for part in LEFT_OUT)
     ]
     return Table(header, tuple(rows))
 

@@ -36,9 +36,10 @@ from paper_repro.compiled import Compiled
 from paper_repro.dataset import Dataset, Split
 from paper_repro.decay import normalized
 from paper_repro.progress import Diverged, Progress, finite, norm
+from paper_repro.texts import brief
 
 _BUILDING = threading.Lock()  # torch's generator belongs to the process; on a GPU cells are threads of one
-# Seconds of work between checkpoints: what a kill may cost. A checkpoint of the paper's largest net is 0.3 GB.
+# Seconds of work between checkpoints. That of the paper's largest net has 0.3 GB.
 SAVE_SECONDS = {"cpu": 60.0, "cuda": 10.0}
 EVALUATION_BATCH = {"cpu": 500, "cuda": 2500}  # images; on a GPU an evaluation's cost is Python's
 MANY_CLASSES = 100  # from here on the top-5 error is measured too
@@ -71,8 +72,7 @@ class Run:
         kind = torch.float64 if device == "cpu" else torch.float32
         self.rates = torch.zeros(self.updates_per_epoch, dtype=kind, device=device)
         self._in_batch = torch.arange(cell.batch_size, device=device)
-        kind_of_device = device.partition(":")[0]
-        self.save_seconds = float(os.environ.get("PAPER_REPRO_SAVE_SECONDS", SAVE_SECONDS.get(kind_of_device, 60.0)))
+        self.save_seconds = save_seconds(device)
         self.folder = checkpoints.folder_of(out, cell.id)
         checkpoints.load(self.folder, cell.id, device, self._go_on_from)
         self.progress.attempts += 1
@@ -226,6 +226,19 @@ class Run:
             raise ValueError(f"it is of another optimizer ({error})") from None
         self.model.load_state_dict(state["model"])
         self.progress.restore(state)
+
+
+def save_seconds(device: str) -> float:
+    """Of work between checkpoints: what a kill may cost. Raises ValueError for a typed one that is no number."""
+    name = "PAPER_REPRO_SAVE_SECONDS"
+    typed = os.environ.get(name, "")
+    try:
+        seconds = float(typed or SAVE_SECONDS.get(device.partition(":")[0], 60.0))
+    except ValueError:
+        seconds = math.nan
+    if not seconds >= 0:
+        raise ValueError(f"{name}={brief(typed)}: it must be a number of seconds, as in {name}=5")
+    return seconds
 
 
 def build_model(cell: Cell, data: Dataset) -> nn.Module:

@@ -20,7 +20,7 @@ from paper_repro import divergence, fitting, gpu, groups, optim, records, schedu
 from paper_repro.cell import Cell
 from paper_repro.dataset import Dataset
 from paper_repro.progress import Diverged, norm
-from paper_repro.run import Run, Stopped
+from paper_repro.run import Run, Stopped, save_seconds
 
 __all__ = ["Stopped", "check", "train", "update"]
 
@@ -97,6 +97,7 @@ def check(cell: Cell, data: Dataset, device: str = "cpu") -> None:
         raise ValueError(f"compile=true needs a C++ compiler, and there is no {compiler} here")
     if cell.epochs > MOST_EPOCHS:
         raise ValueError(f"a cell of {cell.epochs} epochs would leave too large a record: at most {MOST_EPOCHS}")
+    save_seconds(device)
     model = fitting.check(cell, data, device)
     optim.build(cell.optimizer, groups.of_cell(model, cell.decay_on), cell.alpha, 0.0)
     schedules.from_spec(cell.schedule, cell.epochs, 1)

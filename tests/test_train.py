@@ -186,6 +186,13 @@ def test_checkpoints_come_with_seconds_of_work_not_with_epochs(
     assert all(row["checkpoint_seconds"] > 0 and row["evaluation_seconds"] > 0 for row in record["epochs"])
 
 
+@pytest.mark.parametrize("typed", ["5s", "-1", "nan"])
+def test_a_time_between_checkpoints_that_is_none_is_refused(cell: Cell, data: Dataset, typed: str, monkeypatch) -> None:
+    monkeypatch.setenv("PAPER_REPRO_SAVE_SECONDS", typed)
+    with pytest.raises(ValueError, match=f"PAPER_REPRO_SAVE_SECONDS={typed}: it must be a number of seconds"):
+        train.check(cell, data)
+
+
 @pytest.mark.parametrize(
     "change", [{"model": "resnet-9"}, {"optimizer": "nope"}, {"schedule": "cosine:3"}, {"model": "nope-1"}]
 )

@@ -74,8 +74,9 @@ def hardware(device: str) -> str:
 
     if device != "cpu":
         return provenance.hardware(device)
-    pages = f"GLIBC_TUNABLES={os.environ.get('GLIBC_TUNABLES', processes.TRAINING['GLIBC_TUNABLES'])} for ours"
-    return f"{len(os.sched_getaffinity(0))} x {provenance.hardware(device)}, {pages}"
+    tunables = os.environ.get("GLIBC_TUNABLES", processes.TRAINING["GLIBC_TUNABLES"])
+    pages = ", ours in huge pages" * ("hugetlb" in tunables)
+    return f"{len(os.sched_getaffinity(0))} x {provenance.hardware(device)}{pages}"
 
 
 def versions() -> str:
