@@ -170,7 +170,7 @@ def main() -> int:
     race: Callable[[Path, int, list[Any], random.Random], None]
     if kind == "trainers":
         _warm_up()
-        processes.start = lambda module, pipes=1: (forked := Forked(folder), [forked.pipe])
+        processes.start = lambda module, pipes=1, settings={}: (forked := Forked(folder), [forked.pipe])
         race, wanted = trainer, cells(names)
     else:
         race, wanted = stand_in, [f"{number:05}" for number in range(names)]

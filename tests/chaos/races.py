@@ -79,8 +79,9 @@ def _cells(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:
 
 
 def _left(out: Path, disturbed: bool) -> list[Path]:
-    """Files beside the records; of those who were killed, claims (which are stale) and half-written files may stay."""
-    files = [path for path in out.rglob("*") if path.is_file() and path.suffix != ".json"]
+    """Files beside the records and their index; of those who were killed, claims (which are stale) and half-written
+    files may stay."""
+    files = [path for path in out.rglob("*") if path.is_file() and path.suffix not in (".json", ".known")]
     return [path for path in files if not disturbed or (path.parent.name != "claims" and path.suffix != ".tmp")]
 
 
