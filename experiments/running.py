@@ -9,7 +9,7 @@ import argparse
 import os
 import statistics
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,7 +39,9 @@ def run(given: argparse.Namespace) -> int:
     if not given.dry_run:
         check_out(given.out)
     survey = Survey.of(cells, given.out)
-    known = ask_first(cells, survey, data, given.out, given.device, given.dry_run, given.workers is None)
+    known = ask_first(
+        cells, survey, data, None if given.dry_run else given.out, given.device, given.dry_run, given.workers is None
+    )
     check_same_pictures(survey, known.fingerprint, given.out)
     print(f"{experiment.name}, profile {given.profile}: {profile.describe(cells)}")
     print("\n".join(axes(cells, given)))
@@ -112,7 +114,13 @@ def _check_workers(given: argparse.Namespace) -> None:
 
 
 def ask_first(
-    cells: Sequence[Cell], survey: Survey, data: Path, out: Path, device: str | None, estimate: bool, at_once: bool
+    cells: Sequence[Cell],
+    survey: Survey,
+    data: Path,
+    out: Path | None,
+    device: str | None,
+    estimate: bool,
+    at_once: bool,
 ) -> Answer:
     """Try the data, and the model, optimizer and schedule of each kind of cell, before anything is trained.
 
@@ -175,18 +183,20 @@ def _estimate(survey: Survey, known: Answer, workers: int) -> int:
     if known.device != "cpu" and any(cell.precision == "fp32" for cell in survey.missing):
         print(f"--set precision=bf16 trains them faster ({BF16})")
     if known.on_gpus and sum(each) > WORTH_A_GPU:
-        print("\n".join(_on_gpus(known.on_gpus, survey.missing)))
+        print(*_on_gpus(known.on_gpus, survey.missing), sep="\n")
     return 0
 
 
 def _on_gpus(known: Sequence[Reckoned], missing: Sequence[Cell]) -> list[str]:
     """A line for the cells as they are and one for what may be set, with the time of all of them on each card."""
     taken: dict[str, dict[str, float]] = {}
-    count = Counter(map(engine.kind_of, missing))
+    count, counted = Counter(map(engine.kind_of, missing)), defaultdict[str, set[Cell]](set)
     for change, card, cell, seconds in known:
         total = taken.setdefault(change, {})
         total[card] = total.get(card, 0.0) + seconds * count[engine.kind_of(cell)]
-    lines = ["on one GPU, training alone, reckoned from counted FLOP and bytes, not measured (+- 40 %):"]
+        counted[change].add(engine.kind_of(cell))
+    taken = {change: total for change, total in taken.items() if counted[change] == set(count)}  # of all, or nothing
+    lines = ["on one GPU, training alone, reckoned from counted FLOP and bytes, not measured (+- 40 %):"] * bool(taken)
     for change, total in taken.items():
         how = f"with --set {change} ({BF16}): " * bool(change)
         lines.append(f"  {how}" + ", ".join(f"{price(seconds, 'GPU')} ({card})" for card, seconds in total.items()))

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -135,7 +136,8 @@ def cells_at_once(cell: Cell, data: Dataset, device: str, out: Path | None = Non
     if key not in known:
         known[key] = _tried_out(cell, data, device)
         if kept:  # read once more: another run may have added to it meanwhile
-            write_atomically(kept, json.dumps({**_read(kept), key: known[key]}, indent=1).encode())
+            with suppress(OSError):  # a full disk, or a folder that may only be read: it is tried out again then
+                write_atomically(kept, json.dumps({**_read(kept), key: known[key]}, indent=1).encode())
     return known[key]
 
 

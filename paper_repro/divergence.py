@@ -35,6 +35,7 @@ def check(run: Run, update: Update) -> None:
     found = _in_a_second_run(run, update) or run.progress.bad_loss() or _bad_weight(run)
     if found:
         raise found
+    run.progress.cleared = run.progress.position
     run.progress.since_save.restart(math.inf)  # save soon: the next look in vain then begins here
 
 

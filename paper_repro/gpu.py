@@ -51,7 +51,10 @@ def record(update: Update, run: Run, count: int) -> Callable[[], None]:
         with torch.cuda.graph(graph, pool=pool, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"):
             update(run, count)
     except BaseException:
-        _give_back(pool)
+        try:
+            graph.pool()  # known once a recording has ended as it should: it gives its memory back by itself then
+        except RuntimeError:
+            _give_back(pool)
         raise
     finally:
         if collecting:
@@ -61,7 +64,10 @@ def record(update: Update, run: Run, count: int) -> Callable[[], None]:
 
 
 def _give_back(pool: tuple[int, int]) -> None:
-    """The memory of a recording that failed, which torch 2.11 keeps for ever (pytorch/pytorch#180395)."""
+    """The memory of a recording that CUDA broke off, which torch 2.11 keeps for ever (pytorch/pytorch#180395).
+
+    Not of any other: to give memory back twice ends the process.
+    """
     device = torch.cuda.current_device()
     for end in (torch._C._cuda_endAllocateToPool, torch._C._cuda_releasePool):
         with suppress(RuntimeError):  # it had not begun

@@ -33,7 +33,7 @@ class Question(NamedTuple):
 
     cells: tuple[Cell, ...]  # one of each kind
     data: Path
-    out: Path  # where what was tried out before is kept
+    out: Path | None  # where what is tried out is kept
     device: str | None  # None: a GPU where there is one
     estimate: bool  # say how long each of these cells takes; without their data, from stand-ins
     at_once: bool  # also try how many cells a GPU takes side by side

@@ -55,6 +55,8 @@ class Progress:
         self.epochs: list[dict[str, Any]] = []
         self.total, self.this_epoch, self.since_save = Stopwatch(), Stopwatch(), Stopwatch()
         self.saving = 0.0  # seconds spent on checkpoints since the last row
+        self.last_save = 0.0  # that the last one took
+        self.cleared = 0  # updates of this epoch of which a bad norm has been looked into
 
     @property
     def step(self) -> int:
@@ -79,8 +81,10 @@ class Progress:
 
     def first_bad_step(self) -> int | None:
         """The first update of this epoch, counted from 1 over the run, whose loss or gradient norm was not finite."""
-        bad = torch.isfinite(self.losses + self.gradient_norms).logical_not()  # 0 where no update was made yet
-        return self.epoch * self.updates_per_epoch + int(bad.int().argmax()) + 1 if bool(bad.any()) else None
+        bad = torch.isfinite(self.losses + self.gradient_norms).logical_not()[self.cleared :]  # 0 before its update
+        if not bool(bad.any()):
+            return None
+        return self.step - self.position + self.cleared + int(bad.int().argmax()) + 1
 
     def bad_loss(self) -> Diverged | None:
         """The first loss of this epoch that was not finite."""
@@ -106,7 +110,7 @@ class Progress:
 
     def next_epoch(self) -> None:
         """Go to the next epoch and measure anew."""
-        self.epoch, self.position = self.epoch + 1, 0
+        self.epoch, self.position, self.cleared = self.epoch + 1, 0, 0
         for tensor in (self.losses, self.wrong, self.gradient_norms, self.cursor):
             tensor.zero_()
         self.this_epoch.restart()
@@ -115,6 +119,7 @@ class Progress:
     def saved(self, seconds: float) -> None:
         """A checkpoint took so long: no part of what the epoch's training takes."""
         self.saving += seconds
+        self.last_save = seconds
         self.this_epoch.restart(self.this_epoch.seconds - seconds)
         self.since_save.restart()
 

@@ -10,7 +10,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,8 @@ from paper_repro.texts import brief
 _BUILDING = threading.Lock()  # torch's generator belongs to the process; on a GPU cells are threads of one
 # Seconds of work between checkpoints. That of the paper's largest net has 0.3 GB.
 SAVE_SECONDS = {"cpu": 60.0, "cuda": 10.0}
-EVALUATION_BATCH = {"cpu": 500, "cuda": 2500}  # images; on a GPU an evaluation's cost is Python's
+SAVE_SHARE = 50  # times as long as the last one took: on a slow disk, or beside other cells of a GPU, more rarely
+SAVE_NAME = "PAPER_REPRO_SAVE_SECONDS"
 MANY_CLASSES = 100  # from here on the top-5 error is measured too
 
 
@@ -128,7 +129,8 @@ class Run:
         if self.progress.position == self.updates_per_epoch:
             return  # of a whole epoch, its row is to be made first
         stop = should_stop()
-        if stop or self.progress.since_save.seconds > self.save_seconds:
+        rarely = 0.0 if SAVE_NAME in os.environ else SAVE_SHARE * self.progress.last_save
+        if stop or self.progress.since_save.seconds > max(self.save_seconds, rarely):
             check()
             self.save()
         if stop:
@@ -228,16 +230,20 @@ class Run:
         self.progress.restore(state)
 
 
+def evaluation_batch(device: str, shape: Sequence[int]) -> int:
+    """How many images of height x width are evaluated at once: on a GPU many, because the cost is Python's there."""
+    return 500 if device == "cpu" else max(1, min(2500, 2500 * 32 * 32 // math.prod(shape)))
+
+
 def save_seconds(device: str) -> float:
     """Of work between checkpoints: what a kill may cost. Raises ValueError for a typed one that is no number."""
-    name = "PAPER_REPRO_SAVE_SECONDS"
-    typed = os.environ.get(name, "")
+    typed = os.environ.get(SAVE_NAME, "")
     try:
         seconds = float(typed or SAVE_SECONDS.get(device.partition(":")[0], 60.0))
     except ValueError:
         seconds = math.nan
     if not seconds >= 0:
-        raise ValueError(f"{name}={brief(typed)}: it must be a number of seconds, as in {name}=5")
+        raise ValueError(f"{SAVE_NAME}={brief(typed)}: it must be a number of seconds, as in {SAVE_NAME}=5")
     return seconds
 
 
@@ -257,7 +263,7 @@ def evaluate(
     ranks = {"error": 1} | ({"top5_error": 5} if data.num_classes >= MANY_CLASSES else {})
     loss = torch.zeros((), dtype=torch.float64, device=data.mean.device)
     wrong = {name: torch.zeros((), dtype=torch.int64, device=data.mean.device) for name in ranks}
-    size = EVALUATION_BATCH[data.mean.device.type]
+    size = evaluation_batch(data.mean.device.type, split.images.shape[1:3])
     for start in range(0, len(split), size):
         images = normalise(split.images[start : start + size], data)
         labels = split.labels[start : start + size]

@@ -181,17 +181,19 @@ def _seconds(plan: Plan, missing: list[Cell]) -> tuple[dict[Cell, float], str, b
     words = [f"{len(plan.states.finished)} records"] * bool(took)
     if reckoned:
         words.append(f"FLOP and bytes counted for an {card}, +- 40 %: --seconds-per-cell says what one takes")
-    elif tried:
+    if tried.keys() - reckoned:
         words.append(f"a few updates here on {known.device}")
     note = f"; {known.note}" * bool(known.note)
+    if foreign and tried.keys() - reckoned:
+        note += "; jobs ask for a GPU, which will be faster: --seconds-per-cell says how fast"
     return each, f"from {' and '.join(words)}{note}", not (tried and foreign)
 
 
 def _try(plan: Plan, survey: Survey, estimate: bool) -> Answer:
     survey.fingerprints = {known.fingerprint: plan.given.name for known in plan.states.finished.values()}
-    known = running.ask_first(plan.cells, survey, plan.data, plan.given.out, None, estimate, at_once=False)
+    known = running.ask_first(plan.cells, survey, plan.data, None, None, estimate, at_once=False)
     if plan.sending and not known.fingerprint:  # it could be planned without its data, but not trained
-        running.ask_first(plan.cells, survey, plan.data, plan.given.out, None, estimate=False, at_once=False)
+        running.ask_first(plan.cells, survey, plan.data, None, None, estimate=False, at_once=False)
     if plan.settings.cluster != "slurm" and plan.settings.device != known.device:
         raise UsageError(
             f"a job would train on {plan.settings.device}, and this machine has {known.device}: --gpus 0 or 1"

@@ -20,7 +20,8 @@ HURT = Path(__file__).parent / "chaos" / "hurt"
 
 @pytest.fixture(autouse=True)
 def _hurt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the net and the optimizer be found by name."""
+    """Let the net and the optimizer be found by name, and nothing be saved merely because the machine is slow."""
+    monkeypatch.delenv("PAPER_REPRO_SAVE_SECONDS")
     monkeypatch.setattr(paper_repro, "__path__", [*paper_repro.__path__, str(HURT)])
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(HURT / "models")])
 
@@ -93,6 +94,19 @@ def test_a_norm_that_overflows_is_no_divergence(cell: Cell, data: Dataset, tmp_p
     record = train.train(_hurt_cell(cell, "gradient", "1e30"), data, tmp_path)
     assert record["status"] == "finished"
     assert [row["gradient_norm"] is None for row in record["epochs"]] == [False, True, False]
+
+
+def test_a_norm_that_overflows_is_looked_into_once(
+    cell: Cell, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often the epoch is saved afterwards."""
+    monkeypatch.setenv("PAPER_REPRO_SAVE_SECONDS", "0")
+    looks: list[int] = []
+    look = divergence._in_a_second_run
+    counted = lambda run, update: looks.append(run.progress.step) or look(run, update)  # noqa: E731
+    monkeypatch.setattr(divergence, "_in_a_second_run", counted)
+    assert train.train(_hurt_cell(cell, "gradient", "1e30"), data, tmp_path)["status"] == "finished"
+    assert looks == [11]
 
 
 def test_what_a_second_run_does_not_show_is_named_from_the_first(

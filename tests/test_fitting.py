@@ -9,6 +9,7 @@ from paper_repro import models, train
 from paper_repro.cell import Cell
 from paper_repro.data.arrays import Arrays, from_arrays
 from paper_repro.dataset import prepare
+from paper_repro.run import evaluation_batch
 
 MINE = """
 import torch
@@ -125,6 +126,19 @@ def test_a_net_may_draw_where_nothing_is_trained(folder: Path) -> None:
     called = f"return self.linear(images.flatten(1)) * (1 if self.training else {drawn})"
     (folder / "tests_itself.py").write_text(MINE.format(called=called, built=""))
     _check(_images(8, 8), _cell(model="tests_itself-1"))
+
+
+def test_attention_without_dropout_draws_nothing(folder: Path) -> None:
+    """Its kernels bear the tag of those that draw; here it is seen on the CPU, because the net reads a number first."""
+    attend = "nn.functional.scaled_dot_product_attention(*[images.reshape(len(images), 1, 8, 24)] * 3)"
+    called = f"images.sum().item(); return self.linear({attend}.reshape(len(images), -1))"
+    (folder / "attends.py").write_text(MINE.format(called=called, built=""))
+    _check(_images(8, 8), _cell(model="attends-1"))
+
+
+def test_many_images_are_evaluated_at_once_on_a_gpu_but_no_more_than_fit() -> None:
+    assert evaluation_batch("cpu", (224, 224)) == 500
+    assert [evaluation_batch("cuda", (size, size)) for size in (16, 32, 64, 224, 2048)] == [2500, 2500, 625, 51, 1]
 
 
 def test_a_net_that_reads_numbers_is_not_refused_for_it(folder: Path) -> None:

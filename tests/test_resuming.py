@@ -94,3 +94,16 @@ def test_every_optimizer_s_own_state_is_gone_on_from(
     _stopped(cell, data, tmp_path, 1)
     assert train(cell, data, tmp_path)["provenance"]["attempts"] == 2
     assert "damaged" not in capfd.readouterr().err
+
+
+def test_a_state_from_between_two_epochs_of_commit_4f1c824_goes_on(data: Dataset, tmp_path: Path, capfd) -> None:
+    """It has one number for the gradient norms of the coming epoch, 0, where there is one for each update now."""
+    alone = records.without_times(train(CELL, data, tmp_path / "alone"))
+    state = _stopped(CELL, data, tmp_path, 7)
+    assert (state["epoch"], state["position"]) == (1, 0)
+    state["gradient_norms"] = torch.zeros((), dtype=torch.float64)
+    checkpoints.save(checkpoints.folder_of(tmp_path, CELL.id), 8, state)
+    record = train(CELL, data, tmp_path)
+    assert records.without_times(record) == alone
+    assert record["provenance"]["attempts"] == 2
+    assert "damaged" not in capfd.readouterr().err

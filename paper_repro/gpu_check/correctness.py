@@ -218,7 +218,7 @@ def packed(setting: Setting) -> None:
 
 def beside(setting: Setting) -> None:
     """Short cells begin and end all the time: no recording fails beside others' replays, and no number differs."""
-    rounds, threads = (1, 2) if setting.tiny else (12, 8)
+    rounds, threads = (1, 2) if setting.tiny else (3, 8)
     for free in (False, True):
         base, data = _problem(setting, updates=6, net="resnet-8-w4", free=free)
         cells = [base.replace(optimizer=name, epochs=1) for name in optim.BUILT_IN]
@@ -246,16 +246,17 @@ def _together(
     done = threading.Event()
 
     def empty() -> None:
-        while emptied and not done.wait(0.01):
+        while not done.wait(0.2):  # it collects garbage, which holds up every thread
             memory.give_back(setting.device)
 
     said = io.StringIO()
-    with checking(what), contextlib.redirect_stderr(said), ThreadPoolExecutor(threads + 1) as pool:
-        emptying = pool.submit(empty)
+    with checking(what), contextlib.redirect_stderr(said), ThreadPoolExecutor(threads + emptied) as pool:
+        emptying = [pool.submit(empty)] * emptied
         try:
             found = list(pool.map(lambda each: _record(each, data, setting.device), cells))
         finally:
             done.set()
-        emptying.result()
+        for each in emptying:
+            each.result()
         _compare(what, cells[0], list(map(distance, found, alone)), said.getvalue().count("cannot be recorded"))
     print(said.getvalue())

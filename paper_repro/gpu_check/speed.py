@@ -96,7 +96,13 @@ def images(setting: Setting, net: str) -> None:
         with checking(f"{net}: K={count}"):
             memory.give_back(setting.device)
             cells = [base.replace(seed=seed) for seed in range(count)]
-            rates[count] = calibrate.images_per_second(cells, data, setting.device, seconds)
+            try:
+                rates[count] = calibrate.images_per_second(cells, data, setting.device, seconds)
+            except Exception as error:
+                if count == 1 or not memory.has_run_out(error):
+                    raise
+                row(f"{net}: {count} cells at once do not fit")
+                break
             _tell(net, f"K={count}", rates[count], floor)
     with checking(f"{net}: free kernels"):
         free = calibrate.images_per_second([base.replace(deterministic=False)], data, setting.device, seconds)
