@@ -73,7 +73,6 @@ class Run:
         kind = torch.float64 if device == "cpu" else torch.float32
         self.rates = torch.zeros(self.updates_per_epoch, dtype=kind, device=device)
         self._in_batch = torch.arange(cell.batch_size, device=device)
-        self.save_seconds = save_seconds(device)
         self.folder = checkpoints.folder_of(out, cell.id)
         checkpoints.load(self.folder, cell.id, device, self._go_on_from)
         self.progress.attempts += 1
@@ -129,8 +128,7 @@ class Run:
         if self.progress.position == self.updates_per_epoch:
             return  # of a whole epoch, its row is to be made first
         stop = should_stop()
-        rarely = 0.0 if SAVE_NAME in os.environ else SAVE_SHARE * self.progress.last_save
-        if stop or self.progress.since_save.seconds > max(self.save_seconds, rarely):
+        if stop or self.progress.since_save.seconds > save_seconds(self.device, self.progress.last_save):
             check()
             self.save()
         if stop:
@@ -235,11 +233,16 @@ def evaluation_batch(device: str, shape: Sequence[int]) -> int:
     return 500 if device == "cpu" else max(1, min(2500, 2500 * 32 * 32 // math.prod(shape)))
 
 
-def save_seconds(device: str) -> float:
-    """Of work between checkpoints: what a kill may cost. Raises ValueError for a typed one that is no number."""
-    typed = os.environ.get(SAVE_NAME, "")
+def save_seconds(device: str, last_save: float = 0.0) -> float:
+    """Of work between checkpoints: what a kill may cost. last_save: seconds that the one before took.
+
+    Raises ValueError for a typed one that is no number.
+    """
+    typed = os.environ.get(SAVE_NAME)
+    if not typed:
+        return max(SAVE_SECONDS[device.partition(":")[0]], SAVE_SHARE * last_save)
     try:
-        seconds = float(typed or SAVE_SECONDS.get(device.partition(":")[0], 60.0))
+        seconds = float(typed)
     except ValueError:
         seconds = math.nan
     if not seconds >= 0:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from paper_repro import checkpoints, records, schedules, train
+from paper_repro import checkpoints, gpu, records, run, schedules, train
 from paper_repro.cell import Cell
 from paper_repro.data import Arrays
 from paper_repro.data.arrays import from_arrays
@@ -184,6 +184,30 @@ def test_checkpoints_come_with_seconds_of_work_not_with_epochs(
     record = train.train(cell, data, tmp_path / "b")
     assert saved == list(range(1, 21))  # after each update but the last, when all is in the record
     assert all(row["checkpoint_seconds"] > 0 and row["evaluation_seconds"] > 0 for row in record["epochs"])
+
+
+def test_checkpoints_are_rarer_where_they_take_long_unless_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PAPER_REPRO_SAVE_SECONDS")
+    assert [run.save_seconds(device, 0.1) for device in ("cpu", "cuda", "cuda:1")] == [60, 10, 10]
+    assert [run.save_seconds(device, 2.0) for device in ("cpu", "cuda")] == [100, 100]
+    monkeypatch.setenv("PAPER_REPRO_SAVE_SECONDS", "5")
+    assert run.save_seconds("cuda", 2.0) == 5
+
+
+def test_training_lets_a_gpu_catch_up_and_evaluates_in_batches_that_fit(
+    cell: Cell, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[int] = []
+    asked: list[tuple[str, tuple[int, ...]]] = []
+    monkeypatch.setattr(gpu, "wait_if_far_ahead", lambda device, position: waited.append(position))
+    monkeypatch.setattr("paper_repro.run.evaluation_batch", lambda device, shape: asked.append((device, *shape)) or 7)
+    batches: list[int] = []
+    normalise = run.normalise
+    monkeypatch.setattr(run, "normalise", lambda images, data: batches.append(len(images)) or normalise(images, data))
+    train.train(cell.replace(epochs=1), data, tmp_path)
+    assert waited == [1, 2, 3, 4, 5, 6, 7]
+    assert asked == [("cpu", 8, 8)] * 2
+    assert batches == [7, 7, 6, 7, 7, 7, 7, 7, 5]  # of 20 and 40 images
 
 
 @pytest.mark.parametrize("typed", ["5s", "-1", "nan"])
