@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 import torch
@@ -90,6 +90,15 @@ def while_nobody_records(update: Update) -> Update:
     return made
 
 
+def while_kernels_are_tried(run: Run) -> AbstractContextManager[object]:
+    """Hold this around work that is not recorded: nobody records meanwhile, if it may try which kernels are fastest.
+
+    cuDNN does with free kernels, whenever a thread meets a shape for the first time, and synchronizes the whole device
+    for it. CUDA forbids that beside a recording: seen on an H100 as "operation not permitted when stream is capturing".
+    """
+    return nullcontext() if run.device == "cpu" or run.cell.deterministic else _RECORDING
+
+
 class Recorded:
     """An update that is recorded the first time and repeated from the recording from then on.
 
@@ -107,7 +116,8 @@ class Recorded:
     def __call__(self, run: Run, count: int) -> None:
         decays = [group["decay"] for group in run.optimizer.param_groups]
         if count != run.cell.batch_size:
-            self._update(run, count)
+            with while_kernels_are_tried(run):
+                self._update(run, count)
         elif self._replay is not None and decays == self._decays:
             self._replay()
         else:

@@ -21,6 +21,7 @@ from torch.nn.functional import cross_entropy
 from paper_repro import (
     checkpoints,
     diagnosis,
+    gpu,
     groups,
     measured,
     models,
@@ -198,7 +199,8 @@ class Run:
         row: dict[str, float] = {}
         for name, split in (("validation", self.data.validation), ("test", self.data.test)):
             if len(split):
-                found = evaluate(self.model, split, self.data, self.precision)
+                with gpu.while_kernels_are_tried(self):
+                    found = evaluate(self.model, split, self.data, self.precision)
                 if not math.isfinite(found["loss"]):
                     raise Diverged(self.progress.step, f"{name} loss", f"{name} loss {found['loss']}")
                 row |= {f"{name}_{measure}": value for measure, value in found.items()}

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from paper_repro import gpu, records, train
+from paper_repro import run as run_module
 from paper_repro.cell import Cell
 from paper_repro.data import Arrays
 from paper_repro.dataset import Dataset, prepare
@@ -155,6 +156,25 @@ def test_what_is_not_to_be_recorded_is_compiled_while_nobody_records(cell: Cell,
 
     _trained(cell.replace(epochs=1), data, tmp_path, Recorded(update, never), recordable=False)
     assert alone == [True] + [False] * 6
+
+
+def test_free_kernels_are_tried_while_nobody_records(
+    cell: Cell, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cuDNN synchronizes the device when it tries kernels, which CUDA forbids beside a recording."""
+    alone: list[bool] = []
+
+    def seen(work: Callable[..., object]) -> Callable[..., object]:
+        return lambda *given: (alone.append(gpu._RECORDING.locked()), work(*given))[1]
+
+    monkeypatch.setattr(run_module, "evaluate", seen(run_module.evaluate))
+    for deterministic in (True, False):
+        run = Run(cell.replace(deterministic=deterministic, epochs=1), data, tmp_path / str(deterministic), "cpu")
+        run.device = "cuda"
+        alone.clear()
+        run._evaluate()
+        Recorded(seen(lambda run, count: None))(run, cell.batch_size - 1)  # a batch that is not whole
+        assert alone == [not deterministic] * 3
 
 
 def test_cells_that_share_a_process_share_switches_or_wait() -> None:
