@@ -30,7 +30,6 @@ from analysis.published import Reading
 from analysis.select import Chart, charts
 from analysis.surfaces import Estimate, Surface, basin, of_panel
 from experiments.declare import PROFILES
-from paper_repro.cell import Cell
 from paper_repro.records import Record
 
 CAPTION = (
@@ -56,8 +55,9 @@ class Verdict:
 
 
 class Evidence:
-    """The records there are: of each experiment those of its largest scale. The demo's pictures are evidence of nothing
-    but that it runs, and are left out."""
+    """The records there are: of each experiment those of its largest scale that was run wholly. So a sweep that begins
+    at a larger one takes no verdict away. The demo's pictures are evidence of nothing but that it runs, and are left
+    out."""
 
     def __init__(
         self, records: Sequence[Record], studies: Sequence[Shown] = (), changes: Mapping[str, Any] = {},
@@ -72,7 +72,7 @@ class Evidence:
         self._chart = functools.cache(self._find)
 
     def chart(self, experiment: str) -> Chart | None:
-        """That of the largest scale."""
+        """That of the largest scale that was run wholly, or else begun."""
         found = self._chart(experiment)
         if found is None:
             self.lacking[experiment] = None
@@ -149,8 +149,7 @@ class Evidence:
         """What a claim about an experiment lacks that was asked for last: that experiment first, unless all its
         declared cells were run."""
         there = self._chart(experiment)
-        run = {Cell.from_dict(record["cell"]).replace(seed=0) for record in there.records} if there else set()
-        whole = there is not None and run >= set(there.declared)
+        whole = there is not None and there.whole
         return list(dict.fromkeys([*([] if whole else [experiment]), *self.lacking]))
 
     def seeds(self, experiment: str) -> int:
@@ -175,7 +174,7 @@ class Evidence:
     def _find(self, experiment: str) -> Chart | None:
         asked = experiments.get(experiment).changed(self.changes)
         found = [chart for chart in charts(asked, self.records) if chart.profile != "demo"]
-        return max(found, key=lambda chart: PROFILES.index(chart.profile), default=None)
+        return max(found, key=lambda chart: (chart.whole, PROFILES.index(chart.profile)), default=None)
 
 
 def evidence(sources: Sequence[Path], changes: Mapping[str, Any] = {}) -> Evidence:

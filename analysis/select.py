@@ -53,6 +53,11 @@ class Chart:
         return "-".join(parts)
 
     @functools.cached_property
+    def whole(self) -> bool:
+        """Whether each declared cell was run, with whatever seed."""
+        return {Cell.from_dict(record["cell"]).replace(seed=0) for record in self.records} >= set(self.declared)
+
+    @functools.cached_property
     def measure(self) -> str:
         """What is shown of the final numbers: the experiment's measure, plain error where the records lack that."""
         finals = [record["final"] for record in self.records if record["final"]]

@@ -4,8 +4,8 @@
 
 One update is made on the meta device, where tensors have shapes and no numbers, and each operation is counted as the
 kernels that it starts: a small network waits for their starts, any other for its memory (normalisation, ReLU and sums
-move maps and compute little) and for its convolutions. The assumptions below were made for an H100 before there was
-one to measure: trust the result to 40 %.
+move maps and compute little) and for its convolutions. The shares below fit what an H100 measured of four networks in
+bf16, with as many cells at once as pay (docs/gpu.md), to 20 %. Nothing else was measured: trust it to 40 %.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from paper_repro import models
 from paper_repro.cell import Cell
 
-KERNEL = 3e-6  # seconds between two kernels of a recorded update
-EAGER = 0.6  # share of the copy rate that kernels reach which read and write maps
-PRODUCT = {"bf16": 1 / 3, "tf32": 1 / 2, "fp32": 2 / 3}  # of convolutions in the rate of a large matrix product
+KERNEL = 3.6e-6  # seconds between two counted kernels of a recorded update; there are 1.2 to 1.3 times as many
+EAGER = 0.9  # share of the copy rate that kernels reach which read and write maps
+PRODUCT = {"bf16": 0.55, "tf32": 1 / 2, "fp32": 2 / 3}  # of convolutions in the rate of a large matrix product
 # How many kernels an operation starts, where that is not one. bf16: also casts of a weight and of its gradient.
 # Convolution, backward: both gradients, and the sum of the parts of the weight's. Normalisation: sums, averages, map.
 KERNELS = {"empty": 0, "convolution_backward": 3, "native_batch_norm": 3, "native_batch_norm_backward": 3}

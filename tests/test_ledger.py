@@ -55,6 +55,36 @@ def test_separability_is_judged_by_the_slopes(coupled: float, free: float, outco
         assert set(ours.records) == {record["id"] for record in made}
 
 
+def test_a_larger_scale_that_was_only_begun_takes_no_verdict_away() -> None:
+    made = _records({"sgd": -0.6, "sgdw": 0, "adam": -0.6, "adamw": 0}, dict.fromkeys(experiments_of(), 50.0))
+    larger = [
+        made_record(cell.replace(dataset="real"), 20.0)
+        for cell in experiments.get("fig2").profiles["gpu"].cells
+        if cell.optimizer in ("adam", "adamw")
+    ]
+    assert _decided("5", made + larger[:-1]).ours.scale == "cpu, real"
+    assert _decided("5", larger).ours.scale == "gpu, real"
+    both = larger + [
+        made_record(cell.replace(dataset="real"), 20.0)
+        for cell in experiments.get("fig2").profiles["gpu"].cells
+        if cell.optimizer in ("sgd", "sgdw")
+    ]
+    assert _decided("5", made + both).ours.scale == "gpu, real"
+
+
+def test_the_same_bits_are_asked_for_of_the_same_hardware() -> None:
+    cells = [cell for cell in experiments.get("fig2").profiles["cpu"].cells if not cell.decay]
+    made = [made_record(cell.replace(dataset="real"), 40.0) for cell in cells if cell.optimizer in ("adam", "adamw")]
+    assert _decided("S2", made).ours.outcome == SUPPORTED
+    one = next(record for record in made if record["cell"]["optimizer"] == "adamw")
+    one["final"]["test_error"] = 41.0
+    assert _decided("S2", made).ours.outcome == CONTRADICTED
+    one["provenance"]["hardware"] = "another"
+    found = _decided("S2", made).ours
+    assert found.outcome == SUPPORTED
+    assert found.words.startswith("6 of 6")
+
+
 def test_a_ridge_that_cannot_be_measured_leaves_it_open_at_any_price() -> None:
     made = _records(dict.fromkeys(experiments_of(), 0.0), dict.fromkeys(experiments_of(), 50.0))
     few = [record for record in made if record["cell"]["optimizer"] != "sgd" or record["cell"]["alpha"] > 0.3]

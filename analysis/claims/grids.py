@@ -14,6 +14,7 @@ from analysis.heat_maps import NAMES
 from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
 from analysis.panels import Panel
 from analysis.ridge import ridge
+from analysis.select import provenance
 from analysis.separability import said
 from analysis.surfaces import Estimate, of_panel
 
@@ -207,12 +208,13 @@ def _one_ahead(differences: Sequence[Estimate]) -> str:
 
 
 def _no_decay_no_difference(evidence: Evidence) -> Verdict:
-    """Final numbers of Adam and AdamW at decay 0, cell by cell."""
-    finals: dict[str, dict[tuple[float, int], object]] = {"adam": {}, "adamw": {}}
+    """Final numbers of Adam and AdamW at decay 0, cell by cell: of runs on the same hardware, as others round anew."""
+    finals: dict[str, dict[tuple[float, int, object], object]] = {"adam": {}, "adamw": {}}
     for panel in evidence.panels("fig2"):
         for record in [r for (_, decay), tile in panel.tiles.items() if not decay for r in tile.records]:
             if panel.optimizer in finals:
-                finals[panel.optimizer][record["cell"]["alpha"], record["cell"]["seed"]] = record["final"]
+                place = (record["cell"]["alpha"], record["cell"]["seed"], provenance(record).get("hardware"))
+                finals[panel.optimizer][place] = record["final"]
     both = finals["adam"].keys() & finals["adamw"].keys()
     if not both:
         return Verdict(NOT_RUN)
