@@ -10,16 +10,16 @@ The paper's learning rates are 1, 1/2, ..., 1/1024 for SGD and SGDW and a tenth 
 same raw axis in all four panels. The reduced profiles keep that form on shorter axes: a shorter run needs a larger
 decay. Those of `demo` and `cpu` were placed where pilots found the valley.
 
-Those of `gpu` and `gpu_short` were placed before any of their cells had run on a GPU, between what is known. (Then 92 of
-`gpu_short` were, and AdamW's best decay was 0.002 at learning rates of 0.001 to 0.004.) The best
-decoupled decay is 0.00025 to 0.0005 after the paper's 39,100 updates, 0.05 to 0.1 normalized, and 0.008 to 0.016 after
-the 640 of `cpu`, 0.2 to 0.4 normalized. A power law between them gives 0.0019 after the 5,280 updates of `gpu` and
-0.0032 after the 2,816 of `gpu_short`; normalized decays of 0.05 to 0.4 are 0.0007 to 0.0055 and 0.0009 to 0.0075 there.
-L2's valley for SGD crosses these decays where alpha is about 0.1. The best rates are 1/64 to 1/8 (SGD, SGDW) and 0.0004
-to 0.0016 (Adam, AdamW) in the paper, 0.05 to 0.4 and 0.0025 to 0.04 at `cpu`. A pilot on a CPU (wide_resnet-10-1, 15
-epochs of 10,000 images of cifar10-jpeg averaged to 16 x 16: 1,185 updates; 16 cells) did best, of rates a factor of 4
-apart, at 0.2 (SGDW), 0.008 (AdamW) and 0.004 (Adam, of two); of decays as far apart at 0.004 (AdamW, with 0.001 and
-0.016 beside it) and, at the lowest of three, at 0.0005 (SGD at 0.2, 0.002 little worse).
+Those of `gpu` and `gpu_short` were placed before any of their cells had run on a GPU, between what is known. (Then 92
+of `gpu_short` were, and AdamW's best decay was 0.002, at learning rates of 0.001 to 0.004.) The best decoupled decay is
+0.00025 to 0.0005 after the paper's 39,100 updates, 0.05 to 0.1 normalized, and 0.008 to 0.016 after the 640 of `cpu`,
+0.2 to 0.4 normalized. A power law between them gives 0.0019 after the 5,280 updates of `gpu` and 0.0032 after the 2,816
+of `gpu_short`; normalized decays of 0.05 to 0.4 are 0.0007 to 0.0055 and 0.0009 to 0.0075 there. L2's valley for SGD
+crosses these decays where alpha is about 0.1. The best rates are 1/64 to 1/8 (SGD, SGDW) and 0.0004 to 0.0016 (Adam,
+AdamW) in the paper, 0.05 to 0.4 and 0.0025 to 0.04 at `cpu`. A pilot on a CPU (wide_resnet-10-1, 15 epochs of 10,000
+images of cifar10-jpeg averaged to 16 x 16: 1,185 updates; 16 cells) did best, of rates a factor of 4 apart, at 0.2
+(SGDW), 0.008 (AdamW) and 0.004 (Adam, of two); of decays as far apart at 0.004 (AdamW, with 0.001 and 0.016 beside it)
+and, at the lowest of three, at 0.0005 (SGD at 0.2, 0.002 little worse).
 
 Cost: scales.py says what is trained; on two cores with AMX the demo took 3 minutes, `cpu` 1.7 core-hours. An
 H100 trained 17 cells of `gpu_short` a minute; `gpu` should take it half an hour (`--dry-run`).
