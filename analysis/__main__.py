@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis import figures, findings
-from analysis.select import Refused
+from analysis import figures
+from analysis.results import studies
+from analysis.results.table import Refused
 from experiments.declare import KINDS, parse_settings, told
 from paper_repro.cli import Parser, answer
 
@@ -87,7 +88,7 @@ def _add_source(command: Parser, names: bool = True) -> None:
         "has it (default runs)",
     )  # fmt: skip
     command.add_argument(
-        "--recorded", dest="runs", action="append_const", const=[str(findings.RECORDED)],
+        "--recorded", dest="runs", action="append_const", const=[str(studies.RECORDED)],
         help="use the records that come with the project; with --runs, both",
     )  # fmt: skip
     command.add_argument(
@@ -121,16 +122,15 @@ def _figures(given: argparse.Namespace) -> Iterator[object]:
 
 
 def _statistics(given: argparse.Namespace) -> Iterator[object]:
-    from analysis import tables  # scipy takes half a second to load
+    from analysis.report import tables  # scipy takes half a second to load
 
     sources = _sources(given)
     return tables.make(given.names, sources, given.out, _changes(given))
 
 
 def _claims(given: argparse.Namespace) -> Iterator[object]:
-    from analysis import ledger
-    from analysis.captions import of_several_codes
-    from analysis.claims import CLAIMS
+    from analysis.claims import CLAIMS, ledger
+    from analysis.figures.captions import of_several_codes
 
     evidence = ledger.evidence(_sources(given), _changes(given))
     decided = ledger.decide(CLAIMS, evidence)
@@ -143,7 +143,7 @@ def _claims(given: argparse.Namespace) -> Iterator[object]:
 
 
 def _pages(given: argparse.Namespace) -> Iterator[object]:
-    from analysis import pages
+    from analysis.report import pages
 
     return pages.make(given.check)
 

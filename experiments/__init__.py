@@ -1,4 +1,4 @@
-"""Every experiment is one file in this folder that holds EXPERIMENT; a new file is found by itself."""
+"""Every experiment is one file in paper/ or beyond/ that holds EXPERIMENT; a new file is found by itself."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pkgutil
 # Before numpy is loaded: we use none of its threads, and where processes are limited, starting them stops the program.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from experiments import beyond, paper
 from experiments.declare import Experiment
 
 
@@ -23,7 +24,6 @@ def get(name: str) -> Experiment:
 
 
 def _all() -> list[Experiment]:
-    skipped = ("choosing", "declare", "running", "scales", "studying", "__main__")
-    modules = [module.name for module in pkgutil.iter_modules(__path__) if module.name not in skipped]
-    loaded = [importlib.import_module(f"experiments.{name}") for name in modules]
+    folders = ((room.__path__, f"{room.__name__}.") for room in (paper, beyond))
+    loaded = [importlib.import_module(found.name) for folder in folders for found in pkgutil.iter_modules(*folder)]
     return [module.EXPERIMENT for module in loaded if hasattr(module, "EXPERIMENT")]

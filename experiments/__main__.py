@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import experiments
-from experiments import choosing, running
+from experiments import choose
+from experiments import run as running
 from experiments.declare import Profile
 from paper_repro.cell import Cell
 from paper_repro.cli import Parser, UsageError, answer, no_such
@@ -38,7 +39,7 @@ def _parser() -> Parser:
     )  # fmt: skip
     run.set_defaults(command=running.run)
     run.add_argument("name", help="of an experiment (see list)")
-    choosing.add_options(run)
+    choose.add_options(run)
     run.add_argument("--workers", type=int, help="cells at once (default: one a core; on a GPU, tried out first)")
     run.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     run.add_argument("--dry-run", action="store_true", help="say what would be trained, and how long it would take")
@@ -76,7 +77,8 @@ def _parser() -> Parser:
 
 
 def _check_gpu(given: argparse.Namespace) -> int:
-    from paper_repro import bench, gpu_check
+    import benchmarks
+    from benchmarks import gpu_check
 
     only = given.only.split(",") if given.only else []
     for name in only:
@@ -85,7 +87,7 @@ def _check_gpu(given: argparse.Namespace) -> int:
     if not 0 < given.seconds <= 86400:
         raise UsageError(f"--seconds must lie between 0 and 86400, got {given.seconds}")
     try:
-        device = bench.device(given.device)
+        device = benchmarks.device(given.device)
     except ValueError as error:
         raise UsageError(str(error)) from None
     if device == "cpu" and given.device is None:
@@ -94,21 +96,21 @@ def _check_gpu(given: argparse.Namespace) -> int:
 
 
 def _bench(given: argparse.Namespace) -> int:
-    from paper_repro import bench
+    import benchmarks
 
     try:
-        device = bench.device(given.device)
+        device = benchmarks.device(given.device)
         if given.csv:
             given.csv.open("a").close()  # rather now than after twenty minutes
     except (ValueError, OSError) as error:
         raise UsageError(str(error)) from None
-    print(f"{bench.hardware(device)}; {bench.versions()}\n{bench.HEADER}", flush=True)
+    print(f"{benchmarks.hardware(device)}; {benchmarks.versions()}\n{benchmarks.HEADER}", flush=True)
     table = []
-    for row in bench.rows(device, given.quick):
+    for row in benchmarks.rows(device, given.quick):
         table.append(row)
-        print(bench.line(row), flush=True)
+        print(benchmarks.line(row), flush=True)
     if given.csv:
-        bench.write_csv(given.csv, table, device)
+        benchmarks.write_csv(given.csv, table, device)
     return 0
 
 
@@ -121,8 +123,8 @@ def _collect(given: argparse.Namespace) -> int:
         found = records.load(given.runs)
         chosen = [record for record in found if given.seed in (None, record["cell"]["seed"])]
         if given.of is not None:
-            declared = choosing.declared_by(given.of)
-            chosen = [record for record in chosen if choosing.without_data(Cell.from_dict(record["cell"])) in declared]
+            declared = choose.declared_by(given.of)
+            chosen = [record for record in chosen if choose.without_data(Cell.from_dict(record["cell"])) in declared]
         if not chosen:
             raise UsageError(f"{given.runs} holds no such records ({len(found)} others)")
         # Two experiments may share cells; a folder of files holds each once, or it would hold two versions of one.

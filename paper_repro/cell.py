@@ -13,7 +13,7 @@ import json
 import re
 from typing import Any
 
-OPTIMIZER_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+OPTIMIZER_NAME = re.compile(r"[a-z][a-z0-9_.]{0,39}")
 SPEC = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:,-]{0,79}")
 ID = re.compile(r"[a-z0-9_.+-]{1,80}-[0-9a-f]{16}")
 PRECISIONS = ("fp32", "tf32", "bf16")

@@ -167,3 +167,36 @@ def _writer_is_gone(name: str) -> bool:
 
 def _word() -> str:
     return f"{zlib.crc32(machine().encode()):08x}"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Put content at path so that a reader, or a machine that dies now, sees all of it or none of it.
+
+    The temporary file lies in the same folder, because only then is the rename atomic. Two writers must not share it,
+    and processes on two machines may have the same id: hence a name that nobody else draws. The folder is synced too:
+    without that the new name may not survive a crash. Raises Trouble, an OSError that names the path; what was
+    there is whole then.
+    """
+    own = temporary(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(own, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(own, path)
+        finally:
+            with suppress(OSError):
+                own.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise Trouble.at(path, error) from None
+
+
+def sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

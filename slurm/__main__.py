@@ -10,13 +10,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments import choosing
-from experiments.choosing import UsageError, chosen_cells, find
-from paper_repro import claims, records
+from experiments import choose
+from experiments.choose import UsageError, chosen_cells, find
+from paper_repro import records
 from paper_repro.cli import Parser, answer
+from paper_repro.sweep import leases
 from paper_repro.texts import python_m
-from slurm import cluster, planning, settings, status, submissions, submitting
-from slurm.planning import Plan
+from slurm import cluster, settings, status, submissions, submit
+from slurm import plan as planning
+from slurm.plan import Plan
 from slurm.states import Jobs
 from slurm.status import Sweep
 from slurm.submissions import Submission
@@ -50,7 +52,7 @@ def _parser() -> Parser:
         verb = verbs.add_parser(name, help=words, description=words, epilog=EXAMPLE, formatter_class=form)
         verb.set_defaults(command=action)
         verb.add_argument("name", help="of an experiment (python -m experiments list)")
-        choosing.add_options(verb)
+        choose.add_options(verb)
         settings.add_options(verb)
         planning.add_options(verb)
         if name == "retry":
@@ -65,7 +67,7 @@ def _add_looking(verbs: argparse._SubParsersAction[Parser]) -> None:
     looking = verbs.add_parser("status", help="how the sweeps stand", epilog="example: python -m slurm status --watch")
     looking.set_defaults(command=_status)
     looking.add_argument("name", nargs="?", help="of an experiment (default: all that was submitted)")
-    choosing.add_options(looking)
+    choose.add_options(looking)
     looking.add_argument("--watch", action="store_true", help=f"again every {WATCH_SECONDS} s until nothing goes on")
     looking.add_argument("--json", action="store_true", help="for programs")
     ending = verbs.add_parser("cancel", help="end an experiment's jobs", epilog="example: python -m slurm cancel fig2")
@@ -85,14 +87,14 @@ def _plan(given: argparse.Namespace) -> int:
     plan = planning.make(given)
     print("\n".join(planning.lines(plan)))
     if plan.arrays and plan.settings.cluster == "slurm":
-        print(f"\n{submitting.sbatch_text(plan)}")
+        print(f"\n{submit.sbatch_text(plan)}")
     print("nothing was sent")
     return 0
 
 
 def _submit(given: argparse.Namespace) -> int:
-    choosing.check_out(given.out)
-    with submitting.alone(given.out):
+    choose.check_out(given.out)
+    with submit.alone(given.out):
         return _send(planning.make(given, sending=True))
 
 
@@ -104,7 +106,7 @@ def _send(plan: Plan) -> int:
     if not plan.arrays:
         print("nothing to submit")
         return 0
-    for submission in submitting.send(plan):
+    for submission in submit.send(plan):
         jobs = planning.some(len(submission.bundles), "job")
         print(f"submitted {submission.job_name}: {jobs}; logs in {submission.folder}")
     print(f"see how it goes: {python_m('slurm', 'status', '--out', plan.given.out)}")
@@ -152,7 +154,7 @@ def _cancel(given: argparse.Namespace) -> int:
     cluster.cancel([*jobs.ids.values()])
     here = [owner for s in sent if s.cluster != "slurm" and (owner := submissions.process(s))]
     for owner in here:
-        if claims.process_is_alive(owner) is None:
+        if leases.process_is_alive(owner) is None:
             raise UsageError(f"its jobs run on {owner['host']}: type this there")
         os.kill(owner["pid"], signal.SIGTERM)  # which it hands on to its job
     cancelled = planning.some(len(jobs.ids) + len(here), "job")

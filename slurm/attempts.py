@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paper_repro import claims, files
-from paper_repro.claims import Holder
-from paper_repro.records import write_atomically
+from paper_repro import files
+from paper_repro.files import write_atomically
+from paper_repro.sweep import leases
+from paper_repro.sweep.leases import Holder
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Note:
     def write(self) -> None:
         seconds = round(time.monotonic() - self._since, 1)
         content = {"index": self.index, "began": self.began, "ended": self.ended, "seconds": seconds}
-        write_atomically(self.path, json.dumps({**content, "owner": claims.myself()}).encode())
+        write_atomically(self.path, json.dumps({**content, "owner": leases.myself()}).encode())
 
 
 @contextmanager
@@ -52,7 +53,7 @@ def attempting(folder: Path, index: int) -> Iterator[Note]:
     note = Note(folder, index)
     _write(note)
     try:
-        with claims.beating(note.write):
+        with leases.beating(note.write):
             yield note
     except BaseException as error:
         note.ended = [type(error).__name__, *str(error).splitlines()][-1]
@@ -73,7 +74,7 @@ def of(folder: Path) -> list[Attempt]:
     """A submission's attempts, in the order of their last beats: those at one job follow each other, and the clocks of
     the machines that they were on may differ by more than they took. A damaged file is left out."""
     paths = list((folder / "attempts").glob("*.json"))
-    now = claims.clock(folder) if paths else 0.0
+    now = leases.clock(folder) if paths else 0.0
     found = [read for path in paths if (read := _read(path, now)) is not None]
     return [attempt for _, attempt in sorted(found, key=lambda read: read[0])]
 

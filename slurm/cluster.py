@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from experiments.choosing import UsageError
+from experiments.choose import UsageError
 from paper_repro.texts import brief
 
 SECONDS = 60  # to wait for an answer

@@ -19,9 +19,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from paper_repro import engine, preflight, records, source
+from paper_repro import records
 from paper_repro.cell import Cell
-from paper_repro.messages import Question
+from paper_repro.records import source
+from paper_repro.sweep import engine, preflight
+from paper_repro.sweep.messages import Question
 from slurm import cluster, submissions
 from slurm.attempts import attempting
 from slurm.submissions import Submission

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.choosing import UsageError
+from experiments.choose import UsageError
 from paper_repro import files
 from paper_repro.texts import brief, is_plain
 

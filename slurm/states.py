@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from paper_repro import claims, inventory
-from paper_repro.claims import Holder
-from paper_repro.inventory import Known
+from paper_repro.records import inventory
+from paper_repro.records.inventory import Known
+from paper_repro.sweep import leases
+from paper_repro.sweep.leases import Holder
 from slurm import cluster, submissions
 from slurm.submissions import Submission
 
@@ -70,7 +71,7 @@ class Jobs:
 def of(ids: Sequence[str], out: Path, sent: Sequence[Submission], jobs: Jobs, mend: bool = False) -> States:
     """mend: put damaged records aside (else they are only named, and count as none)."""
     finished = inventory.look(out, ids, mend)
-    held = {name: holder for name, holder in claims.holders(claims.folder_of(out)).items() if holder.is_alive}
+    held = {name: holder for name, holder in leases.holders(leases.folder_of(out)).items() if holder.is_alive}
     failures = out / "failures"
     failed = {path.stem for path in failures.glob("*.txt")} if failures.is_dir() else set()
     waiting = {name for submission in sent for index in range(len(submission.bundles))

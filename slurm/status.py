@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paper_repro import claims, diagnosis, files, records
+from paper_repro import files, records
+from paper_repro.records import diagnosis
+from paper_repro.sweep import leases
 from paper_repro.texts import duration, plain, python_m
 from slurm import attempts, states
 from slurm.attempts import Attempt
-from slurm.planning import some, written
+from slurm.plan import some, written
 from slurm.states import Jobs, States
 from slurm.submissions import Submission
 
@@ -68,7 +70,7 @@ def sweeps(sent: Iterable[Submission]) -> list[Sweep]:
 
 def _cells_per_hour(found: States, out: Path) -> float:
     """Over the last hour, or since the first record in it."""
-    now = claims.clock(out)
+    now = leases.clock(out)
     recent = [known.written for known in found.finished.values() if now - known.written < RECENTLY]
     if len(recent) < 2 or now - min(recent) < 1:
         return 0.0

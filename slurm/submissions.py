@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paper_repro import claims, files
+from paper_repro import files
 from paper_repro.cell import ID, Cell
-from paper_repro.records import write_atomically
+from paper_repro.files import write_atomically
+from paper_repro.sweep import leases
 from paper_repro.texts import brief, is_plain
 from slurm import attempts
 
@@ -132,7 +133,7 @@ def _checksum(content: Mapping[str, Any]) -> str:
 
 def note_process(submission: Submission, pid: int) -> None:
     """Remember the process that serves a local submission's jobs."""
-    owner = {**claims.myself(), "pid": pid, "started": claims.started(pid)}
+    owner = {**leases.myself(), "pid": pid, "started": leases.started(pid)}
     write_atomically(submission.folder / "process.json", json.dumps(owner).encode())
 
 
@@ -142,7 +143,7 @@ def process(submission: Submission) -> dict[str, Any] | None:
     A submit that was killed at the wrong moment noted no process, and yet its job runs.
     """
     noted = _noted(submission)
-    alive = claims.process_is_alive(noted)
+    alive = leases.process_is_alive(noted)
     if alive:
         return noted
     jobs = [dict(attempt.owner) for attempt in attempts.of(submission.folder) if attempt.is_alive]

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 import experiments
-from analysis import ledger
-from analysis.claims import CLAIMS
-from analysis.findings import Shown
-from analysis.ledger import Evidence, Verdict
+from analysis.claims import CLAIMS, ledger
+from analysis.claims.ledger import Evidence, Verdict
+from analysis.results.studies import Shown
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record

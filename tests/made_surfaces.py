@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.surfaces import Floats, Surface
+from analysis.statistics.surface import Floats, Surface
 
 
 def bowl(

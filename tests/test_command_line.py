@@ -14,9 +14,9 @@ import experiments
 from analysis.__main__ import main as analysis
 from analysis.__main__ import parser as analysis_parser
 from analysis.figures import charts_of
-from analysis.findings import to_type
-from analysis.panels import panels
-from experiments import choosing
+from analysis.results.panels import panels
+from analysis.results.studies import to_type
+from experiments import choose
 from experiments.__main__ import _parser, main
 from experiments.declare import parse_settings
 from experiments.scales import DEMO
@@ -32,9 +32,9 @@ ONE = ["fig2", "--quick", "--only", "adamw", "--alphas", "0.01", "--decays", "0.
 def understood(*options: str) -> tuple[list[Cell], list[str]]:
     """The cells of figure 2 that these options choose, and what is printed of them."""
     given = _parser().parse_args(["run", "fig2", *options])
-    _, profile = choosing.find("fig2", given.profile, given.quick)
-    cells = choosing.chosen_cells(profile, given)
-    return cells, choosing.axes(cells, given)
+    _, profile = choose.find("fig2", given.profile, given.quick)
+    cells = choose.chosen_cells(profile, given)
+    return cells, choose.axes(cells, given)
 
 
 RUN = ["run", "fig2"]
@@ -160,7 +160,7 @@ def test_eleven_values_of_three_digits_stay_one_whole_line() -> None:
 
 
 def test_the_help_of_set_has_an_example_of_every_field() -> None:
-    examples = choosing._fields().split()
+    examples = choose._fields().split()
     assert {**parse_settings(examples), "seed": 0} == DEMO.to_dict()
 
 
@@ -215,8 +215,8 @@ def test_figures_show_only_what_has_the_fields_that_were_set(
 def test_one_variant_of_a_comparison_is_drawn_when_it_is_named(name: str, options: list[str]) -> None:
     """Also where its records are another experiment's too."""
     given = _parser().parse_args(["run", name, *options])
-    profile = choosing.find(name, given.profile, given.quick)[1]
-    records = [made_record(cell, 30.0) for cell in choosing.chosen_cells(profile, given)]
+    profile = choose.find(name, given.profile, given.quick)[1]
+    records = [made_record(cell, 30.0) for cell in choose.chosen_cells(profile, given)]
     (chart,) = charts_of([name], records, [], parse_settings(given.set), named=True)
     assert len(chart.records) == len(records)
 
@@ -226,7 +226,7 @@ def test_what_becomes_one_training_is_trained_once_and_drawn(changes: list[str])
     """The cells of this experiment differ in how often they are looked at, too."""
     options = [word for text in changes for word in ("--set", text)]
     given = _parser().parse_args(["run", "batch_size", "--only", "adamw", "--decays", "0.01,0.02", *options])
-    chosen = choosing.chosen_cells(choosing.find("batch_size", "demo", False)[1], given)
+    chosen = choose.chosen_cells(choose.find("batch_size", "demo", False)[1], given)
     assert len({cell.replace(evaluate_every=1) for cell in chosen}) == len(chosen)
     (chart,) = charts_of(
         ["batch_size"], [made_record(c, 30.0) for c in chosen], [], parse_settings(changes), named=True

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from paper_repro import files
-from paper_repro.records import write_atomically
+from paper_repro.files import write_atomically
 
 
 def test_a_file_is_read_and_nothing_is_not_found(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from analysis.__main__ import main as analysis
 from experiments.__main__ import main as experiments
-from paper_repro import claims, decay, records
+from paper_repro import decay, records
 from paper_repro.cell import Cell
+from paper_repro.sweep import leases
 from paper_repro.texts import is_plain
 from slurm import attempts, submissions
 from slurm.__main__ import main as slurm
@@ -107,7 +108,7 @@ def test_cancel_sends_no_signal_to_what_is_no_process_of_ours(sent, pid) -> None
     submissions.note_process(sent, os.getpid())
     path = sent.folder / "process.json"
     assert submissions.process(sent) is not None
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"pid": pid, "started": claims.started(pid)}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pid": pid, "started": leases.started(pid)}))
     assert submissions.process(sent) is None
 
 

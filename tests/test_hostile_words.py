@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.document import Document, Paragraph, Table, literal
-from analysis.report import html, latex, markdown, origin
+from analysis.report import appendix, html, latex, markdown
+from analysis.results.document import Document, Paragraph, Table, literal
 from paper_repro import records, studies
 from paper_repro.cell import Cell
 from paper_repro.records import BadRecord, Record
@@ -33,7 +33,7 @@ def _with(cell: Cell, **provenance: object) -> Record:
 def document(cell: Cell) -> Document:
     data = {"name": WORDS, "fingerprint": WORDS}
     record = _with(cell, hardware=WORDS, versions={WORDS: WORDS}, data=data)
-    return Document("A report", tuple(origin.environment([records.parse(json.dumps(record).encode(), "here")], [])))
+    return Document("A report", tuple(appendix.environment([records.parse(json.dumps(record).encode(), "here")], [])))
 
 
 class _Reader(HTMLParser):

@@ -14,8 +14,10 @@ ROOT = Path(__file__).parents[1]
 LIGHT = [
     "paper_repro", "paper_repro.cell", "paper_repro.records", "paper_repro.schedules", "paper_repro.decay",
     "paper_repro.cli",
-    "paper_repro.engine", "paper_repro.preflight", "paper_repro.studies", "experiments", "experiments.__main__",
-    "paper_repro.claims", "paper_repro.inventory", "experiments.fig2", "experiments.studying", "slurm",
+    "paper_repro.sweep.engine", "paper_repro.sweep.preflight", "paper_repro.studies", "experiments",
+    "experiments.__main__",
+    "paper_repro.sweep.leases", "paper_repro.records.inventory", "experiments.paper.fig2",
+    "experiments.studying", "slurm",
     "slurm.__main__", "slurm.job",
     "analysis",
 ]  # fmt: skip
@@ -89,7 +91,7 @@ def test_slurm_imports_no_analysis_and_never_torch() -> None:
 def test_experiments_import_nothing_but_the_cell_at_module_level() -> None:
     allowed = {"paper_repro.cell", "paper_repro.cli", "paper_repro.texts", "experiments", *sys.stdlib_module_names}
     for path in sources("experiments"):
-        if path.name in ("running.py", "studying.py"):
+        if path.name in ("run.py", "studying.py"):
             continue  # parents of what trains; what they must not load stands below
         names = imported(path, everywhere=False)
         assert {name for name in names if not within(name, allowed)} == set(), path.relative_to(ROOT)
@@ -113,7 +115,7 @@ def test_all_of_experiments_and_analysis_loads_without_torch() -> None:
     """Also by way of what they import, and whatever files are added later."""
     files = [path for package in ("experiments", "analysis") for path in sources(package)]
     modules = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files]
-    assert {"experiments.fig2", "analysis"} <= set(modules)
+    assert {"experiments.paper.fig2", "analysis"} <= set(modules)
     assert {"torch", "submitit"} & loaded_by(*modules) == set()
 
 

@@ -9,16 +9,16 @@ from statistics import fmean
 import pytest
 
 import experiments
-from analysis import ledger, ridge, separability
 from analysis.__main__ import parser as analysis_parser
-from analysis.claims import long_runs, restarts, sources
-from analysis.compare import compare
-from analysis.curves import curve
-from analysis.dots import Variant, paired, variants
+from analysis.claims import ledger, long_runs, restarts, texts
 from analysis.figures import RECORDED, read_recorded
-from analysis.panels import Panel, Tile, panels
-from analysis.select import Chart, charts
-from analysis.surfaces import Estimate, of_panel
+from analysis.figures.curves import curve
+from analysis.figures.seeds import Variant, paired, variants
+from analysis.results.panels import Panel, Tile, panels
+from analysis.results.table import Chart, charts
+from analysis.statistics import ridge, separability
+from analysis.statistics.estimate import compare
+from analysis.statistics.surface import Estimate, of_panel
 from experiments.__main__ import _parser as experiments_parser
 from paper_repro import studies
 from slurm.__main__ import _parser as slurm_parser
@@ -186,7 +186,7 @@ def test_what_is_said_of_the_transformer_is_what_the_committed_records_say() -> 
     assert {len(tile.seeds) for tile in ends.values()} == {5}
     told = {name: f"{tile.test_error:.1f} ± {tile.spread:.1f} %" for name, tile in ends.items()}
     assert f"AdamW's selected cell is at {told['adamw']}, Adam's with L2 at {told['adam']} (five seeds)" in text
-    verdicts = {each.claim.name: each.ours.words for each in ledger.decide(sources.CLAIMS, _evidence())}
+    verdicts = {each.claim.name: each.ours.words for each in ledger.decide(texts.CLAIMS, _evidence())}
     (points,) = re.findall(r"Adam less AdamW ([\d.]+ \[[\d., ]+\]) points; .* is never AdamW's", verdicts["S9"])
     assert f"a difference of {points} points" in text
     assert f"AdamW is better than Adam with L2, by {points} points" in " ".join(PAGES[0].read_text().split())

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import experiments
-from analysis import findings
 from analysis.__main__ import main
-from analysis.captions import caption
-from analysis.select import charts
+from analysis.figures.captions import caption
+from analysis.results import studies
+from analysis.results.table import charts
 from paper_repro import records
 from paper_repro.records import Record
 from tests.conftest import made_record
@@ -120,7 +120,7 @@ def test_two_lines_that_disagree_are_named(command, made: list[Record], tmp_path
 def test_two_files_that_disagree_are_named(command, made: list[Record], tmp_path: Path, monkeypatch, capsys) -> None:
     records.merge(made, tmp_path / "a.jsonl")
     records.merge([made_record(CELLS[3], 1.0)], tmp_path / "b.jsonl")
-    monkeypatch.setattr(findings, "RECORDED", tmp_path)
+    monkeypatch.setattr(studies, "RECORDED", tmp_path)
     _is_refused(command("--recorded"), f"record {made[3]['id']} differs between {tmp_path / 'a.jsonl'}", capsys)
 
 

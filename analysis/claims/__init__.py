@@ -6,8 +6,8 @@ record of ours had been seen that bears on it.
 
 from __future__ import annotations
 
-from analysis.claims import budgets, grids, long_runs, restarts, sources
-from analysis.ledger import Claim
+from analysis.claims import budgets, grids, long_runs, restarts, texts
+from analysis.claims.ledger import Claim
 
 
 def _place(claim: Claim) -> tuple[bool, int, str]:
@@ -23,7 +23,7 @@ CLAIMS = tuple(
             *long_runs.CLAIMS,
             *restarts.CLAIMS,
             *budgets.CLAIMS,
-            *sources.CLAIMS,
+            *texts.CLAIMS,
             Claim("20", "AdamW classifies EEG better than Adam", "section 4.5", "", "the data are not public", None),
         ),
         key=_place,

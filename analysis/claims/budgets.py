@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from analysis import laws
-from analysis.batch_sizes import EPOCHS, of_plan
-from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
-from analysis.predictions import BATCH, EPOCH, PREDICTED, ROOT
-from analysis.scaling import law
-from analysis.separability import said
-from analysis.surfaces import Estimate
+from analysis.claims.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
+from analysis.figures.batch_sizes import EPOCHS, of_plan
+from analysis.statistics import power_laws
+from analysis.statistics.predictions import BATCH, EPOCH, PREDICTED, ROOT
+from analysis.statistics.scaling import law
+from analysis.statistics.separability import said
+from analysis.statistics.surface import Estimate
 
 Interval = tuple[float, float]
 Judged = Callable[[Sequence[Interval]], str]
@@ -38,9 +38,11 @@ def _budget(unit: str) -> Claim:
 
     def ours(evidence: Evidence) -> Verdict:
         chart = evidence.chart("supp3")
-        lines = laws.of_chart(chart, evidence.records) if chart else []
-        own = [line.law.exponent for line in lines if (line.who, line.unit) == ("AdamW", laws.UNITS[unit])]
-        shown = [panel for panel in evidence.panels("supp3") if laws.UNITS[panel.decay_unit] == laws.UNITS[unit]]
+        lines = power_laws.of_chart(chart, evidence.records) if chart else []
+        own = [line.law.exponent for line in lines if (line.who, line.unit) == ("AdamW", power_laws.UNITS[unit])]
+        shown = [
+            panel for panel in evidence.panels("supp3") if power_laws.UNITS[panel.decay_unit] == power_laws.UNITS[unit]
+        ]
         return evidence.by_rule("supp3", judged, own[:1], told(own[0]), shown) if own else Verdict(NOT_RUN)
 
     def paper(figures: Paper) -> Verdict:
@@ -61,9 +63,9 @@ def _batch_size(name: str, text: str, source: str, rule: str, judged: Judged) ->
 
     def ours(evidence: Evidence) -> Verdict:
         chart = evidence.chart("batch_size")
-        lines = laws.of_chart(chart, evidence.records) if chart else []
+        lines = power_laws.of_chart(chart, evidence.records) if chart else []
         own = [line for line in lines if line.quantity == BATCH and line.held == EPOCHS]
-        own = [line for line in own if line.unit == laws.UNITS["step"]]
+        own = [line for line in own if line.unit == power_laws.UNITS["step"]]
         if not own:
             return Verdict(NOT_RUN)
         words = ", ".join(f"{line.who.partition(',')[0]} {said(line.law.exponent)}" for line in own)

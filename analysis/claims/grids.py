@@ -8,15 +8,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.claims.measures import NOISE_UNKNOWN, SINGLE, all_above, by_difference, lowest, pair, sign, told
-from analysis.compare import OWN_SCATTER, compare
-from analysis.heat_maps import NAMES
-from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
-from analysis.panels import Panel
-from analysis.ridge import ridge
-from analysis.select import provenance
-from analysis.separability import said
-from analysis.surfaces import Estimate, of_panel
+from analysis.claims.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
+from analysis.claims.rules import NOISE_UNKNOWN, SINGLE, all_above, by_difference, lowest, pair, sign, told
+from analysis.figures.heat_maps import NAMES
+from analysis.results.panels import Panel
+from analysis.results.table import provenance
+from analysis.statistics.estimate import OWN_SCATTER, compare
+from analysis.statistics.ridge import ridge
+from analysis.statistics.separability import said
+from analysis.statistics.surface import Estimate, of_panel
 
 FLAT = 0.25  # a ridge slope within -FLAT .. FLAT is flat: less than one grid step over four
 SCHEDULES = ("fixed", "step_drop", "cosine")

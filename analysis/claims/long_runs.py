@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.claims.measures import SINGLE, all_above, around, by_difference, lowest, pair, sign
-from analysis.compare import OWN_SCATTER
-from analysis.curves import curve
-from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
-from analysis.panels import Panel, Tile
-from analysis.surfaces import Estimate
+from analysis.claims.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
+from analysis.claims.rules import SINGLE, all_above, around, by_difference, lowest, pair, sign
+from analysis.figures.curves import curve
+from analysis.results.panels import Panel, Tile
+from analysis.statistics.estimate import OWN_SCATTER
+from analysis.statistics.surface import Estimate
 from paper_repro.records import Record
 
 ALL_WRONG = 100.0  # percent: the error of a decay that diverged, which is no reason to leave it out

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from analysis.claims.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
 from analysis.claims.long_runs import late
-from analysis.claims.measures import OF_STUDENT, SINGLE, all_below, around, sign, student, told
-from analysis.compare import OWN_SCATTER, Comparison, compare
-from analysis.curves import curve
-from analysis.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
-from analysis.panels import Panel
-from analysis.separability import said
-from analysis.surfaces import Estimate
+from analysis.claims.rules import OF_STUDENT, SINGLE, all_below, around, sign, student, told
+from analysis.figures.curves import curve
+from analysis.results.panels import Panel
+from analysis.statistics.estimate import OWN_SCATTER, Comparison, compare
+from analysis.statistics.separability import said
+from analysis.statistics.surface import Estimate
 from paper_repro.records import Record
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis import ledger, pool, published
-from analysis.claims import CLAIMS
-from analysis.document import Block, Document, Heading, Table
-from analysis.figures import charts_of, check_writable, nothing
-from analysis.report import checklists, drawing, html, latex, markdown, method, oddities, origin, results, summary
-from analysis.select import Chart, Refused
-from paper_repro.records import write_atomically
+from analysis.claims import CLAIMS, ledger
+from analysis.figures import charts_of, check_writable, nothing, pool
+from analysis.report import appendix, checklists, drawing, html, latex, markdown, method, oddities, results, summary
+from analysis.results import published
+from analysis.results.document import Block, Document, Heading, Table
+from analysis.results.table import Chart, Refused
+from paper_repro.files import write_atomically
 
 TITLE = "Decoupled weight decay, reproduced: a report"
 
@@ -70,10 +70,10 @@ def _blocks(
     yield from oddities.section(shown)
     yield from method.section()
     yield from checklists.section(shown, evidence.records)
-    yield from origin.compute(shown, evidence.studies, evidence.records, failures)
-    yield from origin.environment(evidence.records, evidence.studies)
-    yield from origin.citing(evidence.records)
-    yield from origin.appendix(shown, evidence.studies)
+    yield from appendix.compute(shown, evidence.studies, evidence.records, failures)
+    yield from appendix.environment(evidence.records, evidence.studies)
+    yield from appendix.citing(evidence.records)
+    yield from appendix.appendix(shown, evidence.studies)
 
 
 def _written(document: Document, decided: list[ledger.Decided], out: Path) -> Iterator[Path]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.heat_maps import real
-from analysis.panels import Panel
-from analysis.published import Reading
+from analysis.figures.heat_maps import real
+from analysis.results.panels import Panel
+from analysis.results.published import Reading
 
 POINTS = {"fig3": ("fig3", "test_error_vs_decay"), "supp4": ("supp4", "test_error_vs_decay")}
 CURVES = {"fig4": ("fig4", "cifar_test_error"), "fig4_imagenet32": ("fig4", "in32_test_error")}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from analysis import costs
-from analysis.document import Block, Heading, Table
-from analysis.heat_maps import labels
-from analysis.select import Chart, provenance
+from analysis.claims import costs
+from analysis.figures.heat_maps import labels
+from analysis.results.document import Block, Heading, Table
+from analysis.results.table import Chart, provenance
 from paper_repro.records import Record
 
 CODE = (

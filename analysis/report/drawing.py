@@ -8,10 +8,10 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.document import Picture, Table
 from analysis.figures import write_chart, write_figure, write_published
-from analysis.findings import Shown
-from analysis.select import Chart
+from analysis.results.document import Picture, Table
+from analysis.results.studies import Shown
+from analysis.results.table import Chart
 from paper_repro.records import Record
 
 SLOW = ("heat_maps", "batch_sizes")  # whose statistics take seconds: begun first
@@ -32,7 +32,7 @@ def start(
     pool: Executor, shown: Sequence[Chart], studies: Sequence[Shown], folder: Path, kinds: Sequence[str]
 ) -> Pending:
     """Begin to draw into a folder, in these kinds of files; the drawing of each chart and study by its stem."""
-    published = importlib.import_module("analysis.published_figures")
+    published = importlib.import_module("analysis.figures.published_figures")
     noise = [record for chart in shown if chart.experiment.name == "fig2" for record in chart.records]
     beside = {chart.experiment.name: chart.stem for chart in reversed(shown)}  # the paper's own stands once
     pending = {}
@@ -46,7 +46,7 @@ def start(
 def of_chart(chart: Chart, noise: Sequence[Record], theirs: str | None, folder: Path, kinds: Sequence[str]) -> Drawn:
     """Ours, the paper's own where `theirs` names it, and the statistics. noise: records of several seeds, for the noise
     of single runs."""
-    tables = importlib.import_module("analysis.tables")
+    tables = importlib.import_module("analysis.report.tables")
     title = chart.experiment.title
     paths = [
         path

@@ -8,7 +8,19 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from analysis.document import Block, Bullets, Cells, Code, Document, Folded, Heading, Paragraph, Picture, Table, inline
+from analysis.results.document import (
+    Block,
+    Bullets,
+    Cells,
+    Code,
+    Document,
+    Folded,
+    Heading,
+    Paragraph,
+    Picture,
+    Table,
+    inline,
+)
 
 STYLE = Path(__file__).with_name("style.css")
 SAFE = re.compile("https?://|#")  # of links: others may run something

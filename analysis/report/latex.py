@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from analysis.document import Table, inline
+from analysis.results.document import Table, inline
 
 BEHIND = re.compile(r" ?\((?:\[[^\]]+\]\(records:[^)]*\)(?:, )?)+\)")  # of a caption: only links to records
 BREAK = re.compile(r"[\s_-]+")  # where TeX may break a line

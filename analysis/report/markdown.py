@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.document import Block, Bullets, Code, Document, Folded, Heading, Paragraph, Picture, Table, inline
+from analysis.results.document import Block, Bullets, Code, Document, Folded, Heading, Paragraph, Picture, Table, inline
 
 FIGURES = "figures"
 

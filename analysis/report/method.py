@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.document import Block, Bullets, Heading, Paragraph
-from analysis.regret import DRAWS
-from analysis.surfaces import RESAMPLES
+from analysis.results.document import Block, Bullets, Heading, Paragraph
+from analysis.statistics.surface import RESAMPLES
+from analysis.statistics.tuning_cost import DRAWS
 
 METHOD = (
     "**Optimizers.** Algorithms 1 and 2 as printed: λ is the L2 factor of SGD and Adam; for SGDW and AdamW the share "

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from analysis.document import Block, Heading, Paragraph, Table
-from analysis.select import Chart
-from paper_repro import diagnosis
-from paper_repro.records import Record
+from analysis.results.document import Block, Heading, Paragraph, Table
+from analysis.results.table import Chart
+from paper_repro.records import Record, diagnosis
 
 HEADER = ("what", "cells", "the first", "what was seen there", "usual remedy")
 CAPTION = (
     "Cells that diverged, and what looks odd in the curves of others, each kind once for a cell. The thresholds, and "
-    "why they are what they are, stand in `paper_repro/diagnosis.py`."
+    "why they are what they are, stand in `paper_repro/records/diagnosis.py`."
 )
 
 

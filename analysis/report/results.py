@@ -6,15 +6,16 @@ import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from analysis import costs, published
-from analysis.document import Block, Code, Heading, Paragraph, Table
-from analysis.dots import Variant, variants
-from analysis.findings import Shown, to_type
-from analysis.heat_maps import NAMES, labels, named
-from analysis.panels import Panel, Tile, panels, selection_split
+from analysis.claims import costs
+from analysis.figures.heat_maps import NAMES, labels, named
+from analysis.figures.seeds import Variant, variants
 from analysis.report import beside
 from analysis.report.drawing import Drawn
-from analysis.select import Chart
+from analysis.results import published
+from analysis.results.document import Block, Code, Heading, Paragraph, Table
+from analysis.results.panels import Panel, Tile, panels, selection_split
+from analysis.results.studies import Shown, to_type
+from analysis.results.table import Chart
 from experiments.declare import options
 from paper_repro import texts
 
@@ -50,7 +51,7 @@ def study(shown: Shown, drawn: Drawn) -> Iterator[Block]:
 
 def selected(chart: Chart) -> Table:
     """A row for each panel, or for each variant where these are compared."""
-    rows = _variants(chart) if chart.experiment.figure == "dots" else _panels(chart)
+    rows = _variants(chart) if chart.experiment.figure == "seeds" else _panels(chart)
     caption = (
         f"{chart.experiment.title}: the cells selected on {selection_split(chart.records)} error and their test errors "
         f"(± standard deviation between seeds), beside the lowest value read off the paper's figure. n: seeds of the "

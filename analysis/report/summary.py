@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from analysis import costs, ledger, published, ridge
-from analysis.document import Block, Bullets, Heading, Paragraph, Table
-from analysis.heat_maps import NAMES
-from analysis.ledger import CONTRADICTED, OUTCOMES, SUPPORTED, Decided, Evidence, Verdict
-from analysis.panels import selection_split
-from analysis.separability import said
-from analysis.surfaces import of_panel
+from analysis.claims import costs, ledger
+from analysis.claims.ledger import CONTRADICTED, OUTCOMES, SUPPORTED, Decided, Evidence, Verdict
+from analysis.figures.heat_maps import NAMES
+from analysis.results import published
+from analysis.results.document import Block, Bullets, Heading, Paragraph, Table
+from analysis.results.panels import selection_split
+from analysis.statistics import ridge
+from analysis.statistics.separability import said
+from analysis.statistics.surface import of_panel
 from experiments.declare import told
 
 READINGS = "[readings](records:published)"

@@ -16,6 +16,7 @@ from paper_repro.cell import SPEC
 from paper_repro.data.arrays import UNNAMED, Arrays, DataError, Form, check, from_arrays, label_gaps, load_npz
 from paper_repro.texts import brief
 
+WITH_TORCH = ("augment", "split")  # what a Cell sees of the data: no data sets
 STAND_INS = 6000  # more than a batch of any published size
 
 __all__ = ["Arrays", "DataError", "Form", "form_of", "label_gaps", "load", "name_of", "stand_in"]
@@ -23,7 +24,7 @@ __all__ = ["Arrays", "DataError", "Form", "form_of", "label_gaps", "load", "name
 
 def built_in() -> dict[str, str]:
     """The module of each data set that is known by name."""
-    modules = [module.name for module in pkgutil.iter_modules(__path__)]
+    modules = [module.name for module in pkgutil.iter_modules(__path__) if module.name not in WITH_TORCH]
     return {name: module for module in modules for name in _names(module)}
 
 

@@ -1,8 +1,8 @@
 """Networks by name: a Cell's model "family-variant" is built by the function `build` of the module named `family` here.
 
 The paper trains 26 2x64d and 26 2x96d residual networks with Shake-Shake regularization (Sections 5 and 6):
-shake_shake.py. The other families are for reduced scale and for comparison. A new family is a new file in this folder
-with
+shake_shake.py. The other families are for reduced scale and for comparison. A new family is a new file in this folder,
+or a module of your own with a dot in its name ("mypackage.net-variant"), with
 
     def build(variant: str, num_classes: int, image_size: int, channels: int) -> nn.Module
 
@@ -18,11 +18,12 @@ that were trained before or beside it.
 
 from __future__ import annotations
 
-import importlib
 import pkgutil
 import re
 
 from torch import nn
+
+from paper_repro import own
 
 FAMILY = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -35,11 +36,9 @@ def families() -> list[str]:
 def build(spec: str, num_classes: int, image_size: int, channels: int = 3) -> nn.Module:
     """The network named `spec`, such as "resnet-20", for square images. Raises ValueError for an unknown name."""
     family, _, variant = spec.partition("-")
-    if family not in families():
-        raise ValueError(f"model {spec!r}: unknown family {family!r}; the families are {', '.join(families())}")
+    module = own.module(__name__, family, families(), "model")
     for name, value in (("num_classes", num_classes), ("image_size", image_size), ("channels", channels)):
         if value < 1:
             raise ValueError(f"model {spec!r}: {name} must be at least 1, got {value}")
-    module = importlib.import_module(f"{__name__}.{family}")
     model: nn.Module = module.build(variant, num_classes, image_size, channels)
     return model

@@ -25,9 +25,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from paper_repro import files, origin
+from paper_repro import files
 from paper_repro.cell import SPEC, Cell
-from paper_repro.records import LARGEST, BadRecord, check_parts, checksum, write_atomically
+from paper_repro.files import write_atomically
+from paper_repro.records import LARGEST, BadRecord, check_parts, checksum, origin
 from paper_repro.texts import brief
 
 Findings = dict[str, Any]
@@ -47,7 +48,7 @@ def path_of(folder: Path, study: str, profile: str, dataset: str | None) -> Path
 
 def run(path: Path, study: str, profile: str, settings: Mapping[str, Any], data: Path, device: str) -> Findings:
     """Measure and write the findings. Raises CannotRun, and DataError for data that cannot be had."""
-    from paper_repro import provenance
+    from paper_repro.records import provenance
 
     began = time.monotonic()
     module = importlib.import_module(f"{__name__}.{study}")

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from paper_repro import optim
 from paper_repro.cell import Cell
-from paper_repro.run import Run
-from paper_repro.studies.training import Rows, dataset_of, run_of, updates
+from paper_repro.studies.stepping import Rows, dataset_of, run_of, updates
+from paper_repro.training.run import Run
 
 SMALLEST = 1e-4  # a weight nearer to 0 has no share to speak of
 FEWEST = 20  # weights in a bin

@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.optimizer_step import in_turns, parameters
 from paper_repro import optim
-from paper_repro.bench.steps import in_turns, parameters
 from paper_repro.cell import Cell
-from paper_repro.dataset import Dataset
+from paper_repro.data.split import Dataset
 from paper_repro.studies import CannotRun
 from paper_repro.studies.step_cost import state_bytes
-from paper_repro.studies.training import Rows, dataset_of
-from paper_repro.train import train
+from paper_repro.studies.stepping import Rows, dataset_of
+from paper_repro.training.train import train
 
 
 def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows, str, str]:

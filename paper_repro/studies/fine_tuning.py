@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from paper_repro import groups, optim
+from paper_repro import optim
 from paper_repro.cell import Cell
 from paper_repro.data import Arrays
-from paper_repro.dataset import Dataset, prepare
-from paper_repro.run import evaluate
-from paper_repro.studies.training import Rows, loaded, run_of, updates
+from paper_repro.data.split import Dataset, prepare
+from paper_repro.optim import groups
+from paper_repro.studies.stepping import Rows, loaded, run_of, updates
+from paper_repro.training.run import evaluate
 
 HEAD = "linear"  # what every family here calls its last layer
 FRESH = "fresh"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from paper_repro.cell import Cell
-from paper_repro.studies.training import Rows, dataset_of, run_of, updates
+from paper_repro.studies.stepping import Rows, dataset_of, run_of, updates
 
 
 def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows, str, str]:

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.optimizer_step import in_turns, parameters
 from paper_repro import optim
-from paper_repro.bench.steps import in_turns, parameters
-from paper_repro.studies.training import Rows
+from paper_repro.studies.stepping import Rows
 
 ALLOCATIONS = 3
 LR, DECAY = 1e-3, 1e-4

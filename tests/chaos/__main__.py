@@ -20,7 +20,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from paper_repro import provenance, source
+from paper_repro.records import provenance, source
 from tests.chaos.table import Part, Row, markdown
 
 PARTS = ("kills", "damage", "races", "resources", "numbers", "hostile", "soak")

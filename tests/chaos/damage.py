@@ -16,11 +16,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from experiments.choosing import UsageError
-from paper_repro import checkpoints, claims, inventory, records, worker
+from experiments.choose import UsageError
+from paper_repro import records
 from paper_repro.cell import Cell
-from paper_repro.messages import Task
-from slurm import attempts, planning, states, submissions
+from paper_repro.records import inventory
+from paper_repro.sweep import leases, worker
+from paper_repro.sweep.messages import Task
+from paper_repro.training import checkpoints
+from slurm import attempts, plan, states, submissions
 from tests.chaos import small
 from tests.chaos.sweeps import write_pictures
 from tests.chaos.table import Row
@@ -197,10 +200,10 @@ def _stumbles(bench: Bench, name: str, damage: Damage, out: Path) -> bool:
     _write_others(out, bench.data)
     path = out / name
     damage(path, path)
-    for _, _, claim in claims._claims(out / "claims"):
+    for _, _, claim in leases._claims(out / "claims"):
         os.utime(claim, (time.time() - 1000,) * 2, follow_symlinks=False)  # its heart has stopped
     try:
-        sent = planning.all_sent(out)
+        sent = plan.all_sent(out)
         if name.endswith("submission.json") and sent:
             return True
         for submission in sent:
@@ -219,7 +222,7 @@ def _stumbles(bench: Bench, name: str, damage: Damage, out: Path) -> bool:
 def _write_others(out: Path, data: Path) -> None:
     """What lies below an output folder beside records and checkpoints."""
     (out / "claims").mkdir(exist_ok=True)
-    (out / "claims" / f"{CELL.id}.1").write_text(json.dumps({**claims.myself(), "machine": "another"}))
+    (out / "claims" / f"{CELL.id}.1").write_text(json.dumps({**leases.myself(), "machine": "another"}))
     records.write_failure(out, CELL, "why")
     inventory._keep(out, {"a": ([1, 2], inventory.Known("finished", 1.0, "f", "c", 1.0, []))})
     made = submissions.create(

@@ -15,15 +15,17 @@ from typing import Any
 from unittest.mock import patch
 
 import experiments
-from analysis import findings
 from analysis.__main__ import main as analysis
-from analysis.select import Refused
-from experiments import running
+from analysis.results import studies as findings
+from analysis.results.table import Refused
+from experiments import run as running
 from experiments.__main__ import main as experiment
-from paper_repro import claims, decay, engine, inventory, records, studies
-from paper_repro.messages import Answer
+from paper_repro import decay, files, records, studies
+from paper_repro.records import inventory
+from paper_repro.sweep import engine, leases
+from paper_repro.sweep.messages import Answer
 from paper_repro.texts import is_plain
-from slurm import attempts, submissions, submitting
+from slurm import attempts, submissions, submit
 from slurm.__main__ import main as slurm
 from tests.chaos.hostile import Different
 from tests.chaos.hostile_inputs import CELL, check_said, made, sealed
@@ -58,7 +60,7 @@ def _cut_short() -> ExitStack:
 
     for place, name, instead in (
         (running.preflight, "ask", ask), (running.engine, "run", lambda *given, **more: engine.Outcome()),
-        (submitting, "send", lambda plan: iter(())), (studies, "run", _cannot),
+        (submit, "send", lambda plan: iter(())), (studies, "run", _cannot),
         (experiment.__globals__["sys"].modules["experiments.__main__"], "_bench", lambda given: 0),
     ):  # fmt: skip
         stack.enter_context(patch.object(place, name, instead))
@@ -233,12 +235,12 @@ class Folder:
         note.write()
         records.write(self.out, made(0))
         records.write_failure(self.out, cells[2], "Traceback\nValueError: no")
-        claim = claims.acquire(claims.folder_of(self.out), cells[1].id)
+        claim = leases.acquire(leases.folder_of(self.out), cells[1].id)
         assert claim is not None
         inventory.look(self.out, [cells[0].id])
         found = self._findings()
         path = studies.path_of(self.out, "first_steps", "demo", None)
-        records.write_atomically(path, sealed(found))
+        files.write_atomically(path, sealed(found))
         files = [path, claim.path, note.path, self.out / "records.known", records.failure_path(self.out, cells[2].id)]
         files += [self.submission.folder / name for name in ("submission.json", "process.json")]
         self.files = {path: path.read_bytes() for path in files}

@@ -15,13 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from analysis import captions, figures
-from analysis.document import Document, Table
-from analysis.report import html, latex, markdown, origin
-from paper_repro import engine, inventory, reading, records
+from analysis import figures
+from analysis.figures import captions
+from analysis.report import appendix, html, latex, markdown
+from analysis.results.document import Document, Table
+from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.data import DataError, arrays, imagenet32, pickles
-from paper_repro.records import BadRecord
+from paper_repro.records import BadRecord, inventory, reading
+from paper_repro.sweep import engine
 from paper_repro.texts import is_plain
 from tests.chaos.hostile import Different
 from tests.chaos.mutations import Malice, in_its_place, of_bytes, of_value, remove
@@ -99,7 +101,7 @@ class Record:
         """As figures and the report do."""
         figures.table([record])
         captions._origin([record])
-        blocks = tuple(origin.environment([record], []))
+        blocks = tuple(appendix.environment([record], []))
         (table,) = (block for block in blocks if isinstance(block, Table))
         latex.table(table).encode()
         page = Document("A report", blocks)
@@ -251,7 +253,7 @@ class Checkpoint:
     def __init__(self, folder: Path) -> None:
         import torch
 
-        from paper_repro import checkpoints
+        from paper_repro.training import checkpoints
 
         self.folder, self.torch, self.checkpoints = folder / "checkpoints", torch, checkpoints
         self.state = {"id": "me", "step": 5, "model": {"w": torch.zeros(4, 4)}, "epochs": [{"epoch": 1}]}

@@ -36,7 +36,7 @@ KILL_WITHIN = 0.5  # seconds after a start's first checkpoint of a wounded cell;
 SWEEP = """
 import json, sys
 from pathlib import Path
-from paper_repro import engine
+from paper_repro.sweep import engine
 from paper_repro.cell import Cell
 cells = [Cell(**each) for each in json.loads(sys.argv[1])]
 outcome = engine.run(cells, Path(sys.argv[2]), Path(sys.argv[3]), workers=2)

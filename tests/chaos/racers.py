@@ -20,8 +20,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from paper_repro import claims, engine, processes
 from paper_repro.cell import Cell
+from paper_repro.sweep import engine, leases, processes
 from tests.chaos.sweeps import write_pictures
 
 BEAT, STALE = 0.3, 4.0  # seconds: as 20 and 180, for those who cannot wait
@@ -40,7 +40,7 @@ class Log:
 
     def __init__(self, folder: Path) -> None:
         pid = os.getpid()
-        self._path = folder / "logs" / f"{pid}-{claims.started(pid)}.jsonl"
+        self._path = folder / "logs" / f"{pid}-{leases.started(pid)}.jsonl"
         self._path.parent.mkdir(exist_ok=True, parents=True)
 
     def write(self, **said: Any) -> None:
@@ -52,19 +52,19 @@ def stand_in(folder: Path, number: int, names: list[str], draw: random.Random) -
     """Hold each name for a moment and leave a result, except where another did; a few times stop without one."""
     log, left = Log(folder), list(names)
     if number % 2:  # as on another machine: nobody sees whether it lives
-        claims._machine = lambda: f"another, of {number % 4}"
+        leases._machine = lambda: f"another, of {number % 4}"
     _answer_late(draw)
     while left:
         if draw.random() < 0.5:  # else all go the same way
             draw.shuffle(left)
         for name in left:
-            with claims.held(folder / "claims", name) as claim:
+            with leases.held(folder / "claims", name) as claim:
                 if claim is not None and not (folder / "done" / name).exists():
                     _hold(claim, name, folder, log, draw)
         left = [name for name in left if not (folder / "done" / name).exists()]
 
 
-def _hold(claim: claims.Claim, name: str, folder: Path, log: Log, draw: random.Random) -> None:
+def _hold(claim: leases.Claim, name: str, folder: Path, log: Log, draw: random.Random) -> None:
     log.write(begin=name)
     time.sleep(draw.expovariate(200))
     claim.beat()  # a process that was stopped: its heart beats as soon as it goes on
@@ -77,7 +77,7 @@ def _hold(claim: claims.Claim, name: str, folder: Path, log: Log, draw: random.R
 def _answer_late(draw: random.Random) -> None:
     """A file server that takes its time where it matters, so that others come and go meanwhile: after the folder is
     read, and before and after a link."""
-    link, look = os.link, claims._generations
+    link, look = os.link, leases._generations
 
     def pause() -> None:
         time.sleep(draw.expovariate(20 if draw.random() < 0.2 else 2000))
@@ -92,7 +92,7 @@ def _answer_late(draw: random.Random) -> None:
         pause()
         return found
 
-    os.link, claims._generations = late_link, late_look
+    os.link, leases._generations = late_link, late_look
 
 
 def trainer(folder: Path, number: int, wanted: list[Cell], draw: random.Random) -> None:
@@ -121,7 +121,8 @@ class Forked:
 
 
 def _work(folder: Path, ours: Connection, theirs: Connection) -> None:
-    from paper_repro import train, worker
+    from paper_repro.sweep import worker
+    from paper_repro.training import train
 
     ours.close()
     signal.pthread_sigmask(signal.SIG_BLOCK, processes.FOR_PARENTS)
@@ -145,8 +146,9 @@ def _warm_up() -> None:
     """Load torch and have it make its first update, so that forked workers need not; it starts no threads for that."""
     import torch
 
-    from paper_repro import train, worker
-    from paper_repro.messages import Task
+    from paper_repro.sweep import worker
+    from paper_repro.sweep.messages import Task
+    from paper_repro.training import train
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
@@ -165,7 +167,7 @@ def _in_child(work: Callable[[], None]) -> None:
 
 
 def main() -> int:
-    claims.BEAT, claims.STALE = BEAT, STALE
+    leases.BEAT, leases.STALE = BEAT, STALE
     folder, kind, count, names, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
     race: Callable[[Path, int, list[Any], random.Random], None]
     if kind == "trainers":

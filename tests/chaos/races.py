@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from pathlib import Path
 
-from paper_repro import claims, engine, records
+from paper_repro import records
+from paper_repro.sweep import engine, leases
 from tests.chaos import clocks, judging, racers, submits
 from tests.chaos.judging import Disturbed
 from tests.chaos.sweeps import write_pictures
@@ -174,7 +175,7 @@ def _disturb(
 def _send(racer: str, number: signal.Signals) -> bool:
     """Signal a racer by the name of its log: process id and time of start. False if it is gone."""
     pid, started = map(int, racer.split("-"))
-    if claims.started(pid) != started:
+    if leases.started(pid) != started:
         return False
     os.kill(pid, number)
     return True

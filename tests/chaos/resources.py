@@ -17,8 +17,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from paper_repro import checkpoints, claims, files, records, worker
-from paper_repro.messages import Task
+from paper_repro import files, records
+from paper_repro.sweep import leases, worker
+from paper_repro.sweep.messages import Task
+from paper_repro.training import checkpoints
 from tests.chaos import small
 from tests.chaos.sweeps import write_pictures
 from tests.chaos.table import Row
@@ -248,13 +250,13 @@ class Bench:
         return wrong
 
     def heart(self, place: Path) -> int:
-        with claims.held(place / "claims", "a") as claim:
+        with leases.held(place / "claims", "a") as claim:
             _fill(place, 0)
             try:
                 claim.beat()
                 refused = 0
                 try:
-                    claims.acquire(place / "claims", "b")
+                    leases.acquire(place / "claims", "b")
                 except files.Trouble:
                     refused = 1
             finally:

@@ -16,12 +16,13 @@ from types import FrameType
 from typing import Any
 from unittest import mock
 
-from paper_repro import engine, leftovers, records, worker
+from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.data import load
-from paper_repro.dataset import prepare
-from paper_repro.messages import Task
-from paper_repro.train import Stopped, train
+from paper_repro.data.split import prepare
+from paper_repro.sweep import cleanup, engine, worker
+from paper_repro.sweep.messages import Task
+from paper_repro.training.train import Stopped, train
 
 ROOT = Path(__file__).resolve().parents[2]
 SET = ("model=resnet-8-w2", "epochs=3", "batch_size=16", "train_examples=100", "validation_examples=20")
@@ -70,7 +71,7 @@ def go_on(cells: Sequence[Cell], out: Path, shared: worker.SharedData, task: Tas
     said, ends = io.StringIO(), []
     with redirect_stderr(said), hanging(HANGS):
         survey = engine.Survey.of(cells, out)
-        leftovers.clear(out, survey.outcome.finished + survey.outcome.diverged)
+        cleanup.clear(out, survey.outcome.finished + survey.outcome.diverged)
         for cell in survey.missing:
             ours, theirs = Pipe()
             message = worker._train(cell, shared, task._replace(out=out), theirs)

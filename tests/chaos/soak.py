@@ -29,7 +29,7 @@ WARM_UP = 20  # cells, before the first hundred
 SWEEP = """
 import sys
 from pathlib import Path
-from paper_repro import engine
+from paper_repro.sweep import engine
 from tests.chaos import racers
 out, pictures, count, workers = sys.argv[1:]
 outcome = engine.run(racers.cells(int(count)), Path(out), Path(pictures), int(workers))

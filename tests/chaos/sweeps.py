@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paper_repro import claims, records
+from paper_repro import records
+from paper_repro.sweep import leases
 
 ROOT = Path(__file__).resolve().parents[2]
 AIMED = Path(__file__).parent / "aimed"
@@ -26,8 +27,8 @@ CELLS = [
 ]  # fmt: skip
 NUMBER = 16
 ROLES = {
-    "paper_repro.worker": "worker", "submitit.core._submit": "parent", "submitit.local._local": "controller",
-    "experiments run": "parent", "paper_repro.preflight": "preflight", "slurm": "submit",
+    "paper_repro.sweep.worker": "worker", "submitit.core._submit": "parent", "submitit.local._local": "controller",
+    "experiments run": "parent", "paper_repro.sweep.preflight": "preflight", "slurm": "submit",
 }  # fmt: skip
 
 
@@ -85,13 +86,13 @@ class Sweep:
         """Those that live, by what they are."""
         if self.typed is not None:
             self.typed.poll()  # bury it, if it is dead
-        return [Process(pid, role) for pid, role in _with_word(self.word) if claims.started(pid) is not None]
+        return [Process(pid, role) for pid, role in _with_word(self.word) if leases.started(pid) is not None]
 
     def is_idle(self) -> bool:
         return not self.processes()
 
     def is_training(self) -> bool:
-        return any(holder.is_alive for holder in claims.holders(claims.folder_of(self.out)).values())
+        return any(holder.is_alive for holder in leases.holders(leases.folder_of(self.out)).values())
 
     def is_done(self) -> bool:
         return len([*self.out.glob("records/*.json")]) == NUMBER
@@ -103,7 +104,7 @@ class Sweep:
         """
         unwanted = ("checkpoints/*", "claims/*", "failures/*", "**/*.tmp", "records/*.damaged")
         found = {path for pattern in unwanted for path in self.out.glob(pattern)}
-        return sorted(path for path in found if not claims.DRAFT.fullmatch(path.name))
+        return sorted(path for path in found if not leases.DRAFT.fullmatch(path.name))
 
     def records(self) -> dict[str, records.Record]:
         return {record["id"]: records.without_times(record) for record in records.load(self.out)}

@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from paper_repro import claims, records
+from paper_repro import records
+from paper_repro.sweep import leases
 from tests.cluster.real_slurm import RealSlurm, Unavailable
 
 pytestmark = pytest.mark.cluster
@@ -91,7 +92,7 @@ def left(out: Path) -> dict[str, Any]:
 
 def workers_of(slurm: RealSlurm, out: Path) -> dict[str, int]:
     """The process that trains in each running job, by the job's id, from the claims."""
-    held = claims.holders(claims.folder_of(out)).values()
+    held = leases.holders(leases.folder_of(out)).values()
     return {holder.owner["job"]: holder.owner["pid"] for holder in held if "job" in holder.owner and holder.is_alive}
 
 
@@ -170,7 +171,7 @@ def test_a_disturbed_sweep_of_two_nodes_ends_as_an_undisturbed_one(slurm: RealSl
     merged = tmp_path / "merged.jsonl"
     typed(os.environ, "collect", str(out), str(merged), module="experiments")
     assert len({json.loads(line)["id"] for line in merged.read_text().splitlines()}) == 224
-    assert not list(claims.folder_of(out).iterdir())
+    assert not list(leases.folder_of(out).iterdir())
 
 
 def _toml(folder: Path, text: str) -> Path:
@@ -236,7 +237,7 @@ def test_failed_cells_are_grouped_and_retried_only_when_asked(slurm: RealSlurm, 
     # an optimizer that never has enough memory: what a net cannot take is refused before it is sent
     hungry = {"PYTHONPATH": str(ROOT / "tests" / "chaos" / "hungry"), "HUNGRY_CELLS": "0"}
     environment = slurm.environment | hungry
-    cells = ["fig2", "--only", "adamw", "--alphas", "0.01", "--set", "optimizer=hungry"]
+    cells = ["fig2", "--only", "adamw", "--alphas", "0.01", "--set", "optimizer=mine.hungry"]
     submit = [*cells, "--out", str(tmp_path)]
     typed(environment, "submit", *submit)
     until(lambda: status(slurm, tmp_path)["failed"] == 7)

@@ -19,7 +19,7 @@ AIMS = os.environ["CHAOS_AIMS"]
 STEPS = ("_fused_sgd_", "_fused_adam_", "_foreach_mul_", "_foreach_add_", "_foreach_sub_")
 _open, _replace, _link, _rmdir = builtins.open, os.replace, os.link, os.rmdir
 with _open("/proc/self/cmdline", "rb") as line:
-    IS_WORKER = b"paper_repro.worker" in line.read()
+    IS_WORKER = b"paper_repro.sweep.worker" in line.read()
 
 
 def strike(moment):

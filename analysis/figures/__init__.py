@@ -1,0 +1,259 @@
+"""`python -m analysis figures`: find the records, draw each figure, write it beside the numbers it shows.
+
+    python -m analysis figures fig2
+    python -m analysis figures --recorded --out figures
+
+For each figure: NAME.png, NAME.pdf and NAME.csv, one row per record.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import experiments
+from analysis.figures import layouts, pool
+from analysis.results import studies as findings
+from analysis.results.studies import RECORDED, to_type
+from analysis.results.table import Chart, Refused, all_charts, charts, fingerprint, provenance
+from experiments.declare import Experiment
+from paper_repro.cli import no_such
+from paper_repro.files import write_atomically
+from paper_repro.records import BadRecord, Record, without_times
+from paper_repro.records.reading import load
+from paper_repro.texts import python_m
+
+KINDS = ("png", "pdf")
+COLUMNS = (
+    "optimizer", "alpha", "decay", "decay_unit", "seed", "status", "validation_error", "test_error", "train_loss",
+    "train_error", "epochs", "batch_size", "schedule", "dataset", "model", "id", "commit",
+)  # fmt: skip
+
+
+def make(names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapping[str, Any] = {}) -> Iterator[Path]:
+    """Draw the figures of these experiments (of all with records, when none is named) and yield each written path.
+
+    sources: as of read_records. changes: to fields of the declared cells, as in the runs, and "quick" for those of
+    quick runs. Raises Refused with one line; nothing is written before all that was asked for is known to be drawable.
+    """
+    known = experiments.names()
+    for name in names:
+        if name not in known:
+            raise Refused(no_such("experiment", name, known))
+        if experiments.get(name).study is not None and changes.keys() - {"quick"}:
+            raise Refused(f"{name} has no cells to change: --set is for the others")
+    studies = [each for name in names or known if (each := experiments.get(name)).study is not None]
+    measured = findings.shown(studies, sources, bool(names), "quick" in changes)
+    grids = [name for name in names or known if experiments.get(name).study is None]
+    records = read_records(sources, next(iter(names), "fig2"), changes) if grids else []
+    wanted = charts_of(grids, records, sources, changes, bool(names)) if grids else []
+    if not wanted and (changes.keys() - {"quick"} or not measured):
+        raise Refused(nothing("any experiment", "fig2", records, sources, changes))
+    check_writable(out)
+    jobs = [
+        partial(write_chart, chart, out, module)
+        for chart in wanted
+        for module in (chart.experiment.figure, *chart.experiment.also)
+    ]
+    jobs += [
+        partial(write_figure, out, result.stem, result.experiment.figure, [result], result.table())
+        for result in measured
+    ]
+    for paths in pool.answers(jobs):
+        yield from paths
+
+
+def make_published(names: Sequence[str], out: Path) -> Iterator[Path]:
+    """Draw the paper's own figures from the values read off them, for these experiments (for all that have any)."""
+    # Only now, as in write_figure.
+    published = importlib.import_module("analysis.figures.published_figures")
+    for name in names:
+        if name not in published.FIGURES:
+            known = ", ".join(published.FIGURES)
+            raise Refused(f"no values of the paper's own figures for {name!r}; there are for: {known}")
+    check_writable(out)
+    wanted = dict.fromkeys(names or published.FIGURES)
+    for paths in pool.answers([partial(write_published, name, out) for name in wanted]):
+        yield from paths
+
+
+def make_paper(
+    names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapping[str, Any] = {}
+) -> Iterator[Path]:
+    """As make, laid out as these figures of the paper (as all that have records)."""
+    for name in names:
+        if name not in layouts.FIGURES:
+            raise Refused(f"the paper's layout has no figure {name!r}; it has: {', '.join(layouts.FIGURES)}")
+    example = layouts.FIGURES[names[0]].experiments[0] if names else "fig2"
+    records = read_records(sources, example, changes)
+    wanted: list[layouts.Laid] = []
+    for name in dict.fromkeys(names or layouts.FIGURES):
+        asked = changed(layouts.FIGURES[name].experiments, changes)
+        filled = layouts.laid(name, {each.name: charts(each, records) for each in asked})
+        if name in names and not filled:
+            raise Refused(nothing(name, layouts.FIGURES[name].experiments[0], records, sources, changes))
+        wanted += filled
+    if not wanted:
+        raise Refused(nothing("any figure of the paper's layout", example, records, sources, changes))
+    check_writable(out)
+    jobs = [partial(write_figure, out, laid.stem, "paper_figures", [laid], table(laid.records)) for laid in wanted]
+    for paths in pool.answers(jobs):
+        yield from paths
+
+
+def changed(names: Sequence[str], changes: Mapping[str, Any]) -> list[Experiment]:
+    """These experiments with the cells changed. Raises Refused for what no cell can have."""
+    try:
+        return [experiments.get(name).changed(changes) for name in dict.fromkeys(names)]
+    except ValueError as error:
+        raise Refused(str(error)) from None
+
+
+def charts_of(
+    names: Sequence[str], records: Sequence[Record], sources: Sequence[Path], changes: Mapping[str, Any], named: bool
+) -> list[Chart]:
+    """The charts of these experiments; of each, if they were named one by one. Raises Refused where one has none."""
+    asked = changed(names, changes)
+    if not named:
+        return all_charts(asked, records)
+    found = []
+    for experiment in asked:
+        own = charts(experiment, records) or charts(experiment, records, alone=True)  # one variant, so far
+        if not own:
+            raise Refused(nothing(experiment.name, experiment.name, records, sources, changes))
+        found += own
+    return found
+
+
+def read_records(sources: Sequence[Path], example: str = "fig2", changes: Mapping[str, Any] = {}) -> list[Record]:
+    """The records of output folders, of .jsonl files and of folders of these, each cell once: that of the first source.
+
+    What is there twice with other numbers, as from another machine, is told on stderr. example, changes: what to run
+    where there is no such folder. Raises Refused for that, and where one cell was trained on different data.
+    """
+    for source in sources:
+        if not source.exists():
+            made = f"; make records with: {to_type(example, [source], changes, here=True)}"
+            if source.suffix == ".jsonl":
+                made = f"; make it with: {python_m('experiments', 'collect', 'runs', source)}"
+            raise Refused(f"no such {'file' if source.suffix == '.jsonl' else 'folder'}: {source}{made}")
+    found: dict[str, tuple[Record, Path]] = {}
+    for source in dict.fromkeys(sources):
+        others: dict[Path, list[str]] = {}
+        for record in read_runs(source):
+            first, where = found.setdefault(record["id"], (record, source))
+            if first["checksum"] == record["checksum"]:
+                continue
+            if fingerprint(first) != fingerprint(record):
+                raise Refused(f"record {record['id']} was trained on other data in {where} than in {source}")
+            if _numbers(first) != _numbers(record):
+                others.setdefault(where, []).append(record["id"])
+        for where, ids in others.items():
+            told = f"{len(ids)} cells have" if len(ids) > 1 else "a cell has"
+            of_first = f"those of {where} are used"
+            print(f"{told} other numbers in {source} than in {where} (as {ids[0]}): {of_first}", file=sys.stderr)
+    return [record for record, _ in found.values()]
+
+
+def _numbers(record: Record) -> object:
+    """All that was measured, without times."""
+    rows = [dict(row) for row in record["epochs"]]
+    return without_times([record["status"], record["diverged"], record["final"], rows])
+
+
+def read_runs(source: Path) -> list[Record]:
+    """The records of an output folder, a .jsonl file or a folder of these. Raises Refused, naming the file, when they
+    cannot be read."""
+    try:
+        if source.is_dir() and not (source / "records").is_dir() and any(source.glob("*.jsonl")):
+            return read_recorded(source)
+        return load(source)
+    except BadRecord as error:
+        raise Refused(f"damaged record: {error}") from None
+    except OSError as error:
+        raise Refused(f"cannot read {error.filename or source}: {error.strerror}") from None
+
+
+def read_recorded(folder: Path = RECORDED) -> list[Record]:
+    """The records of all .jsonl files of a folder, each once. Raises Refused when two files disagree about a cell."""
+    found: dict[str, tuple[Record, Path]] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        for record in read_runs(path):
+            first, where = found.setdefault(record["id"], (record, path))
+            if first["checksum"] != record["checksum"] and _numbers(first) != _numbers(record):
+                raise Refused(f"record {record['id']} differs between {where} and {path}; keep one of them")
+    return [record for record, _ in found.values()]
+
+
+def check_writable(out: Path) -> None:
+    """Make the output folder. Raises Refused when that, or writing into it, is impossible."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"cannot write to {out}: {error.strerror}") from None
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise Refused(f"cannot write to {out}: permission denied")
+
+
+def write_chart(chart: Chart, out: Path, module: str, kinds: Sequence[str] = KINDS) -> list[Path]:
+    """Draw one chart with a module of this package and write its picture in these kinds, and CSV; their paths."""
+    stem = chart.stem if module == chart.experiment.figure else f"{chart.stem}-{module}"
+    return write_figure(out, stem, module, [chart], table(chart.records), kinds)
+
+
+def write_published(name: str, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
+    """The same of the paper's own figure, from the values read off it."""
+    published = importlib.import_module("analysis.figures.published_figures")
+    return write_figure(out, f"{name}-published", "published_figures", [name], published.table(name), kinds)
+
+
+def write_figure(
+    out: Path, stem: str, module: str, shown: Sequence[object], numbers: str, kinds: Sequence[str] = KINDS
+) -> list[Path]:
+    """Draw what draw() of a module of this package takes; write its picture in these kinds and the numbers as CSV;
+    their paths."""
+    # Only now: matplotlib takes half a second to load, which neither --help nor an error should cost.
+    pictures = importlib.import_module("analysis.figures.style")
+    drawing = importlib.import_module(f"analysis.figures.{module}")
+    with pictures.style():
+        files: dict[str, bytes] = pictures.render(drawing.draw(*shown), kinds)
+    paths = []
+    if numbers:  # schedules are drawn from none
+        files["csv"] = numbers.encode()
+    for kind, content in files.items():
+        path = out / f"{stem}.{kind}"
+        try:
+            write_atomically(path, content)
+        except OSError as error:
+            raise Refused(f"cannot write {path}: {error.strerror}") from None
+        paths.append(path)
+    return paths
+
+
+def table(records: Sequence[Record]) -> str:
+    """The records as CSV with a header: errors in percent, losses in nats, empty where diverged or not evaluated."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    for record in records:
+        origin = {"id": record["id"], "status": record["status"], "commit": provenance(record).get("commit")}
+        writer.writerow({**(record["final"] or {}), **record["cell"], **origin})
+    return text.getvalue()
+
+
+def nothing(
+    what: str, example: str, records: Sequence[Record], sources: Sequence[Path], changes: Mapping[str, Any]
+) -> str:
+    """A line that says that there is no record of this, and what would make one."""
+    others = f" (its {len(records)} records are of other experiments or settings)" if records else ""
+    if records and not changes:
+        others = f"{others[:-1]}; name the --set that they were run with)"
+    made = to_type(example, sources, changes, here=True)
+    return f"no record of {what} in {findings.listed(sources)}{others}; make some with: {made}"

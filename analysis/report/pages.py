@@ -1,0 +1,238 @@
+"""`python -m analysis pages`: the tables of README and docs, written from the committed records between their markers.
+
+    <!-- begin: NAME -->
+    (what block NAME gives)
+    <!-- end -->
+
+A test fails where a page differs from what its blocks give.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import experiments
+from analysis.claims import CLAIMS, costs, ledger
+from analysis.figures.batch_sizes import EPOCHS, UPDATES, bests
+from analysis.figures.seeds import paired, variants
+from analysis.report import tables
+from analysis.results import published
+from analysis.results.document import Table
+from analysis.results.panels import Panel, panels, selection_split
+from analysis.results.studies import RECORDED
+from analysis.results.table import Chart, Refused, charts
+from analysis.statistics import power_laws, ridge
+from analysis.statistics.separability import said
+from analysis.statistics.surface import of_panel
+from paper_repro import records
+from paper_repro.files import write_atomically
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("README.md", "docs/experiments.md", "docs/claims.md", "docs/reliability.md")
+MARKED = re.compile(r"<!-- begin: ([^\n]+?) -->\n((?:(?!<!--).)*)<!-- end -->", re.DOTALL)  # never over another mark
+SHOWN = {"sgd": "SGD, L2", "sgdw": "SGDW", "adam": "Adam, L2", "adamw": "AdamW"}
+LEFT_OUT = (  # of the table of speeds, which has them all
+    "one cell on one core", "cells of 100 epochs", "16d: peak memory", "compiled: peak memory", "start of a sweep",
+    "files left", "figure, peak memory",
+)  # fmt: skip
+MACHINES = {"Xeon": "bench-xeon.csv", "EPYC": "bench-epyc.csv"}
+
+
+class Blocks:
+    """All blocks by name, from the committed records, which are read once."""
+
+    @cached_property
+    def evidence(self) -> ledger.Evidence:
+        return ledger.evidence([RECORDED])
+
+    def chart(self, name: str) -> Chart:
+        """Of an experiment's `cpu` profile. Raises Refused where nothing of it is committed."""
+        found = [c for c in charts(experiments.get(name), self.evidence.records) if c.profile == "cpu"]
+        if not found:
+            raise Refused(f"no committed records of {name} at the cpu profile")
+        return found[0]
+
+    def text(self, name: str) -> str:
+        """What stands between the markers of this name. Raises Refused for a name that is none."""
+        kind, _, experiment = name.partition(" ")
+        if kind == "statistics" and experiment in experiments.names():
+            return tables.markdown(self.chart(experiment), self.evidence.records)
+        if kind == "laws" and experiment in experiments.names():
+            rules = [
+                *power_laws.of_chart(self.chart(experiment), self.evidence.records),
+                *power_laws.of_paper(experiment),
+            ]
+            return power_laws.table(rules).markdown()
+        if name not in BLOCKS:
+            raise Refused(f"no block {name!r}: one of {', '.join(BLOCKS)}, statistics NAME, laws NAME")
+        return BLOCKS[name](self).markdown()
+
+
+def make(check: bool) -> Iterator[str]:
+    """Write every page anew, and name those that change; check: only name them."""
+    blocks = Blocks()
+    for name in PAGES:
+        path = ROOT / name
+        before = path.read_text(encoding="utf-8")
+        after = renewed(before, blocks)
+        if after != before:
+            if not check:
+                write_atomically(path, after.encode())
+            yield name
+
+
+def renewed(page: str, blocks: Blocks) -> str:
+    """The page with all that stands between markers written anew. Raises Refused for a marker without its end."""
+    if page.count("<!-- begin: ") != len(MARKED.findall(page)):
+        raise Refused("a block that begins and does not end before the next")
+    return MARKED.sub(lambda found: f"<!-- begin: {found[1]} -->\n\n{blocks.text(found[1])}\n<!-- end -->", page)
+
+
+def _findings(blocks: Blocks) -> Table:
+    header = (
+        "", "best decay in the rows from the largest α to the smallest", "error without decay, at its best α",
+        "error of the starred cell",
+    )  # fmt: skip
+    return Table(header, tuple(_finding(panel) for panel in panels(blocks.chart("fig2"))))
+
+
+def _finding(panel: Panel) -> tuple[str, ...]:
+    without = min(tile.test_error for tile in panel.candidates if tile.decay == 0 and tile.test_error is not None)
+    rows = ([tile for tile in panel.candidates if tile.alpha == alpha] for alpha in reversed(panel.alphas))
+    lowest = [min(row, key=lambda tile: statistics.fmean(tile.errors("validation"))) for row in rows if row]
+    assert panel.best is not None
+    error = f"{panel.best.test_error:.1f} ± {panel.best.spread:.1f} %"
+    return SHOWN[panel.optimizer], ", ".join(f"{tile.decay:g}" for tile in lowest), f"{without:.1f} %", error
+
+
+def _slopes(blocks: Blocks) -> Table:
+    chart, readings = blocks.chart("fig2"), published.load()
+    own = panels(chart)
+    surfaces = {
+        "here": [of_panel(panel, selection_split(chart.records)) for panel in own],
+        "the paper's figure": [published.surface(readings, "fig2", f"{panel.optimizer}_cosine") for panel in own],
+    }
+    rows = tuple((name, *(said(ridge.ridge(each).slope) for each in found)) for name, found in surfaces.items())
+    return Table(("", *(SHOWN[panel.optimizer] for panel in own)), rows)
+
+
+def _speed(blocks: Blocks) -> Table:
+    measured = []
+    for file in MACHINES.values():
+        with open(RECORDED / file, newline="", encoding="utf-8") as lines:
+            measured.append({row["what"]: row for row in csv.DictReader(lines)})
+    columns = ("ours", "opponent", "ratio")
+    header = ("", "unit", *(words for name in MACHINES for words in (f"{name}: ours", *columns[1:])))
+    rows = [
+        (what, row["unit"], *(_number(found.get(what, {}).get(key, "")) for found in measured for key in columns))
+        for what, row in measured[0].items()
+        if not any(part in what for part in LEFT_OUT)
+    ]
+    return Table(header, tuple(rows))
+
+
+def _number(value: str) -> str:
+    return f"{float(value):.4g}" if value else ""
+
+
+def _precision(blocks: Blocks) -> Table:
+    (chart,) = charts(experiments.get("precision"), blocks.evidence.records)
+    rows = []
+    for name, shown in SHOWN.items():
+        first, *others = variants(chart, name)
+        told = ["{:+.2f} ± {:.2f}".format(*paired(first, other)) for other in others]
+        deviations = ", ".join(f"{variant.deviation:.2f}" for variant in (first, *others))
+        rows.append((shown, f"{first.mean:.2f}", *told, deviations))
+    header = ("", "float32", "bfloat16", "bfloat16, compiled", "standard deviations between seeds")
+    return Table(header, tuple(rows))
+
+
+def _batch_sizes(blocks: Blocks) -> Table:
+    chart = blocks.chart("batch_size")
+    rows, sizes = [], []
+    for optimizer in ("sgdw", "adamw"):
+        found = bests(chart, optimizer)
+        sizes = sorted({best.batch_size for best in found})
+        for plan, words in ((EPOCHS, "16 epochs"), (UPDATES, "512 updates")):
+            own = [f"{best.decay:g}{' (edge)' * best.at_edge}" for best in found if best.plan == plan]
+            rows.append((f"{SHOWN[optimizer]}, {words}", *own))
+    return Table(("batch size", *map(str, sizes)), tuple(rows))
+
+
+def _groups(blocks: Blocks) -> Table:
+    pairs = [variants(blocks.chart("groups"), name) for name in SHOWN]
+    return Table(tuple(SHOWN.values()), (tuple("{:+.2f} ± {:.2f}".format(*paired(*pair)) for pair in pairs),))
+
+
+def _verdicts(blocks: Blocks) -> Table:
+    decided = ledger.decide(CLAIMS, blocks.evidence)
+    ours = Counter(each.ours.outcome for each in decided)
+    theirs = Counter(each.paper.outcome for each in decided if each.paper)
+    counts = {"here": ours, "in the paper's own figures": theirs}
+    rows = tuple((name, *(str(found[outcome]) for outcome in ledger.OUTCOMES)) for name, found in counts.items())
+    return Table(("", *ledger.OUTCOMES), rows)
+
+
+def _claims(blocks: Blocks) -> Table:
+    return ledger.table(ledger.decide(CLAIMS, blocks.evidence))
+
+
+def _claims_in_short(blocks: Blocks) -> Table:
+    rows = tuple(
+        (each.claim.name, each.claim.text, each.ours.outcome, each.paper.outcome if each.paper else "")
+        for each in ledger.decide(CLAIMS, blocks.evidence)
+    )
+    return Table(("", "claim", "here", "in the paper's own figures"), rows)
+
+
+def _cost(blocks: Blocks) -> Table:
+    """By file of committed records, and in all."""
+    by_file = {path.stem: records.load(path) for path in sorted(RECORDED.glob("*.jsonl"))}
+    rows = [(name, str(len(found)), costs.hours(found)) for name, found in by_file.items()]
+    every = [record for found in by_file.values() for record in found]
+    return Table(("records", "cells", "training time"), (*rows, ("all", str(len(every)), costs.hours(every))))
+
+
+def _chaos(blocks: Blocks) -> Table:
+    """What `python -m tests.chaos --long --only PART --json FILE` wrote, part by part."""
+    rows = [row for found in _chaos_runs() for row in found["rows"]]
+    told = [(row["part"], row["what"], f"{row['tried']:,}", str(row["differences"])) for row in rows]
+    total = ("in all", "", "", str(sum(row["differences"] for row in rows)))
+    return Table(("part", "what was done", "times", "differences"), (*told, total))
+
+
+def _chaos_origin(blocks: Blocks) -> Table:
+    parts: dict[tuple[str, ...], list[str]] = {}
+    for found in _chaos_runs():
+        names = dict.fromkeys(row["part"] for row in found["rows"])
+        parts.setdefault((found["code"], found["hardware"], str(found["seed"])), []).extend(names)
+    rows = tuple((", ".join(names), *origin) for origin, names in parts.items())
+    return Table(("part", "code", "hardware", "seed"), rows)
+
+
+def _chaos_runs() -> list[dict[str, Any]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((RECORDED / "chaos").glob("*.json"))]
+
+
+BLOCKS: Mapping[str, Callable[[Blocks], Table]] = {
+    "findings": _findings,
+    "slopes": _slopes,
+    "speed": _speed,
+    "precision": _precision,
+    "batch sizes": _batch_sizes,
+    "groups": _groups,
+    "claims": _claims,
+    "claims in short": _claims_in_short,
+    "verdicts": _verdicts,
+    "cost": _cost,
+    "chaos": _chaos,
+    "chaos origin": _chaos_origin,
+}

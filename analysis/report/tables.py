@@ -1,0 +1,102 @@
+"""`python -m analysis statistics`: how separable each map is and by which laws the best decay goes, beside the paper's
+own figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import experiments
+from analysis.figures import KINDS, charts_of, check_writable, nothing, pool, read_records, write_figure
+from analysis.figures.captions import of_several_codes
+from analysis.results import document
+from analysis.results.document import Table
+from analysis.results.panels import panels
+from analysis.results.table import Chart, Refused
+from analysis.statistics import both_axes, estimate, power_laws, separability
+from experiments.declare import told
+from paper_repro.records import Record
+
+FIGURES = ("heat_maps", "batch_sizes", "curves")  # what statistics are of
+FEW = 6  # panels of which every pair is compared
+
+
+def make(
+    names: Sequence[str], sources: Sequence[Path], out: Path | None, changes: Mapping[str, Any] = {}
+) -> Iterator[str]:
+    """The tables of these experiments (of all that have records, when none is named), as Markdown.
+
+    sources, changes: as for figures. out: a folder for the numbers as CSV and for their pictures. Raises Refused with
+    one line.
+    """
+    known = [name for name in experiments.names() if experiments.get(name).figure in FIGURES]
+    for name in names:
+        if name not in known:
+            raise Refused(f"{name} has no statistics: one of {', '.join(known)}")
+    records = read_records(sources, next(iter(names), "fig2"), changes)
+    found = charts_of(names or known, records, sources, changes, bool(names))
+    if not found:
+        others = charts_of(experiments.names(), records, sources, changes, False)
+        if not others:
+            raise Refused(nothing("any map", "fig2", records, sources, changes))
+        yield f"no statistics: there are figures alone of {', '.join(chart.stem for chart in others)}"
+    if out is not None:
+        check_writable(out)
+    if changes:
+        yield f"{told(changes)}\n"
+    for lines in pool.answers([partial(_told, chart, records, out) for chart in found]):
+        yield from lines
+
+
+def _told(chart: Chart, records: Sequence[Record], out: Path | None) -> list[str]:
+    """The lines of one chart."""
+    computed = Statistics.of(chart, records)
+    lines = [f"{chart.stem}\n\n{computed.markdown()}", *filter(None, [of_several_codes(chart.records)])]
+    return lines + ([] if out is None else [str(path) for path in computed.write(out)])
+
+
+def markdown(chart: Chart, records: Sequence[Record]) -> str:
+    """All tables of a chart. records: all there are, for the noise of single runs."""
+    return Statistics.of(chart, records).markdown()
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """All that is computed of a chart, once: resampling takes seconds. Empty: what it has none of."""
+
+    chart: Chart
+    rows: list[separability.Row]
+    rules: list[power_laws.Line]
+    joint: list[power_laws.Joint]
+
+    @classmethod
+    def of(cls, chart: Chart, records: Sequence[Record]) -> Statistics:
+        name, rows = chart.experiment.name, []
+        if chart.experiment.figure == "heat_maps":
+            rows = [*separability.of_chart(chart), *separability.of_paper(name)]
+        rules = [*power_laws.of_chart(chart, records), *power_laws.of_paper(name)]
+        return cls(chart, rows, rules, power_laws.joint(chart, records))
+
+    def markdown(self) -> str:
+        return document.markdown(self.tables()) or "one run of each: nothing to say\n"
+
+    def tables(self) -> list[Table]:
+        """Separability, laws and comparisons, those that there are."""
+        pairs = estimate.compare(shown) if len(shown := panels(self.chart)) <= FEW else []
+        tables = [separability.table(self.rows)] if self.rows else []
+        tables += [power_laws.table([*self.rules, *self.joint])] if self.rules else []
+        tables += [estimate.table(pairs)] if pairs else []
+        return tables
+
+    def write(self, out: Path, kinds: Sequence[str] = KINDS) -> Iterator[Path]:
+        """Pictures and numbers as STEM-separability and STEM-laws; the path of each file."""
+        chart, stem = self.chart, self.chart.stem
+        if self.rows:
+            numbers = separability.numbers(self.rows)
+            yield from write_figure(out, f"{stem}-separability", "separability", [chart, self.rows], numbers, kinds)
+        if self.rules:
+            numbers = both_axes.table(self.rules)
+            yield from write_figure(out, f"{stem}-laws", "power_laws", [chart, self.rules], numbers, kinds)

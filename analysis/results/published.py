@@ -1,0 +1,100 @@
+"""The paper's own figures as data (experiments/published): each panel a Surface with reading error and clipping."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from analysis.results.table import Refused
+from analysis.statistics.surface import Surface, gridded
+
+FILE = Path(__file__).resolve().parents[2] / "experiments" / "published" / "figures.csv"
+# Of one run, in points of top-1 error after 100 epochs, from tiles that the paper's figures show twice (the columns
+# without decay, where both optimizers of a pair are one, and two panels of supplementary figure 3).
+RUN_SIGMA = 0.14
+WORDS = {"fixed": "fixed rate", "cifar": "CIFAR-10", "in32": "ImageNet32x32", "raw": "per update", "norm": "normalized"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One value of a figure. alpha, decay, reading_error: None where it does not say. clipped: at least this.
+
+    among_best_ten: circled in the paper. line: where it stands in the file.
+    """
+
+    figure: str
+    panel: str
+    optimizer: str
+    dataset: str
+    epochs: int
+    epoch: int
+    metric: str
+    alpha: float | None
+    decay_kind: str
+    decay: float | None
+    value: float
+    clipped: bool
+    reading_error: float | None
+    schedule: str
+    among_best_ten: bool
+    line: int
+
+
+def load(path: Path = FILE) -> list[Reading]:
+    """All readings. Raises Refused, naming the line, for a file that is not what it should be."""
+    with open(path, newline="", encoding="utf-8") as lines:
+        return [_reading(row, path, line) for line, row in enumerate(csv.DictReader(lines), 2)]
+
+
+def rows(readings: Iterable[Reading], path: Path = FILE) -> str:
+    """The header and the lines of the file that hold these readings, as they stand there."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(lines[place - 1] for place in (1, *sorted(reading.line for reading in readings)))
+
+
+def words(panel: str) -> str:
+    """The name of a panel, less its optimizer, to read: "cifar_raw_25" as "CIFAR-10, per update, 25 epochs"."""
+    parts = panel.replace("step_drop", "step drops").split("_")
+    return ", ".join(
+        f"{part} epoch{'s' * (part != '1')}" if part.isdigit() else WORDS.get(part, part) for part in parts
+    )
+
+
+def _reading(row: dict[str, str], path: Path, line: int) -> Reading:
+    def number(name: str) -> float | None:
+        return float(row[name]) if row[name] else None
+
+    try:
+        value = float(row["value"])
+        if not 0 <= value <= 100 or row["censored"] not in ("", "ge"):
+            raise ValueError(f"value {value}, censored {row['censored']!r}")
+        return Reading(
+            row["figure"], row["panel"], row["optimizer"], row["dataset"], int(row["epochs"]), int(row["epoch"]),
+            row["metric"], number("alpha"), row["decay_kind"], number("decay"), value, row["censored"] == "ge",
+            number("reading_error"), row["schedule"], row["among_best_ten"] == "1", line,
+        )  # fmt: skip
+    except (KeyError, ValueError, TypeError) as error:
+        raise Refused(f"{path}, line {line}: not a reading ({error})") from None
+
+
+def surface(readings: list[Reading], figure: str, panel: str) -> Surface:
+    """A heat map's Surface; its known_sigma holds the run's own deviation and the reading error together."""
+    found = [r for r in readings if (r.figure, r.panel) == (figure, panel) and r.alpha and r.decay]
+    if not found:
+        raise Refused(f"the paper's figures have no panel {panel} in {figure}")
+    places = {(r.alpha, r.decay): r for r in found if r.alpha and r.decay}
+    errors = float(
+        np.median([r.reading_error for r in found if r.reading_error is not None and not r.clipped] or [0.2])
+    )
+    return gridded(
+        f"{figure} {panel}",
+        sorted({alpha for alpha, _ in places}),
+        sorted({decay for _, decay in places}),
+        {place: [reading.value] for place, reading in places.items()},
+        {place for place, reading in places.items() if reading.clipped},
+        float(np.hypot(RUN_SIGMA, errors)),
+    )

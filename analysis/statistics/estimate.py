@@ -1,0 +1,200 @@
+"""Is one optimizer better than another? Each at the cell that was selected on validation, compared on test errors.
+
+Runs of one seed share their initial weights and their order of pictures, so differences are taken seed by seed. With
+three common seeds or more their own scatter gives the interval (Student); with fewer, the deviation of single runs
+pooled over the basin does (normal), which ignores that pairs are alike and is rather too wide. Many pairs are tested at
+once: their p-values are corrected by Holm's step-down rule. That cells were selected by noisy errors is not in them;
+seeds that only selected cells have were no part of the selection, and are compared too.
+
+Differences that are all equal tell no deviation: then that of single runs decides, as with few seeds, and without one
+nothing is decided. Seeds that diverged cannot be compared. Where they are of the optimizer that is ahead, the pair is
+not decided, since only its survivors are ahead; where they are of the other, they add to what is seen, and it may be.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from scipy import special
+
+from analysis.claims.power import MOST
+from analysis.figures.heat_maps import NAMES, facet_words
+from analysis.results.document import Table
+from analysis.results.panels import Panel
+from analysis.statistics.surface import EQUAL, Estimate, basin, deviation, of_panel
+
+LEVEL = 0.05
+POWER = 0.8
+OWN_SCATTER = 3  # common seeds from which the differences' own deviation is used
+SMALLEST = 1e-99  # smaller p-values may have become 0 by rounding
+NO_SCATTER = "scatter not measurable"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """first minus second, in points of test error, over the seeds that both finished. deviation: of one difference. p:
+    corrected by compare().
+
+    Without an interval, deviation and p where the scatter could not be measured. lacking: in words, the seeds that one
+    of the two lacks. survivors_ahead: seeds of the better one diverged, so that not all of its runs are compared.
+    """
+
+    first: str
+    second: str
+    difference: Estimate
+    deviation: float | None
+    p: float | None
+    seeds: int
+    lacking: str = ""
+    survivors_ahead: bool = False
+
+    @property
+    def effect(self) -> float | None:
+        """difference / deviation."""
+        return self.difference.value / self.deviation if self.deviation else None
+
+    @property
+    def seeds_needed(self) -> int | None:
+        """Of each, to find a difference of this size alone with 80 % power; None where it is decided, 0, or where more
+        seeds of this kind would not decide it."""
+        if self.p is None or self.p < LEVEL or self.survivors_ahead:
+            return None
+        if not self.effect or abs(self.difference.value) <= EQUAL:
+            return None
+        quantiles = float(special.ndtri(1 - LEVEL / 2) + special.ndtri(POWER))
+        return max(self.seeds + 1, math.ceil((quantiles / self.effect) ** 2))
+
+    @property
+    def is_decided(self) -> bool:
+        return self.p is not None and self.p < LEVEL and not self.survivors_ahead
+
+    @property
+    def judged(self) -> Estimate | None:
+        """The difference as a rule may judge it; None where survivors are ahead."""
+        return None if self.survivors_ahead else self.difference
+
+    @property
+    def seeds_told(self) -> str:
+        """How many are compared, and what became of others: 4 of 7; 3 of AdamW diverged."""
+        return f"{self.seeds}{self.lacking}"
+
+
+def compare(panels: Sequence[Panel], known: Mapping[str, float] = {}) -> list[Comparison]:
+    """Every pair of panels that have a selected cell and a common seed (and a known deviation).
+
+    known: the deviation of single runs of an optimizer, for panels that have one run of each cell.
+    """
+    chosen = [panel for panel in panels if panel.best is not None]
+    pairs = [found for pair in combinations(chosen, 2) if (found := _difference(*pair, known)) is not None]
+    corrected = iter(holm([test.p for test in pairs if test.p is not None]))
+    return [test if test.p is None else replace(test, p=next(corrected)) for test in pairs]
+
+
+def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> Comparison | None:
+    errors = [_by_seed(panel) for panel in (first, second)]
+    apart = [errors[0][seed] - errors[1][seed] for seed in sorted(errors[0].keys() & errors[1].keys())]
+    differences = np.array([each for each in apart if not math.isnan(each)])
+    if not len(differences):
+        return None
+    count, freedom = len(differences), len(differences) - 1.0
+    scatter = deviation(differences) if count >= OWN_SCATTER else None
+    if scatter is None:
+        single = [_pooled(panel) or known.get(panel.optimizer) for panel in (first, second)]
+        scatter, freedom = None if None in single else math.hypot(*filter(None, single)), math.inf
+    if scatter is None and count < OWN_SCATTER and count == len(apart):
+        return None  # where seeds diverged, the row says so
+    mean, names = float(differences.mean()), (_name(first), _name(second))
+    difference, p = Estimate(mean, None, None), None
+    if scatter is not None:
+        error = scatter / math.sqrt(count)
+        half = float(special.stdtrit(freedom, 1 - LEVEL / 2)) * error
+        difference, p = Estimate(mean, mean - half, mean + half), float(2 * special.stdtr(freedom, -abs(mean) / error))
+    survivors_ahead = any(map(math.isnan, errors[0 if mean < 0 else 1].values()))
+    return Comparison(*names, difference, scatter, p, count, _lacking(names, errors), survivors_ahead)
+
+
+def _lacking(names: tuple[str, str], errors: Sequence[Mapping[int, float]]) -> str:
+    """What is to be said of seeds that are not compared: " of 7; 3 of AdamW diverged"."""
+    every = {seed for own in errors for seed in own}
+    counts: Counter[str] = Counter()  # a sum where two cells of one optimizer are compared
+    for name, own in zip(names, errors, strict=True):
+        counts[f"{name} diverged"] += sum(map(math.isnan, own.values()))
+        counts[f"{name} not run"] += len(every) - len(own)
+    words = ", ".join(f"{count} of {what}" for what, count in counts.items() if count)
+    return f" of {len(every)}; {words}" if words else ""
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """p-values corrected for being several (Holm 1979), in the order given."""
+    order, corrected, running = np.argsort(values), [1.0] * len(values), 0.0
+    for rank, place in enumerate(order):
+        running = max(running, min(1.0, (len(values) - rank) * values[place]))
+        corrected[place] = running
+    return corrected
+
+
+def _by_seed(panel: Panel) -> dict[int, float]:
+    """The test error of each seed of the selected cell; NaN for one that diverged."""
+    assert panel.best is not None
+    best = panel.with_all_seeds(panel.best)
+    finished = [record["cell"]["seed"] for record in best.records if record["status"] == "finished"]
+    return dict.fromkeys(best.seeds, math.nan) | dict(zip(finished, best.errors("test"), strict=True))
+
+
+def _pooled(panel: Panel) -> float | None:
+    surface = of_panel(panel, "test")
+    return surface.sigma(basin(surface))
+
+
+def _name(panel: Panel) -> str:
+    words = facet_words(panel.facets)
+    return NAMES.get(panel.optimizer, panel.optimizer) + (f", {words}" if words else "")
+
+
+CAPTION = (
+    "Optimizers compared at their selected cells, test error, paired by seed; effect: difference over the deviation of "
+    "one; p: corrected for the number of pairs (Holm); brackets: 95 % intervals."
+)
+
+
+def table(found: Sequence[Comparison]) -> Table:
+    """A row for each pair."""
+    header = ("compared, test error", "difference, points", "effect", "p (Holm)", "seeds", "told apart")
+    rows = []
+    for pair in found:
+        part = pair.difference
+        rows.append((
+            f"{pair.first} less {pair.second}", f"{_signed(part.value)} {_interval(part)}".strip(),
+            "" if pair.effect is None else _signed(pair.effect), "" if pair.p is None else _p(pair.p),
+            pair.seeds_told, _verdict(pair),
+        ))  # fmt: skip
+    return Table(header, tuple(rows), "comparisons", CAPTION)
+
+
+def _signed(number: float) -> str:
+    return f"{round(number, 2) + 0.0:+.2f}"  # never -0.00
+
+
+def _interval(part: Estimate) -> str:
+    return "" if part.low is None else f"[{part.low:+.2f}, {part.high:+.2f}]"
+
+
+def _p(p: float) -> str:
+    return f"{p:.2g}" if p > SMALLEST else f"< {SMALLEST:g}"
+
+
+def _verdict(pair: Comparison) -> str:
+    if pair.is_decided:
+        return "yes"
+    if pair.p is None:
+        return f"no: {NO_SCATTER}"
+    if pair.survivors_ahead:
+        return "no: seeds of the better one diverged"
+    if pair.seeds_needed and pair.seeds_needed > MOST:
+        return f"no: more than {MOST:,} seeds would be needed"
+    return f"no: {pair.seeds_needed} seeds would be needed" if pair.seeds_needed else "no"

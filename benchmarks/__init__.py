@@ -1,0 +1,107 @@
+"""Speed of this project beside plain PyTorch, in one run on this machine: python -m experiments bench.
+
+Machines differ and are noisy, so only the ratio of two numbers measured together means something.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COLUMNS = ("what", "ours", "opponent", "unit", "ratio", "hardware", "versions")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison. ratio: ours / opponent; for rates more is better, for times and memory less."""
+
+    what: str
+    ours: float
+    opponent: float | None
+    unit: str
+
+    @property
+    def ratio(self) -> float | None:
+        return self.ours / self.opponent if self.opponent else None
+
+
+def rows(device: str, quick: bool) -> Iterator[Row]:
+    """All comparisons, one after the other. quick: within two minutes on two cores, nothing compiled."""
+    from benchmarks import optimizer_step, overhead, training
+
+    yield from training.rows(device, quick)
+    yield from optimizer_step.rows(device, 8 if quick else 40)
+    yield from overhead.rows(100 if quick else 10_000)
+
+
+def line(row: Row) -> str:
+    """The row as a line of the printed table, without a line end."""
+    opponent, ratio = ("" if value is None else f"{value:.4g}" for value in (row.opponent, row.ratio))
+    return f"{row.what:<66} {row.ours:>9.4g} {opponent:>9} {ratio:>7}  {row.unit}"
+
+
+HEADER = f"{'what':<66} {'ours':>9} {'opponent':>9} {'ratio':>7}  unit"
+
+
+def write_csv(path: Path, table: Sequence[Row], device: str) -> None:
+    """The rows with the hardware and the versions they were measured on."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in table:
+            writer.writerow([row.what, row.ours, row.opponent, row.unit, row.ratio, hardware(device), versions()])
+
+
+def device(asked: str | None) -> str:
+    """What to measure: the asked-for device, or a GPU where there is one. Raises ValueError for a GPU without one."""
+    import torch
+
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: torch sees no GPU here")
+    return asked or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def hardware(device: str) -> str:
+    """Of the device, in words."""
+    from paper_repro.records import provenance
+    from paper_repro.sweep import processes
+
+    if device != "cpu":
+        return provenance.hardware(device)
+    tunables = os.environ.get("GLIBC_TUNABLES", processes.TRAINING["GLIBC_TUNABLES"])
+    pages = ", ours in huge pages" * ("hugetlb" in tunables)
+    return f"{len(os.sched_getaffinity(0))} x {provenance.hardware(device)}{pages}"
+
+
+def versions() -> str:
+    """The code and the library that were measured."""
+    from paper_repro.records import source
+
+    torch = importlib.metadata.version("torch")
+    code = source.code()
+    return f"commit {code['commit'][:12]}{' with changes' * code['dirty']}, torch {torch}"
+
+
+def together(
+    work: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], settings: Mapping[str, str] = {}
+) -> list[Any]:
+    """work(*a) for each a, all at once, each in a fresh process: threads and history of this one change speeds.
+
+    settings: environment variables of those processes, unless they are set already.
+    """
+    context = multiprocessing.get_context("spawn")
+    added = {name: value for name, value in settings.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        with ProcessPoolExecutor(len(arguments), mp_context=context) as pool:
+            return [task.result() for task in [pool.submit(work, *given) for given in arguments]]
+    finally:
+        for name in added:
+            del os.environ[name]

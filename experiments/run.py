@@ -1,0 +1,204 @@
+"""`python -m experiments run`: which cells are meant, whether they can be trained, and training them.
+
+Nothing here imports torch, because this is the parent of a sweep: what needs torch is asked of another process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments import studying
+from experiments.choose import axes, check_out, chosen_cells, data_name, find
+from experiments.declare import Experiment, Profile
+from paper_repro.cell import Cell
+from paper_repro.cli import UsageError
+from paper_repro.records import diagnosis, inventory
+from paper_repro.sweep import engine, preflight
+from paper_repro.sweep.engine import Survey
+from paper_repro.sweep.messages import Answer, Question, Reckoned
+from paper_repro.texts import duration, price, python_m, span
+
+MOST_WORKERS = 1024  # each is a process
+WORTH_A_GPU = 3600  # seconds of one core: from here on a dry run says what a GPU would take
+BF16 = "products in bfloat16, weights and updates in float32"
+
+
+def run(given: argparse.Namespace) -> int:
+    """The command; its exit code."""
+    experiment, profile = find(given.name, given.profile, given.quick)
+    if experiment.study is not None:
+        return _study(experiment, profile, given)
+    data = given.data or Path("data")
+    cells = chosen_cells(profile, given)
+    _check_workers(given)
+    if not given.dry_run:
+        check_out(given.out)
+    survey = Survey.of(cells, given.out)
+    known = ask_first(
+        cells, survey, data, None if given.dry_run else given.out, given.device, given.dry_run, given.workers is None
+    )
+    check_same_pictures(survey, known.fingerprint, given.out)
+    print(f"{experiment.name}, profile {given.profile}: {profile.describe(cells)}")
+    print("\n".join(axes(cells, given)))
+    there = len(cells) - len(survey.missing)
+    print(f"{len(cells)} cell{'s' * (len(cells) > 1)}, {there} with a record in {given.out}", flush=True)
+    workers = given.workers or (cores() if known.device == "cpu" else known.at_once)
+    try:
+        engine.groups(known.device, workers)
+    except ValueError as error:
+        raise UsageError(f"--workers {workers}: {error}") from None
+    if given.dry_run:
+        return _estimate(survey, known, workers)
+    return _train(experiment, cells, survey, known.device, workers, data, given)
+
+
+def _study(experiment: Experiment, profile: Profile, given: argparse.Namespace) -> int:
+    try:
+        name = data_name(given).get("dataset")
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if not given.dry_run:
+        check_out(given.out)
+    return studying.run(experiment, profile, name, given)
+
+
+def _train(
+    experiment: Experiment,
+    cells: list[Cell],
+    survey: Survey,
+    device: str,
+    workers: int,
+    data: Path,
+    given: argparse.Namespace,
+) -> int:
+    outcome = engine.run(cells, given.out, data, workers, device, survey)
+    done = f"{len(outcome.finished)} finished, {len(outcome.diverged)} diverged, {len(outcome.failed)} failed"
+    if outcome.stopped:
+        print(f"stopped ({done}); what was trained is saved: type the same command to go on")
+        return 130
+    inventory.look(given.out, (cell.id for cell in cells))  # or the next command would have to read the new ones
+    print(f"{done}; records in {given.out / 'records'}")
+    same = ["--runs", given.out, *["--quick"] * given.quick, *(word for text in given.set for word in ("--set", text))]
+    if outcome.odd:
+        print(f"{_odd(outcome)}; what to do: {python_m('analysis', 'report', *same)}")
+    if outcome.failed:
+        print(f"tracebacks in {given.out / 'failures'}; the same command tries the failed cells again")
+    elif "alpha" in experiment.swept or (given.alphas is None and given.decays is None):
+        print(f"draw them: {python_m('analysis', 'figures', given.name, *same)}")
+    else:
+        print(f"the figure of {given.name} does not show these: its cells are at rates and decays of their own")
+    return 1 if outcome.failed else 0
+
+
+def _odd(outcome: engine.Outcome) -> str:
+    count = len(outcome.odd)
+    kinds = ", ".join(f"{group['cells']} {group['kind']}" for group in diagnosis.groups(outcome.odd.items()))
+    return f"{count} cell{'s' * (count > 1)} look{'s' * (count == 1)} odd: {kinds}"
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _check_workers(given: argparse.Namespace) -> None:
+    if given.workers is not None and given.workers < 1:
+        raise UsageError(f"--workers must be at least 1, got {given.workers}")
+    if given.workers is not None and given.workers > MOST_WORKERS:
+        raise UsageError(f"--workers {given.workers}: at most {MOST_WORKERS}, and more than cores gain nothing")
+
+
+def ask_first(
+    cells: Sequence[Cell],
+    survey: Survey,
+    data: Path,
+    out: Path | None,
+    device: str | None,
+    estimate: bool,
+    at_once: bool,
+) -> Answer:
+    """Try the data, and the model, optimizer and schedule of each kind of cell, before anything is trained.
+
+    Where nothing is missing there is nothing to try, and no process is started; but a file that was typed must still be
+    the one that the records are from. estimate: also what a cell of each kind takes that has no record yet. at_once:
+    also how many a GPU takes.
+    """
+    if not survey.missing:
+        return Answer(fingerprint=_fingerprint(data))
+    kinds = {engine.kind_of(cell): cell for cell in cells}
+    estimate = estimate and any(engine.kind_of(cell) not in survey.seconds for cell in survey.missing)
+    answer = preflight.ask(Question(tuple(kinds.values()), data, out, device, estimate, at_once))
+    if answer.error:
+        raise UsageError(answer.error)
+    for warning in answer.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return answer
+
+
+def _fingerprint(data: Path) -> str:
+    """Of an .npz file; empty for built-in data sets, which the names in the records tell apart."""
+    if data.suffix != ".npz":
+        return ""
+    from paper_repro.data.arrays import npz_fingerprint
+
+    try:
+        return npz_fingerprint(data)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def check_same_pictures(survey: Survey, fingerprint: str, out: Path) -> None:
+    """Raise UsageError if records were made from other pictures of the same name."""
+    for other, name in survey.fingerprints.items():
+        if fingerprint and other and other != fingerprint:  # a record may not say
+            raise UsageError(
+                f"{name} is not the data set that {out} was trained on (fingerprint {fingerprint} "
+                f"against {other}): pass another --out or --data-name"
+            )
+
+
+def _estimate(survey: Survey, known: Answer, workers: int) -> int:
+    """Print cells and time, from the records that there are or from a few updates tried just now."""
+    tried = {engine.kind_of(cell): seconds for cell, seconds in known.seconds}
+    took = {kind: statistics.mean(seconds) for kind, seconds in survey.seconds.items()}
+    each = [took[kind] if kind in took else tried[kind] for kind in map(engine.kind_of, survey.missing)]
+    recorded = sum(map(len, survey.seconds.values()))
+    sources = [f"{recorded} records"] * bool(took) + [f"a few updates on {known.device}, just now"] * bool(tried)
+    if known.note:
+        print(known.note)
+    if not each:
+        print("nothing is left to train")
+        return 0
+    took_each = span(each, duration)
+    print(f"to train: {len(each)} cell{'s' * (len(each) > 1)} of about {took_each} each ({' and '.join(sources)})")
+    workers = min(workers, len(each))
+    together = sum(each) / workers
+    cost = price(sum(each)) if known.device == "cpu" else price(together, "GPU")
+    print(f"about {cost}, {duration(together)} with {workers} worker{'s' * (workers > 1)}; nothing was trained")
+    if known.device != "cpu" and any(cell.precision == "fp32" for cell in survey.missing):
+        print(f"--set precision=bf16 trains them faster ({BF16})")
+    if known.on_gpus and sum(each) > WORTH_A_GPU:
+        print(*_on_gpus(known.on_gpus, survey.missing), sep="\n")
+    return 0
+
+
+def _on_gpus(known: Sequence[Reckoned], missing: Sequence[Cell]) -> list[str]:
+    """A line for the cells as they are and one for what may be set, with the time of all of them on each card."""
+    taken: dict[str, dict[str, float]] = {}
+    count, counted = Counter(map(engine.kind_of, missing)), defaultdict[str, set[Cell]](set)
+    for change, card, cell, seconds in known:
+        total = taken.setdefault(change, {})
+        total[card] = total.get(card, 0.0) + seconds * count[engine.kind_of(cell)]
+        counted[change].add(engine.kind_of(cell))
+    taken = {change: total for change, total in taken.items() if counted[change] == set(count)}  # of all, or nothing
+    lines = ["on one GPU, training alone, reckoned from counted FLOP and bytes, not measured (+- 40 %):"] * bool(taken)
+    for change, total in taken.items():
+        how = f"with --set {change} ({BF16}): " * bool(change)
+        lines.append(f"  {how}" + ", ".join(f"{price(seconds, 'GPU')} ({card})" for card, seconds in total.items()))
+    return lines

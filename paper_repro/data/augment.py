@@ -1,0 +1,93 @@
+"""Everything random in an epoch, drawn at once, and the paper's augmentation for a whole batch.
+
+The draws are a function of (seed, epoch) alone: there is no generator whose state a resumed run could have lost.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from paper_repro.data.split import Dataset
+
+PAD = 4
+# One independent stream of random numbers for each purpose; the numbers are part of every cell's meaning.
+ORDER, CROP, FLIP, NOISE = range(4)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The random choices of one epoch, by position in its order.
+
+    order [N]: which picture; shift [N, 2]: rows and columns 0..8 of the crop; flip [N]: mirrored or not;
+    noise [N, ...]: what the net wants in [0, 1) for each picture (Shake-Shake coefficients), or None.
+    """
+
+    order: Tensor
+    shift: Tensor | None
+    flip: Tensor | None
+    noise: Tensor | None
+
+    def to(self, device: str) -> Epoch:
+        """The same choices on the device."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved = {name: value.to(device) for name, value in given.items() if value is not None}
+        return dataclasses.replace(self, **moved)
+
+    def take(self, other: Epoch) -> None:
+        """Become `other`, of the same run, in the same memory: a recorded update reads from there (gpu.py)."""
+        for field in fields(self):
+            if getattr(self, field.name) is not None:
+                getattr(self, field.name).copy_(getattr(other, field.name))
+
+
+def draw_epoch(seed: int, epoch: int, examples: int, augment: bool, noise_shape: tuple[int, ...] | None) -> Epoch:
+    """The random choices of epoch `epoch` (from 0) of a cell with this seed."""
+
+    def stream(purpose: int) -> np.random.RandomState:
+        return np.random.RandomState([seed, epoch, purpose])
+
+    order = torch.from_numpy(stream(ORDER).permutation(examples))
+    noise = None
+    if noise_shape is not None:
+        drawn = stream(NOISE).random_sample((examples, *noise_shape)).astype(np.float32)
+        noise = torch.from_numpy(drawn)
+    if not augment:
+        return Epoch(order, None, None, noise)
+    shift = torch.from_numpy(stream(CROP).randint(0, 2 * PAD + 1, size=(examples, 2)))
+    flip = torch.from_numpy(stream(FLIP).randint(0, 2, size=examples).astype(bool))
+    return Epoch(order, shift, flip, noise)
+
+
+def batch(data: Dataset, epoch: Epoch, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Training pictures float32 [B, C, H, W] (channels last in memory) and labels [B] at these positions [B]."""
+    chosen = epoch.order[positions]
+    images = normalise(data.train.images[chosen], data)
+    if epoch.flip is not None and epoch.shift is not None:
+        images = crop(mirror(images, epoch.flip[positions]), epoch.shift[positions])
+    return images, data.train.labels[chosen]
+
+
+def normalise(images: Tensor, data: Dataset) -> Tensor:
+    """uint8 [B, H, W, C] to float32 [B, C, H, W], each channel with mean 0 and deviation 1 over the training set."""
+    return ((images.float() - data.mean) / data.std).permute(0, 3, 1, 2)
+
+
+def mirror(images: Tensor, flip: Tensor) -> Tensor:
+    """Pictures [B, C, H, W] mirrored left to right where flip [B] is true."""
+    return torch.where(flip[:, None, None, None], images.flip(3), images)
+
+
+def crop(images: Tensor, shift: Tensor) -> Tensor:
+    """Pad by 4 with zeros (the mean colour, as in the authors' code) and cut the old size at shift [B, 2] in 0..8."""
+    count, _, height, width = images.shape
+    padded = torch.nn.functional.pad(images, (PAD, PAD, PAD, PAD))
+    rows = shift[:, 0, None] + torch.arange(height, device=images.device)
+    columns = shift[:, 1, None] + torch.arange(width, device=images.device)
+    index = torch.arange(count, device=images.device)[:, None, None]
+    cut = padded.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]]
+    return cut.permute(0, 3, 1, 2)

@@ -1,0 +1,140 @@
+"""What looks odd in a run that went through: a loss spike, a blow-up of the gradient norm, training that is dead.
+
+Seen in the curves of a record alone, without torch. The thresholds were set on the 1,636 committed records, of runs of
+2 to 80 epochs at good and at hopeless settings (their counts stand beside each); whoever changes one counts anew:
+
+    python -m paper_repro.records.diagnosis experiments/recorded/*.jsonl
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+Row = Mapping[str, Any]
+Diagnosis = dict[str, Any]  # kind; epoch where it was first seen; value there; usual: what it was before, or chance
+
+SPIKE, BLOW_UP, DEAD, DIVERGED = "loss spike", "gradient blow-up", "dead training", "diverged"
+
+# A loss of half as much again as the lowest so far, and by a tenth of the first epoch's. Both, because 0.009 to 0.015
+# is a wobble of a net that knows its pictures by heart, and 2.2 to 2.3 one that learns nothing. 1 record of 1,636; the
+# farthest of the others went from 0.15 to 0.29, by 0.06 of the first. After a restart (eta rises) the lowest is taken
+# anew, because there the loss is meant to rise.
+SPIKE_RATIO, SPIKE_SHARE = 1.5, 0.1
+
+# Three times the largest mean norm of any epoch before. The norm grows by itself as decay shrinks the weights under a
+# normalisation, 14-fold in 100 epochs, but slowly: never to more than 2.04 times the largest so far, except in the one
+# record of a blow-up, 3.6 times.
+BLOW_UP_RATIO = 3.0
+
+# A loss that is never 1 % below that of a guess, ln(classes), and an error that is never 5 % below a guess's. The error
+# alone wobbles by 1.5 points with the pictures; the loss alone is as high where a net is wrong but sure of itself.
+# 52 of 1,636 records, all at the largest decays or learning rates of their grids.
+DEAD_LOSS, DEAD_ERROR = 0.99, 0.95
+
+REMEDIES = {
+    DIVERGED: "a smaller α, a warm-up, or gradients clipped; where it is the first step, a look at the data",
+    SPIKE: "a smaller α, a warm-up, or gradients clipped; for Adam a larger ε or a smaller β2",
+    BLOW_UP: "gradients clipped, a smaller α, or fp32 for bf16; less decay where a normalisation follows the weights",
+    DEAD: "less decay or a smaller α (weights vanish, units die); else a look at the labels and the initial weights",
+}
+CLASSES = {"synthetic": 10, "cifar10": 10, "cifar100": 100, "imagenet32": 1000}  # of records that do not say
+
+
+def diagnose(epochs: Sequence[Row], classes: int | None = None, whole: bool = True) -> list[Diagnosis]:
+    """All that looks odd in a run's curves, each kind once. Without `classes`, or of a run that broke off, not whether
+    it was dead."""
+    found = [_spike(epochs), _blow_up(epochs), _dead(epochs, classes) if classes and whole else None]
+    return [each for each in found if each]
+
+
+def of(record: Mapping[str, Any]) -> list[Diagnosis]:
+    """What a record says of itself; of an older one, what can be seen in it."""
+    if "diagnoses" in record:
+        return list(record["diagnoses"])
+    classes = CLASSES.get(record["cell"]["dataset"].partition("-")[0])
+    return diagnose(record["epochs"], classes, record["status"] == "finished")
+
+
+def kinds(record: Mapping[str, Any]) -> list[str]:
+    return [each["kind"] for each in of(record)]
+
+
+def groups(cells: Iterable[tuple[str, Sequence[str]]]) -> list[dict[str, Any]]:
+    """Cells (id, kinds) by kind, as plain values: kind, cells (how many), first (an id), remedy."""
+    by_kind: dict[str, list[str]] = {kind: [] for kind in REMEDIES}
+    for name, odd in cells:
+        for kind in odd:
+            by_kind.setdefault(kind, []).append(name)
+    return [
+        {"kind": kind, "cells": len(names), "first": names[0], "remedy": REMEDIES.get(kind, "")}
+        for kind, names in by_kind.items()
+        if names
+    ]
+
+
+def _spike(epochs: Sequence[Row]) -> Diagnosis | None:
+    losses = _curve(epochs, "train_loss")
+    if not losses:
+        return None
+    lowest = losses[0]
+    for before, row, loss in zip(epochs, epochs[1:], losses[1:], strict=False):
+        if row.get("eta", 0) > before.get("eta", 0):
+            lowest = loss
+        if loss >= SPIKE_RATIO * lowest and loss - lowest >= SPIKE_SHARE * losses[0]:
+            return _said(SPIKE, row, loss, lowest)
+        lowest = min(lowest, loss)
+    return None
+
+
+def _blow_up(epochs: Sequence[Row]) -> Diagnosis | None:
+    norms = _curve(epochs, "gradient_norm")
+    for row, (largest, _), norm in zip(epochs[1:], pairwise(accumulate(norms, max)), norms[1:], strict=False):
+        if norm >= BLOW_UP_RATIO * largest > 0:
+            return _said(BLOW_UP, row, norm, largest)
+    if norms and math.isinf(norms[0]):
+        return _said(BLOW_UP, epochs[0], norms[0], math.inf)
+    return None
+
+
+def _dead(epochs: Sequence[Row], classes: int) -> Diagnosis | None:
+    losses, errors = _curve(epochs, "train_loss"), _curve(epochs, "train_error")
+    if classes < 2 or not losses or not errors:
+        return None
+    loss, error = math.log(classes), 100 * (1 - 1 / classes)
+    if min(losses) < DEAD_LOSS * loss or min(errors) < DEAD_ERROR * error:
+        return None
+    return _said(DEAD, epochs[0], min(losses), loss)
+
+
+def _curve(epochs: Sequence[Row], name: str) -> list[float]:
+    """Empty where an epoch lacks it. What overflowed is recorded as null."""
+    if any(name not in row for row in epochs):
+        return []
+    return [math.inf if row[name] is None else row[name] for row in epochs]
+
+
+def _said(kind: str, row: Row, value: float, usual: float) -> Diagnosis:
+    return {"kind": kind, "epoch": row["epoch"], "value": _plain(value), "usual": _plain(usual)}
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _counted(paths: Iterable[str]) -> Iterator[str]:
+    from paper_repro import records
+
+    for path in paths:
+        found = records.load(Path(path))
+        yield f"{path}: {len(found)} records"
+        for group in groups((record["id"], kinds(record)) for record in found):
+            yield f"  {group['cells']} {group['kind']}, first {group['first']}"
+
+
+if __name__ == "__main__":
+    print("\n".join(_counted(sys.argv[1:])))

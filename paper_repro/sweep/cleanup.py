@@ -1,0 +1,39 @@
+"""What processes leave that are killed between writing a cell's record and tidying up after it.
+
+The record is what counts, so nothing is wrong then; but checkpoints take room, and nobody trains the cell again who
+would remove them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from paper_repro import files, records
+from paper_repro.sweep import leases
+
+
+def clear(out: Path, finished: Collection[str]) -> None:
+    """Remove the checkpoints, dead claims and old failures of cells that have a record, and half-written files; what
+    cannot be removed is left.
+
+    finished: the cells' ids. One that is finished meanwhile is left for the next call.
+    """
+    wanted = set(finished)
+    with suppress(OSError):
+        for name in wanted.intersection(os.listdir(out / "checkpoints")):
+            shutil.rmtree(out / "checkpoints" / name, ignore_errors=True)
+    with suppress(OSError):
+        for name in wanted.intersection(file.removesuffix(".txt") for file in os.listdir(out / "failures")):
+            records.clear_failure(out, name)
+    with suppress(OSError):
+        dead = {name for name, holder in leases.holders(leases.folder_of(out)).items() if not holder.is_alive}
+        for name in wanted & dead:
+            leases.forget(leases.folder_of(out), name)
+    with suppress(OSError):
+        before = leases.clock(out) - leases.STALE
+        for folder in (out, out / "records", out / "failures", *out.glob("slurm/*"), *out.glob("slurm/*/attempts")):
+            files.clear_temporaries(folder, before)

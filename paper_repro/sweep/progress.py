@@ -1,0 +1,73 @@
+"""What a running sweep shows: a progress bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from paper_repro.sweep.engine import Outcome
+
+PLAIN_SECONDS = 15  # between two plain lines
+
+
+class Display:
+    """Cells done, diverged and failed, rate and time left, from the share of the work that is done.
+
+    total: cells of the sweep, finished ones included; work: what the missing ones cost, in any unit.
+    """
+
+    def __init__(self, total: int, work: int, outcome: Outcome) -> None:
+        self._total, self._work, self._outcome = total, work, outcome
+        self._worked, self._started, self._shown = 0, time.monotonic(), 0.0
+        self._before = self._done()
+        self._bar = tqdm(total=total, initial=self._before, unit="cell", bar_format="{percentage:3.0f}% |{bar}| {desc}",
+                         disable=not sys.stderr.isatty())  # fmt: skip
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.show(last=True)
+        self._bar.close()
+
+    def advance(self, work: int) -> None:
+        """So much more of the work is done (negative: lost again)."""
+        self._worked += work
+
+    def say(self, text: str) -> None:
+        """A line of its own that stays."""
+        with suppress(OSError):  # a log on a disk that is full
+            tqdm.write(text, file=sys.stderr)
+
+    def show(self, last: bool = False) -> None:
+        now = time.monotonic()
+        if not self._bar.disable:
+            self._bar.n = self._done()
+            self._bar.set_description_str(self._line(now))
+        elif last or now - self._shown > PLAIN_SECONDS:
+            self._shown = now
+            with suppress(OSError):
+                print(self._line(now), file=sys.stderr, flush=True)
+
+    def _done(self) -> int:
+        return len(self._outcome.finished) + len(self._outcome.diverged)
+
+    def _line(self, now: float) -> str:
+        seconds = now - self._started
+        rate = 60 * (self._done() - self._before) / seconds if seconds else 0.0
+        left = f"{clock(seconds * (self._work - self._worked) / self._worked)} left" if self._worked else "starting"
+        done, diverged, failed = self._done(), len(self._outcome.diverged), len(self._outcome.failed)
+        return f"{done}/{self._total} done, {diverged} diverged, {failed} failed, {rate:.1f} cells/min, {left}"
+
+
+def clock(seconds: float) -> str:
+    """3725 -> '1:02:05', 65 -> '1:05'."""
+    minutes, seconds = divmod(round(max(seconds, 0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -1,0 +1,145 @@
+"""A worker process of the engine: trains the cells it is handed, one after the other, and says what became of each.
+
+On a GPU one process serves several pipes at once, each in a thread: the cells then share the chip and the data on it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from paper_repro import files, records
+from paper_repro.cell import Cell
+from paper_repro.records import diagnosis
+from paper_repro.sweep import leases
+from paper_repro.sweep.leases import Claim
+from paper_repro.sweep.messages import Message, Task
+from paper_repro.training import checkpoints, memory
+
+if TYPE_CHECKING:
+    from paper_repro.data.split import Dataset
+
+BUSY_SECONDS = 0.5  # before a cell that another run holds is given back
+
+
+def main(pipe: Connection[Any, Any], task: Task, data: SharedData) -> None:
+    """Train cells from the pipe until it hands None or its other end is gone.
+
+    While a cell is trained nothing is sent to the worker, except None to make it stop. So whatever can be read from the
+    pipe then means stop, and so does its end: a worker does not outlive a killed parent. No lock is shared with
+    the other processes, because one that is killed while it holds a lock would stop them all.
+    """
+    with suppress(EOFError, ConnectionError):
+        while (cell := pipe.recv()) is not None:
+            pipe.send(Message("started", cell))
+            message = _train(cell, data, task, pipe)
+            if message.kind == "memory":
+                memory.give_back(task.device)
+            pipe.send(message)
+
+
+def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any]) -> Message:
+    from torch import AcceleratorError
+
+    try:
+        with leases.held(leases.folder_of(task.out), cell.id) as claim:
+            if claim is None:  # another run is at it; the parent offers the cell again, so wait a little
+                return Message("stopped" if pipe.poll(BUSY_SECONDS) else "busy", cell)
+            return _train_claimed(cell, data, task, pipe, claim)
+    except ConnectionError:  # the parent is gone
+        raise
+    except AcceleratorError:  # no cell can be trained in this process any more: die, and be replaced
+        traceback.print_exc()
+        os._exit(1)
+    except Exception as error:  # whatever a model or an optimizer raises is reported with its cell; the sweep goes on
+        return _what_went_wrong(error, cell)
+
+
+def _what_went_wrong(error: Exception, cell: Cell) -> Message:
+    if isinstance(error, OSError) and files.concerns_all(error):
+        return Message("trouble", cell, text=files.said(error))
+    if memory.has_run_out(error):
+        return Message("memory", cell, text=str(error).partition("\n")[0])
+    return Message("failed", cell, text=traceback.format_exc())
+
+
+def _train_claimed(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any], claim: Claim) -> Message:
+    from paper_repro.training.train import Stopped, train
+
+    folder = checkpoints.folder_of(task.out, cell.id)
+    record = records.read_or_put_aside(task.out, cell.id)  # another run may have finished it meanwhile
+    if record is None:
+        try:
+            record = train(
+                cell, data.of(cell), task.out, task.device,
+                should_stop=lambda: claim.lost or pipe.poll(),
+                on_epoch=lambda epochs: pipe.send(Message("epoch", cell, epochs)),
+            )  # fmt: skip
+        except Stopped:
+            return Message("busy" if claim.lost else "stopped", cell)
+        except OSError:
+            claim.beat()
+            if not claim.lost:
+                raise
+            return Message("busy", cell)  # whoever took it over has finished it and removed its checkpoints meanwhile
+    checkpoints.remove(folder)
+    return Message(record["status"], cell, odd=tuple(diagnosis.kinds(record)))
+
+
+class SharedData:
+    """The data that this process's cells learn from, prepared and on their device: one copy for all that want the same.
+
+    The last one is kept, because most cells of a sweep share it.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._lock = threading.Lock()
+        self._in_use: WeakValueDictionary[tuple[object, ...], Dataset] = WeakValueDictionary()
+        self._last: Dataset | None = None
+
+    def of(self, cell: Cell) -> Dataset:
+        """The pictures of a cell. Raises DataError where they cannot be had."""
+        from paper_repro.data import load
+        from paper_repro.data.split import prepare, settings
+
+        key = settings(cell)
+        with self._lock:
+            dataset = self._in_use.get(key)
+            if dataset is None:
+                dataset = prepare(load(cell.dataset, self._task.data), cell).to(self._task.device)
+                self._in_use[key] = dataset
+            self._last = dataset
+            return dataset
+
+
+def serve(pipes: list[Connection[Any, Any]]) -> None:
+    """Serve each pipe in a thread. The first thing that the other end of each hands over is the sweep's Task."""
+    with suppress(EOFError, ConnectionError):  # the other end may be gone already
+        tasks = [pipe.recv() for pipe in pipes]
+        data = SharedData(tasks[0])
+        threads = [threading.Thread(target=_serve, args=(pipe, tasks[0], data)) for pipe in pipes[1:]]
+        for thread in threads:
+            thread.start()
+        _serve(pipes[0], tasks[0], data)
+        for thread in threads:
+            thread.join()
+
+
+def _serve(pipe: Connection[Any, Any], task: Task, data: SharedData) -> None:
+    try:
+        with pipe, suppress(EOFError, ConnectionError):
+            main(pipe, task, data)
+    except BaseException:  # whatever it was: the parent waits for a process whose pipe has ended
+        traceback.print_exc()
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    serve([Connection(int(descriptor)) for descriptor in sys.argv[1:]])

@@ -1,0 +1,106 @@
+"""Train one Cell, from its first or its last saved update to its record.
+
+The numbers depend on the Cell and the data alone. All random choices are functions of (seed, epoch), the schedule is a
+function of the step, and everything else is in the checkpoint; so a run that was interrupted, however often, ends on a
+CPU bit for bit where an undisturbed one does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch.nn.functional import cross_entropy
+
+from paper_repro import optim, records, schedules
+from paper_repro.cell import Cell
+from paper_repro.data.split import Dataset
+from paper_repro.optim import groups
+from paper_repro.sweep import fitting
+from paper_repro.training import cuda, divergence
+from paper_repro.training.metrics import Diverged, norm
+from paper_repro.training.run import Run, Stopped, save_seconds
+
+__all__ = ["Stopped", "check", "train", "update"]
+
+MOST_EPOCHS = 100_000  # of which records.LARGEST bytes are enough to tell
+
+
+def train(
+    cell: Cell,
+    data: Dataset,
+    out: Path,
+    device: str = "cpu",
+    should_stop: Callable[[], bool] = lambda: False,
+    on_epoch: Callable[[int], None] = lambda epoch: None,
+) -> records.Record:
+    """Train a cell and write its record below `out`; the record (without checksum) is returned.
+
+    Goes on from the newest whole checkpoint. should_stop is asked after every update: when it says yes, the progress is
+    saved and Stopped raised. on_epoch is told the number of epochs done. Raises ValueError for a model, optimizer or
+    schedule that does not exist, OSError when the folder cannot be written.
+    """
+    with cuda.prepared(cell, device):
+        run = Run(cell, data.to(device), out, device)
+        return run.write_record(_train(run, should_stop, on_epoch))
+
+
+def _train(run: Run, should_stop: Callable[[], bool], on_epoch: Callable[[int], None]) -> dict[str, Any] | None:
+    """All updates that are left. Returns where and why the run diverged, if it did."""
+    make_update = update if run.device == "cpu" else cuda.Recorded(update)
+    cell, progress, check = run.cell, run.progress, partial(divergence.check, run, update)
+    try:
+        while progress.epoch < cell.epochs:
+            run.begin_epoch()
+            for count in run.remaining_counts():
+                make_update(run, count)
+                progress.position += 1
+                cuda.wait_if_far_ahead(run.device, progress.position)
+                run.save_if_due(should_stop, check)
+            run.end_epoch(check)
+            on_epoch(progress.epoch)
+            if progress.epoch < cell.epochs:
+                run.save_if_due(should_stop, check)
+    except Diverged as found:
+        return {"step": found.step, "tensor": found.tensor, "reason": str(found)}
+    return None
+
+
+def update(run: Run, count: int) -> None:
+    """One update of the net, from the next `count` pictures.
+
+    All that differs from one update to the next (position, learning rate, random choices) is read from tensors on the
+    device and nothing is read back, so that a GPU can record these operations once and repeat them (gpu.py).
+    """
+    images, labels, noise = run.next_batch(count)
+    run.set_schedule()
+    with run.precision():
+        logits = run.net(count)(images, *noise)
+    loss = cross_entropy(logits.float(), labels)
+    run.optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    gradient_norm = norm(p.grad for p in run.model.parameters() if p.grad is not None)
+    run.optimizer.step()
+    run.progress.note(loss.detach(), (logits.argmax(1) != labels).sum(), gradient_norm)
+
+
+def check(cell: Cell, data: Dataset, device: str = "cpu") -> None:
+    """Raise ValueError for a model, optimizer or schedule that does not exist, or what cannot be done here.
+
+    Trains nothing.
+    """
+    if cell.precision == "tf32" and device == "cpu":
+        raise ValueError("precision tf32 is a GPU's: this cell would be trained on a CPU")
+    compiler = os.environ.get("CXX", "g++")
+    if cell.compile and not shutil.which(compiler):
+        raise ValueError(f"compile=true needs a C++ compiler, and there is no {compiler} here")
+    if cell.epochs > MOST_EPOCHS:
+        raise ValueError(f"a cell of {cell.epochs} epochs would leave too large a record: at most {MOST_EPOCHS}")
+    save_seconds(device)
+    model = fitting.check(cell, data, device)
+    optim.build(cell.optimizer, groups.of_cell(model, cell.decay_on), cell.alpha, 0.0)
+    schedules.from_spec(cell.schedule, cell.epochs, 1)

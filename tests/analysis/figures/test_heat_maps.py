@@ -1,0 +1,119 @@
+"""What the map says in words and colours."""
+
+import csv
+
+import pytest
+
+import experiments
+from analysis.figures.captions import caption, reading_maps
+from analysis.figures.heat_maps import decay_label, draw, labels, limits, positions, real, title
+from analysis.report.results import selected
+from analysis.results.panels import panels
+from analysis.results.table import charts
+from analysis.statistics.separability import numbers, of_chart
+from tests.conftest import made_record
+
+FIG2 = experiments.get("fig2")
+
+
+def _texts(figure) -> list[str]:
+    return [text.get_text() for axes in figure.axes for text in axes.texts] + [t.get_text() for t in figure.texts]
+
+
+def test_titles_give_the_selected_cell_and_the_caption_its_origin(demo_records) -> None:
+    (chart,) = charts(FIG2, demo_records)
+    figure = draw(chart)
+    titles = [axes.get_title() for axes in figure.axes[:4]]
+    assert [text.split(":")[0] for text in titles] == ["SGD", "SGDW", "Adam", "AdamW"]
+    assert all("30.0 %" in text and "at the edge" not in text for text in titles)
+    words = caption(chart, reading_maps(chart, panels(chart), None))
+    for said in (
+        "synthetic",
+        "resnet-8-w8",
+        "12 epochs",
+        "Seed 0",
+        "c" * 12,
+        "a processor",
+        "label noise 30 %",
+        "f" * 12,
+    ):
+        assert said in words
+    assert "validation" in words
+    assert _texts(figure).count("30.0") == 4
+
+
+def test_seeds_and_edges_are_in_the_title() -> None:
+    cells = [cell for cell in FIG2.profiles["demo"].cells if cell.optimizer == "sgdw"]
+    lowest = min(cell.alpha for cell in cells)
+    records = [made_record(cell.replace(seed=s), 50 + s + 9 * (cell.alpha > lowest)) for cell in cells for s in (0, 1)]
+    (chart,) = charts(FIG2, records)
+    (panel,) = panels(chart)
+    assert title(panel).startswith("SGDW: 50.5 ± 0.7 % (2 seeds)\n")
+    assert title(panel).endswith("(at the edge)")
+
+
+def test_diverged_tiles_are_hatched_and_partly_diverged_ones_counted() -> None:
+    cells = [cell for cell in FIG2.profiles["demo"].cells if cell.optimizer == "sgd"]
+    records = [made_record(cell.replace(seed=seed), 50.0) for cell in cells[2:] for seed in (0, 1)]
+    records += [made_record(cells[0].replace(seed=seed), 0.0, status="diverged") for seed in (0, 1)]
+    records += [made_record(cells[1], 0.0, status="diverged"), made_record(cells[1].replace(seed=1), 40.0)]
+    (chart,) = charts(FIG2, records)
+    figure = draw(chart)
+    hatched = [patches for patches in figure.axes[0].collections if patches.get_hatch()]
+    assert [len(patches.get_paths()) for patches in hatched] == [2]
+    assert [text for text in _texts(figure) if "div." in text and len(text) < 12] == ["1/2\ndiv."]
+
+
+def test_two_kinds_of_decay_never_share_a_name() -> None:
+    assert decay_label("adam", "step") == r"L2 factor $\lambda$"
+    assert decay_label("adamw", "step") == r"weight decay $\lambda$ (decoupled)"
+    assert "norm" in decay_label("sgdw", "normalized")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (0.016, "0.016"), (2.5e-4, "2.5e-4"), (0.1 / 1024, "9.77e-5"), (1, "1")]
+)
+def test_ticks_are_real_values(value: float, text: str) -> None:
+    assert real(value) == text
+
+
+def test_zero_stands_apart_and_colours_are_shared_by_the_better_half() -> None:
+    assert positions([0.0, 0.1, 0.2]) == {0.0: 0.0, 0.1: 1.4, 0.2: 2.4}
+    assert positions([0.1, 0.2]) == {0.1: 0.0, 0.2: 1.0}
+    assert limits([20.0, 30.0, 40.0, 90.0, 90.0]) == (20.0, 40.0)
+    assert limits([20.0, 20.0]) == (20.0, 21.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([0.16, 0.08, 0.08 * (1 + 1e-9)], ["0.08", "0.0800000001", "0.16"]),
+        ([0.3, 0.1 + 0.2, 0.0], ["0", "0.3", "0.30000000000000004"]),
+        ([0.0123, 0.01234, 0.01236, 0.012361], ["0.0123", "0.01234", "0.01236", "0.012361"]),
+        ([2.5e-4, 2.5e-4 * (1 - 1e-5), 1e-3, 1e-3 * (1 - 1e-9)], ["2.49998e-4", "2.5e-4", "9.99999999e-4", "0.001"]),
+    ],
+)
+def test_no_two_values_read_alike(values: list[float], texts: list[str]) -> None:
+    assert list(labels(values).values()) == texts
+    assert list(labels(values)) == sorted(values)
+
+
+def test_rows_and_columns_that_nearly_agree_have_labels_of_their_own() -> None:
+    """0.08 and 0.08 with one rounding are two settings, and two rows."""
+    cells = [cell for cell in FIG2.profiles["demo"].cells if cell.optimizer == "adamw"]
+    top, largest = max(cell.alpha for cell in cells), max(cell.decay for cell in cells)
+    twins = [cell.replace(alpha=top * (1 + 1e-9)) for cell in cells if cell.alpha == top]
+    twins += [cell.replace(decay=largest * (1 + 1e-9)) for cell in cells if cell.decay == largest]
+    records = [made_record(cell, 90 - 100 * cell.alpha - 100 * cell.decay) for cell in (*cells, *twins)]
+    (chart,) = charts(FIG2, records)
+    axes = draw(chart).axes[0]
+    for axis in (axes.xaxis, axes.yaxis):
+        ticks = [label.get_text() for label in axis.get_ticklabels()]
+        assert len(set(ticks)) == len(ticks) == 8
+    assert "at the edge" in axes.get_title()  # nothing beyond it but itself
+    assert axes.get_title().count("00000") == 1  # which of the twins it is
+    ((_, ours, *_),) = selected(chart).rows
+    assert ours.count("00000") == 1
+    lines = list(csv.DictReader(numbers(of_chart(chart)).splitlines()))
+    names = [line["statistic"] for line in lines if line["statistic"].startswith("best_decay_at_alpha")]
+    assert len(set(names)) == len(names) == 8

@@ -1,0 +1,34 @@
+"""Figure 3's four panels: every run, final errors over decay, and the selected runs."""
+
+import experiments
+from analysis.figures.long_runs import draw
+from analysis.figures.style import render
+from analysis.results.table import charts
+from tests.conftest import made_record
+
+
+def test_every_run_is_drawn_and_the_best_are_named() -> None:
+    cells = experiments.get("fig3").profiles["demo"].cells
+    rows = [{"epoch": 2, "train_loss": 2.0, "test_error": 40.0}, {"epoch": 4, "train_loss": 1.0, "test_error": 30.0}]
+    records = [
+        made_record(cell, 30.0 + abs(place % 12 - 3), epochs=rows) for place, cell in enumerate(cells) if place != 5
+    ]
+    records.append(made_record(cells[5], 0.0, status="diverged"))
+    (chart,) = charts(experiments.get("fig3"), records)
+    figure = draw(chart)
+    losses, errors, finals, generalisation = figure.axes
+    assert len(losses.lines) == len(errors.lines) == 18
+    assert [len(line.get_xdata()) for line in finals.lines if line.get_marker() == "o"] == [11, 7]
+    assert len(generalisation.lines) == 2
+    assert f"Adam 30.00 % at {cells[3].decay:g}" in " ".join(figure.texts[0].get_text().split())
+    assert render(figure)["pdf"].startswith(b"%PDF")
+
+
+def test_the_edge_is_that_of_what_was_run() -> None:
+    cells = [cell for cell in experiments.get("fig3").profiles["demo"].cells if cell.optimizer == "adam"]
+    rows = [{"epoch": 4, "train_loss": 1.0, "test_error": 30.0}]
+    records = [made_record(cell, 30.0 + place, epochs=rows) for place, cell in enumerate(cells[3:])]
+    records += [made_record(cell.replace(optimizer="adamw"), 50.0, epochs=rows) for cell in cells]
+    (chart,) = charts(experiments.get("fig3"), records)
+    caption = " ".join(draw(chart).texts[0].get_text().split())
+    assert f"Adam 30.00 % at {cells[3].decay:g} (at the edge)" in caption

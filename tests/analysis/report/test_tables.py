@@ -1,0 +1,113 @@
+"""The statistics command, and that the page shows what the committed records give."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+import experiments
+from analysis.__main__ import main
+from analysis.figures import RECORDED, read_recorded
+from analysis.report import tables
+from analysis.results.panels import panels
+from analysis.results.table import Refused, charts
+from analysis.statistics import estimate, power_laws, separability
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_command_prints_tables_and_writes_numbers(tmp_path: Path, capsys) -> None:
+    assert main(["statistics", "fig2", "--recorded", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "fig2-cpu-cifar10-jpeg\n\n| panel |" in said
+    stems = ("fig2-cpu-cifar10-jpeg-separability", "fig2-demo-separability", "fig2-gpu_short-cifar10-jpeg-separability")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"{stem}.{kind}" for stem in stems for kind in ("csv", "pdf", "png")
+    ]
+
+
+def test_laws_are_drawn_beside_their_numbers(tmp_path: Path) -> None:
+    *_, png, pdf, table = tables.make(["batch_size"], [RECORDED], tmp_path)
+    assert [Path(path).name for path in (png, pdf, table)] == [
+        f"batch_size-cpu-cifar10-jpeg-laws.{kind}" for kind in ("png", "pdf", "csv")
+    ]
+    with open(table, newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 4 * 2 * 6  # laws, axes, batch sizes
+    assert Path(png).read_bytes().startswith(b"\x89PNG")
+
+
+def test_nothing_is_computed_twice_for_tables_and_pictures(tmp_path: Path, monkeypatch) -> None:
+    called = []
+    of_chart = separability.of_chart
+    monkeypatch.setattr(separability, "of_chart", lambda chart: called.append(chart.stem) or of_chart(chart))
+    list(tables.make(["fig2"], [RECORDED / "fig2-demo.jsonl"], tmp_path))
+    assert called == ["fig2-demo"]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["supp1"], "supp1 has no statistics"),
+        (["fig1"], "no record of fig1 in .*experiments run fig1 "),
+    ],
+)
+def test_what_cannot_be_told_is_one_line(names: list[str], told: str) -> None:
+    with pytest.raises(Refused, match=told):
+        list(tables.make(names, [RECORDED / "batch_size-cpu.jsonl"], None))
+
+
+def test_both_kinds_of_tables_stand_under_an_experiment_that_has_both(capsys) -> None:
+    assert main(["statistics", "batch_size", "--recorded"]) == 0
+    said = capsys.readouterr().out
+    assert "| best decay of | in | exponent |" in said
+    assert "| panel |" not in said
+
+
+def test_the_front_page_s_comparison_is_that_of_the_records() -> None:
+    (chart,) = [chart for chart in charts(experiments.get("fig2"), read_recorded()) if chart.profile == "cpu"]
+    pairs = estimate.compare(panels(chart))
+    (pair,) = [pair for pair in pairs if pair.is_decided]
+    assert (pair.first, pair.second) == ("Adam", "AdamW")
+    away = [-part for part in (pair.difference.value, pair.difference.high, pair.difference.low)]
+    told = (
+        f"{away[0]:.2f} [{away[1]:.2f}, {away[2]:.2f}] points below AdamW's (p = {pair.p:.2g}, corrected for six pairs)"
+    )
+    assert told in (ROOT / "README.md").read_text()
+    assert {each.seeds for each in pairs} == {7}
+    assert len(pairs) == 6
+
+
+def test_the_front_page_s_long_run_is_that_of_the_records() -> None:
+    (chart,) = [chart for chart in charts(experiments.get("fig4"), read_recorded()) if chart.profile == "cpu"]
+    found = {(pair.first, pair.second): pair for pair in estimate.compare(panels(chart))}
+    (pair,) = [pair for names, pair in found.items() if names[0][:5] == "Adam," and names[1] == "AdamW, cosine"]
+    assert pair.is_decided
+    words = f"AdamW ends {separability.said(pair.difference)} points below Adam with L2 (seven seeds"
+    assert words in " ".join((ROOT / "README.md").read_text().split())
+
+
+def test_the_regrets_told_are_those_of_the_records() -> None:
+    (chart,) = [chart for chart in charts(experiments.get("fig2"), read_recorded()) if chart.profile == "cpu"]
+    rows = separability.of_chart(chart)
+    ours, paper = (
+        [f"{row.regret.decay_first.value:.2f}" for row in found] for found in (rows, separability.of_paper("fig2"))
+    )
+    told = " ".join((ROOT / "docs" / "experiments.md").read_text().split())
+    words = "{0} points for tuning SGD with L2 by turns and {2} for Adam with L2, {1} and {3} decoupled"
+    assert words.format(*paper) in told
+    assert "here {0} and {2} with L2, {1} and {3} decoupled".format(*ours) in told
+    sgd, sgdw, adam, adamw = (row.regret.decay_first for row in rows)
+    assert adamw.high < adam.low
+    assert sgdw.high > sgd.low
+    front = " ".join((ROOT / "README.md").read_text().split())
+    assert f"{separability.said(adam)} points with Adam's L2, and {separability.said(adamw)} with AdamW" in front
+
+
+def test_the_exponents_told_are_those_of_the_records() -> None:
+    records = read_recorded()
+    (chart,) = [chart for chart in charts(experiments.get("batch_size"), records) if chart.profile == "cpu"]
+    told = (ROOT / "README.md").read_text().replace("\n", " ")
+    for line in power_laws.of_chart(chart, records):
+        if "epochs fixed" in line.who and line.unit == "per update":
+            assert f"{separability.said(line.law.exponent)} for {line.who.partition(',')[0]}" in told

@@ -1,0 +1,237 @@
+"""Whatever is put in is taken as valid or refused in the documented way. tests/chaos/hostile.py tries more of it."""
+
+import hashlib
+import io
+import json
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paper_repro import files, records
+from paper_repro.cell import Cell
+from paper_repro.data import DataError, arrays, cifar, pickles
+from paper_repro.records import BadRecord, inventory, store
+from paper_repro.sweep import leases
+from paper_repro.texts import is_plain, plain
+from paper_repro.training import checkpoints
+from tests.conftest import made_record
+
+TRIES = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+CELL = Cell(dataset="tiny", model="mlp", optimizer="adamw", alpha=0.01, decay=0.01, epochs=2)
+WHOLE = made_record(CELL, 30.0)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_numbers() -> None:
+    """Training has the processor take the smallest numbers for 0, and a test of it may have run in this process."""
+    torch.set_flush_denormal(False)
+
+
+def sealed(record: dict) -> bytes:
+    return json.dumps({**record, "checksum": records.checksum(record)}).encode()
+
+
+def is_taken_or_refused_in_a_line(content: bytes) -> None:
+    told = ""
+    try:
+        records.parse(content, "here")
+    except BadRecord as error:
+        told = str(error)
+    assert is_plain(told)
+    assert len(told) < 1000
+
+
+@TRIES
+@given(st.sampled_from(sorted(records.FIELDS - {"checksum"})), JSON)
+def test_any_value_in_a_sealed_record(field: str, value) -> None:
+    is_taken_or_refused_in_a_line(sealed(WHOLE | {field: value}))
+
+
+@TRIES
+@given(st.sampled_from(sorted(CELL.to_dict())), JSON)
+def test_any_value_in_the_cell_of_a_sealed_record(field: str, value) -> None:
+    is_taken_or_refused_in_a_line(sealed(WHOLE | {"cell": {**WHOLE["cell"], field: value}}))
+
+
+@TRIES
+@given(st.sampled_from(sorted(WHOLE["provenance"])), JSON)
+def test_any_value_in_the_provenance_of_a_sealed_record(field: str, value) -> None:
+    is_taken_or_refused_in_a_line(sealed(WHOLE | {"provenance": {**WHOLE["provenance"], field: value}}))
+
+
+@TRIES
+@given(st.binary(max_size=300))
+def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    is_taken_or_refused_in_a_line(content)
+    with pytest.raises(DataError):
+        pickles.read(content, "here")
+    path = tmp_path_factory.getbasetemp() / "any.npz"
+    path.write_bytes(content)
+    with pytest.raises(DataError):
+        arrays.load_npz(path, "tiny")
+
+
+@pytest.mark.parametrize(
+    "number", ["1" + "0" * 400, "1" + "0" * 5000, "1e999", "NaN", "-Infinity", '"../../x"', '"\\ud800"']
+)
+def test_numbers_that_no_cell_has(number: str) -> None:
+    content = json.dumps(WHOLE).replace('"alpha": 0.01', f'"alpha": {number}')
+    with pytest.raises(BadRecord):
+        records.parse(content.encode(), "here")
+
+
+@pytest.mark.parametrize("field", ["dataset", "model", "optimizer", "schedule"])
+@pytest.mark.parametrize("name", ["../../x", "/x", "x\x00", "\ud800", "$(id)", "", "a" * 100, "x\n", "<b>", "\\input"])
+def test_names_that_no_cell_has(field: str, name: str) -> None:
+    with pytest.raises(ValueError, match=f"cell: {field}"):
+        CELL.replace(**{field: name})
+
+
+def test_an_alpha_too_large_to_be_a_float() -> None:
+    with pytest.raises(ValueError, match="cell: alpha"):
+        CELL.replace(alpha=10**400)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 1e308 * 10])
+def test_numbers_that_are_not_finite_are_in_no_record(value: float) -> None:
+    with pytest.raises(BadRecord, match=r"is no number|holds the number"):
+        records.parse(sealed({**WHOLE, "provenance": {**WHOLE["provenance"], "more": [value]}}), "here")
+    text = sealed({**WHOLE, "provenance": {**WHOLE["provenance"], "more": 1e308}}).replace(b"1e+308", b"1e999")
+    with pytest.raises(BadRecord):
+        records.parse(text, "here")
+
+
+@pytest.fixture(params=["pipe", "device", "folder", "loop", "large"])
+def odd(request: pytest.FixtureRequest, tmp_path: Path):
+    """Put something odd in the place of a file."""
+
+    def put(path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            path.unlink()
+        if request.param == "pipe":
+            os.mkfifo(path)
+        elif request.param == "folder":
+            path.mkdir()
+        elif request.param == "large":
+            path.touch()
+            os.truncate(path, 2**35)
+        else:
+            path.symlink_to("/dev/zero" if request.param == "device" else path)
+
+    return put
+
+
+def test_what_is_no_record_file_is_no_record(tmp_path: Path, odd, capsys) -> None:
+    odd(records.record_path(tmp_path, CELL.id))
+    with pytest.raises(BadRecord, match=CELL.id):
+        records.read(tmp_path, CELL.id)
+    assert inventory.look(tmp_path, [CELL.id], mend=True) == {}
+    assert capsys.readouterr().err.count("\n") == 1
+    assert records.read(tmp_path, CELL.id) is None  # put aside
+
+
+def test_what_is_no_file_of_pictures_is_refused(tmp_path: Path, odd, monkeypatch) -> None:
+    from torchvision import datasets
+
+    monkeypatch.setattr(datasets.CIFAR10, "url", "http://localhost:1/cifar.tar.gz")
+    odd(tmp_path / "cifar-10-batches-py" / "data_batch_1")
+    with pytest.raises(DataError, match="its download"):
+        cifar.load("cifar10", tmp_path)
+
+
+def test_what_is_no_checkpoint_claim_or_cache_is_passed_over(tmp_path: Path, odd, capfd) -> None:
+    checkpoints.save(tmp_path / "c", 1, {"id": "me"})
+    odd(tmp_path / "c" / "000000002.pt")
+    assert checkpoints.load(tmp_path / "c", "me", "cpu") == {"id": "me"}
+    assert capfd.readouterr().err.count("\n") == 1
+    odd(tmp_path / "records.known")
+    records.write(tmp_path, WHOLE)
+    assert list(inventory.look(tmp_path, [CELL.id])) == [CELL.id]
+    odd(leases.folder_of(tmp_path) / "name.1")
+    assert leases.holders(leases.folder_of(tmp_path))["name"].owner == {}
+
+
+def test_a_link_to_nowhere_does_not_hide_the_other_records(tmp_path: Path) -> None:
+    records.write(tmp_path, WHOLE)
+    records.record_path(tmp_path, CELL.replace(seed=1).id).symlink_to("nowhere")
+    assert list(inventory.look(tmp_path, [CELL.id])) == [CELL.id]
+
+
+@pytest.mark.parametrize("known", [["won", 1.0, "f", "c", 1.0, []], ["finished", "1", "f", "c", 1, []],
+                                   ["finished", 1e999, "f", "c", 1, []], ["finished", 1, "f", "\x1b", 1, []],
+                                   ["finished", 1, "f", "c", 1, [{}]]])  # fmt: skip
+def test_a_cache_that_claims_what_no_record_says_is_not_believed(tmp_path: Path, known: list) -> None:
+    records.write(tmp_path, WHOLE)
+    before = inventory.look(tmp_path, [CELL.id])
+    kept = json.loads((tmp_path / "records.known").read_text())
+    (tmp_path / "records.known").write_text(json.dumps({name: [stamp, known] for name, (stamp, _) in kept.items()}))
+    assert inventory.look(tmp_path, [CELL.id]) == before
+
+
+def test_a_merged_file_without_lines_is_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(store, "LARGEST", 10_000)
+    (tmp_path / "all.jsonl").write_bytes(sealed(WHOLE) + b"\n" + b" " * 20_000)
+    with pytest.raises(BadRecord, match="a line of 10,000 bytes or more"):
+        records.load(tmp_path / "all.jsonl")
+
+
+def test_a_packed_checkpoint_is_not_unpacked(tmp_path: Path, capfd) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(10**8))
+    body = content.getvalue()
+    (tmp_path / "000000001.pt").write_bytes(hashlib.sha256(body).digest() + body)
+    assert checkpoints.load(tmp_path, "me", "cpu") is None
+    assert "larger than its file" in capfd.readouterr().err
+
+
+def test_a_cifar_file_that_changes_after_its_check_is_not_run(tmp_path: Path, monkeypatch) -> None:
+    """What is checked is what is read."""
+    read, touched = files.read, tmp_path / "ran"
+
+    class Malice:
+        def __reduce__(self):
+            return os.mkdir, (str(touched),)
+
+    class Kind:
+        train_list, test_list, base_folder = [["a", ""]], [["a", ""]], ""
+
+    content = pickle.dumps({"data": np.zeros((2, 3072), np.uint8), "labels": [0, 1]})
+    Kind.train_list[0][1] = Kind.test_list[0][1] = hashlib.md5(content).hexdigest()
+    (tmp_path / "a").write_bytes(content)
+
+    def and_change(path: Path, largest: int) -> bytes:
+        found = read(path, largest)
+        path.write_bytes(pickle.dumps(Malice()))
+        return found
+
+    monkeypatch.setattr(files, "read", and_change)
+    contents = cifar._contents(type("K", (Kind,), {"test_list": []}), tmp_path)
+    assert cifar._read(tmp_path, contents)[1].tolist() == [0, 1]
+    assert not touched.exists()
+
+
+def test_names_of_claims_that_are_no_numbers_are_passed_over(tmp_path: Path) -> None:
+    for name in ("x.²", "x.١", "x.-1", "x."):
+        (tmp_path / name).touch()
+    assert leases.holders(tmp_path) == {}
+
+
+@TRIES
+@given(st.text())
+def test_plain_text_is_left_and_any_other_is_written_out(text: str) -> None:
+    assert is_plain(plain(text))
+    assert plain(text) == text or not is_plain(text)

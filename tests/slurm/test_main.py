@@ -1,0 +1,265 @@
+"""The command, through submitit's executors for one machine: the same path that a cluster takes."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import experiments
+from paper_repro import records
+from paper_repro.sweep import engine
+from slurm.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+CELLS = ["fig2", "--quick", "--only", "adamw", "--alphas", "0.01", "--decays", "0.002,0.004", "--set", "model=mlp-8x1"]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Iterator[Path]:
+    """An output folder whose jobs in the background are ended with the test."""
+    yield tmp_path / "runs"
+    for path in tmp_path.glob("runs/slurm/*/process.json"):
+        pid = json.loads(path.read_text())["pid"]
+        if Path(f"/proc/{pid}").exists():
+            os.kill(pid, signal.SIGTERM)
+
+
+def typed(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "slurm", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """SLURM's commands as small programs: what sbatch was given lies in this folder, and squeue shows it as waiting."""
+    folder = tmp_path / "queue"
+    folder.mkdir()
+    for name, lines in {
+        "srun": "",
+        "sinfo": "echo 'main*|infinite'; echo 'gpu|infinite'",
+        "scontrol": "echo 'MaxJobCount = 10000'",
+        "sacctmgr": "exit 1",
+        "sbatch": f"cp $1 {folder}/script; env > {folder}/environment; echo Submitted batch job 7",
+        "squeue": '[ "$SQUEUE_STATES" ] || sed -n "s/#SBATCH --job-name=/7|PENDING|None|/p" ' + f"{folder}/script",
+    }.items():
+        (folder / name).write_text(f"#!/bin/sh\n{lines}\n:\n")
+        (folder / name).chmod(0o755)
+    (folder / "script").touch()
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    return folder
+
+
+def test_a_job_that_waits_is_seen_whatever_the_shell_filters_and_sent_once(out: Path, queue: Path, monkeypatch) -> None:
+    """And the first Ctrl-C ends `status --watch` in one line."""
+    submit = ["submit", *CELLS, "--seconds-per-cell", "5", "--out", str(out)]
+    assert "submitted fig2-demo-" in typed(*submit).stdout
+    monkeypatch.setenv("SQUEUE_STATES", "RUNNING")
+    assert table(out)["waiting"] == 2
+    assert "nothing to submit" in typed(*submit).stdout
+    command = [sys.executable, "-m", "slurm", "status", "--watch", "--out", str(out)]
+    watching = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert watching.stdout is not None
+    assert "cells" in watching.stdout.readline()
+    watching.send_signal(signal.SIGINT)
+    assert watching.communicate()[1] == "no longer watched; the jobs go on\n"
+    assert watching.returncode == 130
+
+
+def test_plan_shows_what_submit_hands_to_sbatch(out: Path, queue: Path, monkeypatch) -> None:
+    for name, value in {"ACCOUNT": "proj42", "PARTITION": "gpu", "TIMELIMIT": "1"}.items():
+        monkeypatch.setenv(f"SBATCH_{name}", value)
+    for name, value in {"JOB_ID": "3", "CPUS_PER_TASK": "64", "CONF": "/etc/slurm.conf"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    rest = [*CELLS, "--seconds-per-cell", "5", "--out", str(out), "--slurm", "gpus=a100:1"]
+    planned, sent = (typed(verb, *rest).stdout for verb in ("plan", "submit"))
+    for said in (planned, sent):
+        assert "from this shell, as for sbatch: SBATCH_ACCOUNT=proj42, SBATCH_PARTITION=gpu\n" in said
+        assert "not used: SBATCH_TIMELIMIT (" in said
+        assert "GPU-seconds" in said
+    options = [line for line in (queue / "script").read_text().splitlines() if line.startswith("#SBATCH")]
+    assert "#SBATCH --gpus-per-node=a100:1" in options
+    assert "#SBATCH --account=proj42" in options
+    shown = [line for line in planned.splitlines() if line.startswith("#SBATCH")]
+    assert len(shown) == len(options)
+    assert {line for line in shown if "WHEN" not in line} < set(options)
+    seen = (queue / "environment").read_text()
+    assert [line for line in seen.splitlines() if line.startswith(("SBATCH_", "SLURM_"))] == [
+        "SLURM_CONF=/etc/slurm.conf"
+    ]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="where there is a GPU, it is tried")
+@pytest.mark.parametrize(("asked", "card"), [("gpus=1", "A100"), ("gpus=h100:1", "H100")])
+def test_a_plan_for_a_gpu_made_where_there_is_none_is_reckoned(out: Path, queue: Path, asked: str, card: str) -> None:
+    said = typed("plan", *CELLS, "--out", str(out), "--slurm", asked).stdout
+    assert f"from FLOP and bytes counted for an {card}, +- 40 %: --seconds-per-cell says what one takes" in said
+    assert "GPU-seconds" in said
+
+
+def test_what_is_printed_to_be_typed_later_can_be_pasted_and_means_the_same_cells(tmp_path: Path, queue: Path) -> None:
+    out = tmp_path / "my runs"
+    said = typed("submit", *CELLS, "--seconds-per-cell", "5000", "--time", "120:00:00", "--out", str(out)).stdout
+    assert "a cell takes about 83 min (as given)" in said
+    assert "at most 120 hours each, about 5.56 core-hours" in said
+    (line,) = [line for line in said.splitlines() if line.startswith("see how it goes: ")]
+    (queue / "script").write_text("")  # and its job is gone
+    look = subprocess.run(line.partition(": ")[2], shell=True, cwd=ROOT,
+                          capture_output=True, text=True)  # fmt: skip
+    (line,) = [line for line in look.stdout.splitlines() if line.startswith("2 missing: ")]
+    assert shlex.split(line)[5:] == [
+        "submit",
+        *CELLS,
+        "--seconds-per-cell",
+        "5000",
+        "--time",
+        "120:00:00",
+        "--out",
+        str(out),
+    ]
+
+
+def table(out: Path) -> dict[str, Any]:
+    (found,) = json.loads(typed("status", "--json", "--out", str(out)).stdout)["sweeps"]
+    return dict(found)
+
+
+def until(condition) -> None:
+    end = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.2)
+
+
+def test_jobs_in_the_background_are_sent_once_requeued_and_end_as_undisturbed_ones(out: Path, tmp_path: Path) -> None:
+    submit = ["submit", *CELLS, "--set", "epochs=600", "--cluster", "local", "--out", str(out)]
+    submit += ["--seconds-per-cell", "1", "--cells-at-once", "1"]
+    began = time.monotonic()
+    assert "submitted fig2-demo-" in typed(*submit).stdout
+    assert time.monotonic() - began < 30  # it does not wait for its job
+    until(lambda: list(out.glob("checkpoints/*/*.pt")))
+    assert "nothing to submit" in typed(*submit).stdout
+    (path,) = out.glob("slurm/*/attempts/*.json")
+    os.kill(json.loads(path.read_text())["owner"]["pid"], signal.SIGUSR2)
+    until(lambda: len(list(out.glob("slurm/*/attempts/*.json"))) == 2)  # it was requeued
+    until(lambda: table(out)["finished"] == 2)
+    assert table(out)["core_hours"] > 0
+    assert "nothing to submit" in typed(*submit).stdout
+    profile = experiments.get("fig2").quick().profiles["demo"]
+    first = profile.cells[-1].replace(model="mlp-8x1", epochs=600, alpha=0.01)
+    cells = [first.replace(decay=decay) for decay in (0.002, 0.004)]
+    engine.run(cells, tmp_path / "solo", Path("data"), workers=2)
+    pair = [
+        {record["id"]: records.without_times(record) for record in records.load(folder)}
+        for folder in (out, tmp_path / "solo")
+    ]
+    assert pair[0] == pair[1]
+    assert max(record["provenance"]["attempts"] for record in records.load(out)) == 2
+
+
+def test_cancel_ends_it_saved_and_submit_goes_on(out: Path) -> None:
+    submit = [
+        "submit",
+        *CELLS,
+        "--set",
+        "epochs=5000",
+        "--cluster",
+        "local",
+        "--out",
+        str(out),
+        "--seconds-per-cell",
+        "9",
+    ]
+    typed(*submit)
+    until(lambda: list(out.glob("checkpoints/*/*.pt")))
+    assert "1 job of fig2 cancelled" in typed("cancel", "fig2", "--out", str(out)).stdout
+    until(lambda: table(out)["missing"] == 2)
+    (path,) = out.glob("slurm/*/attempts/*.json")
+    assert json.loads(path.read_text())["ended"] == "stopped (SIGTERM)"
+    said = typed("status", "--out", str(out)).stdout
+    assert "1 job ended and left 2 cells: stopped (SIGTERM)" in said
+    assert "submitted" in typed(*submit).stdout
+
+
+def test_debug_trains_here_and_now(out: Path) -> None:
+    assert typed("submit", *CELLS, "--cluster", "debug", "--out", str(out)).returncode == 0
+    assert len(records.load(out)) == 2
+    assert table(out)["finished"] == 2
+
+
+def test_plan_sends_and_writes_nothing(out: Path) -> None:
+    said = typed("plan", *CELLS, "--cluster", "local", "--out", str(out))
+    assert "2 missing" in said.stdout
+    assert "nothing was sent" in said.stdout
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["submit", "nope"], "no experiment 'nope': one of"),
+        (["submit", "fig2", "--profile", "huge"], "fig2 has no profile 'huge'"),
+        (["plan", "propositions", "--cluster", "local"], "propositions trains no cells of a grid"),
+        (
+            ["plan", "fig2", "--gpus", "1", "--cells-at-once", "33", "--cluster", "local"],
+            "33: a GPU trains at most 32 cells at once",
+        ),
+        (["submit", "fig2", "--cells-per-job", "0"], "--cells-per-job must lie between 1e-06 and 1e+09, got 0"),
+        (
+            ["submit", "fig2", "--gpus", "1", "--cluster", "local", "--quick"],
+            "would train on cuda, and this machine has",
+        ),
+        (["status", "--alphas", "0.01"], "--alphas chooses cells of an experiment: name one"),
+        (["retry", "fig2"], "the following arguments are required: --failed"),
+        (["cancel", "fgi2"], "nothing of fgi2 was submitted from"),
+        (["logs", "adamw"], "adamw: was not submitted from here"),
+        (["fly"], "no verb 'fly'"),
+    ],
+)
+def test_a_bad_argument_is_one_line(arguments: list[str], told: str, tmp_path: Path, capsys, monkeypatch) -> None:
+    if arguments[0] != "fly":
+        arguments = [*arguments, "--out", str(tmp_path / "runs")]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith("slurm: ")
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert len(said.splitlines()) == 1
+
+
+def test_an_output_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys) -> None:
+    (tmp_path / "file").touch()
+    assert main(["submit", "fig2", "--out", str(tmp_path / "file" / "runs"), "--cluster", "local"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_nothing_submitted_is_no_error(tmp_path: Path, capsys) -> None:
+    assert main(["status", "--out", str(tmp_path)]) == 0
+    assert "nothing was submitted from" in capsys.readouterr().out
+
+
+def test_a_retry_that_is_refused_forgets_no_failure(tmp_path: Path, capsys) -> None:
+    (first, *_) = experiments.get("fig2").profiles["demo"].cells
+    records.write_failure(tmp_path, first, "ValueError: too small")
+    assert main(["retry", "fig2", "--failed", "--mem", "32Q", "--out", str(tmp_path)]) == 2
+    assert "--mem must be" in capsys.readouterr().err
+    assert records.failure_path(tmp_path, first.id).exists()
+
+
+def test_records_of_other_code_are_not_added_to_unless_asked_for(tmp_path: Path, capsys) -> None:
+    line = (ROOT / "experiments" / "recorded" / "fig2-demo.jsonl").read_text().splitlines()[0]
+    path = records.record_path(tmp_path, json.loads(line)["id"])
+    path.parent.mkdir()
+    path.write_text(line + "\n")
+    arguments = ["submit", "fig2", "--cluster", "local", "--out", str(tmp_path), "--seconds-per-cell", "1"]
+    assert main(arguments) == 2
+    assert "other code than this" in capsys.readouterr().err
+    assert not (tmp_path / "slurm").exists()

@@ -1,0 +1,37 @@
+"""What a sweep says while it runs."""
+
+import time
+
+import pytest
+
+from paper_repro.sweep.engine import Outcome
+from paper_repro.sweep.progress import Display, clock
+
+
+def test_plain_lines_count_cells_and_judge_the_time_left(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    outcome = Outcome(finished=["before"])
+    with Display(total=5, work=400, outcome=outcome) as display:
+        now += 60
+        outcome.finished.append("a")
+        outcome.diverged.append("b")
+        outcome.failed["c"] = "why"
+        display.advance(300)
+        display.show()
+        display.say("a line of its own")
+    errors = capsys.readouterr().err.splitlines()
+    assert errors[0] == "3/5 done, 1 diverged, 1 failed, 2.0 cells/min, 0:20 left"
+    assert errors[1] == "a line of its own"
+
+
+def test_lines_are_not_many(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    display = Display(total=5, work=400, outcome=Outcome())
+    for _ in range(100):
+        display.show()
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (65.4, "1:05"), (3725, "1:02:05"), (-3, "0:00")])
+def test_clock(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
