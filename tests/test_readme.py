@@ -12,13 +12,13 @@ import experiments
 from analysis.__main__ import parser as analysis_parser
 from analysis.claims import ledger, long_runs, restarts, texts
 from analysis.figures import RECORDED, read_recorded
-from analysis.figures.curves import curve
-from analysis.figures.seeds import Variant, paired, variants
 from analysis.results.panels import Panel, Tile, panels
+from analysis.results.series import Variant, curve, variants
 from analysis.results.table import Chart, charts
-from analysis.statistics import ridge, separability
-from analysis.statistics.estimate import compare
-from analysis.statistics.surface import Estimate, of_panel
+from analysis.results.words import Estimate, format_estimate
+from analysis.statistics import ridge
+from analysis.statistics.estimate import compare, paired_difference
+from analysis.statistics.surface import of_panel
 from experiments.__main__ import _parser as experiments_parser
 from paper_repro import studies
 from slurm.__main__ import _parser as slurm_parser
@@ -133,7 +133,7 @@ def test_precision_makes_no_difference_as_the_sentence_says() -> None:
     for name in ("sgd", "sgdw", "adam", "adamw"):
         fp32, *others = variants(chart, name)
         for other in others:
-            difference, half = paired(fp32, other)
+            difference, half = paired_difference(fp32, other)
             assert abs(difference) < min(fp32.deviation, half)
             assert len(other.errors) == len(fp32.errors) == 20
 
@@ -163,11 +163,11 @@ def test_what_is_said_of_schedules_is_what_the_committed_records_say() -> None:
     text = " ".join(PAGES[2].read_text().split())
     shown = panels(_recorded_chart("fig1", "fig1-cpu-cifar10-jpeg"))
     found = {pair[:2]: pair[2] for pair in ((each.first, each.second, each.difference) for each in compare(shown))}
-    helped = separability.said(found["Adam, fixed rate", "Adam, cosine"])
+    helped = format_estimate(found["Adam, fixed rate", "Adam, cosine"])
     assert f"a schedule helps Adam much, by {helped} points with L2" in text
-    better = separability.said(_turned(found["AdamW, step drops", "AdamW, cosine"]))
+    better = format_estimate(_turned(found["AdamW, step drops", "AdamW, cosine"]))
     rates = ("step drops", "cosine", "fixed rate")
-    worse = [separability.said(_turned(found[f"Adam, {name}", f"AdamW, {name}"])) for name in rates]
+    worse = [format_estimate(_turned(found[f"Adam, {name}", f"AdamW, {name}"])) for name in rates]
     assert f"for AdamW it is worse, by {better} points" in text
     assert "{} points worse under step drops, {} under cosine, and {} under the fixed rate".format(*worse) in text
     fixed = {panel.optimizer: panel for panel in shown if panel.facets["schedule"] == "fixed"}
@@ -204,7 +204,9 @@ def test_what_is_said_of_the_transformer_is_what_the_committed_records_say() -> 
     assert (best["adamw"][0.008], best["adamw"][0.00025]) == (0.008, 0.0005)
     starred_first = {"adam": (0.001, 0.004), "adamw": (0.008, 0.008)}  # on the smaller grid
     tiles = [found[name].with_all_seeds(found[name].tiles[place]) for name, place in starred_first.items()]
-    worse, half = paired(*(Variant("", dict(zip(tile.seeds, tile.errors("test"), strict=True)), 0) for tile in tiles))
+    worse, half = paired_difference(
+        *(Variant("", dict(zip(tile.seeds, tile.errors("test"), strict=True)), 0) for tile in tiles)
+    )
     assert f"AdamW's was {worse:.2f} [{worse - half:.2f}, {worse + half:.2f}] points worse over five seeds" in text
     bare = sorted(tile.test_error for tile in found["adamw"].tiles.values() if not tile.decay)
     assert f"Without decay both end at {bare[0]:.1f} to {bare[-1]:.1f} %" in text

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from analysis.claims.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
-from analysis.figures.batch_sizes import EPOCHS, of_plan
+from analysis.results.series import EPOCHS, of_plan
+from analysis.results.words import Estimate, format_estimate
 from analysis.statistics import power_laws
 from analysis.statistics.predictions import BATCH, EPOCH, PREDICTED, ROOT
 from analysis.statistics.scaling import law
-from analysis.statistics.separability import said
-from analysis.statistics.surface import Estimate
 
 Interval = tuple[float, float]
 Judged = Callable[[Sequence[Interval]], str]
@@ -34,7 +33,7 @@ def _budget(unit: str) -> Claim:
     def told(exponent: Estimate | None) -> str:
         if exponent is None or exponent.low is None:
             return "too few budgets hold their best decay, or the noise of single runs is not known"
-        return f"exponent in the budget {said(exponent)}"
+        return f"exponent in the budget {format_estimate(exponent)}"
 
     def ours(evidence: Evidence) -> Verdict:
         chart = evidence.chart("supp3")
@@ -68,7 +67,7 @@ def _batch_size(name: str, text: str, source: str, rule: str, judged: Judged) ->
         own = [line for line in own if line.unit == power_laws.UNITS["step"]]
         if not own:
             return Verdict(NOT_RUN)
-        words = ", ".join(f"{line.who.partition(',')[0]} {said(line.law.exponent)}" for line in own)
+        words = ", ".join(f"{line.who.partition(',')[0]} {format_estimate(line.law.exponent)}" for line in own)
         shown = of_plan(evidence.panels("batch_size"), EPOCHS)
         exponents = [line.law.exponent for line in own]
         return evidence.by_rule("batch_size", by_intervals, exponents, f"exponents in the batch size: {words}", shown)

@@ -10,13 +10,12 @@ import numpy as np
 
 from analysis.claims.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
 from analysis.claims.rules import NOISE_UNKNOWN, SINGLE, all_above, by_difference, lowest, pair, sign, told
-from analysis.figures.heat_maps import NAMES
 from analysis.results.panels import Panel
 from analysis.results.table import provenance
+from analysis.results.words import NAMES, Estimate, format_estimate
 from analysis.statistics.estimate import OWN_SCATTER, compare
 from analysis.statistics.ridge import ridge
-from analysis.statistics.separability import said
-from analysis.statistics.surface import Estimate, of_panel
+from analysis.statistics.surface import of_panel
 
 FLAT = 0.25  # a ridge slope within -FLAT .. FLAT is flat: less than one grid step over four
 SCHEDULES = ("fixed", "step_drop", "cosine")
@@ -35,7 +34,7 @@ def _by_slopes(slopes: Sequence[Estimate]) -> str:
 def _told(coupled: Estimate | None, free: Estimate | None) -> str:
     if coupled is None or free is None or coupled.low is None or free.low is None:
         return "too few rows hold their best decay"
-    return f"slopes {said(coupled)} and {said(free)}"
+    return f"slopes {format_estimate(coupled)} and {format_estimate(free)}"
 
 
 def _slopes(coupled: str, free: str) -> Claim:

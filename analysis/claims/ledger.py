@@ -30,7 +30,8 @@ from analysis.results.panels import Panel, panels
 from analysis.results.published import Reading
 from analysis.results.studies import Shown
 from analysis.results.table import Chart, charts
-from analysis.statistics.surface import Estimate, Surface, basin, of_panel
+from analysis.results.words import Estimate
+from analysis.statistics.surface import Surface, basin, of_panel, of_readings
 from experiments.declare import PROFILES
 from paper_repro.records import Record
 
@@ -194,7 +195,7 @@ class Paper:
         self.readings: list[Reading] = published.load()
 
     def surface(self, figure: str, panel: str) -> Surface:
-        return published.surface(self.readings, figure, panel)
+        return of_readings(self.readings, figure, panel)
 
     def values(self, figure: str, panel: str) -> list[Reading]:
         return [r for r in self.readings if (r.figure, r.panel) == (figure, panel) and not r.clipped]

@@ -9,10 +9,10 @@ import numpy as np
 
 from analysis.claims.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
 from analysis.claims.rules import SINGLE, all_above, around, by_difference, lowest, pair, sign
-from analysis.figures.curves import curve
 from analysis.results.panels import Panel, Tile
+from analysis.results.series import curve
+from analysis.results.words import Estimate
 from analysis.statistics.estimate import OWN_SCATTER
-from analysis.statistics.surface import Estimate
 from paper_repro.records import Record
 
 ALL_WRONG = 100.0  # percent: the error of a decay that diverged, which is no reason to leave it out

@@ -23,12 +23,12 @@ import numpy as np
 from scipy import special
 
 from analysis.claims.prices import Price
-from analysis.statistics.surface import INTERVAL, Estimate
+from analysis.results.words import INTERVAL, Estimate
+from analysis.statistics.estimate import MOST
 
 Rule = Callable[[Sequence[Estimate]], str]
 ENOUGH = 0.8  # of the made results: the power that comparisons of optimizers are told with as well
 DRAWS = 200
-MOST = 1000  # seeds: more are as good as none
 
 
 @dataclass(frozen=True)

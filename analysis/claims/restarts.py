@@ -11,11 +11,10 @@ import numpy as np
 from analysis.claims.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
 from analysis.claims.long_runs import late
 from analysis.claims.rules import OF_STUDENT, SINGLE, all_below, around, sign, student, told
-from analysis.figures.curves import curve
 from analysis.results.panels import Panel
+from analysis.results.series import curve
+from analysis.results.words import Estimate, format_estimate
 from analysis.statistics.estimate import OWN_SCATTER, Comparison, compare
-from analysis.statistics.separability import said
-from analysis.statistics.surface import Estimate
 from paper_repro.records import Record
 
 
@@ -87,7 +86,7 @@ def _gaps(gap: Estimate, gap_words: str, left_words: str) -> str:
 def _gap_paper(figures: Paper) -> Verdict:
     last = {r.optimizer: r.value for r in figures.values("fig4", "cifar_test_error") if r.epoch == r.epochs}
     gaps = [around(last[name] - last["sgdwr"], SINGLE) for name in ("adam", "adamwr")]
-    return Verdict(_closed(gaps), _gaps(gaps[0], *map(said, gaps)))
+    return Verdict(_closed(gaps), _gaps(gaps[0], *map(format_estimate, gaps)))
 
 
 def _losses(evidence: Evidence) -> Verdict:
@@ -148,7 +147,7 @@ def _at_equal_loss(evidence: Evidence) -> Verdict:
         if not differences:
             return evidence.by_rule("fig4", all_below, [None], f"{pair}: their training losses do not meet", shown)
         found.append(student(differences))
-        words.append(f"{pair} {said(found[-1])}")
+        words.append(f"{pair} {format_estimate(found[-1])}")
     points = f"{', '.join(words)} points at equal training loss"
     return evidence.by_rule("fig4", all_below, found, points, shown, OF_STUDENT)
 

@@ -11,9 +11,9 @@ from scipy import special
 from analysis.claims.ledger import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence, Paper, Verdict
 from analysis.results import published
 from analysis.results.panels import Panel
+from analysis.results.words import Estimate, format_estimate
 from analysis.statistics.estimate import NO_SCATTER, Comparison, compare
-from analysis.statistics.separability import said
-from analysis.statistics.surface import Estimate, deviation
+from analysis.statistics.surface import deviation
 
 OF_STUDENT = 2  # seeds from which student() gives an interval
 NOISE_UNKNOWN = Estimate(math.nan, None, None)
@@ -31,7 +31,7 @@ def pair(found: Sequence[Panel], first: str, second: str, evidence: Evidence) ->
 def told(found: Comparison) -> str:
     """Its difference with the interval, or why it has none, and the seeds that it lacks."""
     remarks = [NO_SCATTER] * (found.p is None) + [f"seeds: {found.seeds_told}"] * bool(found.lacking)
-    return said(found.difference) + (f" ({'; '.join(remarks)})" if remarks else "")
+    return format_estimate(found.difference) + (f" ({'; '.join(remarks)})" if remarks else "")
 
 
 def lowest(figures: Paper, figure: str, panel: str, no_decay: bool = False) -> float:

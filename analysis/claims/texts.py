@@ -12,11 +12,9 @@ from analysis.claims import prices
 from analysis.claims.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Verdict
 from analysis.claims.power import Doubt
 from analysis.claims.rules import NOISE_UNKNOWN, OF_STUDENT, all_above, all_below, around, pair, sign, student, told
-from analysis.figures.curves import curve
-from analysis.figures.seeds import paired, variants
-from analysis.statistics.estimate import NO_SCATTER, OWN_SCATTER
-from analysis.statistics.separability import said
-from analysis.statistics.surface import Estimate
+from analysis.results.series import curve, variants
+from analysis.results.words import Estimate, format_estimate
+from analysis.statistics.estimate import NO_SCATTER, OWN_SCATTER, paired_difference
 
 ROUNDING, APART = 1e-9, 1e-2  # relative distances that are none, and that are one
 NETS = {"shake_shake-26-2x64d": 11.6, "shake_shake-26-2x96d": 25.6}  # millions of parameters, as the paper has them
@@ -126,7 +124,7 @@ def _first_steps(evidence: Evidence) -> Verdict:
     seeds = ends["adam"].keys()
     alike = student([ends["adam"][seed] - ends["adamw"][seed] for seed in seeds])
     lag = student([ends["adam"][seed] - ends["sgd"][seed] for seed in seeds])
-    words = f"Adam less AdamW {said(alike)}, Adam less SGD {said(lag)} nats"
+    words = f"Adam less AdamW {format_estimate(alike)}, Adam less SGD {format_estimate(lag)} nats"
     price = evidence.study_price("first_steps").shared(len(seeds))
     doubt = Doubt((alike, lag), _alike_and_behind, len(seeds), price, OF_STUDENT)
     return evidence.study_verdict("first_steps", _alike_and_behind([alike, lag]), words, doubt)
@@ -145,7 +143,7 @@ def _exemption(evidence: Evidence) -> Verdict:
     found = variants(chart, "adamw") if chart else []
     if chart is None or len(found) < 2:
         return Verdict(NOT_RUN)
-    difference, half = paired(*found[:2])
+    difference, half = paired_difference(*found[:2])
     scatter = NO_SCATTER if math.isnan(half) else f"± {half:.2f} points"
     words = f"AdamW with them exempt, less with decay on all: {difference:+.2f} {scatter}"
     lost = [f"{variant.diverged} of {variant.name} diverged" for variant in found[:2] if variant.diverged]

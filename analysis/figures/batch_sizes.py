@@ -9,68 +9,26 @@ may lie beyond.
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.captions import caption
-from analysis.figures.curves import COLOURS
-from analysis.figures.heat_maps import NAMES
-from analysis.figures.style import with_panels
+from analysis.figures.style import COLOURS, with_panels
 from analysis.results.panels import Panel, panels, selection_split
-from analysis.results.table import Chart, Refused, provenance
-from paper_repro.records import Record
+from analysis.results.series import EPOCHS, UPDATES, Best, bests, of_plan
+from analysis.results.table import Chart
+from analysis.results.words import NAMES
 
 HEIGHT = 1.7  # inches of a panel
-EPOCHS, UPDATES = "epochs fixed", "updates fixed"
 READING = (
     "Left: test error over the decay per update, a line for each batch size (the darker the smaller). Right: the decay "
     "with the lowest {split} error, per update and normalized by sqrt(b / BT); open: at the edge of the axis, the best "
     "may lie beyond. Dotted: proportional to the batch size b; dashed: to its square root."
 )
-
-
-@dataclass(frozen=True)
-class Best:
-    """The selected decay of one batch size under one plan."""
-
-    batch_size: int
-    epochs: int
-    plan: str
-    decay: float
-    normalized: float
-    at_edge: bool
-
-
-def bests(chart: Chart, optimizer: str) -> list[Best]:
-    """The selected decay of each batch size, by plan, then size. A size that both plans share is in both."""
-    shown = [panel for panel in panels(chart) if panel.optimizer == optimizer and panel.best is not None]
-    found = []
-    for plan in (EPOCHS, UPDATES):
-        for panel in of_plan(shown, plan):
-            assert panel.best is not None
-            size, epochs, decay = panel.facets["batch_size"], panel.facets["epochs"], panel.best.decay
-            normalized = decay * math.sqrt(known_updates(panel.best.records[0]))
-            found.append(Best(size, epochs, plan, decay, normalized, panel.at_edge))
-    return found
-
-
-def of_plan(shown: Sequence[Panel], plan: str) -> list[Panel]:
-    """The panels of one plan, by batch size: as many epochs as most have, or as many updates."""
-
-    def length(panel: Panel) -> float:
-        """Epochs, or what the number of updates is proportional to."""
-        epochs, size = float(panel.facets["epochs"]), float(panel.facets["batch_size"])
-        return epochs if plan == EPOCHS else epochs / size
-
-    lengths = [length(panel) for panel in shown]
-    common = max(lengths, key=lengths.count, default=0.0)
-    return sorted((p for p in shown if length(p) == common), key=lambda p: int(p.facets["batch_size"]))
 
 
 def draw(chart: Chart) -> Figure:
@@ -90,23 +48,6 @@ def draw(chart: Chart) -> Figure:
             _draw_bests(axes, bests(chart, optimizer), normalized)
             axes.set_title(f"best decay, {'normalized' if normalized else 'per update'}", pad=3)
     return figure
-
-
-def updates(record: Record) -> float | None:
-    """Of a run: BT / b; None where the number of its pictures B is not known."""
-    cell, data = record["cell"], provenance(record).get("data")
-    examples, whole = cell["train_examples"], data.get("train") if isinstance(data, dict) else None
-    if examples is None and isinstance(whole, int):
-        examples = whole - cell["validation_examples"]
-    return None if examples is None else float(examples * cell["epochs"] / cell["batch_size"])
-
-
-def known_updates(record: Record) -> float:
-    """The same. Raises Refused where it is not known."""
-    found = updates(record)
-    if found is None:
-        raise Refused(f"{record['id']}: without train_examples its number of updates is not known")
-    return found
 
 
 def _say_nothing_is_left(axes: Axes) -> None:

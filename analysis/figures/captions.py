@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from analysis.results.panels import Panel, selection_split
 from analysis.results.table import Chart, codes, fingerprint, of_cells, provenance
+from analysis.results.words import DIGITS, short_commit
 from experiments.declare import describe, listed, setting
 from paper_repro.records import Record
-
-DIGITS = 12  # of a commit or fingerprint
 
 
 def caption(chart: Chart, reading: str) -> str:
@@ -103,7 +102,7 @@ def _extent(chart: Chart) -> str:
 
 
 def _origin(records: Sequence[Record]) -> str:
-    commits = sorted({_commit(record) for record in records})
+    commits = sorted({short_commit(provenance(record)) for record in records})
     hardware = sorted({str(provenance(record).get("hardware") or "not recorded") for record in records})
     plural = "s" if len(commits) > 1 else ""
     sources = sorted({str(found) for record in records if (found := provenance(record).get("source"))})
@@ -115,13 +114,6 @@ def of_several_codes(records: Sequence[Record]) -> str:
     """A line that says by which versions of the code the records were made; nothing if by one."""
     found = codes(records)
     return f"Made by {len(found)} versions of the code: {listed(found)}.\n" if len(found) > 1 else ""
-
-
-def _commit(record: Record) -> str:
-    origin = provenance(record)
-    commit = str(origin.get("commit") or "not recorded")
-    short = commit if commit == "not recorded" else commit[:DIGITS]
-    return short + (" with uncommitted changes" if origin.get("dirty") else "")
 
 
 def _seeds(records: Sequence[Record]) -> list[int]:

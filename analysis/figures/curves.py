@@ -7,47 +7,20 @@ a run in the middle of its schedule.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.captions import caption, error_name
-from analysis.figures.heat_maps import labels, named, symbol
-from analysis.figures.style import plain_log, with_panels
+from analysis.figures.style import colour, plain_log, with_panels
 from analysis.results.panels import Panel, panels
+from analysis.results.series import curve
 from analysis.results.table import Chart
-from paper_repro.records import Record
+from analysis.results.words import decay_symbol, distinct_texts
 
 HEIGHT = 2.4  # inches of a panel
 # Okabe and Ito's colours, told apart by the colour-blind; an optimizer keeps its own.
-COLOURS = {"adam": "#D55E00", "adamw": "#0072B2", "sgd": "#E69F00", "sgdw": "#009E73"}
-OTHERS = ("#CC79A7", "#56B4E9", "#000000")
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One line: epochs, and the mean over the seeds of a number at the end of each of them."""
-
-    epochs: tuple[int, ...]
-    values: tuple[float, ...]
-
-    def first_at_most(self, level: float) -> int | None:
-        """The first epoch whose value is not above level."""
-        return next((epoch for epoch, value in zip(self.epochs, self.values, strict=True) if value <= level), None)
-
-
-def curve(records: Sequence[Record], name: str, only: str | None = None) -> Curve:
-    """The mean of `name` over these records, at the epochs where all have it (and where `only` is true)."""
-    found: dict[int, list[float]] = {}
-    for record in records:
-        for row in record["epochs"]:
-            if row.get(name) is not None and (only is None or row.get(only)):
-                found.setdefault(row["epoch"], []).append(row[name])
-    whole = {epoch: values for epoch, values in sorted(found.items()) if len(values) == len(records)}
-    return Curve(tuple(whole), tuple(statistics.fmean(values) for values in whole.values()))
 
 
 def draw(chart: Chart) -> Figure:
@@ -76,12 +49,6 @@ def add_legend(axes: Axes, where: str) -> None:
     axes.legend(fontsize=5.5, loc=where, framealpha=0.85, edgecolor="none")
 
 
-def colour(optimizer: str, among: Sequence[str]) -> str:
-    """The optimizer's own colour; those that have none get what is left, by place."""
-    unknown = [name for name in dict.fromkeys([*among, optimizer]) if name not in COLOURS]
-    return COLOURS.get(optimizer) or OTHERS[unknown.index(optimizer) % len(OTHERS)]
-
-
 def reading(chart: Chart, shown: Sequence[Panel]) -> str:
     """How to read it, and how soon one curve is where another ends."""
     over = ", mean over the seeds" if any(panel.best and len(panel.best.seeds) > 1 for panel in shown) else ""
@@ -108,9 +75,9 @@ def _race(shown: Sequence[Panel]) -> str:
 def _draw_curve(axes: Axes, panel: Panel, shown: Sequence[Panel], name: str) -> None:
     assert panel.best is not None
     line, ends = (curve(panel.best.records, name, only) for only in (None, "ends_cycle"))
-    alpha, decay = labels(panel.alphas)[panel.best.alpha], labels(panel.decays)[panel.best.decay]
-    place = rf"$\alpha$ = {alpha}, {symbol(panel.decay_unit)} = {decay}"
+    alpha, decay = distinct_texts(panel.alphas)[panel.best.alpha], distinct_texts(panel.decays)[panel.best.decay]
+    place = rf"$\alpha$ = {alpha}, {decay_symbol(panel.decay_unit)} = {decay}"
     tint = colour(panel.optimizer, [other.optimizer for other in shown])
     style = "-" if ends.epochs or not any("schedule" in other.facets for other in shown) else "--"
-    axes.plot(line.epochs, line.values, style, color=tint, lw=0.8, label=f"{named(panel)} ({place})")
+    axes.plot(line.epochs, line.values, style, color=tint, lw=0.8, label=f"{panel.name} ({place})")
     axes.plot(ends.epochs, ends.values, "o", color=tint, ms=3)

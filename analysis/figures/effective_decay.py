@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from analysis.figures.curves import colour
-from analysis.figures.heat_maps import NAMES
-from analysis.figures.style import with_panels
+from analysis.figures.style import colour, with_panels
 from analysis.results.studies import Shown
+from analysis.results.words import NAMES
 
 READING = (
     "Left: the share of a weight that decay takes off in one update (divided by the schedule multiplier), against the "

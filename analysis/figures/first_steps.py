@@ -6,10 +6,9 @@ import statistics
 
 from matplotlib.figure import Figure
 
-from analysis.figures.curves import colour
-from analysis.figures.heat_maps import NAMES, real
-from analysis.figures.style import with_panels
+from analysis.figures.style import colour, with_panels
 from analysis.results.studies import Shown
+from analysis.results.words import NAMES, format_number
 
 WIDTHS = (1.2, 2.4, 1.0)  # points: Adam shows under AdamW where they coincide
 
@@ -25,7 +24,7 @@ def draw(shown: Shown) -> Figure:
         for row in own:
             axes.plot(range(1, len(row["losses"]) + 1), row["losses"], color=tint, lw=0.3, alpha=0.5)
         means = [statistics.fmean(losses) for losses in zip(*(row["losses"] for row in own), strict=True)]
-        rates = rf"$\alpha$ = {real(own[0]['alpha'])}, $\lambda$ = {real(own[0]['decay'])}"
+        rates = rf"$\alpha$ = {format_number(own[0]['alpha'])}, $\lambda$ = {format_number(own[0]['decay'])}"
         axes.plot(
             range(1, len(means) + 1),
             means,

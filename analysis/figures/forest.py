@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from analysis.figures.curves import colour
+from analysis.figures.style import colour
+from analysis.results.words import Estimate
 from analysis.statistics.separability import Row
-from analysis.statistics.surface import LEAST, Estimate
+from analysis.statistics.surface import LEAST
 
 NAME = 24  # letters of a line of a name
 FEW_TILES, NO_NOISE, ALL_NOISE = "too little measured", "noise not known", "noise only"

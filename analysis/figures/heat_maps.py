@@ -8,8 +8,7 @@ colour, and the colour bar ends in an arrow.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import colormaps
@@ -24,12 +23,10 @@ from analysis.figures.captions import caption, error_name, reading_maps
 from analysis.figures.layout import GAP, Layout, layout_of
 from analysis.figures.style import new_figure, not_run, wrapped, write_caption
 from analysis.results.maps import Map, Scale, Spot, Square
-from analysis.results.panels import Panel, number, panels
+from analysis.results.panels import Panel, panels
 from analysis.results.table import Chart
+from analysis.results.words import decay_label, decay_symbol, distinct_texts, facet_text, format_error
 
-NAMES = {"sgd": "SGD", "sgdw": "SGDW", "adam": "Adam", "adamw": "AdamW"}
-L2, DECOUPLED = ("sgd", "adam"), ("sgdw", "adamw")
-SCHEDULES = {"fixed": "fixed rate", "step_drop": "step drops", "cosine": "cosine", "warm_restarts": "restarts"}
 COLOURS = "viridis"  # perceptually uniform and safe for the colour-blind; low errors dark, as in the paper
 SMALLEST_TEXT = 4.0  # points: below it a number is left out
 POINTS = 72  # an inch
@@ -119,77 +116,24 @@ def positions(decays: Sequence[float]) -> dict[float, float]:
 
 def title(panel: Panel) -> str:
     """The test error of the selected tile, and where it lies."""
-    best, name = panel.best, named(panel)
+    best, name = panel.best, panel.name
     if best is None or best.test_error is None:
         return f"{name}\nevery run diverged"
     spread, seeds = best.spread, len(best.seeds)
-    told = "" if spread is None else f" ± {number(spread)}"
+    told = "" if spread is None else f" ± {format_error(spread)}"
     told += " %" if spread is None else f" % ({seeds} seeds)"
-    return titled(panel, best, f"{number(best.test_error)}{told}")
+    return titled(panel, best, f"{format_error(best.test_error)}{told}")
 
 
 def titled(panel: Map, best: Square, error: str) -> str:
     """An error and where it lies: two lines, three where facets are named before them."""
-    words = facet_words(panel.facets)
+    words = facet_text(panel.facets)
     edge = "  (at the edge)" if panel.at_edge else ""
-    alpha, decay = labels(panel.alphas)[best.alpha], labels(panel.decays)[best.decay]
-    place = rf"at $\alpha$ = {alpha}, {symbol(panel.decay_unit)} = {decay}"
-    error = named(panel) + ("\n" if words else ": ") + error
+    alpha, decay = distinct_texts(panel.alphas)[best.alpha], distinct_texts(panel.decays)[best.decay]
+    place = rf"at $\alpha$ = {alpha}, {decay_symbol(panel.decay_unit)} = {decay}"
+    error = panel.name + ("\n" if words else ": ") + error
     # Panels side by side are narrow: there the shorter of the two lines takes it.
     return f"{error}{edge}\n{place}" if words else f"{error}\n{place}{edge}"
-
-
-def named(panel: Map) -> str:
-    """The optimizer and its facets, such as "AdamW, restarts", which the paper calls AdamWR."""
-    words = facet_words(panel.facets)
-    return NAMES.get(panel.optimizer, panel.optimizer) + (f", {words}" if words else "")
-
-
-def facet_words(facets: Mapping[str, Any]) -> str:
-    """What sets this panel apart from the optimizer's others; the unit of the decay stands on the axis."""
-    words = []
-    for field, value in facets.items():
-        if field == "schedule":
-            words.append(SCHEDULES.get(value.partition(":")[0], value))
-        elif field == "epochs":
-            words.append(f"{value} epoch{'s' * (value != 1)}")
-        elif field == "batch_size":
-            words.append(f"batches of {value}")
-        elif field != "decay_unit":
-            words.append(f"{field} {value}")
-    return ", ".join(words)
-
-
-def symbol(decay_unit: str) -> str:
-    return r"$\lambda_{\mathrm{norm}}$" if decay_unit == "normalized" else r"$\lambda$"
-
-
-def decay_label(optimizer: str, decay_unit: str) -> str:
-    """What the x axis is: the two kinds of decay never share a name."""
-    if optimizer in L2:
-        return f"L2 factor {symbol(decay_unit)}"
-    if optimizer in DECOUPLED:
-        return f"weight decay {symbol(decay_unit)} (decoupled)"
-    return f"decay {symbol(decay_unit)} of {optimizer}"
-
-
-def real(value: float, digits: int = 3) -> str:
-    """A short tick text: 0, 0.016, 2.5e-4."""
-    if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.{digits}g}"
-    front, power = f"{value:.{digits - 1}e}".split("e")
-    return f"{float(front):.{digits}g}e{int(power)}"
-
-
-def labels(values: Iterable[float], form: Callable[[float, int], str] = real, digits: int = 3) -> dict[float, str]:
-    """The text of each value, with more digits where two would read as the same number."""
-    ordered = sorted(set(values))
-    found = {}
-    for place, value in enumerate(ordered):
-        others = (*ordered[max(0, place - 1) : place], *ordered[place + 1 : place + 2])
-        texts = ((form(value, many), [float(form(other, many)) for other in others]) for many in range(digits, 17))
-        found[value] = next((text for text, taken in texts if float(text) not in taken), repr(float(value)))
-    return found
 
 
 def _draw_tiles(
@@ -272,12 +216,12 @@ def _label(
     """Real values on both axes, thinned where they would touch."""
     columns = _thinned(list(panel.decays), size[0])
     rows = _thinned(list(panel.alphas), size[1])
-    texts = labels(panel.decays)
+    texts = distinct_texts(panel.decays)
     axes.set_xticks([xs[decay] for decay in columns], [texts[decay] for decay in columns])
     axes.tick_params(axis="x", pad=1)
     for text in axes.get_xticklabels():
         text.set(rotation=45, ha="right", va="top", rotation_mode="anchor")
-    texts = labels(panel.alphas)
+    texts = distinct_texts(panel.alphas)
     axes.set_yticks([ys[alpha] for alpha in rows], [texts[alpha] for alpha in rows])
     axes.tick_params(axis="y", pad=1.5)
     for text in (*axes.get_xticklabels(), *axes.get_yticklabels()):  # many digits take the room of few

@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.captions import caption, error_name
-from analysis.figures.curves import colour, curve
-from analysis.figures.heat_maps import L2, NAMES, labels
-from analysis.figures.style import plain_log, with_panels
+from analysis.figures.style import colour, plain_log, with_panels
 from analysis.results.panels import Panel, panels, selection_split
+from analysis.results.series import curve
 from analysis.results.table import Chart
+from analysis.results.words import L2, NAMES, distinct_texts
 
 HEIGHT = 2.0  # inches of a panel
 READING = (
@@ -109,7 +109,7 @@ PARTS: dict[str, tuple[Callable[[Axes, Panel, Chart], None], str, str]] = {
 def _selection(chart: Chart, shown: Sequence[Panel]) -> str:
     told = [
         f"{NAMES.get(panel.optimizer, panel.optimizer)} {panel.best.test_error:.2f} % "
-        f"at {labels(panel.decays)[panel.best.decay]}{' (at the edge)' * panel.at_edge}"
+        f"at {distinct_texts(panel.decays)[panel.best.decay]}{' (at the edge)' * panel.at_edge}"
         for panel in shown
         if panel.best is not None and panel.best.test_error is not None
     ]

@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 
 from analysis.figures import curves, long_runs
 from analysis.figures.captions import caption, error_name, reading_maps
-from analysis.figures.heat_maps import NAMES, SCHEDULES, compose, facet_words, scale_of, title
+from analysis.figures.heat_maps import compose, scale_of, title
 from analysis.figures.layouts import Laid, Place, missing
 from analysis.figures.style import not_run, with_panels
 from analysis.results.maps import Spot
 from analysis.results.panels import Panel, panels
 from analysis.results.table import Chart
+from analysis.results.words import NAMES, SCHEDULES, facet_text
 from paper_repro.cell import Cell
 
 MODULES: dict[str, ModuleType] = {"curves": curves, "long_runs": long_runs}
@@ -90,7 +91,7 @@ def _draw_plots(shown: Laid, ours: dict[str, list[Panel]]) -> Figure:
 def _tell_missing(axes: Axes, cells: Sequence[Cell], chart: Chart) -> None:
     """Above a plot, the curves that it lacks."""
     words = [
-        ", ".join(filter(None, (NAMES[c.optimizer], facet_words({f: getattr(c, f) for f in chart.experiment.facets}))))
+        ", ".join(filter(None, (NAMES[c.optimizer], facet_text({f: getattr(c, f) for f in chart.experiment.facets}))))
         for c in cells
     ]
     if words:

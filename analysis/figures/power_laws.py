@@ -13,13 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.captions import caption
-from analysis.figures.curves import colour
-from analysis.figures.heat_maps import NAMES
-from analysis.figures.style import make_room, plain_log, with_panels
+from analysis.figures.style import colour, make_room, plain_log, with_panels
 from analysis.results.table import Chart
+from analysis.results.words import NAMES, format_estimate
 from analysis.statistics.both_axes import NORMALIZED, RAW, OnAxis, on_both_axes, predicted
 from analysis.statistics.power_laws import Line
-from analysis.statistics.separability import said
 
 HEIGHT = 2.3  # inches of a panel
 APART = 0.05  # octaves between the points of laws that share an x
@@ -91,7 +89,7 @@ def _draw_line(axes: Axes, line: Line, shift: float, among: Sequence[str]) -> No
 
 def _legend(line: Line) -> str:
     """The name, without what the title says, and the exponent."""
-    exponent = said(line.law.exponent) if line.law.exponent else "too few best decays inside the axis"
+    exponent = format_estimate(line.law.exponent) if line.law.exponent else "too few best decays inside the axis"
     name = line.who if line.is_paper else NAMES.get(line.optimizer, line.optimizer)
     return f"{name}: {exponent}"
 

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from analysis.figures.curves import COLOURS, add_legend
-from analysis.figures.heat_maps import L2, NAMES, real, symbol
-from analysis.figures.style import plain_log, with_panels
-from analysis.results.panels import OPTIMIZERS, at_border
+from analysis.figures.curves import add_legend
+from analysis.figures.style import COLOURS, plain_log, with_panels
+from analysis.results.panels import at_border
 from analysis.results.published import Reading
+from analysis.results.words import L2, NAMES, OPTIMIZERS, decay_symbol, format_number
 
 HEIGHT = 2.4  # inches of a panel
 RESTARTED = {"adamwr": "adamw", "sgdwr": "sgdw"}
@@ -54,7 +54,9 @@ def _draw(
         if readings[0].metric == "training_loss":
             axes.set_yscale("log")
             plain_log(axes.yaxis)
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: real(value)))  # 0.0005 would not fit
+            axes.yaxis.set_major_formatter(
+                FuncFormatter(lambda value, place: format_number(value))
+            )  # 0.0005 would not fit
     return figure, places
 
 
@@ -72,7 +74,7 @@ def _finals(axes: Axes, group: Group) -> None:
     label = f"{NAMES[name]} ({kind})"
     if group[0].metric != "training_loss":
         lowest = min(group, key=lambda reading: reading.value)
-        label += f", lowest {lowest.value:g} at {real(lowest.decay or 0.0)}"
+        label += f", lowest {lowest.value:g} at {format_number(lowest.decay or 0.0)}"
         label += " (at the edge)" * at_border((0.0, lowest.decay or 0.0), [(0.0, r.decay or 0.0) for r in group])
         axes.plot([lowest.decay or 0.0], [lowest.value], "*", color=tint, ms=9, mec="k", mew=0.4, zorder=4)
     _points(axes, [reading.decay or 0.0 for reading in group], group, tint, "-", label)
@@ -102,6 +104,6 @@ def _points(axes: Axes, xs: Sequence[float], group: Group, tint: str, style: str
 def _place(reading: Reading) -> str:
     """Learning rate and decay as far as the paper has them."""
     unit = "normalized" if reading.decay_kind == "normalized" else "step"
-    told = [rf"$\alpha$ = {real(reading.alpha)}"] if reading.alpha is not None else []
-    told += [f"{symbol(unit)} = {real(reading.decay)}"] if reading.decay is not None else []
+    told = [rf"$\alpha$ = {format_number(reading.alpha)}"] if reading.alpha is not None else []
+    told += [f"{decay_symbol(unit)} = {format_number(reading.decay)}"] if reading.decay is not None else []
     return f" ({', '.join(told)})" if told else ""

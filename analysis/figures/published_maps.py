@@ -18,6 +18,7 @@ from analysis.figures.heat_maps import compose, draw_star, positions, titled
 from analysis.results.maps import Scale, Spot
 from analysis.results.panels import at_border
 from analysis.results.published import Reading
+from analysis.results.words import panel_name
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class ReadPanel:
     facets: dict[str, str | int]
     decay_unit: str
     tiles: dict[tuple[float, float], ReadTile]
+
+    @property
+    def name(self) -> str:
+        """The optimizer and its facets."""
+        return panel_name(self.optimizer, self.facets)
 
     @property
     def alphas(self) -> tuple[float, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from analysis.figures.heat_maps import SCHEDULES
 from analysis.figures.style import with_panels
 from analysis.results.studies import Shown
+from analysis.results.words import SCHEDULES
 from paper_repro import schedules
 
 PER_EPOCH = 40  # points; a restart is a jump between two of them

@@ -6,10 +6,11 @@ import statistics
 
 from matplotlib.figure import Figure
 
-from analysis.figures.heat_maps import NAMES
-from analysis.figures.seeds import Variant, draw_panel
+from analysis.figures.seeds import draw_panel
 from analysis.figures.style import with_panels
+from analysis.results.series import Variant
 from analysis.results.studies import Shown
+from analysis.results.words import NAMES
 
 READING = (
     "Circles: test errors of single seeds. Lines: their means. Numbers: mean difference from the leftmost and its 95 % "

@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 
 from analysis.figures import forest
 from analysis.figures.captions import caption
-from analysis.figures.curves import colour
-from analysis.figures.heat_maps import L2, NAMES, real
-from analysis.figures.style import DPI, LINE, WIDTH, make_room, new_figure, write_caption
+from analysis.figures.style import DPI, LINE, WIDTH, colour, make_room, new_figure, write_caption
 from analysis.results.table import Chart
+from analysis.results.words import L2, NAMES, format_number
 from analysis.statistics.separability import Row
 
 RIDGE, BETWEEN, FOREST_LINE = 1.1, 0.47, 0.2  # inches of height: of axes, between them, of a row of the forest
@@ -132,7 +131,7 @@ def _few_ticks(axis: Axis) -> None:
     low, high = np.log10(axis.get_view_interval())
     if np.floor(high) - np.ceil(low) < 1:
         axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
-        axis.set_major_formatter(FuncFormatter(lambda value, place: real(value)))
+        axis.set_major_formatter(FuncFormatter(lambda value, place: format_number(value)))
     axis.set_minor_formatter(NullFormatter())
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from analysis.figures.curves import colour
-from analysis.figures.heat_maps import NAMES
-from analysis.figures.style import with_panels
+from analysis.figures.style import colour, with_panels
 from analysis.results.studies import Shown
+from analysis.results.words import NAMES
 
 READING = (
     "Best median milliseconds of a step, all optimizers in turns; torch's are the faster of fused and foreach. At the "

@@ -18,6 +18,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 WIDTH = 7.0  # inches: the text width of a two-column page
 DPI = 200
 LINE = 148  # characters of a caption
+# Okabe and Ito's colours, distinguishable by the colour-blind; an optimizer keeps its own.
+COLOURS = {"adam": "#D55E00", "adamw": "#0072B2", "sgd": "#E69F00", "sgdw": "#009E73"}
+OTHERS = ("#CC79A7", "#56B4E9", "#000000")
 BETWEEN = 0.55  # inches between rows of panels
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same picture
@@ -115,3 +118,9 @@ def render(figure: Figure, kinds: Sequence[str] = ("png", "pdf")) -> dict[str, b
         figure.savefig(content, format=kind, dpi=DPI, metadata=nothing[kind])
         files[kind] = content.getvalue()
     return files
+
+
+def colour(optimizer: str, among: Sequence[str]) -> str:
+    """The optimizer's own colour; those that have none get what is left, by place."""
+    unknown = [name for name in dict.fromkeys([*among, optimizer]) if name not in COLOURS]
+    return COLOURS.get(optimizer) or OTHERS[unknown.index(optimizer) % len(OTHERS)]

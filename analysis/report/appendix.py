@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from analysis.claims import costs
-from analysis.figures.heat_maps import labels
 from analysis.results import published
 from analysis.results.document import Block, Code, Folded, Heading, Paragraph, Table, literal
 from analysis.results.studies import Shown
 from analysis.results.table import Chart, provenance
+from analysis.results.words import distinct_texts
 from paper_repro.records import Record
 
 DIGITS = 12  # of a commit
@@ -105,7 +105,7 @@ def appendix(shown: Sequence[Chart], studies: Sequence[Shown]) -> Iterator[Block
         # A record that two figures share stands twice; links to it lead to the first.
         names = tuple("" if record["id"] in seen else f"r-{record['id']}" for record in chart.records)
         seen |= {record["id"] for record in chart.records}
-        texts = {name: labels(record["cell"][name] for record in chart.records) for name in ("alpha", "decay")}
+        texts = {name: distinct_texts(record["cell"][name] for record in chart.records) for name in ("alpha", "decay")}
         rows = tuple(_row(record, texts) for record in chart.records)
         yield Folded(f"{chart.stem}: {len(rows)} records", Table(HEADER, rows, anchors=names), chart.stem)
     for study in studies:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.figures.heat_maps import real
 from analysis.results.panels import Panel
 from analysis.results.published import Reading
+from analysis.results.words import format_number
 
 POINTS = {"fig3": ("fig3", "test_error_vs_decay"), "supp4": ("supp4", "test_error_vs_decay")}
 CURVES = {"fig4": ("fig4", "cifar_test_error"), "fig4_imagenet32": ("fig4", "in32_test_error")}
@@ -23,7 +23,7 @@ def words(experiment: str, panel: Panel, readings: Sequence[Reading]) -> str:
         return f"{best.value:.2f} % after {best.epoch} epochs"
     unit = "λ_norm" if best.decay_kind == "normalized" else "λ"
     known = {name: value for name, value in (("α", best.alpha), (unit, best.decay)) if value is not None}
-    place = ", ".join(f"{name} = {real(value)}" for name, value in known.items())
+    place = ", ".join(f"{name} = {format_number(value)}" for name, value in known.items())
     return f"{best.value:.2f} % at {place}"
 
 

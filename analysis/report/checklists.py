@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analysis.claims import costs
-from analysis.figures.heat_maps import labels
 from analysis.results.document import Block, Heading, Table
 from analysis.results.table import Chart, provenance
+from analysis.results.words import distinct_texts
 from paper_repro.records import Record
 
 CODE = (
@@ -85,4 +85,4 @@ def _sweep(chart: Chart) -> tuple[str, ...]:
 
 def _bounds(values: Sequence[float]) -> str:
     ends = min(values), max(values)
-    return " to ".join(labels(ends)[end] for end in ends)
+    return " to ".join(distinct_texts(ends)[end] for end in ends)

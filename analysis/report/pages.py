@@ -21,17 +21,17 @@ from typing import Any
 
 import experiments
 from analysis.claims import CLAIMS, costs, ledger
-from analysis.figures.batch_sizes import EPOCHS, UPDATES, bests
-from analysis.figures.seeds import paired, variants
 from analysis.report import tables
 from analysis.results import published
 from analysis.results.document import Table
 from analysis.results.panels import Panel, panels, selection_split
+from analysis.results.series import EPOCHS, UPDATES, bests, variants
 from analysis.results.studies import RECORDED
 from analysis.results.table import Chart, Refused, charts
+from analysis.results.words import format_estimate
 from analysis.statistics import power_laws, ridge
-from analysis.statistics.separability import said
-from analysis.statistics.surface import of_panel
+from analysis.statistics.estimate import paired_difference
+from analysis.statistics.surface import of_panel, of_readings
 from paper_repro import records
 from paper_repro.files import write_atomically
 
@@ -118,9 +118,11 @@ def _slopes(blocks: Blocks) -> Table:
     own = panels(chart)
     surfaces = {
         "here": [of_panel(panel, selection_split(chart.records)) for panel in own],
-        "the paper's figure": [published.surface(readings, "fig2", f"{panel.optimizer}_cosine") for panel in own],
+        "the paper's figure": [of_readings(readings, "fig2", f"{panel.optimizer}_cosine") for panel in own],
     }
-    rows = tuple((name, *(said(ridge.ridge(each).slope) for each in found)) for name, found in surfaces.items())
+    rows = tuple(
+        (name, *(format_estimate(ridge.ridge(each).slope) for each in found)) for name, found in surfaces.items()
+    )
     return Table(("", *(SHOWN[panel.optimizer] for panel in own)), rows)
 
 
@@ -148,7 +150,7 @@ def _precision(blocks: Blocks) -> Table:
     rows = []
     for name, shown in SHOWN.items():
         first, *others = variants(chart, name)
-        told = ["{:+.2f} ± {:.2f}".format(*paired(first, other)) for other in others]
+        told = ["{:+.2f} ± {:.2f}".format(*paired_difference(first, other)) for other in others]
         deviations = ", ".join(f"{variant.deviation:.2f}" for variant in (first, *others))
         rows.append((shown, f"{first.mean:.2f}", *told, deviations))
     header = ("", "float32", "bfloat16", "bfloat16, compiled", "standard deviations between seeds")
@@ -169,7 +171,9 @@ def _batch_sizes(blocks: Blocks) -> Table:
 
 def _groups(blocks: Blocks) -> Table:
     pairs = [variants(blocks.chart("groups"), name) for name in SHOWN]
-    return Table(tuple(SHOWN.values()), (tuple("{:+.2f} ± {:.2f}".format(*paired(*pair)) for pair in pairs),))
+    return Table(
+        tuple(SHOWN.values()), (tuple("{:+.2f} ± {:.2f}".format(*paired_difference(*pair)) for pair in pairs),)
+    )
 
 
 def _verdicts(blocks: Blocks) -> Table:

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from analysis.claims import costs
-from analysis.figures.heat_maps import NAMES, labels, named
-from analysis.figures.seeds import Variant, variants
 from analysis.report import beside
 from analysis.report.drawing import Drawn
 from analysis.results import published
 from analysis.results.document import Block, Code, Heading, Paragraph, Table
 from analysis.results.panels import Panel, Tile, panels, selection_split
+from analysis.results.series import Variant, variants
 from analysis.results.studies import Shown, to_type
 from analysis.results.table import Chart
+from analysis.results.words import NAMES, distinct_texts
 from experiments.declare import options
 from paper_repro import texts
 
@@ -65,7 +65,7 @@ def _panels(chart: Chart) -> Iterator[tuple[str, ...]]:
     for panel in panels(chart):
         own = [record for tile in panel.tiles.values() for record in tile.records]
         yield (
-            named(panel), _best(chart, panel), beside.words(chart.experiment.name, panel, readings),
+            panel.name, _best(chart, panel), beside.words(chart.experiment.name, panel, readings),
             f"{len(panel.best.seeds) if panel.best else 0} of {len(own)}", costs.hours(own),
         )  # fmt: skip
 
@@ -76,7 +76,7 @@ def _best(chart: Chart, panel: Panel) -> str:
         return "every run diverged"
     unit = "λ_norm" if panel.decay_unit == "normalized" else "λ"
     edge = ", at the edge" if panel.at_edge else ""
-    place = f"α = {labels(panel.alphas)[best.alpha]}, {unit} = {labels(panel.decays)[best.decay]}{edge}"
+    place = f"α = {distinct_texts(panel.alphas)[best.alpha]}, {unit} = {distinct_texts(panel.decays)[best.decay]}{edge}"
     return f"[{_mean(best)} %](records:{chart.stem}/{best.records[0]['id']}) at {place}"
 
 

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from analysis.claims import costs, ledger
 from analysis.claims.ledger import CONTRADICTED, OUTCOMES, SUPPORTED, Decided, Evidence, Verdict
-from analysis.figures.heat_maps import NAMES
 from analysis.results import published
 from analysis.results.document import Block, Bullets, Heading, Paragraph, Table
 from analysis.results.panels import selection_split
+from analysis.results.words import NAMES, format_estimate
 from analysis.statistics import ridge
-from analysis.statistics.separability import said
-from analysis.statistics.surface import of_panel
+from analysis.statistics.surface import of_panel, of_readings
 from experiments.declare import told
 
 READINGS = "[readings](records:published)"
@@ -94,10 +93,10 @@ def _slopes(evidence: Evidence) -> Iterator[Block]:
         ours = ridge.ridge(of_panel(panel, selection_split(chart.records))).slope
         there = {reading.panel for reading in readings if reading.figure == "fig2"}
         name = f"{panel.optimizer}_cosine"
-        paper = ridge.ridge(published.surface(readings, "fig2", name)).slope if name in there else None
+        paper = ridge.ridge(of_readings(readings, "fig2", name)).slope if name in there else None
         rows.append((
-            NAMES.get(panel.optimizer, panel.optimizer), said(ours) if ours else "too few rows",
-            said(paper) if paper else "", PREDICTED.get(panel.optimizer, ""),
+            NAMES.get(panel.optimizer, panel.optimizer), format_estimate(ours) if ours else "too few rows",
+            format_estimate(paper) if paper else "", PREDICTED.get(panel.optimizer, ""),
         ))  # fmt: skip
     yield Table(
         ("", f"ours ({chart.profile}, {chart.dataset})", "the paper's figure 2", "predicted"), tuple(rows), "slopes",

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.results.table import Chart, Refused, Settings, common_seeds, of_cells, settings
+from analysis.results.words import OPTIMIZERS, format_error, panel_name
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 
-OPTIMIZERS = ("sgd", "sgdw", "adam", "adamw")  # the order of the paper's panels
 SAME = 1e-6  # relative: rates or decays that differ by less are one number, rounded in two ways: no neighbours
 
 
@@ -55,7 +55,7 @@ class Tile:
     @property
     def label(self) -> str:
         """What stands in the tile, empty without a mean error."""
-        return "" if self.test_error is None else number(self.test_error)
+        return "" if self.test_error is None else format_error(self.test_error)
 
     @property
     def spread(self) -> float | None:
@@ -77,6 +77,11 @@ class Panel:
     candidates: tuple[Tile, ...]  # those among which the best was chosen
     best: Tile | None  # None when nothing finished
     beyond: tuple[Record, ...] = ()  # further seeds of single tiles: for comparisons, not for choosing
+
+    @property
+    def name(self) -> str:
+        """The optimizer and its facets."""
+        return panel_name(self.optimizer, self.facets)
 
     def with_all_seeds(self, tile: Tile) -> Tile:
         """The tile with its further seeds."""
@@ -108,11 +113,6 @@ def at_border(place: tuple[float, float], places: Iterable[tuple[float, float]])
 def beside(value: float, run: Sequence[float]) -> tuple[int, int]:
     """Where the next smaller and the next larger value stand among ascending ones; -1 and their number for none."""
     return bisect_left(run, value * (1 - SAME)) - 1, bisect_right(run, value * (1 + SAME))
-
-
-def number(error: float) -> str:
-    """An error in percent: one decimal, none from 99.95 on, where it would not fit."""
-    return f"{error:.1f}" if error < 99.95 else f"{error:.0f}"
 
 
 def panels(chart: Chart) -> list[Panel]:

@@ -7,10 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from analysis.results.table import Refused
-from analysis.statistics.surface import Surface, gridded
 
 FILE = Path(__file__).resolve().parents[2] / "experiments" / "published" / "figures.csv"
 # Of one run, in points of top-1 error after 100 epochs, from tiles that the paper's figures show twice (the columns
@@ -79,22 +76,3 @@ def _reading(row: dict[str, str], path: Path, line: int) -> Reading:
         )  # fmt: skip
     except (KeyError, ValueError, TypeError) as error:
         raise Refused(f"{path}, line {line}: not a reading ({error})") from None
-
-
-def surface(readings: list[Reading], figure: str, panel: str) -> Surface:
-    """A heat map's Surface; its known_sigma holds the run's own deviation and the reading error together."""
-    found = [r for r in readings if (r.figure, r.panel) == (figure, panel) and r.alpha and r.decay]
-    if not found:
-        raise Refused(f"the paper's figures have no panel {panel} in {figure}")
-    places = {(r.alpha, r.decay): r for r in found if r.alpha and r.decay}
-    errors = float(
-        np.median([r.reading_error for r in found if r.reading_error is not None and not r.clipped] or [0.2])
-    )
-    return gridded(
-        f"{figure} {panel}",
-        sorted({alpha for alpha, _ in places}),
-        sorted({decay for _, decay in places}),
-        {place: [reading.value] for place, reading in places.items()},
-        {place for place, reading in places.items() if reading.clipped},
-        float(np.hypot(RUN_SIGMA, errors)),
-    )

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis.figures.captions import DIGITS
 from analysis.results.table import Refused
+from analysis.results.words import DIGITS, short_commit
 from experiments.declare import Experiment, options
 from experiments.studying import note_of
 from paper_repro import studies
@@ -48,12 +48,11 @@ class Shown:
     def _origin(self) -> str:
         if self.provenance is None:
             return ""
-        data, commit = self.provenance["data"], str(self.provenance["commit"])[:DIGITS]
+        data, commit = self.provenance["data"], short_commit(self.provenance)
         on = (
             f"Data set {data['name']} (fingerprint {data['fingerprint'][:DIGITS]}). " if "cell" in self.settings else ""
         )
-        changed = " with uncommitted changes" if self.provenance.get("dirty") else ""
-        return f"{on}Commit {commit}{changed}; hardware: {self.provenance['hardware']}."
+        return f"{on}Commit {commit}; hardware: {self.provenance['hardware']}."
 
     def table(self) -> str:
         """The rows as CSV, lists in them as JSON; empty without rows."""

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analysis.results.words import Estimate
 from analysis.statistics import predictions
 from analysis.statistics.power_laws import Line
 from analysis.statistics.scaling import Law
-from analysis.statistics.surface import Estimate
 
 RAW, NORMALIZED = "per update", "normalized"
 YES = {True: "yes", False: "no"}

@@ -18,18 +18,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from statistics import fmean
 
 import numpy as np
 from scipy import special
 
-from analysis.claims.power import MOST
-from analysis.figures.heat_maps import NAMES, facet_words
 from analysis.results.document import Table
 from analysis.results.panels import Panel
-from analysis.statistics.surface import EQUAL, Estimate, basin, deviation, of_panel
+from analysis.results.series import Variant
+from analysis.results.words import NAMES, Estimate, facet_text
+from analysis.statistics.surface import EQUAL, basin, deviation, of_panel
 
 LEVEL = 0.05
 POWER = 0.8
+MOST = 1000  # seeds: more are as good as none
 OWN_SCATTER = 3  # common seeds from which the differences' own deviation is used
 SMALLEST = 1e-99  # smaller p-values may have become 0 by rounding
 NO_SCATTER = "scatter not measurable"
@@ -129,6 +131,16 @@ def _lacking(names: tuple[str, str], errors: Sequence[Mapping[int, float]]) -> s
     return f" of {len(every)}; {words}" if words else ""
 
 
+def paired_difference(first: Variant, other: Variant) -> tuple[float, float]:
+    """Mean difference in test error, other - first, over the seeds both have, and half its 95 % interval (t); NaN where
+    there is no difference, or where the differences do not tell their scatter."""
+    differences = [other.errors[seed] - first.errors[seed] for seed in first.errors if seed in other.errors]
+    if not differences:
+        return math.nan, math.nan
+    mean, scatter, count = fmean(differences), deviation(differences), len(differences)
+    return mean, math.nan if scatter is None else float(special.stdtrit(count - 1, 0.975)) * scatter / math.sqrt(count)
+
+
 def holm(values: Sequence[float]) -> list[float]:
     """p-values corrected for being several (Holm 1979), in the order given."""
     order, corrected, running = np.argsort(values), [1.0] * len(values), 0.0
@@ -152,7 +164,7 @@ def _pooled(panel: Panel) -> float | None:
 
 
 def _name(panel: Panel) -> str:
-    words = facet_words(panel.facets)
+    words = facet_text(panel.facets)
     return NAMES.get(panel.optimizer, panel.optimizer) + (f", {words}" if words else "")
 
 

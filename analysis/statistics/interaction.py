@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg
 
-from analysis.statistics.surface import LEAST, RESAMPLES, Estimate, Floats, Surface, basin
+from analysis.results.words import Estimate
+from analysis.statistics.surface import LEAST, RESAMPLES, Floats, Surface, basin
 
 
 def interaction(surface: Surface, seed: int = 0) -> Estimate | None:

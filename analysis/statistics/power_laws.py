@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import experiments
-from analysis.figures.batch_sizes import EPOCHS, UPDATES, known_updates, of_plan, updates
-from analysis.figures.heat_maps import NAMES
 from analysis.results import published
 from analysis.results.document import Table
 from analysis.results.panels import Panel, panels, selection_split
+from analysis.results.series import EPOCHS, UPDATES, known_updates, of_plan, updates
 from analysis.results.table import Chart, charts
+from analysis.results.words import NAMES, Estimate, format_estimate
 from analysis.statistics import predictions
 from analysis.statistics.scaling import Law, Optimum, exponents_of, law, law_of, optimum
-from analysis.statistics.separability import said
-from analysis.statistics.surface import Estimate, Surface, basin, of_panel
+from analysis.statistics.surface import Surface, basin, of_panel, of_readings
 from paper_repro.records import Record
 
 PAPER = {  # optimizer, panels, budgets
@@ -131,7 +130,7 @@ def of_paper(experiment: str) -> list[Line]:
     readings = published.load()
     return [
         Line(f"paper, {name}, {published.words(panel.partition('_')[0])}", UNITS[unit], "epochs", law(
-            {float(t): published.surface(readings, "supp3", f"{panel}_{unit}_{t}") for t in budgets}
+            {float(t): of_readings(readings, "supp3", f"{panel}_{unit}_{t}") for t in budgets}
         ), name.lower(), "", {float(t): EXAMPLES[panel.partition("_")[0]] * t / BATCH for t in budgets})
         for name, panel, budgets, units in PAPER.get(experiment, ())
         for unit in units
@@ -148,7 +147,7 @@ def table(lines: Sequence[Line | Joint]) -> Table:
 
 
 def _row(line: Line | Joint) -> tuple[str, ...]:
-    exponents = ", ".join(said(found) if found else "at the edge" for found in line.exponents.values())
+    exponents = ", ".join(format_estimate(found) if found else "at the edge" for found in line.exponents.values())
     verdict = predictions.verdict(line.exponents, line.unit == "normalized")
     quantity = "epochs or updates" if line.quantity == predictions.EPOCHS else line.quantity
     return f"{line.who}, {line.unit}", quantity, exponents, line.rests_on, verdict

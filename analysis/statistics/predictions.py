@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from analysis.statistics.surface import Estimate
+from analysis.results.words import Estimate
 
 Range = tuple[float, float]
 ROOT, EPOCH, SMALLER = "the paper's square root", "constant per epoch", "smaller for larger batches"

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.results.panels import beside
-from analysis.statistics.surface import RESAMPLES, Estimate, Floats, Surface, moving
+from analysis.results.words import Estimate
+from analysis.statistics.surface import RESAMPLES, Floats, Surface, moving
 
 ROWS = 4  # with a best decay inside them: fewer make no line
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.results.words import Estimate
 from analysis.statistics.ridge import lowest
-from analysis.statistics.surface import RESAMPLES, Estimate, Floats, Surface, basin, moving
+from analysis.statistics.surface import RESAMPLES, Floats, Surface, basin, moving
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,16 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from analysis.figures.heat_maps import NAMES, facet_words, labels
 from analysis.results import published
 from analysis.results.document import Table
 from analysis.results.panels import panels, selection_split
 from analysis.results.table import Chart
+from analysis.results.words import NAMES, UNITS, Estimate, distinct_texts, facet_text, format_estimate
 from analysis.statistics import interaction as additive
 from analysis.statistics import ridge
 from analysis.statistics import tuning_cost as regret
 from analysis.statistics.ridge import Ridge
-from analysis.statistics.surface import LEAST, Estimate, Surface, of_panel
+from analysis.statistics.surface import LEAST, Surface, of_panel, of_readings
 from analysis.statistics.tuning_cost import Regret
 
 PAPER = {
@@ -33,7 +33,6 @@ PAPER = {
     "supp3": tuple(f"cifar_adamw_{unit}_{epochs}" for unit in ("raw", "norm") for epochs in (25, 100, 400)),
     "supp3_imagenet32": tuple(f"in32_{name}_norm_{epochs}" for name in ("adamw", "sgdw") for epochs in (1, 16, 64)),
 }
-UNITS = {"step": "per update", "normalized": "normalized"}  # of the decay, where panels differ in it
 IN_FIGURE = {"supp3_imagenet32": "supp3"}
 
 
@@ -64,7 +63,7 @@ def of_chart(chart: Chart) -> list[Row]:
     split = selection_split(chart.records)
     rows = []
     for panel in panels(chart):
-        words = ", ".join(filter(None, (facet_words(panel.facets), UNITS.get(panel.facets.get("decay_unit", "")))))
+        words = ", ".join(filter(None, (facet_text(panel.facets), UNITS.get(panel.facets.get("decay_unit", "")))))
         name = NAMES.get(panel.optimizer, panel.optimizer) + (f", {words}" if words else "")
         row = _row(name, of_panel(panel, split), of_panel(panel, "test"))
         rows.append(replace(row, optimizer=panel.optimizer, facets=words))
@@ -77,7 +76,7 @@ def of_paper(experiment: str) -> tuple[Row, ...]:
     readings, figure = published.load(), IN_FIGURE.get(experiment, experiment)
     rows = []
     for panel in PAPER.get(experiment, ()):
-        surface, parts = published.surface(readings, figure, panel), panel.split("_")
+        surface, parts = of_readings(readings, figure, panel), panel.split("_")
         optimizer = next(part for part in parts if part in NAMES)
         facets = published.words("_".join(part for part in parts if part != optimizer))
         name = f"paper, {NAMES[optimizer]}, {facets}"
@@ -113,12 +112,12 @@ def table(rows: Sequence[Row]) -> Table:
 
 def _words(row: Row) -> tuple[str, ...]:
     edge = f" ({row.ridge.at_edge} rows at the edge)" if row.ridge.at_edge else ""
-    slope = said(row.ridge.slope) if row.ridge.slope else "too few rows"
+    slope = format_estimate(row.ridge.slope) if row.ridge.slope else "too few rows"
     little = "too little measured" if row.tiles < LEAST else "noise not known"
-    costs = f"{said(row.regret.decay_first)}, {said(row.regret.worst)}" if row.regret else little
+    costs = f"{format_estimate(row.regret.decay_first)}, {format_estimate(row.regret.worst)}" if row.regret else little
     return (
         row.panel, str(row.tiles), str(row.runs), slope + edge, _interaction(row.interaction, little), costs,
-        said(row.basin, percent=True) if row.basin else little,
+        format_estimate(row.basin, percent=True) if row.basin else little,
     )  # fmt: skip
 
 
@@ -126,17 +125,7 @@ def _interaction(found: Estimate | None, little: str) -> str:
     """Where the noise that is to be expected exceeds all variance there is no share of it."""
     if found is None:
         return little
-    return said(found, percent=True) if np.isfinite(found.value) else "noise only"
-
-
-def said(estimate: Estimate | None, percent: bool = False) -> str:
-    """-0.88 [-0.92, -0.83]; with percent 5 % [1, 10]."""
-    if estimate is None:
-        return "noise not known"
-    parts = [None if part is None else f"{100 * part:.0f}" if percent else f"{round(part, 2) + 0.0:.2f}"
-             for part in (estimate.value, estimate.low, estimate.high)]  # fmt: skip
-    unit = " %" * percent
-    return f"{parts[0]}{unit}" if parts[1] is None else f"{parts[0]}{unit} [{parts[1]}, {parts[2]}]"
+    return format_estimate(found, percent=True) if np.isfinite(found.value) else "noise only"
 
 
 def numbers(rows: Sequence[Row]) -> str:
@@ -150,7 +139,7 @@ def numbers(rows: Sequence[Row]) -> str:
             parts = ("", "", "") if estimate is None else (estimate.value, estimate.low, estimate.high)
             writer.writerow((row.panel, row.tiles, row.runs, name, *parts))
         alphas = 2.0**row.ridge.u
-        texts = labels(alphas, lambda value, digits: f"{value:.{digits}g}", 4)
+        texts = distinct_texts(alphas, lambda value, digits: f"{value:.{digits}g}", 4)
         for alpha, best in zip(alphas, row.ridge.best, strict=True):
             decay = 2.0**best if np.isfinite(best) else "at the edge"
             writer.writerow((row.panel, row.tiles, row.runs, f"best_decay_at_alpha_{texts[alpha]}", decay, "", ""))

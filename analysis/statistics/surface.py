@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from analysis.results.panels import Panel
+from analysis.results.published import RUN_SIGMA, Reading
+from analysis.results.table import Refused
+from analysis.results.words import INTERVAL
 
 Floats = NDArray[np.float64]
 FEW = 12  # deviations of runs from which noise can be drawn
 MANY = 30  # runs of a tile: more are not drawn one by one
-INTERVAL = (2.5, 97.5)  # percent
 RESAMPLES = 2000
 SHARE = 1 / 2  # of the grid's tiles, those with the lowest errors: the basin
 LEAST = 12  # tiles of a basin: fewer say too little of it
@@ -31,23 +33,6 @@ def moving(resampled: Floats | None) -> Floats | None:
     """The same; None where hardly any differ: a grid too coarse for the noise to show, which is no exact result."""
     known = None if resampled is None else resampled[np.isfinite(resampled)]
     return resampled if known is not None and len(known) and np.ptp(np.percentile(known, INTERVAL)) > EQUAL else None
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval; none where the noise is not known (one run of each tile, or equal runs)."""
-
-    value: float
-    low: float | None
-    high: float | None
-
-    @classmethod
-    def of(cls, value: float, resampled: Floats | None) -> Estimate:
-        known = None if resampled is None else resampled[np.isfinite(resampled)]
-        if known is None or not len(known):
-            return cls(float(value), None, None)
-        low, high = np.percentile(known, INTERVAL)
-        return cls(float(value), float(low), float(high))
 
 
 @dataclass(frozen=True)
@@ -130,6 +115,23 @@ def gridded(
             runs[row, column, : len(found)] = found
             is_clipped[row, column] = (alpha, decay) in clipped
     return Surface(name, np.log2(alphas), np.log2(decays), runs, is_clipped, known_sigma)
+
+
+def of_readings(readings: Sequence[Reading], figure: str, panel: str) -> Surface:
+    """A heat map of the paper; its known_sigma holds the run's own deviation and the reading error together."""
+    own = [r for r in readings if (r.figure, r.panel) == (figure, panel) and r.alpha and r.decay]
+    if not own:
+        raise Refused(f"the paper's figures have no panel {panel} in {figure}")
+    places = {(r.alpha, r.decay): r for r in own if r.alpha and r.decay}
+    error = float(np.median([r.reading_error for r in own if r.reading_error is not None and not r.clipped] or [0.2]))
+    return gridded(
+        f"{figure} {panel}",
+        sorted({alpha for alpha, _ in places}),
+        sorted({decay for _, decay in places}),
+        {place: [reading.value] for place, reading in places.items()},
+        {place for place, reading in places.items() if reading.clipped},
+        math.hypot(RUN_SIGMA, error),
+    )
 
 
 def basin(surface: Surface) -> NDArray[np.bool_]:

@@ -29,8 +29,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.results.words import Estimate
 from analysis.statistics.smooth_surfaces import noise_free
-from analysis.statistics.surface import LEAST, Estimate, Floats, Surface, basin
+from analysis.statistics.surface import LEAST, Floats, Surface, basin
 
 WITHIN = 1.1  # times the best error: a tile of the basin
 DRAWS = 1000  # of the noise-free surface

@@ -9,11 +9,11 @@ from scipy import stats
 
 from analysis.claims.ledger import CONTRADICTED, SUPPORTED, UNDECIDED
 from analysis.claims.long_runs import _fifteen
-from analysis.claims.power import ENOUGH, MOST, Doubt, Rule, needed, seeds
+from analysis.claims.power import ENOUGH, Doubt, Rule, needed, seeds
 from analysis.claims.prices import Price
 from analysis.claims.rules import NOISE_UNKNOWN, all_above, all_below, around, student
-from analysis.statistics.estimate import OWN_SCATTER
-from analysis.statistics.surface import Estimate
+from analysis.results.words import Estimate
+from analysis.statistics.estimate import MOST, OWN_SCATTER
 
 PRICE = Price(4, 0.5)
 NORMAL, STUDENT = 1.96, {runs: float(stats.t.ppf(0.975, runs - 1)) for runs in (3, 5)}

@@ -5,8 +5,9 @@ import math
 import pytest
 
 import experiments
-from analysis.figures.batch_sizes import EPOCHS, UPDATES, bests, draw, updates
+from analysis.figures.batch_sizes import draw
 from analysis.figures.style import render
+from analysis.results.series import EPOCHS, UPDATES, bests, updates
 from analysis.results.table import Chart, charts
 from paper_repro.cell import Cell
 from tests.conftest import made_record

@@ -3,9 +3,10 @@
 import pytest
 
 import experiments
-from analysis.figures.curves import Curve, colour, curve, draw, reading
-from analysis.figures.style import render
+from analysis.figures.curves import draw, reading
+from analysis.figures.style import colour, render
 from analysis.results.panels import panels
+from analysis.results.series import Curve, curve
 from analysis.results.table import Chart, charts
 from paper_repro.cell import Cell
 from tests.conftest import made_record

@@ -6,10 +6,11 @@ import pytest
 
 import experiments
 from analysis.figures.captions import caption, reading_maps
-from analysis.figures.heat_maps import decay_label, draw, labels, limits, positions, real, title
+from analysis.figures.heat_maps import decay_label, draw, limits, positions, title
 from analysis.report.results import selected
 from analysis.results.panels import panels
 from analysis.results.table import charts
+from analysis.results.words import distinct_texts, format_number
 from analysis.statistics.separability import numbers, of_chart
 from tests.conftest import made_record
 
@@ -74,7 +75,7 @@ def test_two_kinds_of_decay_never_share_a_name() -> None:
     ("value", "text"), [(0, "0"), (0.016, "0.016"), (2.5e-4, "2.5e-4"), (0.1 / 1024, "9.77e-5"), (1, "1")]
 )
 def test_ticks_are_real_values(value: float, text: str) -> None:
-    assert real(value) == text
+    assert format_number(value) == text
 
 
 def test_zero_stands_apart_and_colours_are_shared_by_the_better_half() -> None:
@@ -94,8 +95,8 @@ def test_zero_stands_apart_and_colours_are_shared_by_the_better_half() -> None:
     ],
 )
 def test_no_two_values_read_alike(values: list[float], texts: list[str]) -> None:
-    assert list(labels(values).values()) == texts
-    assert list(labels(values)) == sorted(values)
+    assert list(distinct_texts(values).values()) == texts
+    assert list(distinct_texts(values)) == sorted(values)
 
 
 def test_rows_and_columns_that_nearly_agree_have_labels_of_their_own() -> None:

@@ -11,9 +11,9 @@ import experiments
 from analysis.figures.power_laws import EDGE, draw
 from analysis.figures.style import render, style
 from analysis.results.table import Chart, charts
+from analysis.results.words import Estimate
 from analysis.statistics import power_laws
 from analysis.statistics.scaling import Law
-from analysis.statistics.surface import Estimate
 from paper_repro.cell import Cell
 from tests.conftest import made_record
 

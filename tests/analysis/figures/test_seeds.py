@@ -6,9 +6,11 @@ import pytest
 
 import experiments
 from analysis.figures.captions import caption
-from analysis.figures.seeds import READING, Variant, draw, paired, variants
+from analysis.figures.seeds import READING, draw
 from analysis.figures.style import render
+from analysis.results.series import Variant, variants
 from analysis.results.table import Chart, charts
+from analysis.statistics.estimate import paired_difference
 from paper_repro.records import Record
 from tests.conftest import made_record
 
@@ -30,7 +32,7 @@ def test_variants_are_named_by_what_differs_and_compared_by_seed() -> None:
     fp32, bf16, compiled = variants(chart, "adamw")
     assert [fp32.name, bf16.name, compiled.name] == ["fp32", "bf16", "bf16, compile"]
     assert (bf16.mean, bf16.deviation) == (32.0, 11.0)
-    difference, half = paired(fp32, bf16)
+    difference, half = paired_difference(fp32, bf16)
     assert difference == 2.0
     assert half == pytest.approx(
         4.302653 / math.sqrt(3)
@@ -38,13 +40,13 @@ def test_variants_are_named_by_what_differs_and_compared_by_seed() -> None:
 
 
 def test_one_common_seed_has_a_difference_and_no_interval() -> None:
-    difference, half = paired(Variant("a", {0: 10.0, 1: 11.0}, 0), Variant("b", {1: 15.0, 2: 9.0}, 0))
+    difference, half = paired_difference(Variant("a", {0: 10.0, 1: 11.0}, 0), Variant("b", {1: 15.0, 2: 9.0}, 0))
     assert difference == 4.0
     assert math.isnan(half)
 
 
 def test_equal_differences_have_no_interval() -> None:
-    difference, half = paired(
+    difference, half = paired_difference(
         Variant("a", {0: 10.0, 1: 11.0, 2: 12.0}, 0), Variant("b", {0: 10.3, 1: 11.3, 2: 12.3}, 0)
     )
     assert difference == pytest.approx(0.3)

@@ -11,6 +11,7 @@ from analysis.figures import RECORDED, read_recorded
 from analysis.report import tables
 from analysis.results.panels import panels
 from analysis.results.table import Refused, charts
+from analysis.results.words import format_estimate
 from analysis.statistics import estimate, power_laws, separability
 
 ROOT = Path(__file__).parents[3]
@@ -83,7 +84,7 @@ def test_the_front_page_s_long_run_is_that_of_the_records() -> None:
     found = {(pair.first, pair.second): pair for pair in estimate.compare(panels(chart))}
     (pair,) = [pair for names, pair in found.items() if names[0][:5] == "Adam," and names[1] == "AdamW, cosine"]
     assert pair.is_decided
-    words = f"AdamW ends {separability.said(pair.difference)} points below Adam with L2 (seven seeds"
+    words = f"AdamW ends {format_estimate(pair.difference)} points below Adam with L2 (seven seeds"
     assert words in " ".join((ROOT / "README.md").read_text().split())
 
 
@@ -101,7 +102,7 @@ def test_the_regrets_told_are_those_of_the_records() -> None:
     assert adamw.high < adam.low
     assert sgdw.high > sgd.low
     front = " ".join((ROOT / "README.md").read_text().split())
-    assert f"{separability.said(adam)} points with Adam's L2, and {separability.said(adamw)} with AdamW" in front
+    assert f"{format_estimate(adam)} points with Adam's L2, and {format_estimate(adamw)} with AdamW" in front
 
 
 def test_the_exponents_told_are_those_of_the_records() -> None:
@@ -110,4 +111,4 @@ def test_the_exponents_told_are_those_of_the_records() -> None:
     told = (ROOT / "README.md").read_text().replace("\n", " ")
     for line in power_laws.of_chart(chart, records):
         if "epochs fixed" in line.who and line.unit == "per update":
-            assert f"{separability.said(line.law.exponent)} for {line.who.partition(',')[0]}" in told
+            assert f"{format_estimate(line.law.exponent)} for {line.who.partition(',')[0]}" in told

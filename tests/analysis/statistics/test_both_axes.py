@@ -6,11 +6,11 @@ import math
 
 import pytest
 
+from analysis.results.words import Estimate
 from analysis.statistics.both_axes import NORMALIZED, RAW, on_both_axes, predicted, table
 from analysis.statistics.power_laws import Line
 from analysis.statistics.predictions import EPOCH, ROOT
 from analysis.statistics.scaling import Law
-from analysis.statistics.surface import Estimate
 
 SIZES = (16.0, 64.0, 256.0)
 EPOCHS_FIXED = {size: 8192 / size for size in SIZES}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from analysis.results.words import Estimate
 from analysis.statistics.predictions import (
     BATCH,
     BATCH_AT_UPDATES,
@@ -13,7 +14,6 @@ from analysis.statistics.predictions import (
     verdict,
     within,
 )
-from analysis.statistics.surface import Estimate
 
 HALF, ONE, ZERO, FALLS = (Estimate(at, at - 0.1, at + 0.1) for at in (0.5, 1.0, 0.0, -0.5))
 

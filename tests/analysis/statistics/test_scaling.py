@@ -7,7 +7,7 @@ from analysis.results import published
 from analysis.statistics import scaling as module
 from analysis.statistics.predictions import BATCH, EPOCH, EPOCHS, ROOT, within
 from analysis.statistics.scaling import Optimum, exponents_of, law, optimum
-from analysis.statistics.surface import Floats, Surface
+from analysis.statistics.surface import Floats, Surface, of_readings
 from tests.made_surfaces import bowl
 
 RNG = np.random.default_rng(0)
@@ -77,7 +77,7 @@ def test_the_paper_s_supplementary_figure_3() -> None:
     """Raw decay falls with the budget, about as the normalization says; normalized it hardly moves."""
     readings = published.load()
     raw, norm = (
-        law({float(t): published.surface(readings, "supp3", f"cifar_adamw_{unit}_{t}") for t in (25, 100, 400)})
+        law({float(t): of_readings(readings, "supp3", f"cifar_adamw_{unit}_{t}") for t in (25, 100, 400)})
         for unit in ("raw", "norm")
     )
     assert raw.exponent is not None

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import experiments
 from analysis.results.table import charts
+from analysis.results.words import Estimate, format_estimate
 from analysis.statistics import separability
-from analysis.statistics.surface import Estimate
 from paper_repro.records import Record
 from tests.conftest import made_record
 
@@ -15,10 +15,10 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_words() -> None:
-    assert separability.said(Estimate(-0.876, -0.92, -0.83)) == "-0.88 [-0.92, -0.83]"
-    assert separability.said(Estimate(0.051, 0.01, 0.104), percent=True) == "5 % [1, 10]"
-    assert separability.said(Estimate(0.5, None, None)) == "0.50"
-    assert separability.said(None) == "noise not known"
+    assert format_estimate(Estimate(-0.876, -0.92, -0.83)) == "-0.88 [-0.92, -0.83]"
+    assert format_estimate(Estimate(0.051, 0.01, 0.104), percent=True) == "5 % [1, 10]"
+    assert format_estimate(Estimate(0.5, None, None)) == "0.50"
+    assert format_estimate(None) == "noise not known"
 
 
 def test_a_row_for_each_panel_and_a_number_for_each_statistic(demo_records: list[Record]) -> None:

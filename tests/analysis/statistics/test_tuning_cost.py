@@ -7,7 +7,7 @@ import pytest
 
 from analysis.results import published
 from analysis.statistics import tuning_cost as module
-from analysis.statistics.surface import Floats, Surface, basin
+from analysis.statistics.surface import Floats, Surface, basin, of_readings
 from analysis.statistics.tuning_cost import basin_size, regret
 from tests.made_surfaces import bowl, heights
 
@@ -95,7 +95,7 @@ def test_the_paper_s_panels() -> None:
     """One run a tile, clipped tiles: with L2 one pays for tuning by turns, decoupled hardly."""
     readings, found = published.load(), {}
     for name in ("sgd", "sgdw", "adam", "adamw"):
-        surface = published.surface(readings, "fig2", f"{name}_cosine")
+        surface = of_readings(readings, "fig2", f"{name}_cosine")
         assert surface.clipped.any()
         part = regret(surface, surface)
         assert part is not None

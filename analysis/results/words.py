@@ -1,0 +1,112 @@
+"""Names and numbers in words, once for figures, tables, claims and report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NAMES = {"sgd": "SGD", "sgdw": "SGDW", "adam": "Adam", "adamw": "AdamW"}
+OPTIMIZERS = tuple(NAMES)  # the order of the paper's panels
+L2, DECOUPLED = ("sgd", "adam"), ("sgdw", "adamw")
+SCHEDULES = {"fixed": "fixed rate", "step_drop": "step drops", "cosine": "cosine", "warm_restarts": "restarts"}
+UNITS = {"step": "per update", "normalized": "normalized"}  # of the decay
+DIGITS = 12  # of a commit or fingerprint
+INTERVAL = (2.5, 97.5)  # percent
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval; none where the noise is not known (one run of each tile, or equal runs)."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def of(cls, value: float, resampled: NDArray[np.float64] | None) -> Estimate:
+        """The interval holds the middle 95 % of the finite resampled values; none where there are none."""
+        known = None if resampled is None else resampled[np.isfinite(resampled)]
+        if known is None or not len(known):
+            return cls(float(value), None, None)
+        low, high = np.percentile(known, INTERVAL)
+        return cls(float(value), float(low), float(high))
+
+
+def format_estimate(estimate: Estimate | None, percent: bool = False) -> str:
+    """-0.88 [-0.92, -0.83]; with percent 5 % [1, 10]."""
+    if estimate is None:
+        return "noise not known"
+    parts = [None if part is None else f"{100 * part:.0f}" if percent else f"{round(part, 2) + 0.0:.2f}"
+             for part in (estimate.value, estimate.low, estimate.high)]  # fmt: skip
+    unit = " %" * percent
+    return f"{parts[0]}{unit}" if parts[1] is None else f"{parts[0]}{unit} [{parts[1]}, {parts[2]}]"
+
+
+def format_error(error: float) -> str:
+    """An error in percent: one decimal, none from 99.95 on, where it would not fit."""
+    return f"{error:.1f}" if error < 99.95 else f"{error:.0f}"
+
+
+def format_number(value: float, digits: int = 3) -> str:
+    """A short tick text: 0, 0.016, 2.5e-4."""
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        return f"{value:.{digits}g}"
+    front, power = f"{value:.{digits - 1}e}".split("e")
+    return f"{float(front):.{digits}g}e{int(power)}"
+
+
+def distinct_texts(
+    values: Iterable[float], form: Callable[[float, int], str] = format_number, digits: int = 3
+) -> dict[float, str]:
+    """The text of each value, with more digits where two would read as the same number."""
+    ordered = sorted(set(values))
+    texts = {}
+    for place, value in enumerate(ordered):
+        others = (*ordered[max(0, place - 1) : place], *ordered[place + 1 : place + 2])
+        tried = ((form(value, many), [float(form(other, many)) for other in others]) for many in range(digits, 17))
+        texts[value] = next((text for text, taken in tried if float(text) not in taken), repr(float(value)))
+    return texts
+
+
+def panel_name(optimizer: str, facets: Mapping[str, Any]) -> str:
+    """The optimizer and its facets, such as "AdamW, restarts", which the paper calls AdamWR."""
+    return ", ".join(filter(None, (NAMES.get(optimizer, optimizer), facet_text(facets))))
+
+
+def facet_text(facets: Mapping[str, Any]) -> str:
+    """What sets a panel apart from the optimizer's others; the unit of the decay stands on the axis."""
+    words = []
+    for field, value in facets.items():
+        if field == "schedule":
+            words.append(SCHEDULES.get(value.partition(":")[0], value))
+        elif field == "epochs":
+            words.append(f"{value} epoch{'s' * (value != 1)}")
+        elif field == "batch_size":
+            words.append(f"batches of {value}")
+        elif field != "decay_unit":
+            words.append(f"{field} {value}")
+    return ", ".join(words)
+
+
+def decay_symbol(decay_unit: str) -> str:
+    """As mathtext."""
+    return r"$\lambda_{\mathrm{norm}}$" if decay_unit == "normalized" else r"$\lambda$"
+
+
+def decay_label(optimizer: str, decay_unit: str) -> str:
+    """What the x axis is: the two kinds of decay never share a name."""
+    if optimizer in L2:
+        return f"L2 factor {decay_symbol(decay_unit)}"
+    if optimizer in DECOUPLED:
+        return f"weight decay {decay_symbol(decay_unit)} (decoupled)"
+    return f"decay {decay_symbol(decay_unit)} of {optimizer}"
+
+
+def short_commit(provenance: Mapping[str, Any]) -> str:
+    """The commit of a provenance in DIGITS digits, and whether there were changes; "not recorded" without one."""
+    commit = str(provenance.get("commit") or "")
+    return (commit[:DIGITS] or "not recorded") + " with uncommitted changes" * bool(provenance.get("dirty"))
