@@ -85,23 +85,33 @@ def run(
     device: str = "cpu",
     survey: Survey | None = None,
     should_stop: Callable[[], bool] | None = None,
+    share: tuple[int, int] | None = None,
 ) -> Outcome:
     """Train the cells that have no record below `out` yet; return what became of all of them.
 
     data: an .npz file, or the folder of built-in data sets. workers: how many cells at once, in processes of their own
     or, on a GPU, in threads of one. survey: of these cells, where it was made already. The run stops cleanly
     (the workers save and end, and `stopped` is set) when should_stop, asked twice a second, says so; without it, on
-    SIGINT and SIGTERM. Cells that another run is training are waited for. Raises OSError, in one line, for what all
+    SIGINT and SIGTERM. Cells that another run is training are waited for. share: (index, number of jobs) for one of
+    several jobs on the same cells: each begins with other ones, and passes over those that have failed or that another
+    job has finished or is training, which are then not in the outcome. Raises OSError, in one line, for what all
     cells would meet alike, as a full disk: what is finished is kept, and no cell counts as failed.
     """
     survey = survey or Survey.of(cells, out)
     cleanup.clear(out, survey.outcome.finished + survey.outcome.diverged)
     if survey.missing:
-        sweep = _Sweep(survey.missing, Task(out, data, device), survey.outcome, len(set(cells)))
+        task = Task(out, data, device, wait_for_others=share is None)
+        sweep = _Sweep(_ordered(survey.missing, *(share or (0, 1))), task, survey.outcome, len(set(cells)))
         sweep.again = "" if should_stop else "; Ctrl-C again ends at once"
         with nullcontext() if should_stop else _on_signals(sweep.stop):
             sweep.run(min(workers, len(survey.missing)), should_stop or (lambda: False))
     return survey.outcome
+
+
+def _ordered(cells: Sequence[Cell], index: int, jobs: int) -> list[Cell]:
+    """The longest first, equals in the order given; of several jobs each begins with other ones of them."""
+    ordered = sorted(cells, key=lambda cell: -cell.epochs * _epoch_work(cell))
+    return [cell for place in range(jobs) for cell in ordered[(index + place) % jobs :: jobs]]
 
 
 def _epoch_work(cell: Cell) -> int:
@@ -144,8 +154,7 @@ class _Sweep:
     """The parent's side of a run."""
 
     def __init__(self, cells: Sequence[Cell], task: Task, outcome: Outcome, total: int) -> None:
-        # Taken from the end: longest first, equals in the order given.
-        self.waiting = sorted(cells, key=lambda cell: -cell.epochs * _epoch_work(cell))[::-1]
+        self.waiting = [*reversed(cells)]  # taken from the end
         self.task, self.outcome, self.stopping = task, outcome, False
         self.workers: dict[Any, _Worker] = {}  # by the parent's end of their pipes
         self.crashes: dict[Cell, int] = {}
@@ -201,7 +210,15 @@ class _Sweep:
             self._hand_out(self.workers[pipe])
 
     def _hand_out(self, free: _Worker) -> None:
-        free.give(self.waiting.pop() if self.waiting and not self.stopping else None)
+        cell = self.waiting.pop() if self.waiting and not self.stopping else None
+        while cell and not self.task.wait_for_others and self._is_settled(cell):
+            cell = self.waiting.pop() if self.waiting else None
+        free.give(cell)
+
+    def _is_settled(self, cell: Cell) -> bool:
+        """Whether another job has finished it, or failed to."""
+        paths = (records.record_path(self.task.out, cell.id), records.failure_path(self.task.out, cell.id))
+        return any(path.exists() for path in paths)
 
     def _hear(self, speaker: _Worker) -> None:
         try:
@@ -215,7 +232,8 @@ class _Sweep:
             speaker.epochs = message.epochs
         elif message.kind == "busy":
             self.display.advance(-_epoch_work(message.cell) * speaker.epochs)
-            self.waiting.insert(0, message.cell)  # others first
+            if self.task.wait_for_others:
+                self.waiting.insert(0, message.cell)  # others first
             self._hand_out(speaker)
         elif message.kind in ("finished", "diverged", "failed"):
             self._settle(message)
@@ -250,6 +268,8 @@ class _Sweep:
         else:
             self.outcome.add(cell.id, message.kind, message.odd)
             records.clear_failure(self.task.out, cell.id)
+            if not self.task.wait_for_others:  # the log of a job says which cells it trained
+                self.display.say(f"{message.kind}: {cell.id}")
 
     def _bury(self, dead: _Worker) -> None:
         """A worker is gone: as it was told, or by a crash, which costs its cell the work since the last checkpoint."""

@@ -14,6 +14,7 @@ class Task(NamedTuple):
     out: Path
     data: Path  # an .npz file, or the folder of built-in data sets
     device: str
+    wait_for_others: bool = True  # for cells that another run is training, instead of passing over them
 
 
 class Message(NamedTuple):

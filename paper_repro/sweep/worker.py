@@ -50,7 +50,7 @@ def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any])
     try:
         with leases.held(leases.folder_of(task.out), cell.id) as claim:
             if claim is None:  # another run is at it; the parent offers the cell again, so wait a little
-                return Message("stopped" if pipe.poll(BUSY_SECONDS) else "busy", cell)
+                return Message("stopped" if pipe.poll(BUSY_SECONDS * task.wait_for_others) else "busy", cell)
             return _train_claimed(cell, data, task, pipe, claim)
     except ConnectionError:  # the parent is gone
         raise

@@ -16,7 +16,7 @@ from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.data import load
 from paper_repro.data.split import prepare
-from paper_repro.sweep import engine, processes
+from paper_repro.sweep import engine, leases, processes
 from paper_repro.training import checkpoints
 from paper_repro.training.train import train
 
@@ -66,6 +66,21 @@ def test_workers_do_what_one_process_does_and_do_it_once(cells, npz: Path, tmp_p
     more = [*cells, cells[0].replace(seed=1)]
     assert len(engine.run(more, out, npz, workers=2).finished) == 7
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_jobs_that_share_cells_begin_with_other_ones_and_pass_over_what_is_settled_or_held(
+    cells, npz: Path, tmp_path: Path
+) -> None:
+    first, second = engine._ordered(cells, 0, 2), engine._ordered(cells, 1, 2)
+    assert [cell.epochs for cell in first] == [3, 3, 1, 3, 1, 1]
+    assert first[:3] == second[3:]
+    assert first[3:] == second[:3]
+    records.write_failure(tmp_path, first[0], "ValueError: it failed")
+    with leases.held(leases.folder_of(tmp_path), first[1].id):
+        outcome = engine.run(cells, tmp_path, npz, workers=2, share=(0, 2))
+    assert sorted(outcome.finished) == sorted(cell.id for cell in first[2:])
+    assert not outcome.failed
+    assert records.failure_path(tmp_path, first[0].id).exists()
 
 
 def test_what_looks_odd_is_told_of_new_and_of_finished_cells(cell: Cell, npz: Path, tmp_path: Path) -> None:
