@@ -145,10 +145,10 @@ def _fingerprint(data: Path) -> str:
     """Of an .npz file; empty for built-in data sets, which the names in the records tell apart."""
     if data.suffix != ".npz":
         return ""
-    from paper_repro.data.arrays import npz_fingerprint
+    from paper_repro.data import load_npz
 
     try:
-        return npz_fingerprint(data)
+        return load_npz(data, "").fingerprint
     except ValueError as error:
         raise UsageError(str(error)) from None
 

@@ -5,8 +5,7 @@ The draws are a function of (seed, epoch) alone: there is no generator whose sta
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,8 +22,8 @@ ORDER, CROP, FLIP, NOISE = range(4)
 class Epoch:
     """The random choices of one epoch, by position in its order.
 
-    order [N]: which picture; shift [N, 2]: rows and columns 0..8 of the crop; flip [N]: mirrored or not;
-    noise [N, ...]: what the net wants in [0, 1) for each picture (Shake-Shake coefficients), or None.
+    order [N]: which image; shift [N, 2]: rows and columns 0..8 of the crop; flip [N]: mirrored or not;
+    noise [N, ...]: what the net wants in [0, 1) for each image (Shake-Shake coefficients), or None.
     """
 
     order: Tensor
@@ -34,15 +33,14 @@ class Epoch:
 
     def to(self, device: str) -> Epoch:
         """The same choices on the device."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        moved = {name: value.to(device) for name, value in given.items() if value is not None}
-        return dataclasses.replace(self, **moved)
+        values = (self.order, self.shift, self.flip, self.noise)
+        return Epoch(*(None if value is None else value.to(device) for value in values))  # type: ignore[arg-type]
 
     def take(self, other: Epoch) -> None:
-        """Become `other`, of the same run, in the same memory: a recorded update reads from there (gpu.py)."""
-        for field in fields(self):
-            if getattr(self, field.name) is not None:
-                getattr(self, field.name).copy_(getattr(other, field.name))
+        """Become `other`, of the same run, in the same memory: a recorded update reads from there (cuda.py)."""
+        for name, value in vars(other).items():
+            if value is not None:
+                getattr(self, name).copy_(value)
 
 
 def draw_epoch(seed: int, epoch: int, examples: int, augment: bool, noise_shape: tuple[int, ...] | None) -> Epoch:
@@ -64,7 +62,7 @@ def draw_epoch(seed: int, epoch: int, examples: int, augment: bool, noise_shape:
 
 
 def batch(data: Dataset, epoch: Epoch, positions: Tensor) -> tuple[Tensor, Tensor]:
-    """Training pictures float32 [B, C, H, W] (channels last in memory) and labels [B] at these positions [B]."""
+    """Training images float32 [B, C, H, W] (channels last in memory) and labels [B] at these positions [B]."""
     chosen = epoch.order[positions]
     images = normalise(data.train.images[chosen], data)
     if epoch.flip is not None and epoch.shift is not None:
@@ -78,7 +76,7 @@ def normalise(images: Tensor, data: Dataset) -> Tensor:
 
 
 def mirror(images: Tensor, flip: Tensor) -> Tensor:
-    """Pictures [B, C, H, W] mirrored left to right where flip [B] is true."""
+    """Images [B, C, H, W] mirrored left to right where flip [B] is true."""
     return torch.where(flip[:, None, None, None], images.flip(3), images)
 
 

@@ -24,6 +24,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def to(self, device: str) -> Split:
+        """The same on the device (nothing is copied if it is there already)."""
+        return Split(self.images.to(device), self.labels.to(device))
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -47,13 +51,9 @@ class Dataset:
         return int(self.train.images.shape[3])
 
     def to(self, device: str) -> Dataset:
-        """The same data on the device (nothing is copied if it is there already)."""
-        train, validation, test = (
-            Split(split.images.to(device), split.labels.to(device))
-            for split in (self.train, self.validation, self.test)
-        )
-        mean, std = self.mean.to(device), self.std.to(device)
-        return dataclasses.replace(self, train=train, validation=validation, test=test, mean=mean, std=std)
+        """The same on the device."""
+        moved = {name: getattr(self, name).to(device) for name in ("train", "validation", "test", "mean", "std")}
+        return dataclasses.replace(self, **moved)
 
 
 def settings(cell: Cell) -> tuple[object, ...]:
@@ -66,7 +66,7 @@ def prepare(arrays: Arrays, cell: Cell) -> Dataset:
 
     The order that splits the training set is fixed, so the validation images are the same for every cell. Label noise
     is drawn after the split, over the classes that have training images, and falls on the training part only. Raises
-    DataError when there are too few images, or of another size; its advice is what to type instead.
+    DataError when there are too few images, or of another size.
     """
     order = np.random.RandomState(0).permutation(len(arrays.y_train))  # RandomState: numpy never changes its stream
     held, rest = order[: cell.validation_examples], order[cell.validation_examples :]
@@ -74,17 +74,17 @@ def prepare(arrays: Arrays, cell: Cell) -> Dataset:
     if not 0 < wanted <= len(rest):
         raise _too_few(arrays.name, len(order), cell)
     chosen = rest[:wanted]
-    noisy = _with_label_noise(arrays.y_train[chosen], cell.label_noise, classes_of(arrays.y_train))
-    return Dataset(
-        train=_split(arrays.x_train[chosen], noisy, cell.image_size),
-        validation=_split(arrays.x_train[held], arrays.y_train[held], cell.image_size),
-        test=_split(arrays.x_test, arrays.y_test, cell.image_size),
-        mean=torch.tensor(arrays.mean),
-        std=torch.tensor(arrays.std),
-        num_classes=arrays.num_classes,
-        name=arrays.name,
-        fingerprint=arrays.fingerprint,
+    labels = _with_label_noise(arrays.y_train[chosen], cell.label_noise, classes_of(arrays.y_train))
+    train, validation, test = (
+        Split(torch.from_numpy(_averaged(x, cell.image_size)), torch.from_numpy(y))
+        for x, y in (
+            (arrays.x_train[chosen], labels),
+            (arrays.x_train[held], arrays.y_train[held]),
+            (arrays.x_test, arrays.y_test),
+        )
     )
+    mean, std = torch.tensor(arrays.mean), torch.tensor(arrays.std)
+    return Dataset(train, validation, test, mean, std, arrays.num_classes, arrays.name, arrays.fingerprint)
 
 
 def doubts(cell: Cell, data: Dataset) -> list[str]:
@@ -92,13 +92,12 @@ def doubts(cell: Cell, data: Dataset) -> list[str]:
     lines, count = [], len(data.train)
     if cell.batch_size > count:
         lines.append(f"batch_size {cell.batch_size} is larger than the {count} training images: an update sees {count}")
-    sides = data.train.images.shape[1:3]
-    seen = math.prod(min(2 * side - 1, 9) / 9 for side in sides)  # of the 9 x 9 places that a crop may have
+    height, width = data.train.images.shape[1:3]
+    seen = min(2 * height - 1, 9) * min(2 * width - 1, 9) / 81  # of the 9 x 9 places that a crop may have
     if cell.augment and seen < 1:
-        size = " x ".join(map(str, sides))
         lines.append(
-            f"augmentation moves images by up to 4 pixels, which leaves {100 * (1 - seen):.0f} % of images of {size} "
-            "empty: --set augment=false"
+            f"augmentation moves images by up to 4 pixels, which leaves {100 * (1 - seen):.0f} % of images of "
+            f"{height} x {width} empty: --set augment=false"
         )
     return lines
 
@@ -106,11 +105,11 @@ def doubts(cell: Cell, data: Dataset) -> list[str]:
 def _too_few(name: str, count: int, cell: Cell) -> DataError:
     held, wanted = cell.validation_examples, cell.train_examples
     enough = held if 2 * held <= count else count // 5
-    options = [f"--set validation_examples={enough}"] * (enough != held)
-    options += [f"--set train_examples={count - enough}"] * (wanted is not None and wanted > count - enough)
+    options = f"--set validation_examples={enough} " * (enough != held)
+    options += f"--set train_examples={count - enough} " * (wanted is not None and wanted > count - enough)
     return DataError(
-        f"{name} has {count} training images: {held} for validation and {wanted or 1} for training are more than that",
-        f"{' '.join(options)}, or a larger data set (--data, --data-name)",
+        f"{name} has {count} training images: {held} for validation and {wanted or 1} for training are more than that: "
+        f"{options.rstrip()}, or a larger data set (--data, --data-name)"
     )
 
 
@@ -118,10 +117,6 @@ def _with_label_noise(labels: Labels, share: float, classes: Labels) -> np.ndarr
     draw = np.random.RandomState(1)
     redrawn = draw.random_sample(len(labels)) < share
     return np.where(redrawn, classes[draw.randint(len(classes), size=len(labels))], labels)
-
-
-def _split(images: Bytes, labels: np.ndarray, size: int | None) -> Split:
-    return Split(torch.from_numpy(_averaged(images, size)), torch.from_numpy(labels))
 
 
 def _averaged(images: Bytes, size: int | None) -> Bytes:
@@ -133,8 +128,8 @@ def _averaged(images: Bytes, size: int | None) -> Bytes:
         common = math.gcd(height, width)
         sizes = ", ".join(str(each) for each in range(common, 0, -1) if common % each == 0)
         raise DataError(
-            f"images of {height} x {width} cannot be averaged down to {size} x {size}",
-            f"--set image_size=none leaves them as they are; else it can be {sizes}",
+            f"images of {height} x {width} cannot be averaged down to {size} x {size}: "
+            f"--set image_size=none leaves them as they are; else it can be {sizes}"
         )
     blocks = images.reshape(count, size, height // size, size, width // size, channels)
     # float32 sums of at most 2^16 bytes are exact, so the rounding is the same everywhere

@@ -1,6 +1,6 @@
-"""The embedded data set: ten classes of small pictures made from a seed in under two seconds, nothing to download.
+"""The embedded data set: ten classes of small images made from a seed in under two seconds, nothing to download.
 
-Each class is a handful of smooth random patterns. A picture is one of its class's patterns, shifted and scaled, over a
+Each class is a handful of smooth random patterns. An image is one of its class's patterns, shifted and scaled, over a
 smooth background that carries no information, with noise on every pixel. A net can learn the classes, and it can learn
 by heart labels that were drawn at random (Cell.label_noise); decay decides which of the two it does.
 """
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from paper_repro.data.arrays import Arrays, Bytes, from_arrays
 
-NAMES = ("synthetic",)
 CLASSES, PATTERNS, SIZE = 10, 2, 12
 TRAIN, TEST = 3000, 2000
 BACKGROUND, PIXEL_NOISE = 0.8, 0.5  # deviations, in units of the pattern's own
@@ -23,15 +22,15 @@ Floats = NDArray[np.float64]
 
 
 def load(name: str, folder: Path) -> Arrays:
-    """3,000 training and 2,000 test pictures, uint8 [N, 12, 12, 3]. The folder is not used: they are made anew."""
+    """3,000 training and 2,000 test images, uint8 [N, 12, 12, 3]. The folder is not used: they are made anew."""
     draw = np.random.RandomState(2019)
     patterns = _smooth(draw, CLASSES * PATTERNS)
-    x_train, y_train = _pictures(draw, patterns, TRAIN)
-    x_test, y_test = _pictures(draw, patterns, TEST)
+    x_train, y_train = _images(draw, patterns, TRAIN)
+    x_test, y_test = _images(draw, patterns, TEST)
     return from_arrays(name, x_train, y_train, x_test, y_test)
 
 
-def _pictures(draw: np.random.RandomState, patterns: Floats, count: int) -> tuple[Bytes, NDArray[np.int64]]:
+def _images(draw: np.random.RandomState, patterns: Floats, count: int) -> tuple[Bytes, NDArray[np.int64]]:
     labels = np.arange(count) % CLASSES
     chosen = patterns[labels * PATTERNS + draw.randint(PATTERNS, size=count)]
     moved = _shifted(chosen, draw.randint(-2, 3, size=(count, 2)))
@@ -54,7 +53,7 @@ def _smooth(draw: np.random.RandomState, count: int) -> Floats:
 
 
 def _shifted(images: Floats, shift: NDArray[np.int64]) -> Floats:
-    """Each picture rolled by its own rows and columns, [N, 2]."""
+    """Each image rolled by its own rows and columns, [N, 2]."""
     count = np.arange(len(images))[:, None, None]
     rows = (np.arange(SIZE) - shift[:, :1]) % SIZE
     columns = (np.arange(SIZE) - shift[:, 1:]) % SIZE

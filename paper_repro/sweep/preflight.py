@@ -89,13 +89,13 @@ def _many(question: Question, device: str) -> bool:
 
 def _planned(question: Question, device: str) -> Answer | None:
     """The plan for a published data set that is not here; None where nothing was to be planned or it is not known."""
-    from paper_repro.data import form_of, stand_in
+    from paper_repro.data import FORMS, stand_in
     from paper_repro.data.split import prepare
     from paper_repro.sweep import throughput
     from paper_repro.training import train
 
     first = question.cells[0]
-    form = form_of(first.dataset)
+    form = FORMS.get(first.dataset)
     if not question.estimate or form is None:
         return None
     arrays = stand_in(first.dataset, form)

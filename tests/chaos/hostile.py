@@ -33,7 +33,7 @@ KINDS = {  # words, and how often in the long form
     "record": ("records", 3500),
     "merged": ("merged files of records", 2500),
     "archive": (".npz files", 3000),
-    "pickle": ("CIFAR's and ImageNet32's pickles", 3000),
+    "pickle": ("ImageNet32's pickles", 3000),
     "checkpoint": ("checkpoints", 1500),
     "folder": ("submissions, attempts, claims, caches, findings", 2000),
 }

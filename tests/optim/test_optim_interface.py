@@ -163,5 +163,5 @@ def test_build() -> None:
     for cls in ALL:
         built = optim.build(cls.__name__.lower(), params, 0.2, 0.3)
         assert (type(built), built.defaults["lr"], built.defaults["decay"]) == (cls, 0.2, 0.3)
-    with pytest.raises(ValueError, match="no optimizer 'tiger': one of sgd, sgdw, adam, adamw, or a file"):
+    with pytest.raises(ValueError, match="no optimizer 'tiger': one of sgd, sgdw, adam, adamw, or a module"):
         optim.build("tiger", params, 0.2, 0.3)

@@ -4,19 +4,17 @@ import hashlib
 import io
 import json
 import os
-import pickle
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paper_repro import files, records
+from paper_repro import records
 from paper_repro.cell import Cell
-from paper_repro.data import DataError, arrays, cifar, pickles
+from paper_repro.data import DataError, arrays, imagenet32
 from paper_repro.records import BadRecord, inventory, store
 from paper_repro.sweep import leases
 from paper_repro.texts import is_plain, plain
@@ -75,10 +73,10 @@ def test_any_value_in_the_provenance_of_a_sealed_record(field: str, value) -> No
 @given(st.binary(max_size=300))
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     is_taken_or_refused_in_a_line(content)
-    with pytest.raises(DataError):
-        pickles.read(content, "here")
     path = tmp_path_factory.getbasetemp() / "any.npz"
     path.write_bytes(content)
+    with pytest.raises(DataError):
+        imagenet32.read_file(path)
     with pytest.raises(DataError):
         arrays.load_npz(path, "tiny")
 
@@ -143,15 +141,6 @@ def test_what_is_no_record_file_is_no_record(tmp_path: Path, odd, capsys) -> Non
     assert records.read(tmp_path, CELL.id) is None  # put aside
 
 
-def test_what_is_no_file_of_pictures_is_refused(tmp_path: Path, odd, monkeypatch) -> None:
-    from torchvision import datasets
-
-    monkeypatch.setattr(datasets.CIFAR10, "url", "http://localhost:1/cifar.tar.gz")
-    odd(tmp_path / "cifar-10-batches-py" / "data_batch_1")
-    with pytest.raises(DataError, match="its download"):
-        cifar.load("cifar10", tmp_path)
-
-
 def test_what_is_no_checkpoint_claim_or_cache_is_passed_over(tmp_path: Path, odd, capfd) -> None:
     checkpoints.save(tmp_path / "c", 1, {"id": "me"})
     odd(tmp_path / "c" / "000000002.pt")
@@ -196,32 +185,6 @@ def test_a_packed_checkpoint_is_not_unpacked(tmp_path: Path, capfd) -> None:
     (tmp_path / "000000001.pt").write_bytes(hashlib.sha256(body).digest() + body)
     assert checkpoints.load(tmp_path, "me", "cpu") is None
     assert "larger than its file" in capfd.readouterr().err
-
-
-def test_a_cifar_file_that_changes_after_its_check_is_not_run(tmp_path: Path, monkeypatch) -> None:
-    """What is checked is what is read."""
-    read, touched = files.read, tmp_path / "ran"
-
-    class Malice:
-        def __reduce__(self):
-            return os.mkdir, (str(touched),)
-
-    class Kind:
-        train_list, test_list, base_folder = [["a", ""]], [["a", ""]], ""
-
-    content = pickle.dumps({"data": np.zeros((2, 3072), np.uint8), "labels": [0, 1]})
-    Kind.train_list[0][1] = Kind.test_list[0][1] = hashlib.md5(content).hexdigest()
-    (tmp_path / "a").write_bytes(content)
-
-    def and_change(path: Path, largest: int) -> bytes:
-        found = read(path, largest)
-        path.write_bytes(pickle.dumps(Malice()))
-        return found
-
-    monkeypatch.setattr(files, "read", and_change)
-    contents = cifar._contents(type("K", (Kind,), {"test_list": []}), tmp_path)
-    assert cifar._read(tmp_path, contents)[1].tolist() == [0, 1]
-    assert not touched.exists()
 
 
 def test_names_of_claims_that_are_no_numbers_are_passed_over(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Trying cells out tells their speed, leaves nothing behind, and passes errors on."""
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 
 from paper_repro.cell import Cell
 from paper_repro.data import Arrays, Form
+from paper_repro.data.arrays import from_arrays
 from paper_repro.data.split import Dataset, prepare
 from paper_repro.sweep import engine, throughput
 from paper_repro.training import train
@@ -96,7 +96,7 @@ def test_the_estimate_is_of_the_right_size(cell: Cell, arrays: Arrays, data: Dat
 
 @pytest.mark.parametrize(("model", "batch"), [("mlp-8x1", 32), ("resnet-20", 32), ("shake_shake-26-2x64d", 9)])
 def test_a_large_net_is_tried_on_a_cpu_with_few_images(model: str, batch: int, cell: Cell, arrays: Arrays) -> None:
-    pictures = np.zeros((100, 32, 32, 3), np.uint8)
-    large = dataclasses.replace(arrays, x_train=pictures, y_train=np.arange(100) % 10, num_classes=10)
+    images, labels = np.zeros((100, 32, 32, 3), np.uint8), np.arange(100) % 10
+    large = from_arrays("large", images, labels, images, labels)
     cell = cell.replace(model=model, batch_size=32, image_size=None, validation_examples=0, train_examples=None)
     assert throughput.lighter(cell, prepare(large, cell)).batch_size == batch
