@@ -11,9 +11,8 @@ from typing import Any
 import experiments
 from analysis import figures
 from analysis.results import studies
-from analysis.results.table import Refused
 from experiments.declare import KINDS, parse_settings, told
-from paper_repro.cli import Parser, answer
+from paper_repro.cli import Parser, UsageError, run_command
 
 EXAMPLES = """examples:
   python -m analysis figures                     every experiment that has records in runs/
@@ -104,7 +103,9 @@ def _sources(given: argparse.Namespace) -> list[Path]:
         named = [word for word in rest if word in experiments.names()] if "names" in given else []
         for word in named:
             if Path(word).exists():
-                raise Refused(f"--runs {word}: an experiment and a file here; write ./{word}, or the experiment before")
+                raise UsageError(
+                    f"--runs {word}: an experiment and a file here; write ./{word}, or the experiment before"
+                )
         if named:
             given.names += named
         found += [first, *(word for word in rest if word not in named)]
@@ -114,7 +115,7 @@ def _sources(given: argparse.Namespace) -> list[Path]:
 def _figures(given: argparse.Namespace) -> Iterator[object]:
     if given.published:
         if given.paper or given.set or given.quick or given.runs:
-            raise Refused("--published draws no records: not with --paper, --set, --quick, --runs or --recorded")
+            raise UsageError("--published draws no records: not with --paper, --set, --quick, --runs or --recorded")
         return figures.make_published(given.names, given.out)
     draw = figures.make_paper if given.paper else figures.make
     sources = _sources(given)
@@ -159,12 +160,12 @@ def _changes(given: argparse.Namespace) -> dict[str, Any]:
     try:
         return {**({"quick": "run"} if given.quick else {}), **parse_settings(given.set)}
     except ValueError as error:
-        raise Refused(str(error)) from None
+        raise UsageError(str(error)) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0, 2 with one line on stderr for what cannot be done, 130 when interrupted."""
-    return answer("analysis", parser(), arguments)
+    return run_command(parser(), arguments)
 
 
 if __name__ == "__main__":

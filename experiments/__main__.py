@@ -12,7 +12,7 @@ from experiments import choose
 from experiments import run as running
 from experiments.declare import Profile
 from paper_repro.cell import Cell
-from paper_repro.cli import Parser, UsageError, answer, no_such
+from paper_repro.cli import Parser, UsageError, no_such, run_command
 
 EXAMPLE = """examples:
   python -m experiments run fig2 --profile demo
@@ -22,7 +22,7 @@ EXAMPLE = """examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 cells failed, 2 bad argument, 130 stopped by Ctrl-C."""
-    return answer("experiments", _parser(), arguments)
+    return run_command(_parser(), arguments)
 
 
 def _parser() -> Parser:

@@ -13,9 +13,7 @@ import experiments
 from experiments import scales
 from experiments.declare import KINDS, PROFILES, Experiment, Profile, distinct, parse_settings, setting
 from paper_repro.cell import Cell
-from paper_repro.cli import Parser, no_such, number, whole
-from paper_repro.cli import UsageError as UsageError  # handed on
-from paper_repro.texts import brief, typed
+from paper_repro.cli import Parser, UsageError, brief, no_such, number, typed, whole
 
 MOST = 200_000  # cells of a sweep: twice as many as have been tried
 AXES = {  # what people try, and what there is

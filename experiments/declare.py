@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paper_repro.cell import Cell
-from paper_repro.cli import closest, number, whole
-from paper_repro.texts import brief, typed
+from paper_repro.cli import brief, closest, number, typed, whole
 
 PROFILES = ("demo", "cpu", "gpu_short", "gpu", "paper")
 QUICK = {"train_examples": 128, "validation_examples": 100, "evaluate_every": 10**6}

@@ -17,12 +17,11 @@ from experiments import studying
 from experiments.choose import axes, check_out, chosen_cells, data_name, find
 from experiments.declare import Experiment, Profile
 from paper_repro.cell import Cell
-from paper_repro.cli import UsageError
+from paper_repro.cli import UsageError, duration, price, python_m, span
 from paper_repro.records import diagnosis, inventory
 from paper_repro.sweep import engine, preflight
 from paper_repro.sweep.engine import Survey
 from paper_repro.sweep.messages import Answer, Question, Reckoned
-from paper_repro.texts import duration, price, python_m, span
 
 MOST_WORKERS = 1024  # each is a process
 WORTH_A_GPU = 3600  # seconds of one core: from here on a dry run says what a GPU would take

@@ -10,9 +10,8 @@ from typing import Any
 from experiments.declare import Experiment, Profile, describe_images
 from paper_repro import studies
 from paper_repro.cell import Cell
-from paper_repro.cli import UsageError
+from paper_repro.cli import UsageError, duration, python_m
 from paper_repro.records import BadRecord
-from paper_repro.texts import duration, python_m
 
 FOR_CELLS = ("workers", "seeds", "only", "alphas", "decays", "set")
 

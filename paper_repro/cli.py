@@ -1,84 +1,100 @@
-"""What all command lines here have in common: one parser, one line for an error, exit codes, words for any terminal."""
+"""What all command lines here share: one parser, errors of one line, exit codes, and words fit for any terminal."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
-import errno
 import io
 import os
 import re
+import shlex
+import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
-from paper_repro.texts import brief, is_plain, message
+# In a terminal these move, hide and forge what is read: control characters, line and paragraph separators, what turns
+# the direction of writing, halves of characters.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+OPTION = re.compile(r"[-\u2010-\u2015\u2212]+(?=[^\W\d_])")  # also with the dashes that word processors make
 
-OPTION = re.compile(r"[-\u2010-\u2015\u2212]+(?=[^\W\d_])")  # also with the dashes that word processors and pages make
-CLOSE = 0.6  # how alike, between 0 and 1, as difflib has it
-COMMA = re.compile(r"invalid float value: '[+-]?\d+,\d+'")
 
-
-class UsageError(Exception):
-    """A bad argument: one line (two for data) on stderr and exit code 2."""
+class UsageError(ValueError):
+    """A bad argument, setting or input file: one line (two for data) on stderr and exit code 2."""
 
 
 class Parser(argparse.ArgumentParser):
-    """One that takes options by their whole names, each once, and leaves it to answer() to say what is wrong.
+    """Takes options by their whole names, each once and not empty; says what an unknown one was meant to be."""
 
-    instead: what to type for options that there are not, but that people expect.
-    """
-
-    def __init__(self, instead: Mapping[str, str] = {}, **given: Any) -> None:
-        super().__init__(allow_abbrev=False, **given)
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+        self.register("action", None, _StoreOnce)
         self.register("type", int, whole)
         self.register("type", float, number)
-        self.instead = dict(instead)
-        self.verbs: Any = None  # of add_subparsers, where there are any
-
-    def add_subparsers(self, **given: Any) -> Any:
-        self.verbs = super().add_subparsers(**given)
-        return self.verbs
+        self.instead: dict[str, str] = {}  # what to type for options that people expect and that there are not
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        typed = sys.argv[1:] if args is None else list(args)
-        self._check(typed)
-        return super().parse_known_args(typed, namespace)
+        namespace, rest = super().parse_known_args(args, namespace)
+        for word in rest:
+            if OPTION.match(word):
+                name = word.partition("=")[0]
+                meant = closest(OPTION.sub("--", name, count=1), [*self._option_string_actions, *self.instead])
+                hint = f"did you mean {self.instead.get(meant, meant)}?" if meant else "see --help"
+                self.error(f"no option {name}: {hint}")
+        return namespace, rest
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(brief(message) + "; a decimal has a point" * bool(COMMA.search(message)))
+        raise UsageError(brief(message))
 
-    def _check(self, typed: Sequence[str]) -> None:
-        """Refuse what argparse would overwrite in silence, or refuse without saying what was meant."""
-        options, seen = self._option_string_actions, set()
-        for before, word in zip(["the first word", *typed], typed, strict=False):
-            name, equals, value = word.partition("=")
-            if word == "--":
-                return
-            if not word.strip() or (name in options and equals and not value.strip()):
-                self.error(f"{name if equals else before} is empty")
-            if not OPTION.match(word):
-                if self.verbs is not None:
-                    if word not in self.verbs.choices:
-                        self.error(no_such("verb", word, self.verbs.choices))
-                    return
-                if before.endswith(","):
-                    self.error(f"{before} {word}: a list has commas and no spaces, or quotes around it")
-            elif " " in word:  # argparse takes it for no option either
-                continue
-            elif name not in options:
-                self.error(self._no_option(name))
-            elif name in seen and options[name].nargs != 0 and not isinstance(options[name], argparse._AppendAction):
-                several = " (with commas between its values)" * (options[name].metavar in ("NAMES", "VALUES"))
-                self.error(f"{name} is given twice: pass it once{several}")
-            seen.add(name)
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        if not arg_string.strip():
+            raise argparse.ArgumentError(action, "it is empty")
+        return super()._get_value(action, arg_string)
 
-    def _no_option(self, name: str) -> str:
-        if self.verbs is not None:
-            return f"no option {name} before {self.verbs.metavar}: options come after that"
-        known = [*self._option_string_actions, *self.instead]
-        meant = closest(OPTION.sub("--", name, count=1), known)
-        return f"no option {name}" + (f": did you mean {self.instead.get(meant, meant)}?" if meant else " (see --help)")
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            kind = "choice" if action.option_strings else "verb"
+            raise argparse.ArgumentError(action, no_such(kind, str(value), action.choices))
+
+
+class _StoreOnce(argparse.Action):
+    """What is typed twice is refused: argparse would take the last in silence."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        seen = vars(namespace).setdefault("_seen", set())
+        if option_string and self.dest in seen:
+            raise argparse.ArgumentError(self, "given twice")
+        seen.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
+def run_command(parser: Parser, arguments: Sequence[str] | None) -> int:
+    """Run the typed command; its exit code, or 1 for a failing disk, 2 for a bad argument, 130 for Ctrl-C."""
+    name = parser.prog.split()[-1]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal has no letters for is written out, as in \u03b1
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        words = sys.argv[1:] if arguments is None else arguments
+        if odd := [word for word in words if not is_plain(word)]:  # NUL ends a path, a newline a message
+            raise UsageError(f"an argument holds characters that cannot be printed: {brief(odd[0])}")
+        args = parser.parse_args(words)
+        return int(args.command(args))
+    except UsageError as error:
+        text = "\n".join(brief(line, 3000) for line in str(error).splitlines())
+        print(f"{name}: {text}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the output went to `head` or a pager that was closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:  # a sweep has its own way to stop
+        print(f"{name}: stopped; what was written is whole", file=sys.stderr)
+        return 130
+    except OSError as error:  # a disk that filled up, a folder taken away: what is finished is kept
+        from paper_repro import files  # here, because declarations load the cell alone
+
+        print(f"{name}: {brief(files.said(error), 1000)}", file=sys.stderr)
+        return 1
 
 
 def whole(text: str) -> int:
@@ -92,10 +108,8 @@ def number(text: str) -> float:
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """What was probably meant; None where nothing comes close, or several equally."""
-    alike = [(difflib.SequenceMatcher(None, each, word[:80].lower()).ratio(), each) for each in known]
-    (best, meant), *others = sorted(alike, reverse=True)
-    return meant if best >= CLOSE and best > max((other for other, _ in others), default=0) else None
+    """What was probably meant; None where nothing comes close."""
+    return next(iter(difflib.get_close_matches(word[:80].lower(), known, 1)), None)
 
 
 def no_such(kind: str, word: str, known: Iterable[str]) -> str:
@@ -105,32 +119,50 @@ def no_such(kind: str, word: str, known: Iterable[str]) -> str:
     return f"no {kind} {brief(word)!r}{f', did you mean {meant}? One' if meant else ': one'} of {', '.join(known)}"
 
 
-def answer(name: str, parser: Parser, arguments: Sequence[str] | None) -> int:
-    """Run the command that was typed. Exit codes: its own, 1 for a disk or folder that fails, 2 for a bad argument, 130
-    for Ctrl-C."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what a terminal has no letters for is written out, as in \u03b1
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        typed = sys.argv[1:] if arguments is None else arguments
-        if odd := [text for text in typed if not is_plain(text)]:  # NUL ends a path, a newline a message
-            kind = (
-                "letters that this locale cannot read" if re.search("[\ud800-\udfff]", odd[0]) else "control characters"
-            )
-            raise UsageError(f"an argument holds {kind}: {brief(odd[0])}")
-        given = parser.parse_args(typed)
-        return int(given.command(given))
-    except UsageError as error:
-        print(f"{name}: {message(error)}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the output went to `head` or a pager that was closed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:  # a sweep has its own way to stop
-        print(f"{name}: stopped; what was written is whole", file=sys.stderr)
-        return 130
-    except OSError as error:  # a disk that filled up, a folder taken away: what is finished is kept
-        from paper_repro import files  # here, because declarations load the cell alone
+def is_plain(text: str) -> bool:
+    """Whether it can be shown as it is, in one line."""
+    return not UNPRINTABLE.search(text)
 
-        print(f"{name}: {brief(files.said(error), 1000)}", file=sys.stderr)
-        return 2 if error.errno == errno.ENAMETOOLONG else 1
+
+def plain(text: str) -> str:
+    """The text in one line, with \\x1b and the like written out."""
+    return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def brief(text: object, longest: int = 300) -> str:
+    """The text in one line of so many characters at most."""
+    words = str(text)
+    return plain(words if len(words) <= longest else f"{words[: longest // 2]} ... {words[-longest // 2 :]}")
+
+
+def python_m(*words: object) -> str:
+    """`python -m ...` to be pasted here: by its path where the `python` of the shell is another."""
+    shells, near = shutil.which("python"), os.path.relpath(sys.executable)
+    if shells and os.path.samefile(os.path.dirname(shells), os.path.dirname(sys.executable)):
+        near = "python"
+    return shlex.join([sys.executable if near.startswith(os.pardir) else near, "-m", *map(str, words)])
+
+
+def typed(number: float) -> str:
+    """A number as people type it: 0.1, 1e-5, 3."""
+    return re.sub(r"e([+-])0*", lambda match: "e" + match[1].strip("+"), f"{number:.12g}")
+
+
+def price(seconds: float, unit: str = "core") -> str:
+    """Time times cores or GPUs: '2.5 core-hours', '3.6 core-minutes'."""
+    if seconds < 3600:
+        return f"{seconds:.2g} {unit}-seconds" if seconds < 60 else f"{seconds / 60:.2g} {unit}-minutes"
+    return f"{seconds / 3600:.3g} {unit}-hours" if seconds < 360_000 else f"{seconds / 3600:,.0f} {unit}-hours"
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that people would use: '12 s', '3.6 min', '26 hours', '4.2 days'."""
+    units = ((100, 1, "s"), (6000, 60, "min"), (72 * 3600, 3600, "hours"), (float("inf"), 86400, "days"))
+    amount, name = next((seconds / unit, name) for limit, unit, name in units if seconds < limit)
+    return f"{amount:.2g} {name}" if amount < 10 else f"{amount:,.0f} {name}"
+
+
+def span(values: Sequence[float], words: Callable[[float], str]) -> str:
+    """'3 min to 2 hours'; once where both read alike."""
+    low, high = words(min(values)), words(max(values))
+    return low if low == high else f"{low} to {high}"

@@ -23,7 +23,7 @@ import math
 import sys
 from collections.abc import Sequence
 
-from paper_repro.cli import Parser, UsageError, answer
+from paper_repro.cli import Parser, UsageError, run_command
 
 CONVENTIONS = ("paper", "torch", "l2", "normalized", "unhalved")
 
@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch-size", type=int, default=128, help="images (default 128)")
     parser.add_argument("--examples", type=int, default=50_000, help="training examples (default 50000)")
     parser.add_argument("--epochs", type=float, default=100, help="of the run (default 100)")
-    return answer("decay", parser, arguments)
+    return run_command(parser, arguments)
 
 
 def _print(given: argparse.Namespace) -> int:

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments import choose
-from experiments.choose import UsageError, chosen_cells, find
+from experiments.choose import chosen_cells, find
 from paper_repro import records
-from paper_repro.cli import Parser, answer
+from paper_repro.cli import Parser, UsageError, python_m, run_command
 from paper_repro.sweep import leases
-from paper_repro.texts import python_m
 from slurm import cluster, settings, status, submissions, submit
 from slurm import plan as planning
 from slurm.plan import Plan
@@ -37,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser, typed = _parser(), sys.argv[1:] if arguments is None else arguments
     # what was typed after the verb, for lines that are printed to be typed later
     parser.set_defaults(words=[word for word in typed[1:] if word not in ("--failed", "--watch", "--json")])
-    return answer("slurm", parser, arguments)
+    return run_command(parser, arguments)
 
 
 def _parser() -> Parser:

@@ -10,8 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from experiments.choose import UsageError
-from paper_repro.texts import brief
+from paper_repro.cli import UsageError, brief
 
 SECONDS = 60  # to wait for an answer
 

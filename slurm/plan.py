@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments import run
-from experiments.choose import UsageError, axes, chosen_cells, find
+from experiments.choose import axes, chosen_cells, find
 from paper_repro import records
 from paper_repro.cell import Cell
+from paper_repro.cli import UsageError, brief, duration, price, span
 from paper_repro.records import source
 from paper_repro.sweep import cleanup
 from paper_repro.sweep.engine import Survey, groups, kind_of
 from paper_repro.sweep.messages import Answer
-from paper_repro.texts import brief, duration, price, span
 from slurm import cluster, packing, settings, states, submissions
 from slurm.settings import Settings
 from slurm.states import Jobs, States

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.choose import UsageError
 from paper_repro import files
-from paper_repro.texts import brief, is_plain
+from paper_repro.cli import UsageError, brief, is_plain
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from paper_repro import files, records
+from paper_repro.cli import duration, plain, python_m
 from paper_repro.records import diagnosis
 from paper_repro.sweep import leases
-from paper_repro.texts import duration, plain, python_m
 from slurm import attempts, states
 from slurm.attempts import Attempt
 from slurm.plan import some, written

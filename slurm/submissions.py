@@ -19,9 +19,9 @@ from typing import Any
 
 from paper_repro import files
 from paper_repro.cell import ID, Cell
+from paper_repro.cli import brief, is_plain
 from paper_repro.files import write_atomically
 from paper_repro.sweep import leases
-from paper_repro.texts import brief, is_plain
 from slurm import attempts
 
 LARGEST = 2**28  # bytes of submission.json: of choosing.MOST cells

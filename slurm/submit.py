@@ -13,8 +13,8 @@ from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.choose import UsageError
 from paper_repro.cell import Cell
+from paper_repro.cli import UsageError
 from paper_repro.records import source
 from paper_repro.sweep import leases
 from slurm import cluster, submissions

@@ -13,8 +13,8 @@ from analysis.report import appendix, html, latex, markdown
 from analysis.results.document import Document, Paragraph, Table, literal
 from paper_repro import records, studies
 from paper_repro.cell import Cell
+from paper_repro.cli import brief, is_plain
 from paper_repro.records import BadRecord, Record
-from paper_repro.texts import brief, is_plain
 from tests.conftest import made_record
 
 WORDS = r"<script>alert(1)</script> \input{/etc/passwd} [x](javascript:alert(1)) **b** `c` | $x$ & <img onerror=1>"

@@ -89,7 +89,7 @@ def test_slurm_imports_no_analysis_and_never_torch() -> None:
 
 
 def test_experiments_import_nothing_but_the_cell_at_module_level() -> None:
-    allowed = {"paper_repro.cell", "paper_repro.cli", "paper_repro.texts", "experiments", *sys.stdlib_module_names}
+    allowed = {"paper_repro.cell", "paper_repro.cli", "experiments", *sys.stdlib_module_names}
     for path in sources("experiments"):
         if path.name in ("run.py", "studying.py"):
             continue  # parents of what trains; what they must not load stands below

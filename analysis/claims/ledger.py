@@ -181,8 +181,7 @@ class Evidence:
 
 
 def evidence(sources: Sequence[Path], changes: Mapping[str, Any] = {}) -> Evidence:
-    """All that lies in these sources. changes: to the declared cells, as for figures. Raises Refused for what no cell
-    can have."""
+    """All that lies in these sources. changes: to the declared cells, as for figures. Raises UsageError."""
     every = changed(experiments.names(), changes)
     studies = findings.shown([each for each in every if each.study], sources, named=False, quick="quick" in changes)
     return Evidence(read_records(sources, changes=changes), studies, changes, sources)

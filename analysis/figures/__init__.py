@@ -22,13 +22,12 @@ import experiments
 from analysis.figures import layouts, pool
 from analysis.results import studies as findings
 from analysis.results.studies import RECORDED, to_type
-from analysis.results.table import Chart, Refused, all_charts, charts, fingerprint, provenance
+from analysis.results.table import Chart, all_charts, charts, fingerprint, provenance
 from experiments.declare import Experiment
-from paper_repro.cli import no_such
+from paper_repro.cli import UsageError, no_such, python_m
 from paper_repro.files import write_atomically
 from paper_repro.records import BadRecord, Record, without_times
 from paper_repro.records.reading import load
-from paper_repro.texts import python_m
 
 KINDS = ("png", "pdf")
 COLUMNS = (
@@ -41,21 +40,21 @@ def make(names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapp
     """Draw the figures of these experiments (of all with records, when none is named) and yield each written path.
 
     sources: as of read_records. changes: to fields of the declared cells, as in the runs, and "quick" for those of
-    quick runs. Raises Refused with one line; nothing is written before all that was asked for is known to be drawable.
+    quick runs. Raises UsageError; nothing is written before all that was asked for is known to be drawable.
     """
     known = experiments.names()
     for name in names:
         if name not in known:
-            raise Refused(no_such("experiment", name, known))
+            raise UsageError(no_such("experiment", name, known))
         if experiments.get(name).study is not None and changes.keys() - {"quick"}:
-            raise Refused(f"{name} has no cells to change: --set is for the others")
+            raise UsageError(f"{name} has no cells to change: --set is for the others")
     studies = [each for name in names or known if (each := experiments.get(name)).study is not None]
     measured = findings.shown(studies, sources, bool(names), "quick" in changes)
     grids = [name for name in names or known if experiments.get(name).study is None]
     records = read_records(sources, next(iter(names), "fig2"), changes) if grids else []
     wanted = charts_of(grids, records, sources, changes, bool(names)) if grids else []
     if not wanted and (changes.keys() - {"quick"} or not measured):
-        raise Refused(nothing("any experiment", "fig2", records, sources, changes))
+        raise UsageError(nothing("any experiment", "fig2", records, sources, changes))
     check_writable(out)
     jobs = [
         partial(write_chart, chart, out, module)
@@ -77,7 +76,7 @@ def make_published(names: Sequence[str], out: Path) -> Iterator[Path]:
     for name in names:
         if name not in published.FIGURES:
             known = ", ".join(published.FIGURES)
-            raise Refused(f"no values of the paper's own figures for {name!r}; there are for: {known}")
+            raise UsageError(f"no values of the paper's own figures for {name!r}; there are for: {known}")
     check_writable(out)
     wanted = dict.fromkeys(names or published.FIGURES)
     for paths in pool.answers([partial(write_published, name, out) for name in wanted]):
@@ -90,7 +89,7 @@ def make_paper(
     """As make, laid out as these figures of the paper (as all that have records)."""
     for name in names:
         if name not in layouts.FIGURES:
-            raise Refused(f"the paper's layout has no figure {name!r}; it has: {', '.join(layouts.FIGURES)}")
+            raise UsageError(f"the paper's layout has no figure {name!r}; it has: {', '.join(layouts.FIGURES)}")
     example = layouts.FIGURES[names[0]].experiments[0] if names else "fig2"
     records = read_records(sources, example, changes)
     wanted: list[layouts.Laid] = []
@@ -98,10 +97,10 @@ def make_paper(
         asked = changed(layouts.FIGURES[name].experiments, changes)
         filled = layouts.laid(name, {each.name: charts(each, records) for each in asked})
         if name in names and not filled:
-            raise Refused(nothing(name, layouts.FIGURES[name].experiments[0], records, sources, changes))
+            raise UsageError(nothing(name, layouts.FIGURES[name].experiments[0], records, sources, changes))
         wanted += filled
     if not wanted:
-        raise Refused(nothing("any figure of the paper's layout", example, records, sources, changes))
+        raise UsageError(nothing("any figure of the paper's layout", example, records, sources, changes))
     check_writable(out)
     jobs = [partial(write_figure, out, laid.stem, "paper_figures", [laid], table(laid.records)) for laid in wanted]
     for paths in pool.answers(jobs):
@@ -109,17 +108,17 @@ def make_paper(
 
 
 def changed(names: Sequence[str], changes: Mapping[str, Any]) -> list[Experiment]:
-    """These experiments with the cells changed. Raises Refused for what no cell can have."""
+    """These experiments with the cells changed. Raises UsageError for what no cell can have."""
     try:
         return [experiments.get(name).changed(changes) for name in dict.fromkeys(names)]
     except ValueError as error:
-        raise Refused(str(error)) from None
+        raise UsageError(str(error)) from None
 
 
 def charts_of(
     names: Sequence[str], records: Sequence[Record], sources: Sequence[Path], changes: Mapping[str, Any], named: bool
 ) -> list[Chart]:
-    """The charts of these experiments; of each, if they were named one by one. Raises Refused where one has none."""
+    """The charts of these experiments; of each, if they were named one by one. Raises UsageError where one has none."""
     asked = changed(names, changes)
     if not named:
         return all_charts(asked, records)
@@ -127,7 +126,7 @@ def charts_of(
     for experiment in asked:
         own = charts(experiment, records) or charts(experiment, records, alone=True)  # one variant, so far
         if not own:
-            raise Refused(nothing(experiment.name, experiment.name, records, sources, changes))
+            raise UsageError(nothing(experiment.name, experiment.name, records, sources, changes))
         found += own
     return found
 
@@ -136,14 +135,14 @@ def read_records(sources: Sequence[Path], example: str = "fig2", changes: Mappin
     """The records of output folders, of .jsonl files and of folders of these, each cell once: that of the first source.
 
     What is there twice with other numbers, as from another machine, is told on stderr. example, changes: what to run
-    where there is no such folder. Raises Refused for that, and where one cell was trained on different data.
+    where there is no such folder. Raises UsageError for that, and where one cell was trained on different data.
     """
     for source in sources:
         if not source.exists():
             made = f"; make records with: {to_type(example, [source], changes, here=True)}"
             if source.suffix == ".jsonl":
                 made = f"; make it with: {python_m('experiments', 'collect', 'runs', source)}"
-            raise Refused(f"no such {'file' if source.suffix == '.jsonl' else 'folder'}: {source}{made}")
+            raise UsageError(f"no such {'file' if source.suffix == '.jsonl' else 'folder'}: {source}{made}")
     found: dict[str, tuple[Record, Path]] = {}
     for source in dict.fromkeys(sources):
         others: dict[Path, list[str]] = {}
@@ -152,7 +151,7 @@ def read_records(sources: Sequence[Path], example: str = "fig2", changes: Mappin
             if first["checksum"] == record["checksum"]:
                 continue
             if fingerprint(first) != fingerprint(record):
-                raise Refused(f"record {record['id']} was trained on other data in {where} than in {source}")
+                raise UsageError(f"record {record['id']} was trained on other data in {where} than in {source}")
             if _numbers(first) != _numbers(record):
                 others.setdefault(where, []).append(record["id"])
         for where, ids in others.items():
@@ -169,37 +168,37 @@ def _numbers(record: Record) -> object:
 
 
 def read_runs(source: Path) -> list[Record]:
-    """The records of an output folder, a .jsonl file or a folder of these. Raises Refused, naming the file, when they
-    cannot be read."""
+    """The records of an output folder, a .jsonl file or a folder of these. Raises UsageError that names the file where
+    they cannot be read."""
     try:
         if source.is_dir() and not (source / "records").is_dir() and any(source.glob("*.jsonl")):
             return read_recorded(source)
         return load(source)
     except BadRecord as error:
-        raise Refused(f"damaged record: {error}") from None
+        raise UsageError(f"damaged record: {error}") from None
     except OSError as error:
-        raise Refused(f"cannot read {error.filename or source}: {error.strerror}") from None
+        raise UsageError(f"cannot read {error.filename or source}: {error.strerror}") from None
 
 
 def read_recorded(folder: Path = RECORDED) -> list[Record]:
-    """The records of all .jsonl files of a folder, each once. Raises Refused when two files disagree about a cell."""
+    """The records of all .jsonl files of a folder, each once. Raises UsageError where two files disagree."""
     found: dict[str, tuple[Record, Path]] = {}
     for path in sorted(folder.glob("*.jsonl")):
         for record in read_runs(path):
             first, where = found.setdefault(record["id"], (record, path))
             if first["checksum"] != record["checksum"] and _numbers(first) != _numbers(record):
-                raise Refused(f"record {record['id']} differs between {where} and {path}; keep one of them")
+                raise UsageError(f"record {record['id']} differs between {where} and {path}; keep one of them")
     return [record for record, _ in found.values()]
 
 
 def check_writable(out: Path) -> None:
-    """Make the output folder. Raises Refused when that, or writing into it, is impossible."""
+    """Make the output folder. Raises UsageError when that, or writing into it, is impossible."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Refused(f"cannot write to {out}: {error.strerror}") from None
+        raise UsageError(f"cannot write to {out}: {error.strerror}") from None
     if not os.access(out, os.W_OK | os.X_OK):
-        raise Refused(f"cannot write to {out}: permission denied")
+        raise UsageError(f"cannot write to {out}: permission denied")
 
 
 def write_chart(chart: Chart, out: Path, module: str, kinds: Sequence[str] = KINDS) -> list[Path]:
@@ -232,7 +231,7 @@ def write_figure(
         try:
             write_atomically(path, content)
         except OSError as error:
-            raise Refused(f"cannot write {path}: {error.strerror}") from None
+            raise UsageError(f"cannot write {path}: {error.strerror}") from None
         paths.append(path)
     return paths
 

@@ -34,7 +34,7 @@ MOST_LETTERS = 8  # of a tick for which there is room
 
 
 def draw(chart: Chart) -> Figure:
-    """The figure of a chart. Raises Refused for records that do not make one."""
+    """The figure of a chart. Raises UsageError for records that do not make one."""
     shown = panels(chart)
     scale = scale_of(shown, f"{error_name(chart)} (%)")
     text = caption(chart, reading_maps(chart, shown, scale.high if scale.clipped else None))

@@ -19,7 +19,8 @@ from analysis.figures import charts_of, check_writable, nothing, pool
 from analysis.report import appendix, checklists, drawing, html, latex, markdown, method, oddities, results, summary
 from analysis.results import published
 from analysis.results.document import Block, Document, Heading, Table
-from analysis.results.table import Chart, Refused
+from analysis.results.table import Chart
+from paper_repro.cli import UsageError
 from paper_repro.files import write_atomically
 
 TITLE = "Decoupled weight decay, reproduced: a report"
@@ -30,13 +31,13 @@ def make(
 ) -> Iterator[Path]:
     """Write the report on these sources and changes, which are as for figures; yield each path.
 
-    kinds: of the files of each picture; "png" must be among them. Raises Refused with one line, for damaged records and
-    where nothing can be written.
+    kinds: of the files of each picture; "png" must be among them. Raises UsageError for damaged records and where
+    nothing can be written.
     """
     evidence = ledger.evidence(sources, changes)
     shown = charts_of(experiments.names(), evidence.records, sources, changes, named=False)
     if not shown and (changes.keys() - {"quick"} or not any(study.provenance for study in evidence.studies)):
-        raise Refused(nothing("any experiment", "fig2", evidence.records, sources, changes))
+        raise UsageError(nothing("any experiment", "fig2", evidence.records, sources, changes))
     check_writable(out)
     shown.sort(key=_place)
     with pool.processes() as drawers:
@@ -87,7 +88,7 @@ def _written(document: Document, decided: list[ledger.Decided], out: Path) -> It
         try:
             write_atomically(out / name, text.encode())
         except OSError as error:
-            raise Refused(f"cannot write {out / name}: {error.strerror}") from None
+            raise UsageError(f"cannot write {out / name}: {error.strerror}") from None
         yield out / name
 
 

@@ -27,12 +27,13 @@ from analysis.results.document import Table
 from analysis.results.panels import Panel, panels, selection_split
 from analysis.results.series import EPOCHS, UPDATES, bests, variants
 from analysis.results.studies import RECORDED
-from analysis.results.table import Chart, Refused, charts
+from analysis.results.table import Chart, charts
 from analysis.results.words import format_estimate
 from analysis.statistics import power_laws, ridge
 from analysis.statistics.estimate import paired_difference
 from analysis.statistics.surface import of_panel, of_readings
 from paper_repro import records
+from paper_repro.cli import UsageError
 from paper_repro.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,14 +55,14 @@ class Blocks:
         return ledger.evidence([RECORDED])
 
     def chart(self, name: str) -> Chart:
-        """Of an experiment's `cpu` profile. Raises Refused where nothing of it is committed."""
+        """Of an experiment's `cpu` profile. Raises UsageError where nothing of it is committed."""
         found = [c for c in charts(experiments.get(name), self.evidence.records) if c.profile == "cpu"]
         if not found:
-            raise Refused(f"no committed records of {name} at the cpu profile")
+            raise UsageError(f"no committed records of {name} at the cpu profile")
         return found[0]
 
     def text(self, name: str) -> str:
-        """What stands between the markers of this name. Raises Refused for a name that is none."""
+        """What stands between the markers of this name. Raises UsageError for a name that is none."""
         kind, _, experiment = name.partition(" ")
         if kind == "statistics" and experiment in experiments.names():
             return tables.markdown(self.chart(experiment), self.evidence.records)
@@ -72,7 +73,7 @@ class Blocks:
             ]
             return power_laws.table(rules).markdown()
         if name not in BLOCKS:
-            raise Refused(f"no block {name!r}: one of {', '.join(BLOCKS)}, statistics NAME, laws NAME")
+            raise UsageError(f"no block {name!r}: one of {', '.join(BLOCKS)}, statistics NAME, laws NAME")
         return BLOCKS[name](self).markdown()
 
 
@@ -90,9 +91,9 @@ def make(check: bool) -> Iterator[str]:
 
 
 def renewed(page: str, blocks: Blocks) -> str:
-    """The page with all that stands between markers written anew. Raises Refused for a marker without its end."""
+    """The page with all that stands between markers written anew. Raises UsageError for a marker without its end."""
     if page.count("<!-- begin: ") != len(MARKED.findall(page)):
-        raise Refused("a block that begins and does not end before the next")
+        raise UsageError("a block that begins and does not end before the next")
     return MARKED.sub(lambda found: f"<!-- begin: {found[1]} -->\n\n{blocks.text(found[1])}\n<!-- end -->", page)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,7 +18,6 @@ from analysis.results.studies import Shown, to_type
 from analysis.results.table import Chart
 from analysis.results.words import NAMES, distinct_texts
 from experiments.declare import options
-from paper_repro import texts
 
 HEADER = ("", "ours: test error", "the paper's figure", "n", "cost")
 
@@ -121,5 +121,5 @@ def command(chart: Chart) -> str:
 
 
 def _typed(name: str, profile: str, data: str, changes: Mapping[str, Any], more: str = "") -> str:
-    draw = texts.command("python", "-m", "analysis", "figures", name, *options(changes))
+    draw = shlex.join(["python", "-m", "analysis", "figures", name, *options(changes)])
     return f"{to_type(name, (), changes, profile, data)}{more}\n{draw}"

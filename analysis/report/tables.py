@@ -15,9 +15,10 @@ from analysis.figures.captions import of_several_codes
 from analysis.results import document
 from analysis.results.document import Table
 from analysis.results.panels import panels
-from analysis.results.table import Chart, Refused
+from analysis.results.table import Chart
 from analysis.statistics import both_axes, estimate, power_laws, separability
 from experiments.declare import told
+from paper_repro.cli import UsageError
 from paper_repro.records import Record
 
 FIGURES = ("heat_maps", "batch_sizes", "curves")  # what statistics are of
@@ -29,19 +30,18 @@ def make(
 ) -> Iterator[str]:
     """The tables of these experiments (of all that have records, when none is named), as Markdown.
 
-    sources, changes: as for figures. out: a folder for the numbers as CSV and for their pictures. Raises Refused with
-    one line.
+    sources, changes: as for figures. out: a folder for the numbers as CSV and for their pictures. Raises UsageError.
     """
     known = [name for name in experiments.names() if experiments.get(name).figure in FIGURES]
     for name in names:
         if name not in known:
-            raise Refused(f"{name} has no statistics: one of {', '.join(known)}")
+            raise UsageError(f"{name} has no statistics: one of {', '.join(known)}")
     records = read_records(sources, next(iter(names), "fig2"), changes)
     found = charts_of(names or known, records, sources, changes, bool(names))
     if not found:
         others = charts_of(experiments.names(), records, sources, changes, False)
         if not others:
-            raise Refused(nothing("any map", "fig2", records, sources, changes))
+            raise UsageError(nothing("any map", "fig2", records, sources, changes))
         yield f"no statistics: there are figures alone of {', '.join(chart.stem for chart in others)}"
     if out is not None:
         check_writable(out)

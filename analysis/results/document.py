@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from paper_repro.texts import plain
+from paper_repro.cli import plain
 
 Cells = tuple[str, ...]
 MARKS = re.compile(r"[\[\]*`|]")

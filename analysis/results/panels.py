@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analysis.results.table import Chart, Refused, Settings, common_seeds, of_cells, settings
+from analysis.results.table import Chart, Settings, common_seeds, of_cells, settings
 from analysis.results.words import OPTIMIZERS, format_error, panel_name
 from paper_repro.cell import Cell
+from paper_repro.cli import UsageError
 from paper_repro.records import Record
 
 SAME = 1e-6  # relative: rates or decays that differ by less are one number, rounded in two ways: no neighbours
@@ -44,7 +45,7 @@ class Tile:
         return sum(record["status"] == "diverged" for record in self.records)
 
     def errors(self, split: str = "test") -> list[float]:
-        """One final number for each finished seed. Raises Refused where a finished record does not hold it."""
+        """One final number for each finished seed. Raises UsageError where a finished record does not hold it."""
         return [_final(record, f"{split}_{self.measure}") for record in self.records if record["status"] == "finished"]
 
     @property
@@ -126,7 +127,7 @@ def panels(chart: Chart) -> list[Panel]:
     for record, (place, kind) in zip(chart.records, told, strict=True):
         if kinds.setdefault(place, kind) != kind:
             name = record["cell"]["optimizer"]
-            raise Refused(f"{chart.stem}: cells of {name} differ in more than alpha, decay and seed: not one map")
+            raise UsageError(f"{chart.stem}: cells of {name} differ in more than alpha, decay and seed: not one map")
         groups.setdefault(place, []).append(record)
     beyond: dict[tuple[Any, ...], list[Record]] = {}
     for record, place in zip(chart.beyond, of_cells(chart.beyond, lambda cell: _place(chart, cell)), strict=True):
@@ -197,7 +198,7 @@ def _by_seed(records: Iterable[Record]) -> tuple[Record, ...]:
 def _final(record: Record, name: str) -> float:
     value = record["final"].get(name)
     if not isinstance(value, (int, float)):
-        raise Refused(f"record {record['id']} is finished but holds no {name}")
+        raise UsageError(f"record {record['id']} is finished but holds no {name}")
     return float(value)
 
 

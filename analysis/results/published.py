@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.results.table import Refused
+from paper_repro.cli import UsageError
 
 FILE = Path(__file__).resolve().parents[2] / "experiments" / "published" / "figures.csv"
 # Of one run, in points of top-1 error after 100 epochs, from tiles that the paper's figures show twice (the columns
@@ -42,7 +42,7 @@ class Reading:
 
 
 def load(path: Path = FILE) -> list[Reading]:
-    """All readings. Raises Refused, naming the line, for a file that is not what it should be."""
+    """All readings. Raises UsageError, naming the line, for a file that is not what it should be."""
     with open(path, newline="", encoding="utf-8") as lines:
         return [_reading(row, path, line) for line, row in enumerate(csv.DictReader(lines), 2)]
 
@@ -75,4 +75,4 @@ def _reading(row: dict[str, str], path: Path, line: int) -> Reading:
             number("reading_error"), row["schedule"], row["among_best_ten"] == "1", line,
         )  # fmt: skip
     except (KeyError, ValueError, TypeError) as error:
-        raise Refused(f"{path}, line {line}: not a reading ({error})") from None
+        raise UsageError(f"{path}, line {line}: not a reading ({error})") from None

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.results.panels import Panel, panels
-from analysis.results.table import Chart, Refused, of_cells, provenance
+from analysis.results.table import Chart, of_cells, provenance
 from paper_repro.cell import Cell
+from paper_repro.cli import UsageError
 from paper_repro.records import Record
 
 EPOCHS, UPDATES = "epochs fixed", "updates fixed"  # the plans of a sweep over batch sizes
@@ -125,8 +126,8 @@ def updates(record: Record) -> float | None:
 
 
 def known_updates(record: Record) -> float:
-    """The same. Raises Refused where it is not known."""
+    """The same. Raises UsageError where it is not known."""
     count = updates(record)
     if count is None:
-        raise Refused(f"{record['id']}: without train_examples its number of updates is not known")
+        raise UsageError(f"{record['id']}: without train_examples its number of updates is not known")
     return count

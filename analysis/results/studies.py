@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis.results.table import Refused
 from analysis.results.words import DIGITS, short_commit
 from experiments.declare import Experiment, options
 from experiments.studying import note_of
 from paper_repro import studies
+from paper_repro.cli import UsageError, python_m
 from paper_repro.records import BadRecord
-from paper_repro.texts import command, python_m
 
 RECORDED = Path(experiments.__file__).resolve().parent / "recorded"
 
@@ -74,7 +74,7 @@ def shown(asked: Sequence[Experiment], sources: Sequence[Path], named: bool, qui
     of the first source.
 
     named: they were asked for one by one. What is drawn without measuring is left out otherwise. quick: those of quick
-    runs only. Raises Refused where a named one has nothing, and for damaged findings.
+    runs only. Raises UsageError where a named one has nothing, and for damaged findings.
     """
     there = [found for found in _read(sources) if not quick or found["profile"].endswith("-quick")]
     found = []
@@ -84,7 +84,7 @@ def shown(asked: Sequence[Experiment], sources: Sequence[Path], named: bool, qui
             found += list(_declared(experiment))[0 if named else -1 :]  # the paper's own, when nobody asks
         elif named and not own:
             run = to_type(experiment.name, sources, {"quick": "run"} if quick else {}, here=True)
-            raise Refused(f"no findings of {experiment.name} in {listed(sources)}; make some with: {run}")
+            raise UsageError(f"no findings of {experiment.name} in {listed(sources)}; make some with: {run}")
         found += [_measured(experiment, each) for each in own]
     return found
 
@@ -95,7 +95,7 @@ def _read(sources: Sequence[Path]) -> list[studies.Findings]:
         try:
             loaded = studies.load(source) if source.is_dir() else []
         except BadRecord as error:
-            raise Refused(f"damaged findings: {error}") from None
+            raise UsageError(f"damaged findings: {error}") from None
         for each in loaded:
             name = (each["study"], each["profile"], str((each["settings"].get("cell") or {}).get("dataset")))
             first, where = found.setdefault(name, (each, source))
@@ -124,7 +124,7 @@ def to_type(
     changed = options(changes) if experiments.get(name).study is None else options(changes)[: "quick" in changes]
     given = [*(["--data", f"{data}.npz"] if data else []), *(["--out", *folders[:1]] if folders else []), *changed]
     words = ("experiments", "run", name, "--profile", profile, *given)
-    return python_m(*words) if here else command("python", "-m", *words)
+    return python_m(*words) if here else shlex.join(["python", "-m", *map(str, words)])
 
 
 def _declared(experiment: Experiment) -> Iterable[Shown]:

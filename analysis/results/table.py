@@ -27,10 +27,6 @@ T = TypeVar("T")
 _NAMES = sorted(field.name for field in dataclasses.fields(Cell))
 
 
-class Refused(UsageError, ValueError):
-    """What the user asked for cannot be drawn. The message is one line and says why."""
-
-
 @dataclass(frozen=True)
 class Chart:
     """What one figure shows: the records of one profile on one data set, beside the cells that were declared."""
@@ -69,7 +65,7 @@ def charts(experiment: Experiment, records: Iterable[Record], alone: bool = Fals
     """A Chart for each profile and data set that has records, in the order of the profiles, then of the data sets.
 
     Records of no profile are left out, those without what the user set, and, unless `alone`, a comparison of which
-    only one variant has records. Raises Refused where records of different data meet under one name.
+    only one variant has records. Raises UsageError where records of different data meet under one name.
     """
     found: dict[tuple[str, str], list[Record]] = {}
     scales = {name: Scale.of(profile, experiment.swept) for name, profile in experiment.profiles.items()}
@@ -164,7 +160,7 @@ def codes(records: Iterable[Record]) -> list[str]:
 
 
 def check_one_data_set(records: Sequence[Record], where: str) -> None:
-    """Raise Refused, naming both fingerprints and a record of each, when the records do not share one data set."""
+    """Raise UsageError, naming both fingerprints and a record of each, when the records do not share one data set."""
     first: dict[str, str] = {}
     for record in records:
         mark = fingerprint(record)
@@ -172,7 +168,7 @@ def check_one_data_set(records: Sequence[Record], where: str) -> None:
             first.setdefault(mark, record["id"])
     if len(first) > 1:
         told = " and ".join(f"{mark} (as in record {name})" for mark, name in list(first.items())[:2])
-        raise Refused(f"{where}: the records were trained on different data, fingerprints {told}; draw them apart")
+        raise UsageError(f"{where}: the records were trained on different data, fingerprints {told}; draw them apart")
 
 
 def _compares(experiment: Experiment, records: Iterable[Record]) -> bool:

@@ -12,8 +12,8 @@ from scipy import ndimage
 
 from analysis.results.panels import Panel
 from analysis.results.published import RUN_SIGMA, Reading
-from analysis.results.table import Refused
 from analysis.results.words import INTERVAL
+from paper_repro.cli import UsageError
 
 Floats = NDArray[np.float64]
 FEW = 12  # deviations of runs from which noise can be drawn
@@ -121,7 +121,7 @@ def of_readings(readings: Sequence[Reading], figure: str, panel: str) -> Surface
     """A heat map of the paper; its known_sigma holds the run's own deviation and the reading error together."""
     own = [r for r in readings if (r.figure, r.panel) == (figure, panel) and r.alpha and r.decay]
     if not own:
-        raise Refused(f"the paper's figures have no panel {panel} in {figure}")
+        raise UsageError(f"the paper's figures have no panel {panel} in {figure}")
     places = {(r.alpha, r.decay): r for r in own if r.alpha and r.decay}
     error = float(np.median([r.reading_error for r in own if r.reading_error is not None and not r.clipped] or [0.2]))
     return gridded(

@@ -13,9 +13,9 @@ import numpy as np
 
 from benchmarks.gpu_check import MARK
 from paper_repro.cell import Cell
+from paper_repro.cli import brief
 from paper_repro.data.arrays import from_arrays
 from paper_repro.data.split import Dataset, prepare
-from paper_repro.texts import brief
 from paper_repro.training import cuda
 from paper_repro.training.run import Run
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from paper_repro import own
 from paper_repro.cell import SPEC
+from paper_repro.cli import brief
 from paper_repro.data.arrays import Arrays, DataError, Form, from_arrays, label_gaps, load_npz
-from paper_repro.texts import brief
 
 FORMS = {
     "cifar10": Form(50_000, 10_000, 32, 10),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paper_repro import files
-from paper_repro.texts import brief
+from paper_repro.cli import brief
 
 Bytes = NDArray[np.uint8]
 Labels = NDArray[np.int64]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from paper_repro.cli import brief
 from paper_repro.data.arrays import Arrays, DataError, from_arrays
-from paper_repro.texts import brief
 
 # The values in the authors' code, on 0..255 (they are the training images' own, rounded).
 PAPER_STATISTICS = (125.3, 123.0, 113.9), (63.0, 62.1, 66.7)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from paper_repro import files
+from paper_repro.cli import brief
 from paper_repro.data.arrays import Arrays, Bytes, DataError, Labels, from_arrays
-from paper_repro.texts import brief
 
 CLASSES, PIXELS = 1000, 3 * 32 * 32
 LARGEST = 2 * 128_117 * PIXELS  # bytes of a file: twice the images of one that is published

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from paper_repro import files, records
+from paper_repro.cli import is_plain
 from paper_repro.records import diagnosis, origin, schema, source
 from paper_repro.sweep import processes
-from paper_repro.texts import is_plain
 
 LARGEST = 2**28  # bytes of the cache: of a million records
 MANY = 1000  # records to read: from here on by all cores

@@ -38,9 +38,9 @@ from typing import Any
 
 from paper_repro import files
 from paper_repro.cell import ID, Cell
+from paper_repro.cli import brief, is_plain
 from paper_repro.files import write_atomically
 from paper_repro.records import origin, schema
-from paper_repro.texts import brief, is_plain
 
 Record = dict[str, Any]
 STATUSES = ("finished", "diverged")

@@ -27,9 +27,9 @@ from typing import Any
 
 from paper_repro import files
 from paper_repro.cell import SPEC, Cell
+from paper_repro.cli import brief
 from paper_repro.files import write_atomically
 from paper_repro.records import LARGEST, BadRecord, check_parts, checksum, origin
-from paper_repro.texts import brief
 
 Findings = dict[str, Any]
 FIELDS = {"study", "profile", "settings", "rows", "seconds", "provenance", "checksum"}

@@ -12,8 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from paper_repro import models
 from paper_repro.cell import Cell
+from paper_repro.cli import brief
 from paper_repro.data.split import Dataset
-from paper_repro.texts import brief
 from paper_repro.training.run import evaluation_batch
 
 META = "meta"  # where torch works out shapes alone, in milliseconds

@@ -20,8 +20,8 @@ from typing import Any
 import torch
 
 from paper_repro import files
+from paper_repro.cli import brief
 from paper_repro.files import write_atomically
-from paper_repro.texts import brief
 from paper_repro.training import memory
 
 KEPT = 2

@@ -20,12 +20,12 @@ from torch.nn.functional import cross_entropy
 
 from paper_repro import models, optim, records, schedules
 from paper_repro.cell import Cell
+from paper_repro.cli import brief
 from paper_repro.data.augment import Epoch, batch, draw_epoch, normalise
 from paper_repro.data.split import Dataset, Split
 from paper_repro.decay import normalized
 from paper_repro.optim import groups
 from paper_repro.records import diagnosis, provenance, schema
-from paper_repro.texts import brief
 from paper_repro.training import checkpoints, cuda, resuming
 from paper_repro.training.compiled import Compiled
 from paper_repro.training.metrics import Diverged, Progress, finite, norm

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from experiments.choose import UsageError
 from paper_repro import records
 from paper_repro.cell import Cell
+from paper_repro.cli import UsageError
 from paper_repro.records import inventory
 from paper_repro.sweep import leases, worker
 from paper_repro.sweep.messages import Task

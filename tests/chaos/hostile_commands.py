@@ -17,14 +17,13 @@ from unittest.mock import patch
 import experiments
 from analysis.__main__ import main as analysis
 from analysis.results import studies as findings
-from analysis.results.table import Refused
 from experiments import run as running
 from experiments.__main__ import main as experiment
 from paper_repro import decay, files, records, studies
+from paper_repro.cli import UsageError, is_plain
 from paper_repro.records import inventory
 from paper_repro.sweep import engine, leases
 from paper_repro.sweep.messages import Answer
-from paper_repro.texts import is_plain
 from slurm import attempts, submissions, submit
 from slurm.__main__ import main as slurm
 from tests.chaos.hostile import Different
@@ -260,7 +259,7 @@ class Folder:
         self._put(draw, path, self.files[path])
         for arguments in (["status"], ["status", "--json"], ["logs", CELL.replace(seed=2).id]):
             run(slurm, [*arguments, "--out", str(self.out)])
-        with suppress(Refused):
+        with suppress(UsageError):
             shown = findings.shown([experiments.get("first_steps")], [self.out], named=False)
             if any("/" in each.stem or not is_plain(each.caption("")) for each in shown):
                 raise Different("findings lead elsewhere")

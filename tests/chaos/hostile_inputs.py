@@ -21,10 +21,10 @@ from analysis.report import appendix, html, latex, markdown
 from analysis.results.document import Document, Table
 from paper_repro import records
 from paper_repro.cell import Cell
+from paper_repro.cli import is_plain
 from paper_repro.data import DataError, arrays, imagenet32
 from paper_repro.records import BadRecord, inventory, reading
 from paper_repro.sweep import engine
-from paper_repro.texts import is_plain
 from tests.chaos.hostile import Different
 from tests.chaos.mutations import Malice, in_its_place, of_bytes, of_value, remove
 from tests.conftest import made_record

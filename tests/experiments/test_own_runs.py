@@ -16,11 +16,12 @@ import experiments
 from analysis.__main__ import main
 from analysis.claims import CLAIMS, ledger
 from analysis.figures import RECORDED, read_records
-from analysis.results.table import Refused, charts
+from analysis.results.table import charts
 from experiments.__main__ import _parser as experiments_parser
 from experiments.choose import chosen_cells, find
 from paper_repro import records
 from paper_repro.cell import Cell
+from paper_repro.cli import UsageError
 from paper_repro.records import Record
 from tests.conftest import made_record
 from tests.judging import cells, noise
@@ -98,7 +99,7 @@ def test_of_other_numbers_the_first_source_s_are_used_and_that_is_told(tmp_path:
 
 def test_one_cell_of_different_data_is_refused(tmp_path: Path) -> None:
     first, second = _write(tmp_path / "a", _seed(0)), _write(tmp_path / "b", _seed(0, fingerprint="e" * 16))
-    with pytest.raises(Refused, match=f"was trained on other data in {first} than in {second}"):
+    with pytest.raises(UsageError, match=f"was trained on other data in {first} than in {second}"):
         read_records([first, second])
 
 

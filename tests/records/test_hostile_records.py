@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from paper_repro import records
 from paper_repro.cell import Cell
+from paper_repro.cli import is_plain, plain
 from paper_repro.data import DataError, arrays, imagenet32
 from paper_repro.records import BadRecord, inventory, store
 from paper_repro.sweep import leases
-from paper_repro.texts import is_plain, plain
 from paper_repro.training import checkpoints
 from tests.conftest import made_record
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.choose import UsageError
+from paper_repro.cli import UsageError
 from slurm import cluster
 
 

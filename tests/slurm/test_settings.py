@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from experiments.choose import UsageError
+from paper_repro.cli import UsageError
 from slurm import settings, submit
 
 

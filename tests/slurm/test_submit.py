@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.choose import UsageError
 from paper_repro.cell import Cell
+from paper_repro.cli import UsageError
 from paper_repro.sweep import leases
 from slurm import attempts, settings, submissions, submit
 from slurm.plan import Plan

@@ -12,6 +12,7 @@ from analysis import figures
 from analysis.__main__ import main
 from paper_repro import records
 from paper_repro.cell import Cell
+from paper_repro.cli import UsageError
 from tests.conftest import made_record
 
 ROOT = Path(__file__).parents[3]
@@ -63,7 +64,7 @@ def test_committed_records_are_whole_and_each_there_once(tmp_path: Path, demo_re
     records.merge(demo_records[2:5], tmp_path / "b.jsonl")
     assert len(figures.read_recorded(tmp_path)) == 5
     records.merge([made_record(experiments_cell(demo_records[4]), 1.0)], tmp_path / "c.jsonl")
-    with pytest.raises(figures.Refused, match=r"differs between .*b\.jsonl and .*c\.jsonl"):
+    with pytest.raises(UsageError, match=r"differs between .*b\.jsonl and .*c\.jsonl"):
         figures.read_recorded(tmp_path)
 
 

@@ -6,12 +6,12 @@ from functools import partial
 import pytest
 
 from analysis.figures import pool
-from analysis.results.table import Refused
+from paper_repro.cli import UsageError
 
 
 def _twice(number: int) -> tuple[int, int]:
     if number < 0:
-        raise Refused(f"{number} is below 0")
+        raise UsageError(f"{number} is below 0")
     return 2 * number, os.getpid()
 
 
@@ -25,5 +25,5 @@ def test_answers_come_in_order_and_from_other_processes_where_there_are_many(cou
 def test_what_one_refuses_is_refused_and_what_came_before_it_is_there() -> None:
     answers = pool.answers([partial(_twice, number) for number in (1, 2, 3, -4, 5)])
     assert [next(answers)[0] for _ in range(3)] == [2, 4, 6]
-    with pytest.raises(Refused, match="-4 is below 0"):
+    with pytest.raises(UsageError, match="-4 is below 0"):
         next(answers)

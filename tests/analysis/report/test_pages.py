@@ -5,7 +5,7 @@ import pytest
 from analysis.__main__ import main
 from analysis.report import pages
 from analysis.report.pages import Blocks, renewed
-from analysis.results.table import Refused
+from paper_repro.cli import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -55,5 +55,5 @@ def test_what_stands_around_a_block_stays(blocks: Blocks) -> None:
     ],
 )
 def test_a_wrong_marker_is_refused(page: str, told: str, blocks: Blocks) -> None:
-    with pytest.raises(Refused, match=told):
+    with pytest.raises(UsageError, match=told):
         renewed(page, blocks)

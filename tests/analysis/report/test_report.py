@@ -16,8 +16,8 @@ import pytest
 import experiments
 from analysis import report
 from analysis.__main__ import main
-from analysis.results.table import Refused
 from paper_repro import records
+from paper_repro.cli import UsageError
 from paper_repro.records import Record, schema
 from tests.conftest import made_record
 
@@ -146,14 +146,14 @@ def _alive(group: int) -> list[str]:
 
 
 def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="no such folder"):
+    with pytest.raises(UsageError, match="no such folder"):
         list(report.make([tmp_path / "none"], tmp_path))
     (tmp_path / "runs").mkdir()
-    with pytest.raises(Refused, match="no record of any experiment in"):
+    with pytest.raises(UsageError, match="no record of any experiment in"):
         list(report.make([tmp_path / "runs"], tmp_path / "report"))
     file = tmp_path / "file"
     file.touch()
-    with pytest.raises(Refused, match="cannot write"):
+    with pytest.raises(UsageError, match="cannot write"):
         list(report.make([ROOT / "experiments" / "recorded" / "fig4-cpu.jsonl"], file))
 
 

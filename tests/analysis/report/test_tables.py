@@ -10,9 +10,10 @@ from analysis.__main__ import main
 from analysis.figures import RECORDED, read_recorded
 from analysis.report import tables
 from analysis.results.panels import panels
-from analysis.results.table import Refused, charts
+from analysis.results.table import charts
 from analysis.results.words import format_estimate
 from analysis.statistics import estimate, power_laws, separability
+from paper_repro.cli import UsageError
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,7 +55,7 @@ def test_nothing_is_computed_twice_for_tables_and_pictures(tmp_path: Path, monke
     ],
 )
 def test_what_cannot_be_told_is_one_line(names: list[str], told: str) -> None:
-    with pytest.raises(Refused, match=told):
+    with pytest.raises(UsageError, match=told):
         list(tables.make(names, [RECORDED / "batch_size-cpu.jsonl"], None))
 
 

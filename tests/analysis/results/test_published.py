@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from analysis.results import published
-from analysis.results.table import Refused
 from analysis.statistics.interaction import interaction
 from analysis.statistics.ridge import ridge
 from analysis.statistics.surface import of_readings
+from paper_repro.cli import UsageError
 
 READINGS = published.load()
 
@@ -31,7 +31,7 @@ def test_a_panel_is_a_surface_without_its_column_of_no_decay() -> None:
     assert surface.clipped.sum() > 20
     assert np.isnan(surface.means[surface.clipped]).all()
     assert surface.known_sigma == pytest.approx(np.hypot(0.14, 0.1))
-    with pytest.raises(Refused, match="no panel nope in fig2"):
+    with pytest.raises(UsageError, match="no panel nope in fig2"):
         of_readings(READINGS, "fig2", "nope")
 
 
@@ -41,7 +41,7 @@ def test_a_panel_is_a_surface_without_its_column_of_no_decay() -> None:
 def test_a_damaged_line_is_named(tmp_path: Path, change: tuple[str, str]) -> None:
     path = tmp_path / "figures.csv"
     path.write_text(published.FILE.read_text().replace(*change, 1))
-    with pytest.raises(Refused, match=f"{path}, line 2: not a reading"):
+    with pytest.raises(UsageError, match=f"{path}, line 2: not a reading"):
         published.load(path)
 
 

@@ -8,7 +8,7 @@ import pytest
 import experiments
 from analysis.figures import make
 from analysis.results.studies import Shown
-from analysis.results.table import Refused
+from paper_repro.cli import UsageError
 from paper_repro.records import checksum
 from paper_repro.studies import path_of
 
@@ -84,10 +84,10 @@ def test_schedules_are_drawn_from_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_or_damaged_is_refused_in_a_line(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="run propositions --profile demo"):
+    with pytest.raises(UsageError, match="run propositions --profile demo"):
         list(make(["propositions"], [tmp_path], tmp_path / "out"))
     _write(tmp_path, "propositions").write_text("{}")
-    with pytest.raises(Refused, match=r"propositions-demo\.json: damaged"):
+    with pytest.raises(UsageError, match=r"propositions-demo\.json: damaged"):
         list(make(["propositions"], [tmp_path], tmp_path / "out"))
 
 

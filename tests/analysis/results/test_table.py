@@ -3,7 +3,8 @@
 import pytest
 
 import experiments
-from analysis.results.table import Refused, charts
+from analysis.results.table import charts
+from paper_repro.cli import UsageError
 from tests.conftest import made_record
 
 FIG2 = experiments.get("fig2")
@@ -36,7 +37,7 @@ def test_a_widened_grid_and_more_seeds_stay_with_their_profile() -> None:
 def test_two_data_sets_of_one_name_are_refused() -> None:
     one, two = _cells("demo")[:2]
     mixed = [made_record(one, 40.0, fingerprint="aaaa"), made_record(two, 40.0, fingerprint="bbbb")]
-    with pytest.raises(Refused, match=r"aaaa .*bbbb"):
+    with pytest.raises(UsageError, match=r"aaaa .*bbbb"):
         charts(FIG2, mixed)
 
 

@@ -1,12 +1,11 @@
 """Words for people: times in units that they use, and commands that can be pasted."""
 
-import shlex
 import subprocess
 import sys
 
 import pytest
 
-from paper_repro.texts import command, duration, price, python_m, typed
+from paper_repro.cli import duration, price, python_m, typed
 
 
 @pytest.mark.parametrize(
@@ -18,12 +17,6 @@ from paper_repro.texts import command, duration, price, python_m, typed
 )  # fmt: skip
 def test_times_are_told_in_the_unit_that_people_use(seconds: float, words: str) -> None:
     assert duration(seconds) == words
-
-
-def test_a_command_can_be_pasted() -> None:
-    line = command("python", "-m", "analysis", "figures", "--runs", "my runs/it's here", 3)
-    assert shlex.split(line) == ["python", "-m", "analysis", "figures", "--runs", "my runs/it's here", "3"]
-    assert "runs/plain" in command("--out", "runs/plain").split()
 
 
 @pytest.mark.parametrize(
