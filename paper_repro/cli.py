@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(brief(message))
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
-        if not arg_string.strip():
+        if not arg_string.strip() and action.nargs != argparse.PARSER:
             raise argparse.ArgumentError(action, "it is empty")
         return super()._get_value(action, arg_string)
 

@@ -99,7 +99,7 @@ PLAN = ["plan", "fig2", "--cluster", "local"]
         (analysis, ["statistics", "--recorde"], "no option --recorde: did you mean --recorded?"),
         (analysis, ["figures", "--set", "epochs=1", "--set", "epochs=2"], "--set epochs is given twice"),
         (analysis, ["claim"], "no verb 'claim', did you mean claims?"),
-        (decay.main, ["1", "paper", "--l", "1"], "no option --l: did you mean --lr?"),
+        (decay.main, ["1", "paper", "--lr", "1", "--l", "1"], "no option --l: did you mean --lr?"),
     ],
 )  # fmt: skip
 def test_a_mistype_is_named_in_one_line(
