@@ -21,7 +21,7 @@ from paper_repro.cli import UsageError, duration, price, python_m, span
 from paper_repro.records import diagnosis, inventory
 from paper_repro.sweep import engine, preflight
 from paper_repro.sweep.engine import Survey
-from paper_repro.sweep.messages import Answer, Question, Reckoned
+from paper_repro.sweep.preflight import Answer, GpuEstimate
 
 MOST_WORKERS = 1024  # each is a process
 WORTH_A_GPU = 3600  # seconds of one core: from here on a dry run says what a GPU would take
@@ -132,7 +132,7 @@ def ask_first(
         return Answer(fingerprint=_fingerprint(data))
     kinds = {engine.kind_of(cell): cell for cell in cells}
     estimate = estimate and any(engine.kind_of(cell) not in survey.seconds for cell in survey.missing)
-    answer = preflight.ask(Question(tuple(kinds.values()), data, out, device, estimate, at_once))
+    answer = preflight.ask(tuple(kinds.values()), data, out, device, estimate, at_once)
     if answer.error:
         raise UsageError(answer.error)
     for warning in answer.warnings:
@@ -187,7 +187,7 @@ def _estimate(survey: Survey, known: Answer, workers: int) -> int:
     return 0
 
 
-def _on_gpus(known: Sequence[Reckoned], missing: Sequence[Cell]) -> list[str]:
+def _on_gpus(known: Sequence[GpuEstimate], missing: Sequence[Cell]) -> list[str]:
     """A line for the cells as they are and one for what may be set, with the time of all of them on each card."""
     taken: dict[str, dict[str, float]] = {}
     count, counted = Counter(map(engine.kind_of, missing)), defaultdict[str, set[Cell]](set)

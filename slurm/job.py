@@ -23,7 +23,6 @@ from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.records import source
 from paper_repro.sweep import engine, preflight
-from paper_repro.sweep.messages import Question
 from slurm import cluster, submissions
 from slurm.attempts import attempting
 from slurm.submissions import Submission
@@ -74,7 +73,7 @@ def _train(submission: Submission, index: int, stop: Stop) -> bool:
 def _tried_out(cells: Sequence[Cell], data: Path, out: Path, device: str) -> int:
     """How many cells the GPU takes side by side. Raises RuntimeError where there is none, or what else is wrong."""
     kinds = {engine.kind_of(cell): cell for cell in cells}
-    known = preflight.ask(Question(tuple(kinds.values()), data, out, device, estimate=False, at_once=True))
+    known = preflight.ask(tuple(kinds.values()), data, out, device, at_once=True)
     if known.error:
         raise RuntimeError(known.error)
     return known.at_once

@@ -18,7 +18,7 @@ from paper_repro.cli import UsageError, brief, duration, price, span
 from paper_repro.records import source
 from paper_repro.sweep import cleanup
 from paper_repro.sweep.engine import Survey, groups, kind_of
-from paper_repro.sweep.messages import Answer
+from paper_repro.sweep.preflight import Answer
 from slurm import cluster, packing, settings, states, submissions
 from slurm.settings import Settings
 from slurm.states import Jobs, States

@@ -7,7 +7,7 @@ or a module of your own with a dot in its name ("mypackage.net-variant"), with
     def build(variant: str, num_classes: int, image_size: int, channels: int) -> nn.Module
 
 image_size is the height of the images, and the width too unless they are not square. Before anything is trained the
-network is called with the smallest batch that it will get (fitting.py): one that cannot take it is refused.
+network is called with the smallest batch that it will get (sweep/preflight.py): one that cannot take it is refused.
 
 Random numbers: a network may have an attribute `noise_shape`, the shape per image of the uniform numbers in [0, 1) that
 it wants at every training step. It is then called as `model(images, noise)`, noise of shape [batch, *noise_shape], so

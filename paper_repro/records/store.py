@@ -46,7 +46,7 @@ Record = dict[str, Any]
 STATUSES = ("finished", "diverged")
 FIELDS = {"cell", "id", "status", "diverged", "epochs", "final", "parameters", "seconds", "provenance", "checksum"}
 OPTIONAL = {"diagnoses"}
-LARGEST = 64 * 2**20  # bytes of a record: of 100,000 epochs, which is more than any cell may have (train.check)
+LARGEST = 64 * 2**20  # bytes of a record: of 100,000 epochs, which is more than any cell may have (preflight.check)
 
 # One for all records, and without a look for circles, which JSON that was read cannot have.
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode

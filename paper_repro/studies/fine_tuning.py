@@ -24,7 +24,7 @@ from paper_repro.data import Arrays
 from paper_repro.data.split import Dataset, prepare
 from paper_repro.optim import groups
 from paper_repro.studies.stepping import Rows, loaded, run_of, updates
-from paper_repro.training.run import evaluate
+from paper_repro.training.evaluate import evaluate
 
 HEAD = "linear"  # what every family here calls its last layer
 FRESH = "fresh"

@@ -27,36 +27,3 @@ class Message(NamedTuple):
     epochs: int = 0
     text: str = ""
     odd: tuple[str, ...] = ()
-
-
-class Question(NamedTuple):
-    """What the parent must know before it trains (preflight.py)."""
-
-    cells: tuple[Cell, ...]  # one of each kind
-    data: Path
-    out: Path | None  # where what is tried out is kept
-    device: str | None  # None: a GPU where there is one
-    estimate: bool  # say how long each of these cells takes; without their data, from stand-ins
-    at_once: bool  # also try how many cells a GPU takes side by side
-
-
-class Reckoned(NamedTuple):
-    """What a cell would take on a GPU, reckoned from its net and the card's data sheet (floors.py)."""
-
-    change: str  # of the cell: "" or what to --set
-    card: str
-    cell: Cell
-    seconds: float
-
-
-class Answer(NamedTuple):
-    """error: why the cells cannot be trained, one or two lines; the rest is of no use then."""
-
-    error: str = ""
-    device: str = "cpu"
-    fingerprint: str = ""  # of the data; empty where there was none to plan with
-    seconds: tuple[tuple[Cell, float], ...] = ()  # about how long each takes
-    note: str = ""  # what else there is to say
-    warnings: tuple[str, ...] = ()  # what can be trained and is probably not meant, a line each
-    at_once: int = 1
-    on_gpus: tuple[Reckoned, ...] = ()  # where there is no GPU, of each kind of cell

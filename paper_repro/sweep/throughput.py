@@ -88,7 +88,7 @@ def _wait_for_device(run: Run) -> None:
     run.progress.cursor.item()
 
 
-def pictures_of(cell: Cell, train: int, test: int) -> float:
+def images_of(cell: Cell, train: int, test: int) -> float:
     """How many pictures the cell learns from, counting an evaluated one as a third; of a data set with so many."""
     learnt = cell.train_examples or train - cell.validation_examples
     looks = math.ceil(cell.epochs / cell.evaluate_every) * (cell.validation_examples + test)
@@ -113,7 +113,7 @@ def estimate_seconds(cells: Sequence[Cell], arrays: Arrays, form: Form, device: 
         data = prepare(arrays, kind).to(device)
         tried = lighter(kind, data) if device == "cpu" else kind
         rates[kind] = images_per_second(_copies(tried, at_once), data, device, seconds=1.0) / at_once
-    return {cell: pictures_of(cell, form.train, form.test) / rates[kind_of_speed(cell)] for cell in cells}
+    return {cell: images_of(cell, form.train, form.test) / rates[kind_of_speed(cell)] for cell in cells}
 
 
 def lighter(cell: Cell, data: Dataset) -> Cell:

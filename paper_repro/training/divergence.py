@@ -7,7 +7,7 @@ of the one before. They are a function of the cell and the step, so the second r
 
 What is promised: a loss or gradient that is not finite at any update is found, and so is a weight that stays so until
 the next save. The record names the first such update, and of its tensors the one that was made first: the loss, then
-the gradients in the order in which the backward pass makes them, then the weights in the order of the forward pass.
+the gradients from the last layer to the first, then the weights in the order of the forward pass.
 A norm that overflows although every value is finite is no divergence: it is recorded as null. Buffers are not looked
 at, because a mask may hold infinities. Where a second run comes by other numbers (kernels of a GPU that are not
 deterministic) and sees nothing, what can still be seen in the first is named.
@@ -18,39 +18,35 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from functools import partial
 
 import torch
-from torch import Tensor, nn
 
 from paper_repro.training.cuda import Recorded, Update, while_nobody_records
-from paper_repro.training.metrics import Diverged, all_finite
-from paper_repro.training.run import Run
+from paper_repro.training.run import Diverged, Run
 
 
 def check(run: Run, update: Update) -> None:
     """Raise Diverged if a tensor was not finite since the last checkpoint, or is now. update: makes one."""
-    if run.progress.is_finite and all_finite(parameter.detach() for parameter in run.model.parameters()):
+    first_bad = run.progress.first_bad_step()
+    if first_bad is None and _weights_are_finite(run):
         return
-    found = _in_a_second_run(run, update) or run.progress.bad_loss() or _bad_weight(run)
-    if found:
-        raise found
+    diverged = _in_a_second_run(run, update, first_bad or 0) or _first_bad(run)
+    if diverged:
+        raise diverged
     run.progress.cleared = run.progress.position
     run.progress.since_save.restart(math.inf)  # save soon: the next look in vain then begins here
 
 
-def _in_a_second_run(run: Run, update: Update) -> Diverged | None:
-    again = Run(run.cell, run.data, run.out, run.device, run.recordable)
-    unsuspected = (run.progress.first_bad_step() or 0) - 2  # a weight may have gone bad one update before the loss
-    for _ in _updates(again, update if run.device == "cpu" else Recorded(update), unsuspected):
+def _in_a_second_run(run: Run, update: Update, first_bad: int) -> Diverged | None:
+    again = run.again()
+    # Only made, not looked at; a weight may have gone bad one update before the loss.
+    for _ in _updates(again, update if run.device == "cpu" else Recorded(update), first_bad - 2):
         pass
-    if not all_finite(parameter.detach() for parameter in again.model.parameters()):
-        again = Run(run.cell, run.data, run.out, run.device, run.recordable)  # a weight that few updates read
-    gradients = _watched(again.model)
+    if not _weights_are_finite(again):
+        again = run.again()  # a weight that few updates read
     for _ in _updates(again, update if run.device == "cpu" else while_nobody_records(update), run.progress.step):
-        found = again.progress.bad_loss() or _bad_gradient(again, gradients) or _bad_weight(again)
-        if found:
-            return found
+        if diverged := _first_bad(again):
+            return diverged
     return None
 
 
@@ -66,36 +62,21 @@ def _updates(run: Run, make_update: Update, last: int) -> Iterator[None]:
             run.progress.next_epoch()
 
 
-def _watched(model: nn.Module) -> dict[str, float]:
-    """Will hold the parameters whose gradients are not finite, in the order in which they are made, and such values."""
-    seen: dict[str, float] = {}
-
-    def look(name: str, parameter: Tensor) -> None:
-        value = None if parameter.grad is None else _bad_value(parameter.grad)
-        if value is not None:
-            seen.setdefault(name, value)
-
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            parameter.register_post_accumulate_grad_hook(partial(look, name))  # type: ignore[no-untyped-call]
-    return seen
+def _weights_are_finite(run: Run) -> bool:
+    """Whether every value is. Not by their norm, which may overflow where every value is finite."""
+    largest = torch._foreach_norm([parameter.detach() for parameter in run.model.parameters()], float("inf"))
+    return bool(torch.isfinite(torch.stack(largest)).all())
 
 
-def _bad_gradient(run: Run, seen: dict[str, float]) -> Diverged | None:
-    for name, value in seen.items():
-        return Diverged(run.progress.step, f"gradient of {name}", f"{value} in the gradient of {name}")
+def _first_bad(run: Run) -> Diverged | None:
+    """The first loss of this epoch, gradient of the last update or weight that is not finite."""
+    progress, parameters = run.progress, list(run.model.named_parameters())
+    for place, loss in enumerate(progress.losses[: progress.position].tolist(), 1):
+        if not math.isfinite(loss):
+            return Diverged(progress.step - progress.position + place, "loss", f"training loss {loss}")
+    tensors = [(f"gradient of {name}", parameter.grad) for name, parameter in reversed(parameters)]
+    for name, tensor in [*tensors, *((name, parameter.detach()) for name, parameter in parameters)]:
+        bad = [] if tensor is None else tensor[torch.isfinite(tensor).logical_not()]
+        if len(bad):
+            return Diverged(progress.step, name, f"{float(bad[0])} in {'the ' * (' ' in name)}{name}")
     return None
-
-
-def _bad_weight(run: Run) -> Diverged | None:
-    for name, parameter in run.model.named_parameters():
-        value = _bad_value(parameter.detach())
-        if value is not None:
-            return Diverged(run.progress.step, name, f"{value} in {name}")
-    return None
-
-
-def _bad_value(tensor: Tensor) -> float | None:
-    """The first value that is not finite."""
-    bad = tensor[torch.isfinite(tensor).logical_not()]
-    return float(bad[0]) if len(bad) else None

@@ -12,20 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-
-class Diverged(Exception):
-    """A tensor was not finite at the update `step`, counted from 1 over the whole run."""
-
-    def __init__(self, step: int, tensor: str, reason: str) -> None:
-        super().__init__(reason)
-        self.step, self.tensor = step, tensor
+SUMS = ("losses", "wrong", "gradient_norms")
+PLAIN = ("epoch", "position", "attempts", "epochs")
 
 
 class Stopwatch:
     """Seconds of work, over all attempts at a cell."""
 
     def __init__(self) -> None:
-        self._before, self._since = 0.0, time.monotonic()
+        self.restart()
 
     @property
     def seconds(self) -> float:
@@ -38,10 +33,9 @@ class Stopwatch:
 class Progress:
     """The position of a run (epoch from 0, updates made in it) and its measurements.
 
-    The sums of the epoch under way stay on the device until it ends, so that no update waits for the host:
-    losses and gradient_norms [updates per epoch], wrong (images classified wrongly). So does
-    `cursor`, the position once more, for updates that the device makes by itself (gpu.py); hence these tensors are
-    made once, and only written to afterwards.
+    The sums of the epoch under way stay on the device until it ends, so that no update waits for the host: losses and
+    gradient_norms [updates per epoch], wrong (images classified wrongly). So does `cursor`, the position once more, for
+    updates that the device makes by itself (cuda.py); hence these tensors are made once, and only written to.
     """
 
     def __init__(self, updates_per_epoch: int, device: str) -> None:
@@ -55,7 +49,7 @@ class Progress:
         self.epochs: list[dict[str, Any]] = []
         self.total, self.this_epoch, self.since_save = Stopwatch(), Stopwatch(), Stopwatch()
         self.saving = 0.0  # seconds spent on checkpoints since the last row
-        self.last_save = 0.0  # that the last one took
+        self.last_save = 0.0  # seconds that the last one took
         self.cleared = 0  # updates of this epoch of which a bad norm has been looked into
 
     @property
@@ -64,7 +58,7 @@ class Progress:
         return self.epoch * self.updates_per_epoch + self.position
 
     def note(self, loss: Tensor, wrong: Tensor, gradient_norm: Tensor) -> None:
-        """Measure one update: its mean loss, number of wrong pictures and gradient norm, all scalars on the device.
+        """Measure one update: its mean loss, number of wrong images and gradient norm, all scalars on the device.
 
         The device's half of it: `position` is the host's to move.
         """
@@ -74,25 +68,12 @@ class Progress:
         self.wrong += wrong
         self.cursor += 1
 
-    @property
-    def is_finite(self) -> bool:
-        """Whether every loss and gradient norm of this epoch was."""
-        return self.first_bad_step() is None
-
     def first_bad_step(self) -> int | None:
         """The first update of this epoch, counted from 1 over the run, whose loss or gradient norm was not finite."""
         bad = torch.isfinite(self.losses + self.gradient_norms).logical_not()[self.cleared :]  # 0 before its update
         if not bool(bad.any()):
             return None
         return self.step - self.position + self.cleared + int(bad.int().argmax()) + 1
-
-    def bad_loss(self) -> Diverged | None:
-        """The first loss of this epoch that was not finite."""
-        bad = torch.isfinite(self.losses[: self.position]).logical_not().nonzero()
-        if not len(bad):
-            return None
-        step = self.epoch * self.updates_per_epoch + int(bad[0]) + 1
-        return Diverged(step, "loss", f"training loss {self.losses[int(bad[0])].item()}")
 
     def end_epoch(self, batch_size: int, examples: int, more: dict[str, Any]) -> None:
         """Add this epoch's row to the curves and go to the next. `more` is what else the row shall hold."""
@@ -125,16 +106,13 @@ class Progress:
 
     def state(self) -> dict[str, Any]:
         """Tensors and plain values from which restore() goes on."""
-        return {
-            "epoch": self.epoch, "position": self.position, "attempts": self.attempts, "epochs": self.epochs,
-            "total": self.total.seconds, "this_epoch": self.this_epoch.seconds,
-            "losses": self.losses, "wrong": self.wrong, "gradient_norms": self.gradient_norms,
-        }  # fmt: skip
+        times = {"total": self.total.seconds, "this_epoch": self.this_epoch.seconds}
+        return {name: getattr(self, name) for name in PLAIN + SUMS} | times
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.epoch, self.position, self.attempts = state["epoch"], state["position"], state["attempts"]
-        self.epochs = state["epochs"]
-        for name in ("losses", "wrong", "gradient_norms"):
+        for name in PLAIN:
+            setattr(self, name, state[name])
+        for name in SUMS:
             getattr(self, name).copy_(state[name])
         self.cursor.fill_(self.position)
         self.total.restart(state["total"])
@@ -150,9 +128,3 @@ def norm(tensors: Iterable[Tensor]) -> Tensor:
     """The Euclidean norm of all values in the tensors together."""
     total: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(tensors))).float())
     return total
-
-
-def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether every value is. Not by their norm, which may overflow where every value is finite."""
-    largest = torch.stack(torch._foreach_norm(list(tensors), float("inf")))
-    return bool(torch.isfinite(largest).all())

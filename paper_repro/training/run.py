@@ -10,40 +10,46 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from paper_repro import models, optim, records, schedules
 from paper_repro.cell import Cell
 from paper_repro.cli import brief
-from paper_repro.data.augment import Epoch, batch, draw_epoch, normalise
-from paper_repro.data.split import Dataset, Split
+from paper_repro.data.augment import Epoch, batch, draw_epoch
+from paper_repro.data.split import Dataset
 from paper_repro.decay import normalized
 from paper_repro.optim import groups
-from paper_repro.records import diagnosis, provenance, schema
-from paper_repro.training import checkpoints, cuda, resuming
+from paper_repro.records import diagnosis, provenance, schema, source
+from paper_repro.training import checkpoints, cuda
 from paper_repro.training.compiled import Compiled
-from paper_repro.training.metrics import Diverged, Progress, finite, norm
+from paper_repro.training.evaluate import evaluate
+from paper_repro.training.metrics import Progress, finite, norm
 
 _BUILDING = threading.Lock()  # torch's generator belongs to the process; on a GPU cells are threads of one
-# Seconds of work between checkpoints. That of the paper's largest net has 0.3 GB.
-SAVE_SECONDS = {"cpu": 60.0, "cuda": 10.0}
+SAVE_SECONDS = {"cpu": 60.0, "cuda": 10.0}  # of work between checkpoints: 0.3 GB for the paper's largest network
 SAVE_SHARE = 50  # times as long as the last one took: on a slow disk, or beside other cells of a GPU, more rarely
 SAVE_NAME = "PAPER_REPRO_SAVE_SECONDS"
-MANY_CLASSES = 100  # from here on the top-5 error is measured too
 
 
 class Stopped(Exception):
     """Training was asked to stop; its progress is saved."""
 
 
+class Diverged(Exception):
+    """A tensor was not finite at the update `step`, counted from 1 over the whole run."""
+
+    def __init__(self, step: int, tensor: str, reason: str) -> None:
+        super().__init__(reason)
+        self.step, self.tensor = step, tensor
+
+
 class Run:
-    """One attempt at a cell: its net, optimizer, schedule and progress, resumed if there is something to resume.
+    """One attempt at a cell: its network, optimizer, schedule and progress, resumed if there is something to resume.
 
     recordable: the learning rate is a tensor on the device, as a recorded update needs it. The default is to record on
     a GPU with the four optimizers of this project: what others make of such a rate is not known.
@@ -52,22 +58,43 @@ class Run:
     def __init__(self, cell: Cell, data: Dataset, out: Path, device: str, recordable: bool | None = None) -> None:
         self.cell, self.data, self.out, self.device = cell, data, out, device
         _settle(device)
-        self.model = build_model(cell, data).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.compiled = Compiled(self.model, cell.model) if cell.compile else self.model
-        self.noise_shape: tuple[int, ...] | None = getattr(self.model, "noise_shape", None)
-        self.optimizer = self._new_optimizer()
         self.recordable = device != "cpu" and cell.optimizer in optim.BUILT_IN if recordable is None else recordable
         self.updates_per_epoch = math.ceil(len(data.train) / cell.batch_size)
         self.schedule = schedules.from_spec(cell.schedule, cell.epochs, self.updates_per_epoch)
-        self.progress = Progress(self.updates_per_epoch, device)
+        self._start()
         self.choices: Epoch | None = None
         # A GPU's kernels count in float32, a CPU's take the number as it is.
         kind = torch.float64 if device == "cpu" else torch.float32
         self.rates = torch.zeros(self.updates_per_epoch, dtype=kind, device=device)
         self._in_batch = torch.arange(cell.batch_size, device=device)
         self.folder = checkpoints.folder_of(out, cell.id)
-        checkpoints.load(self.folder, cell.id, device, self._go_on_from)
+        # A checkpoint is of use to the same cell, trained by the same code on the same data.
+        self.origin = {"cell": cell.id, "code": source.code()["source"], "data": data.fingerprint}
+        checkpoints.load(self.folder, self.origin, device, self._resume)
         self.progress.attempts += 1
+
+    def _start(self) -> None:
+        """From the initial weights. The optimizer has decay 0: each epoch sets its own."""
+        cell, built = self.cell, build_model(self.cell, self.data)
+        self.model = built.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.compiled = Compiled(self.model, cell.model) if cell.compile else self.model
+        self.noise_shape: tuple[int, ...] | None = getattr(self.model, "noise_shape", None)
+        self.optimizer = optim.build(cell.optimizer, groups.of_cell(self.model, cell.decay_on), cell.alpha, 0.0)
+        self.progress = Progress(self.updates_per_epoch, self.device)
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint. Raises, and starts anew, where it does not fit."""
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.progress.restore(state)
+        except Exception:  # a part may have been taken over
+            self._start()
+            raise
+
+    def again(self) -> Run:
+        """Another attempt, from where the last checkpoint was written."""
+        return Run(self.cell, self.data, self.out, self.device, self.recordable)
 
     def begin_epoch(self) -> None:
         """Put what the epoch's updates read on the device: random choices and learning rates; set lambda."""
@@ -84,12 +111,12 @@ class Run:
         self.model.train()
 
     def remaining_counts(self) -> Iterator[int]:
-        """The number of pictures of each update that this epoch still has."""
+        """The number of images of each update that this epoch still has."""
         for position in range(self.progress.position, self.updates_per_epoch):
             yield min(self.cell.batch_size, len(self.data.train) - position * self.cell.batch_size)
 
     def next_batch(self, count: int) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-        """Pictures, labels and (for nets that want it) noise of the coming update."""
+        """Images, labels and (for networks that want it) noise of the coming update."""
         assert self.choices is not None
         positions = self.progress.cursor * self.cell.batch_size + self._in_batch[:count]
         noise = () if self.choices.noise is None else (self.choices.noise[positions],)
@@ -103,7 +130,7 @@ class Run:
             group["lr"] = own * group["alpha_scale"] if "alpha_scale" in group else own
 
     def net(self, count: int) -> Callable[..., Tensor]:
-        """The net for an update from `count` pictures: only whole batches are worth compiling for."""
+        """The network for an update from `count` images: only whole batches are worth compiling for."""
         return self.compiled if count == self.cell.batch_size else self.model
 
     def precision(self) -> contextlib.AbstractContextManager[Any]:
@@ -183,47 +210,23 @@ class Run:
         return cycle.length < updates and step == cycle.start + cycle.length
 
     def _evaluate(self) -> dict[str, float]:
-        """Loss (nats) and error (percent) on validation, if there is a validation split, and test.
-
-        With many classes also the top-5 error: the share of pictures whose label is not among the five likeliest.
-        """
+        """What evaluate() measures, on validation (if there is such a split) and test."""
         row: dict[str, float] = {}
         for name, split in (("validation", self.data.validation), ("test", self.data.test)):
             if len(split):
                 with cuda.while_kernels_are_tried(self):
-                    found = evaluate(self.model, split, self.data, self.precision)
-                if not math.isfinite(found["loss"]):
-                    raise Diverged(self.progress.step, f"{name} loss", f"{name} loss {found['loss']}")
-                row |= {f"{name}_{measure}": value for measure, value in found.items()}
+                    measured = evaluate(self.model, split, self.data, self.precision)
+                if not math.isfinite(measured["loss"]):
+                    raise Diverged(self.progress.step, f"{name} loss", f"{name} loss {measured['loss']}")
+                row |= {f"{name}_{measure}": value for measure, value in measured.items()}
         return row
 
     def save(self) -> None:
         """Write a checkpoint from which another attempt goes on."""
         began = time.monotonic()
         state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
-        checkpoints.save(self.folder, self.progress.step, state | self.progress.state() | {"id": self.cell.id})
+        checkpoints.save(self.folder, self.progress.step, state | self.progress.state() | self.origin)
         self.progress.saved(time.monotonic() - began)
-
-    def _new_optimizer(self) -> torch.optim.Optimizer:
-        """With decay 0: each epoch sets its own, which a normalized decay is not."""
-        cell = self.cell
-        return optim.build(cell.optimizer, groups.of_cell(self.model, cell.decay_on), cell.alpha, 0.0)
-
-    def _go_on_from(self, state: dict[str, Any]) -> None:
-        """Raises ValueError, and nothing is changed, for a state that is not of this run."""
-        resuming.check(state, self)
-        try:
-            self.optimizer.load_state_dict(state["optimizer"])
-        except Exception as error:  # each optimizer, a user's too, has its own
-            self.optimizer = self._new_optimizer()
-            raise ValueError(f"it is of another optimizer ({error})") from None
-        self.model.load_state_dict(state["model"])
-        self.progress.restore(state)
-
-
-def evaluation_batch(device: str, shape: Sequence[int]) -> int:
-    """How many images of height x width are evaluated at once: on a GPU many, because the cost is Python's there."""
-    return 500 if device == "cpu" else max(1, min(2500, 2500 * 32 * 32 // math.prod(shape)))
 
 
 def save_seconds(device: str, last_save: float = 0.0) -> float:
@@ -244,33 +247,10 @@ def save_seconds(device: str, last_save: float = 0.0) -> float:
 
 
 def build_model(cell: Cell, data: Dataset) -> nn.Module:
-    """The cell's net with its initial weights: a function of the seed alone, whatever was drawn before."""
+    """The cell's network with its initial weights: a function of the seed alone, whatever was drawn before."""
     with _BUILDING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(cell.seed)
         return models.build(cell.model, data.num_classes, data.image_size, data.channels)
-
-
-@torch.no_grad()
-def evaluate(
-    model: nn.Module, split: Split, data: Dataset, precision: Callable[[], contextlib.AbstractContextManager[Any]]
-) -> dict[str, float]:
-    """Of the net on a split, in evaluation mode: loss (mean, nats), error (percent), with many classes top5_error."""
-    model.eval()
-    ranks = {"error": 1} | ({"top5_error": 5} if data.num_classes >= MANY_CLASSES else {})
-    loss = torch.zeros((), dtype=torch.float64, device=data.mean.device)
-    wrong = {name: torch.zeros((), dtype=torch.int64, device=data.mean.device) for name in ranks}
-    size = evaluation_batch(data.mean.device.type, split.images.shape[1:3])
-    for start in range(0, len(split), size):
-        images = normalise(split.images[start : start + size], data)
-        labels = split.labels[start : start + size]
-        with precision():
-            logits = model(images)
-        loss += cross_entropy(logits.float(), labels, reduction="sum")
-        for name, rank in ranks.items():
-            likeliest = logits.argmax(1, keepdim=True) if rank == 1 else logits.topk(rank).indices
-            wrong[name] += (likeliest != labels[:, None]).all(1).sum()
-    errors = {name: 100 * count.item() / len(split) for name, count in wrong.items()}
-    return {"loss": loss.item() / len(split)} | errors
 
 
 def _settle(device: str) -> None:

@@ -7,8 +7,6 @@ CPU bit for bit where an undisturbed one does.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,18 +14,14 @@ from typing import Any
 
 from torch.nn.functional import cross_entropy
 
-from paper_repro import optim, records, schedules
+from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.data.split import Dataset
-from paper_repro.optim import groups
-from paper_repro.sweep import fitting
 from paper_repro.training import cuda, divergence
-from paper_repro.training.metrics import Diverged, norm
-from paper_repro.training.run import Run, Stopped, save_seconds
+from paper_repro.training.metrics import norm
+from paper_repro.training.run import Diverged, Run, Stopped
 
-__all__ = ["Stopped", "check", "train", "update"]
-
-MOST_EPOCHS = 100_000  # of which records.LARGEST bytes are enough to tell
+__all__ = ["Stopped", "train", "update"]
 
 
 def train(
@@ -65,16 +59,16 @@ def _train(run: Run, should_stop: Callable[[], bool], on_epoch: Callable[[int], 
             on_epoch(progress.epoch)
             if progress.epoch < cell.epochs:
                 run.save_if_due(should_stop, check)
-    except Diverged as found:
-        return {"step": found.step, "tensor": found.tensor, "reason": str(found)}
+    except Diverged as diverged:
+        return {"step": diverged.step, "tensor": diverged.tensor, "reason": str(diverged)}
     return None
 
 
 def update(run: Run, count: int) -> None:
-    """One update of the net, from the next `count` pictures.
+    """One update of the network, from the next `count` images.
 
     All that differs from one update to the next (position, learning rate, random choices) is read from tensors on the
-    device and nothing is read back, so that a GPU can record these operations once and repeat them (gpu.py).
+    device and nothing is read back, so that a GPU can record these operations once and repeat them (cuda.py).
     """
     images, labels, noise = run.next_batch(count)
     run.set_schedule()
@@ -86,21 +80,3 @@ def update(run: Run, count: int) -> None:
     gradient_norm = norm(p.grad for p in run.model.parameters() if p.grad is not None)
     run.optimizer.step()
     run.progress.note(loss.detach(), (logits.argmax(1) != labels).sum(), gradient_norm)
-
-
-def check(cell: Cell, data: Dataset, device: str = "cpu") -> None:
-    """Raise ValueError for a model, optimizer or schedule that does not exist, or what cannot be done here.
-
-    Trains nothing.
-    """
-    if cell.precision == "tf32" and device == "cpu":
-        raise ValueError("precision tf32 is a GPU's: this cell would be trained on a CPU")
-    compiler = os.environ.get("CXX", "g++")
-    if cell.compile and not shutil.which(compiler):
-        raise ValueError(f"compile=true needs a C++ compiler, and there is no {compiler} here")
-    if cell.epochs > MOST_EPOCHS:
-        raise ValueError(f"a cell of {cell.epochs} epochs would leave too large a record: at most {MOST_EPOCHS}")
-    save_seconds(device)
-    model = fitting.check(cell, data, device)
-    optim.build(cell.optimizer, groups.of_cell(model, cell.decay_on), cell.alpha, 0.0)
-    schedules.from_spec(cell.schedule, cell.epochs, 1)

@@ -31,9 +31,9 @@ from tests.chaos.table import Row
 Damage = Callable[[Path, Path], None]  # to a path; the other path is a whole file of another cell
 CELL = Cell("tiny", "resnet-8-w2", "adamw", 0.01, 0.01, epochs=3, batch_size=16, validation_examples=20)
 OTHERS = {
-    "another cell's file": CELL.replace(seed=1), "another net's state": CELL.replace(model="resnet-8-w3"),
-    "another optimizer's state": CELL.replace(optimizer="sgdw"), "more epochs": CELL.replace(epochs=9),
-}  # fmt: skip
+    "another cell's file": CELL.replace(seed=1),
+    "another net's state": CELL.replace(model="resnet-8-w3"),
+}
 TARGETS = ("newest", "older", "both", "record")
 
 
@@ -45,7 +45,7 @@ def rows(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:
             if what == "a byte flipped" and long:
                 some = damages[TARGETS.index(target) :: len(TARGETS)]
             yield Row("damage", f"{target}: {what}", len(some), sum(bench.wrong(target, one) for one in some))
-    for what in ("another net's state", "another optimizer's state", "more epochs", "missing keys"):
+    for what in ("another net's state", "other code", "missing keys"):
         for target in TARGETS[:3]:
             yield Row("damage", f"{target}: checksum right, {what}", 1, bench.wrong(target, bench.sealed(what)))
     yield from _others(bench, draw, folder)
@@ -156,10 +156,10 @@ class Bench:
             folder = checkpoints.folder_of(self.others, source.id) if source else path.parent
             state = checkpoints._read(max(folder.glob("*.pt")) if source else path, "cpu")
             state = {key: value for key, value in state.items() if what != "missing keys" or key != "epochs"}
-            if what == "more epochs":
-                state |= {"epoch": 5, "epochs": [{}] * 5}
+            if what == "other code":
+                state |= {"code": "0" * 16}
             path.unlink()
-            checkpoints.save(path.parent / "new", int(path.stem), state | {"id": CELL.id})
+            checkpoints.save(path.parent / "new", int(path.stem), state | {"cell": CELL.id})
             (path.parent / "new" / path.name).rename(path)
             (path.parent / "new").rmdir()
 

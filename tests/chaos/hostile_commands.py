@@ -23,7 +23,7 @@ from paper_repro import decay, files, records, studies
 from paper_repro.cli import UsageError, is_plain
 from paper_repro.records import inventory
 from paper_repro.sweep import engine, leases
-from paper_repro.sweep.messages import Answer
+from paper_repro.sweep.preflight import Answer
 from slurm import attempts, submissions, submit
 from slurm.__main__ import main as slurm
 from tests.chaos.hostile import Different
@@ -54,8 +54,8 @@ def _cut_short() -> ExitStack:
     stack = ExitStack()
     answer = Answer(device="cpu", fingerprint="f" * 16)
 
-    def ask(question: Any) -> Answer:
-        return answer._replace(seconds=tuple((cell, 1.0) for cell in question.cells))
+    def ask(cells: Sequence[Any], *question: Any, **more: Any) -> Answer:
+        return answer._replace(seconds=tuple((cell, 1.0) for cell in cells))
 
     for place, name, instead in (
         (running.preflight, "ask", ask), (running.engine, "run", lambda *given, **more: engine.Outcome()),

@@ -252,7 +252,7 @@ class Checkpoint:
         from paper_repro.training import checkpoints
 
         self.folder, self.torch, self.checkpoints = folder / "checkpoints", torch, checkpoints
-        self.state = {"id": "me", "step": 5, "model": {"w": torch.zeros(4, 4)}, "epochs": [{"epoch": 1}]}
+        self.state = {"cell": "me", "step": 5, "model": {"w": torch.zeros(4, 4)}, "epochs": [{"epoch": 1}]}
 
     def once(self, draw: random.Random) -> None:
         self.checkpoints.save(self.folder, 1, self.state)
@@ -260,8 +260,8 @@ class Checkpoint:
         self._put(draw, path)
         told = io.StringIO()
         with redirect_stderr(told):
-            found = self.checkpoints.load(self.folder, "me", "cpu")
-        if found is None or found["id"] != "me":
+            found = self.checkpoints.load(self.folder, {"cell": "me"}, "cpu")
+        if found is None or found["cell"] != "me":
             raise Different("the older one was not found")
         if told.getvalue():
             check_said(told.getvalue(), 1)

@@ -294,7 +294,7 @@ class Bench:
             newest = max(checkpoints.folder_of(out, self.cells[0].id).glob("*.pt"))
             newest.chmod(0)
             done = small.run([nobody["python"], *small.typed(out, self.data)[1:]], **_less_python(nobody))
-            named = f"{newest}: damaged checkpoint ([Errno 13] Permission denied"
+            named = f"{newest}: unusable checkpoint ([Errno 13] Permission denied"
             wrong = [f"said {done.stderr}"] * (done.stderr.count(named) != 1 or "older one" not in done.stderr)
             return self._count("unreadable checkpoint", out, wrong + ["exit code"] * bool(done.returncode))
 

@@ -17,7 +17,7 @@ from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.decay import normalized
 from paper_repro.sweep.engine import Outcome, Survey, kind_of
-from paper_repro.sweep.messages import Answer, Reckoned
+from paper_repro.sweep.preflight import Answer, GpuEstimate
 from tests.conftest import made_record
 
 ROOT = Path(__file__).parents[2]
@@ -374,7 +374,7 @@ def test_the_estimate_takes_each_kind_from_its_records_or_else_from_the_trial(ca
 def test_the_estimate_says_what_a_gpu_would_take_where_that_is_worth_it(capsys) -> None:
     short, long = Cell("d", "m", "sgd", 1.0, 0.0, 1), Cell("d", "m", "sgd", 1.0, 0.0, 9)
     on_gpus = tuple(
-        Reckoned(change, card, cell, seconds * cell.epochs)
+        GpuEstimate(change, card, cell, seconds * cell.epochs)
         for change, seconds in (("", 600.0), ("precision=bf16", 60.0))
         for card in ("H100", "A100")
         for cell in (short, long)

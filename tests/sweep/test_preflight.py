@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,6 @@ from paper_repro.cell import Cell
 from paper_repro.data import load
 from paper_repro.sweep import preflight
 from paper_repro.sweep.floors import CARDS
-from paper_repro.sweep.messages import Question
 from paper_repro.sweep.preflight import answer
 
 ROOT = Path(__file__).parents[2]
@@ -40,12 +40,12 @@ def build(variant, num_classes, image_size, channels):
 """
 
 
-def _question(cell: Cell, npz: Path, device: str | None = "cpu", estimate: bool = False) -> Question:
-    return Question((cell,), npz, npz.parent / "out", device, estimate, at_once=False)
+def _question(cell: Cell, npz: Path, estimate: bool = False) -> tuple[Any, ...]:
+    return (cell,), npz, npz.parent / "out", "cpu", estimate, False
 
 
 def test_it_answers_from_a_process_of_its_own(cell: Cell, npz: Path) -> None:
-    found = preflight.ask(_question(cell, npz, estimate=True))
+    found = preflight.ask(*_question(cell, npz, estimate=True))
     assert (found.error, found.device) == ("", "cpu")
     assert found.fingerprint == load("tiny", npz).fingerprint
     assert dict(found.seconds)[cell] > 0
@@ -60,17 +60,17 @@ def test_it_answers_from_a_process_of_its_own(cell: Cell, npz: Path) -> None:
     ],
 )
 def test_what_cannot_be_trained_is_an_error_in_the_answer(cell: Cell, npz: Path, change, said: str) -> None:
-    assert said in answer(_question(cell.replace(**change), npz)).error
+    assert said in answer(*_question(cell.replace(**change), npz)).error
 
 
 def test_data_that_cannot_be_had_is_an_error_in_the_answer(cell: Cell, tmp_path: Path) -> None:
-    assert "no such file" in answer(_question(cell, tmp_path / "no.npz")).error
+    assert "no such file" in answer(*_question(cell, tmp_path / "no.npz")).error
 
 
 def test_a_process_that_dies_is_said(cell: Cell, npz: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(OSError, match="that checks data and settings died"):
-        preflight.ask(_question(cell, npz))
+        preflight.ask(*_question(cell, npz))
 
 
 def test_the_parent_of_a_sweep_loads_no_torch_and_stays_under_300_mb(npz: Path, tmp_path: Path) -> None:
@@ -87,12 +87,12 @@ def test_the_parent_of_a_sweep_loads_no_torch_and_stays_under_300_mb(npz: Path, 
 
 def test_a_published_data_set_that_is_not_here_is_planned_for_and_not_trained(cell: Cell, tmp_path: Path) -> None:
     absent = cell.replace(dataset="imagenet32", model="mlp-8x1")
-    found = answer(_question(absent, tmp_path, estimate=True))
+    found = answer(*_question(absent, tmp_path, estimate=True))
     assert (found.error, found.fingerprint) == ("", "")
     assert "planned for its 1281167 + 50000" in found.note
     assert dict(found.seconds)[absent] > 0
-    assert "there is no train_data_batch_1" in answer(_question(absent, tmp_path)).error
-    refused = answer(_question(absent.replace(model="vgg-3"), tmp_path, estimate=True))
+    assert "there is no train_data_batch_1" in answer(*_question(absent, tmp_path)).error
+    refused = answer(*_question(absent.replace(model="vgg-3"), tmp_path, estimate=True))
     assert "no model 'vgg'" in refused.error
 
 
@@ -100,11 +100,11 @@ def test_a_published_data_set_that_is_not_here_is_planned_for_and_not_trained(ce
 def test_an_estimate_on_a_cpu_says_what_gpus_would_take(cell: Cell, npz: Path, precision: str, changes: set) -> None:
     small = cell.replace(model="resnet-8-w4", precision=precision)
     longer = small.replace(epochs=3 * small.epochs, evaluate_every=3 * small.evaluate_every)
-    found = answer(_question(small, npz, estimate=True)._replace(cells=(small, longer))).on_gpus
+    found = answer((small, longer), npz, None, "cpu", estimate=True).on_gpus
     assert {(each.change, each.card) for each in found} == {(change, card) for change in changes for card in CARDS}
     seconds = {cell: taken for change, card, cell, taken in found if card == "A100" and not change}
     assert 2 * seconds[small] < seconds[longer] < 3 * seconds[small]
-    assert answer(_question(small, npz)).on_gpus == ()
+    assert answer(*_question(small, npz)).on_gpus == ()
 
 
 def test_a_net_that_shapes_alone_do_not_tell_is_estimated_without_gpus(
@@ -112,5 +112,5 @@ def test_a_net_that_shapes_alone_do_not_tell_is_estimated_without_gpus(
 ) -> None:
     (tmp_path / "reads.py").write_text(READS)
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
-    found = answer(_question(cell.replace(model="reads-1"), npz, estimate=True))
+    found = answer(*_question(cell.replace(model="reads-1"), npz, estimate=True))
     assert (found.error, found.on_gpus, len(found.seconds)) == ("", (), 1)

@@ -5,15 +5,13 @@ import itertools
 from pathlib import Path
 
 import pytest
-import torch
 
 from paper_repro import models, optim, records
 from paper_repro.cell import Cell
 from paper_repro.data import Arrays
 from paper_repro.data.split import Dataset, prepare
 from paper_repro.training import checkpoints, divergence, train
-from paper_repro.training.metrics import Diverged, all_finite
-from paper_repro.training.run import Run
+from paper_repro.training.run import Diverged, Run
 
 HURT = Path(__file__).parents[1] / "chaos" / "hurt"
 
@@ -103,7 +101,7 @@ def test_a_norm_that_overflows_is_looked_into_once(
     monkeypatch.setenv("PAPER_REPRO_SAVE_SECONDS", "0")
     looks: list[int] = []
     look = divergence._in_a_second_run
-    counted = lambda run, update: looks.append(run.progress.step) or look(run, update)  # noqa: E731
+    counted = lambda run, *more: looks.append(run.progress.step) or look(run, *more)  # noqa: E731
     monkeypatch.setattr(divergence, "_in_a_second_run", counted)
     assert train.train(_hurt_cell(cell, "gradient", "1e30"), data, tmp_path)["status"] == "finished"
     assert looks == [11]
@@ -113,7 +111,7 @@ def test_what_a_second_run_does_not_show_is_named_from_the_first(
     cell: Cell, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a GPU whose kernels are not deterministic."""
-    monkeypatch.setattr(divergence, "_in_a_second_run", lambda run, update: None)
+    monkeypatch.setattr(divergence, "_in_a_second_run", lambda *given: None)
     losses = train.train(_hurt_cell(cell, "loss", "nan"), data, tmp_path)
     assert (losses["diverged"]["step"], losses["diverged"]["tensor"]) == (11, "loss")
     weights = train.train(_hurt_cell(cell, "weight", "-inf", place=1), data, tmp_path)
@@ -133,8 +131,8 @@ def test_the_second_run_looks_at_the_bad_update_alone(
 ) -> None:
     """Every look makes a GPU wait; the updates before are only made."""
     looks: list[int] = []
-    look = divergence._bad_weight
-    monkeypatch.setattr(divergence, "_bad_weight", lambda run: looks.append(run.progress.step) or look(run))
+    look = divergence._first_bad
+    monkeypatch.setattr(divergence, "_first_bad", lambda run: looks.append(run.progress.step) or look(run))
     record = train.train(_hurt_cell(cell, "weight", "nan", step=18), data, tmp_path)
     assert record["diverged"]["step"] == 18
     assert looks == [18]
@@ -153,8 +151,10 @@ def test_nothing_is_saved_of_a_run_that_has_diverged(cell: Cell, data: Dataset, 
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
-def test_every_value_counts(bad: float) -> None:
-    tensors = [torch.full((3,), 3e38), torch.zeros(2, 2)]
-    assert all_finite(tensors)
-    tensors[1][1, 0] = bad
-    assert not all_finite(tensors)
+def test_every_value_counts(cell: Cell, data: Dataset, tmp_path: Path, bad: float) -> None:
+    run = Run(cell, data, tmp_path, "cpu")
+    last = list(run.model.parameters())[-1].detach()
+    last[0] = 3e38
+    assert divergence._weights_are_finite(run)
+    last[1] = bad
+    assert not divergence._weights_are_finite(run)

@@ -28,16 +28,13 @@ def test_the_first_bad_update_is_named_counted_over_the_run() -> None:
     progress = Progress(4, "cpu")
     for _ in range(4):
         _note(progress, 1.0)
-    assert progress.is_finite
-    assert progress.bad_loss() is None
+    assert progress.first_bad_step() is None
     progress.end_epoch(1, 4, {})
     for loss in (1.0, float("inf"), float("nan")):
         _note(progress, loss)
-    assert not progress.is_finite
-    found = progress.bad_loss()
-    assert (found.step, found.tensor, str(found)) == (6, "loss", "training loss inf")
+    assert progress.first_bad_step() == 6
     progress.end_epoch(1, 4, {})
-    assert progress.is_finite
+    assert progress.first_bad_step() is None
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -46,8 +43,7 @@ def test_a_gradient_norm_that_is_not_finite_is_not_lost_in_the_sum(bad: float) -
     for norm_of_one in (1.0, bad, 1.0):
         progress.note(torch.tensor(1.0), torch.tensor(0), torch.tensor(norm_of_one))
         progress.position += 1
-    assert not progress.is_finite
-    assert progress.bad_loss() is None
+    assert progress.first_bad_step() == 2
 
 
 def test_restoring_goes_on_as_if_nothing_had_been() -> None:
