@@ -130,10 +130,10 @@ def _statistics(given: argparse.Namespace) -> Iterator[object]:
 
 
 def _claims(given: argparse.Namespace) -> Iterator[object]:
-    from analysis.claims import CLAIMS, ledger
+    from analysis.claims import CLAIMS, ledger, sources
     from analysis.figures.captions import of_several_codes
 
-    evidence = ledger.evidence(_sources(given), _changes(given))
+    evidence = sources.evidence(_sources(given), _changes(given))
     decided = ledger.decide(CLAIMS, evidence)
     if evidence.changes:
         yield f"{told(evidence.changes)}\n"

@@ -9,7 +9,8 @@ import numpy as np
 
 import experiments
 from analysis.claims import CLAIMS, ledger
-from analysis.claims.ledger import Evidence, Verdict
+from analysis.claims.ledger import Decided, Verdict
+from analysis.claims.sources import Evidence
 from analysis.results.studies import Shown
 from paper_repro.cell import Cell
 from paper_repro.records import Record
@@ -18,9 +19,13 @@ from tests.conftest import made_record
 BY_NAME = {claim.name: claim for claim in CLAIMS}
 
 
+def decided(name: str, records: Sequence[Record] = (), studies: Sequence[Shown] = ()) -> Decided:
+    (decided,) = ledger.decide([BY_NAME[name]], Evidence(records, studies))
+    return decided
+
+
 def judged(name: str, records: Sequence[Record] = (), studies: Sequence[Shown] = ()) -> Verdict:
-    (found,) = ledger.decide([BY_NAME[name]], Evidence(records, studies))
-    return found.ours
+    return decided(name, records, studies).ours
 
 
 def cells(name: str, seeds: int) -> list[Cell]:

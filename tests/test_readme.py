@@ -10,7 +10,7 @@ import pytest
 
 import experiments
 from analysis.__main__ import parser as analysis_parser
-from analysis.claims import ledger, long_runs, restarts, texts
+from analysis.claims import ledger, long_runs, restarts, sources, texts
 from analysis.figures import RECORDED, read_recorded
 from analysis.results.panels import Panel, Tile, panels
 from analysis.results.series import Variant, curve, variants
@@ -71,8 +71,8 @@ def test_no_line_is_left_to_fill_in() -> None:
         assert not re.search(r"@[A-Z]|TODO|TBD", page.read_text())
 
 
-def _evidence() -> ledger.Evidence:
-    return ledger.evidence([RECORDED])
+def _evidence() -> sources.Evidence:
+    return sources.evidence([RECORDED])
 
 
 def _recorded_map():
@@ -187,7 +187,7 @@ def test_what_is_said_of_the_transformer_is_what_the_committed_records_say() -> 
     told = {name: f"{tile.test_error:.1f} ± {tile.spread:.1f} %" for name, tile in ends.items()}
     assert f"AdamW's selected cell is at {told['adamw']}, Adam's with L2 at {told['adam']} (five seeds)" in text
     verdicts = {each.claim.name: each.ours.words for each in ledger.decide(texts.CLAIMS, _evidence())}
-    (points,) = re.findall(r"Adam less AdamW ([\d.]+ \[[\d., ]+\]) points; .* is never AdamW's", verdicts["S9"])
+    (points,) = re.findall(r"Adam − AdamW ([\d.]+ \[[\d., ]+\]) points; .* is never AdamW's", verdicts["S9"])
     assert f"a difference of {points} points" in text
     assert f"AdamW is better than Adam with L2, by {points} points" in " ".join(PAGES[0].read_text().split())
     best = {name: {alpha: _lowest(_row(alpha, panel)).decay for alpha in panel.alphas} for name, panel in found.items()}
@@ -259,7 +259,7 @@ def test_the_restarts_are_what_the_committed_records_say() -> None:
     last = restarted[75], errors["sgdw", "warm_restarts:5:2"][75]
     assert "(AdamWR {:.1f} %, SGDWR {:.1f} %)".format(*last) in text
     verdicts = {each.claim.name: each.ours.words for each in ledger.decide(restarts.CLAIMS, _evidence())}
-    lower = re.findall(r"(\w+) less \w+ -([\d.]+) \[-([\d.]+), -([\d.]+)\]", verdicts["18"])
+    lower = re.findall(r"(\w+) − \w+ -([\d.]+) \[-([\d.]+), -([\d.]+)\]", verdicts["18"])
     assert [f"{name} by {value} points [{low}, {high}]" in text for name, value, high, low in lower] == [True, True]
     (ratio,) = re.findall(r"[\d.]+ \[[\d., ]+\] times SGDWR's", verdicts["17"])
     assert f"(AdamWR's is {ratio})" in text

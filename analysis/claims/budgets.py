@@ -2,101 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from analysis.claims.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Paper, Verdict
+from analysis.claims.ledger import Claim
+from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Rule, interval
+from analysis.claims.sources import Evidence, Finding, Source, judge
 from analysis.results.series import EPOCHS, of_plan
-from analysis.results.words import Estimate, format_estimate
-from analysis.statistics import power_laws
-from analysis.statistics.predictions import BATCH, EPOCH, PREDICTED, ROOT
-from analysis.statistics.scaling import law
-
-Interval = tuple[float, float]
-Judged = Callable[[Sequence[Interval]], str]
+from analysis.results.words import UNITS, Estimate, format_estimate
+from analysis.statistics.power_laws import BATCH, EPOCH, PREDICTED, ROOT
 
 
-def _intervals(parts: Sequence[Estimate]) -> list[Interval]:
-    """Of those that have one."""
-    return [(part.low, part.high) for part in parts if part.low is not None and part.high is not None]
+def _budget(name: str, text: str, rule: str, unit: str) -> Claim:
+    """unit: of the decay. Normalized, its exponent should be 0, per update below 0."""
 
-
-def _budget(unit: str) -> Claim:
-    raw = unit == "raw"
-
-    def judged(exponents: Sequence[Estimate]) -> str:
-        intervals = _intervals(exponents)
-        if not intervals:
+    def by_interval(exponents: Sequence[Estimate]) -> str:
+        ends = interval(exponents[0])
+        if ends is None:
             return UNDECIDED
-        ((low, high),) = intervals
-        return SUPPORTED if (high < 0 if raw else low <= 0 <= high) else CONTRADICTED
+        return SUPPORTED if (ends[1] < 0 if unit == "step" else ends[0] <= 0 <= ends[1]) else CONTRADICTED
 
-    def told(exponent: Estimate | None) -> str:
-        if exponent is None or exponent.low is None:
-            return "too few budgets hold their best decay, or the noise of single runs is not known"
-        return f"exponent in the budget {format_estimate(exponent)}"
-
-    def ours(evidence: Evidence) -> Verdict:
-        chart = evidence.chart("supp3")
-        lines = power_laws.of_chart(chart, evidence.records) if chart else []
-        own = [line.law.exponent for line in lines if (line.who, line.unit) == ("AdamW", power_laws.UNITS[unit])]
-        shown = [
-            panel for panel in evidence.panels("supp3") if power_laws.UNITS[panel.decay_unit] == power_laws.UNITS[unit]
+    def measure(source: Source) -> Finding | None:
+        exponents = [
+            line.law.exponent
+            for line in source.laws("supp3")
+            if (line.optimizer, line.unit, line.held) == ("adamw", UNITS[unit], "")
         ]
-        return evidence.by_rule("supp3", judged, own[:1], told(own[0]), shown) if own else Verdict(NOT_RUN)
+        if not exponents:
+            return None
+        words = f"exponent in the budget {format_estimate(exponents[0])}"
+        if exponents[0] is None or exponents[0].low is None:
+            words = "too few budgets hold their best decay, or the noise of single runs is not known"
+        panels = source.panels("supp3") if isinstance(source, Evidence) else []
+        return judge(by_interval, exponents[:1], words, [panel for panel in panels if panel.decay_unit == unit])
 
-    def paper(figures: Paper) -> Verdict:
-        budgets = {float(t): figures.surface("supp3", f"cifar_adamw_{unit}_{t}") for t in (25, 100, 400)}
-        found = law(budgets).exponent
-        return Verdict(judged([found]) if found else UNDECIDED, told(found))
-
-    return Claim(
-        "14" if raw else "15",
-        "The best decay per update falls with the budget" if raw else "Normalized, the best decay suits all budgets",
-        "supplementary figure 3", "supp3",
-        "the exponent's interval lies below 0" if raw else "the exponent's interval holds 0", ours, paper, True,
-    )  # fmt: skip
+    return Claim(name, text, "supplementary figure 3", "supp3", rule, measure, measure, True)
 
 
-def _batch_size(name: str, text: str, source: str, rule: str, judged: Judged) -> Claim:
+def _batch_size(name: str, text: str, source: str, words: str, rule: Rule) -> Claim:
     """Of the exponents in the batch size, at equal epochs, of SGDW's and AdamW's best decay per update."""
 
-    def ours(evidence: Evidence) -> Verdict:
-        chart = evidence.chart("batch_size")
-        lines = power_laws.of_chart(chart, evidence.records) if chart else []
-        own = [line for line in lines if line.quantity == BATCH and line.held == EPOCHS]
-        own = [line for line in own if line.unit == power_laws.UNITS["step"]]
-        if not own:
-            return Verdict(NOT_RUN)
-        words = ", ".join(f"{line.who.partition(',')[0]} {format_estimate(line.law.exponent)}" for line in own)
-        shown = of_plan(evidence.panels("batch_size"), EPOCHS)
-        exponents = [line.law.exponent for line in own]
-        return evidence.by_rule("batch_size", by_intervals, exponents, f"exponents in the batch size: {words}", shown)
-
     def by_intervals(exponents: Sequence[Estimate]) -> str:
-        intervals = _intervals(exponents)
-        return judged(intervals) if len(intervals) == len(exponents) else UNDECIDED
+        return UNDECIDED if None in map(interval, exponents) else rule(exponents)
 
-    return Claim(name, text, source, "batch_size", rule, ours)
+    def ours(evidence: Evidence) -> Finding | None:
+        lines = [
+            line
+            for line in evidence.laws("batch_size")
+            if (line.quantity, line.held, line.unit) == (BATCH, EPOCHS, UNITS["step"])
+        ]
+        texts = [f"{line.who.partition(',')[0]} {format_estimate(line.law.exponent)}" for line in lines]
+        panels = of_plan(evidence.panels("batch_size"), EPOCHS)
+        found = f"exponents in the batch size: {', '.join(texts)}"
+        return judge(by_intervals, [line.law.exponent for line in lines], found, panels) if lines else None
+
+    return Claim(name, text, source, "batch_size", words, ours)
 
 
-def _holds(value: float) -> Judged:
-    def judged(intervals: Sequence[Interval]) -> str:
-        held = [low <= value <= high for low, high in intervals]
-        return SUPPORTED if all(held) else UNDECIDED if any(held) else CONTRADICTED
+def _holds(value: float) -> Rule:
+    def rule(exponents: Sequence[Estimate]) -> str:
+        holds = [low <= value <= high for low, high in filter(None, map(interval, exponents))]
+        return SUPPORTED if all(holds) else UNDECIDED if any(holds) else CONTRADICTED
 
-    return judged
+    return rule
 
 
-def _falls(intervals: Sequence[Interval]) -> str:
-    if all(high < 0 for _, high in intervals):
+def _falls(exponents: Sequence[Estimate]) -> str:
+    ends = [each for each in map(interval, exponents) if each]
+    if all(high < 0 for _, high in ends):
         return SUPPORTED
-    return CONTRADICTED if all(low > 0 for low, _ in intervals) else UNDECIDED
+    return CONTRADICTED if all(low > 0 for low, _ in ends) else UNDECIDED
 
 
 HALF, ONE = PREDICTED[BATCH][ROOT][0], PREDICTED[BATCH][EPOCH][0]
 CLAIMS = (
-    _budget("raw"),
-    _budget("norm"),
+    _budget("14", "The best decay per update falls with the budget", "the exponent's interval lies below 0", "step"),
+    _budget("15", "Normalized, the best decay suits all budgets", "the exponent's interval holds 0", "normalized"),
     _batch_size("B1", "The best decay per update goes with the square root of the batch size", "appendix B.1",
                 f"both intervals hold {HALF}; contradicted when neither does", _holds(HALF)),
     _batch_size("B2", "It goes in proportion to the batch size", "the timescale view (arXiv:2405.13698)",

@@ -1,10 +1,10 @@
-"""How many seeds would decide a claim that is undecided, if what was measured so far were the truth.
+"""How many seeds would decide a claim that is undecided, if the present estimates were the truth; and what runs cost.
 
 With n seeds in place of the m there are, estimates would scatter about the present ones by s sqrt(m / n), s being their
 present standard error, and their intervals would be as much narrower. The claim's own rule is asked about many such
-made results. n is the smallest number for which it decides, as it would decide about the present estimates without any
-noise, in ENOUGH of them. For one difference d against one threshold t, and a deviation of single differences that is
-known, that is the textbook's
+simulated results. n is the smallest number for which it decides, as it would decide about the present estimates without
+any noise, in ENOUGH of them. For one difference d against one threshold t, and a deviation of single differences that
+is known, that is the textbook's
 
     n = ((1.96 + 0.84) deviation / (d - t))^2.
 
@@ -16,23 +16,132 @@ is what n hangs on most, is itself as uncertain as its interval says.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import special
 
-from analysis.claims.prices import Price
-from analysis.results.words import INTERVAL, Estimate
-from analysis.statistics.estimate import MOST
+from analysis.claims.rules import Rule, interval
+from analysis.results.table import of_cells, provenance
+from analysis.results.words import Estimate
+from analysis.statistics.estimate import LEVEL, MOST, POWER
+from experiments import declare
+from experiments.declare import PROFILES, Experiment, Profile
+from paper_repro.cell import Cell
+from paper_repro.records import Record
 
-Rule = Callable[[Sequence[Estimate]], str]
-ENOUGH = 0.8  # of the made results: the power that comparisons of optimizers are told with as well
 DRAWS = 200
+NEVER = "never measured"
+SAME = ("image_size", "train_examples", "precision")
+GUESSED = ("cpu",)  # scales whose networks are so small that another network's time is better than none
+# What makes no difference to the time of an epoch, or none to speak of.
+FREE = ("dataset", "alpha", "decay", "seed", "epochs", "schedule", "decay_unit", "label_noise", "evaluate_every")
+
+
+def format_hours(hours: Mapping[str, float]) -> str:
+    """Of hours by unit those that are not 0: "1.7 core-hours and 0.25 GPU-hours"."""
+    texts = [
+        f"{spent:.2g} {unit}-hours" if spent < 1 else f"{spent:.1f} {unit}-hours"
+        for unit in ("core", "GPU")
+        if (spent := hours.get(unit, 0.0))
+    ]
+    return " and ".join(texts) or "nothing"
+
+
+def hours(records: Iterable[Record]) -> str:
+    """Their training time in words, all attempts counted."""
+    spent: Counter[str] = Counter()
+    for record in records:
+        spent[unit(provenance(record))] += record["seconds"] / 3600
+    return format_hours(spent)
+
+
+def unit(origin: Mapping[str, Any]) -> str:
+    """A cell takes one core of a processor, or (a share of) one GPU."""
+    hardware = str(origin.get("hardware"))
+    return "GPU" if any(maker in hardware for maker in ("NVIDIA", "AMD Instinct", "Tesla", "GeForce")) else "core"
 
 
 @dataclass(frozen=True)
-class Doubt:
+class Price:
+    """Of so many cells (0: of what is no cells): hours of a core or of a GPU."""
+
+    cells: int
+    hours: float
+    unit: str = "core"
+
+    def times(self, count: int) -> Price:
+        return Price(count * self.cells, count * self.hours, self.unit)
+
+    def text(self) -> str:
+        """12 cells, 0.3 core-hours."""
+        hours = format_hours({self.unit: self.hours})
+        return f"{self.cells:,} cell{'s' * (self.cells != 1)}, {hours}" if self.cells else hours
+
+
+def of_a_seed(records: Iterable[Record]) -> Price:
+    """One more seed of all of these cells: each takes as long as the median of its seeds, as one that ran beside other
+    work may have taken many times as long."""
+    records = list(records)
+    seconds: dict[Cell, list[float]] = {}
+    for record, cell in zip(records, of_cells(records, lambda cell: cell.replace(seed=0)), strict=True):
+        seconds.setdefault(cell, []).append(record["seconds"])
+    units = {unit(provenance(record)) for record in records}
+    return Price(len(seconds), sum(map(statistics.median, seconds.values())) / 3600, max(units, default="core"))
+
+
+def one_of_each(records: Iterable[Record]) -> list[Record]:
+    """A record of each cell, whatever its seed; a finished one where there is one."""
+    ordered = sorted(records, key=lambda record: bool(record["status"] == "finished"))
+    return list(dict(zip(of_cells(ordered, lambda cell: cell.replace(seed=0)), ordered, strict=True)).values())
+
+
+def of_a_first_run(experiment: Experiment, records: Sequence[Record]) -> str:
+    """What the experiment costs at each scale but the demo's, in words: what was not recorded yet of it."""
+    if experiment.study is not None:
+        return f"a study of minutes; its time was {NEVER}"
+    profiles = experiment.profiles
+    texts = [_of_scale(name, profiles[name], records) for name in PROFILES[1:] if name in profiles]
+    return "; ".join(sorted(texts, key=lambda text: text.endswith(NEVER)))
+
+
+def _of_scale(name: str, profile: Profile, records: Sequence[Record]) -> str:
+    """The median epoch of the most similar recorded cells gives the time."""
+    recorded = set(of_cells(records, _bare))
+    missing = [cell for cell in profile.with_seeds(profile.seeds) if _bare(cell) not in recorded]
+    if not missing:
+        return f"{name}: its cells are recorded; others that the rule needs (the noise is figure 2's) are not"
+    epochs, model = sum(cell.epochs for cell in missing), missing[0].model
+    similar = _most_similar(missing[0], records)
+    other = similar[0]["cell"]["model"] if similar else ""
+    if not similar or (other != model and name not in GUESSED):
+        return f"{name}: {len(missing)} cells, {epochs:,} epochs in all, {NEVER}"
+    epoch = statistics.median(record["seconds"] / record["cell"]["epochs"] for record in similar)
+    price = Price(len(missing), epoch * epochs / 3600, unit(provenance(similar[0])))
+    return f"{name}: about {price.text()}" + f", if {model} is as fast as {other}" * (other != model)
+
+
+def _most_similar(cell: Cell, records: Sequence[Record]) -> list[Record]:
+    """Of finished cells with as many training images, as large, those with the most settings in common."""
+    own = cell.to_dict()
+    groups: dict[tuple[bool, int], list[Record]] = {}
+    for record, other in zip(records, of_cells(records, Cell.to_dict), strict=True):
+        if record["status"] == "finished" and all(other[name] == own[name] for name in SAME):
+            similarity = other["model"] == cell.model, sum(other[name] == own[name] for name in own if name not in FREE)
+            groups.setdefault(similarity, []).append(record)
+    return groups[max(groups)] if groups else []
+
+
+def _bare(cell: Cell) -> Cell:
+    return cell.replace(dataset="any", seed=0)
+
+
+@dataclass(frozen=True)
+class PowerInput:
     """What a verdict hangs on: rule(estimates) gives its outcome.
 
     estimates: None for what could not be measured. runs: seeds behind them. seed: what one more of all cells costs.
@@ -46,12 +155,22 @@ class Doubt:
     seed: Price
     own_from: float = math.inf
 
-    def freedom(self, seeds: int) -> float:
-        return seeds - 1 if seeds >= self.own_from else math.inf
+    @property
+    def known(self) -> list[Estimate]:
+        return [part for part in self.estimates if part is not None]
+
+    @property
+    def noise_free(self) -> str:
+        """The outcome if the estimates were exact."""
+        return self.rule([Estimate(part.value, part.value, part.value) for part in self.known])
+
+    def quantile(self, seeds: int) -> float:
+        """Half of a 95 % interval in standard errors."""
+        return float(special.stdtrit(seeds - 1 if seeds >= self.own_from else math.inf, 1 - LEVEL / 2))
 
 
 @dataclass(frozen=True)
-class Needed:
+class SeedsNeeded:
     """What would decide a claim, in words; seeds: of all its cells, in place of those there are; hours and unit: of the
     additional ones."""
 
@@ -61,67 +180,66 @@ class Needed:
     unit: str = ""
 
 
-def needed(doubt: Doubt | None) -> Needed:
+def seeds_needed(given: PowerInput | None) -> SeedsNeeded:
     """Of an undecided claim. None: its rule compares numbers that have no intervals."""
-    if doubt is None:
-        return Needed("no number of seeds: the rule compares numbers without intervals, and leaves these open")
-    known = [part for part in doubt.estimates if part is not None]
-    if len(known) < len(doubt.estimates):
-        return Needed("no number of seeds: what the rule compares could not be measured")
-    if any(part.low is None or part.high is None for part in known):
-        more = doubt.seed
-        seed = "a second seed" if doubt.runs < 2 else "one more seed"  # those there are tell no scatter
-        return Needed(f"first {seed}, for the noise: {more.words()}", None, more.hours, more.unit)
-    if _outcome_without_noise(doubt, known) == doubt.rule(known):
-        return Needed("no number of seeds: the rule leaves these very numbers open, however exact they are")
-    count = seeds(doubt)
+    if given is None:
+        return SeedsNeeded("no number of seeds: the rule compares numbers without intervals, and leaves these open")
+    known, more = given.known, given.seed
+    if len(known) < len(given.estimates):
+        return SeedsNeeded("no number of seeds: what the rule compares could not be measured")
+    if None in map(interval, known):
+        seed = "a second seed" if given.runs < 2 else "one more seed"  # those there are show no scatter
+        return SeedsNeeded(f"first {seed}, for the noise: {more.text()}", None, more.hours, more.unit)
+    if given.noise_free == given.rule(known):
+        return SeedsNeeded("no number of seeds: the rule leaves these very numbers open, however exact they are")
+    count = seeds(given)
     if count is None:
-        return Needed(f"no number of seeds up to {MOST:,}: too near a bound of the rule")
-    more = doubt.seed.times(count - doubt.runs)
-    return Needed(f"{count} seeds in place of {doubt.runs}: {more.words()} more", count, more.hours, more.unit)
+        return SeedsNeeded(f"no number of seeds up to {MOST:,}: too near a bound of the rule")
+    more = more.times(count - given.runs)
+    return SeedsNeeded(f"{count} seeds in place of {given.runs}: {more.text()} more", count, more.hours, more.unit)
 
 
-def seeds(doubt: Doubt) -> int | None:
+def seeds(given: PowerInput) -> int | None:
     """The smallest number that is enough, one more than there are at least; None where MOST are not. Every estimate
     has its interval."""
-    known = [part for part in doubt.estimates if part is not None]
-    wanted = _outcome_without_noise(doubt, known)
-    few, many = doubt.runs, doubt.runs + 1
-    while share(doubt, many, wanted) < ENOUGH:
+    few, many = given.runs, given.runs + 1
+    while _power(given, many) < POWER:
         if many >= MOST:
             return None
         few, many = many, min(2 * many, MOST)
     while many - few > 1:
         middle = (few + many) // 2
-        few, many = (few, middle) if share(doubt, middle, wanted) >= ENOUGH else (middle, many)
+        few, many = (few, middle) if _power(given, middle) >= POWER else (middle, many)
     return many
 
 
-def share(doubt: Doubt, count: int, wanted: str) -> float:
-    """In how many of the made results with so many seeds the rule says what is wanted."""
-    rng, width = np.random.default_rng(0), math.sqrt(doubt.runs / count)
-    now, then = _quantile(doubt.freedom(doubt.runs)), _quantile(doubt.freedom(count))
-    parts = [_interval(part) for part in doubt.estimates if part is not None]
-    said = []
-    for moves in rng.normal(size=(DRAWS, len(parts))):
-        made = []
+def _power(given: PowerInput, count: int) -> float:
+    """In how many of the simulated results with so many seeds the rule decides as it would without noise."""
+    width, now = math.sqrt(given.runs / count), given.quantile(given.runs)
+    factor, wanted = width * given.quantile(count) / now, given.noise_free
+    parts = [(part.value, *(interval(part) or (math.nan, math.nan))) for part in given.known]
+    outcomes = []
+    for moves in np.random.default_rng(0).normal(size=(DRAWS, len(parts))):
+        results = []
         for (value, low, high), move in zip(parts, moves, strict=True):
             centre = value + move * width * (high - low) / 2 / now
-            factor = width * then / now
-            made.append(Estimate(centre, centre - factor * (value - low), centre + factor * (high - value)))
-        said.append(doubt.rule(made))
-    return said.count(wanted) / DRAWS
+            results.append(Estimate(centre, centre - factor * (value - low), centre + factor * (high - value)))
+        outcomes.append(given.rule(results))
+    return outcomes.count(wanted) / DRAWS
 
 
-def _outcome_without_noise(doubt: Doubt, known: Sequence[Estimate]) -> str:
-    return doubt.rule([Estimate(part.value, part.value, part.value) for part in known])
+def listed(values: Iterable[object]) -> str:
+    """Distinct values in order, numbers by their size: "a, b, and 3 more"."""
+
+    def place(word: str) -> tuple[float, str]:
+        try:
+            return float(word.replace(",", "")), word
+        except ValueError:
+            return math.inf, word
+
+    return declare.listed(sorted({str(value) for value in values}, key=place))
 
 
-def _interval(part: Estimate) -> tuple[float, float, float]:
-    assert part.low is not None
-    assert part.high is not None
-    return part.value, part.low, part.high
-
-
-def _quantile(freedom: float) -> float:
-    return float(special.stdtrit(freedom, INTERVAL[1] / 100))
+def attempts(records: Sequence[Record]) -> int:
+    """How many of them were interrupted and went on."""
+    return sum(int(str(provenance(record).get("attempts") or 1)) > 1 for record in records)

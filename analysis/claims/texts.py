@@ -3,202 +3,188 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from analysis.claims import prices
-from analysis.claims.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Claim, Evidence, Verdict
-from analysis.claims.power import Doubt
-from analysis.claims.rules import NOISE_UNKNOWN, OF_STUDENT, all_above, all_below, around, pair, sign, student, told
+from analysis.claims import power
+from analysis.claims.ledger import Claim
+from analysis.claims.power import PowerInput
+from analysis.claims.rules import SUPPORTED, UNDECIDED, all_above, all_below, sign
+from analysis.claims.sources import Evidence, Finding, Run, decided, format_comparison, judge
 from analysis.results.series import curve, variants
 from analysis.results.words import Estimate, format_estimate
-from analysis.statistics.estimate import NO_SCATTER, OWN_SCATTER, paired_difference
+from analysis.statistics.estimate import NO_SCATTER, OF_STUDENT, OWN_SCATTER, around, paired_difference, student
 
 ROUNDING, APART = 1e-9, 1e-2  # relative distances that are none, and that are one
 NETS = {"shake_shake-26-2x64d": 11.6, "shake_shake-26-2x96d": 25.6}  # millions of parameters, as the paper has them
-Row = dict[str, Any]
+Rows = Sequence[dict[str, Any]]
 
 
-def _distances(rows: Sequence[Row], what: str, **kept: Any) -> list[float]:
-    own = [row for row in rows if row["what"] == what and all(row[key] == value for key, value in kept.items())]
-    return [row["distance"] for row in own]
+def _of_study(
+    name: str, text: str, source: str, study: str, rule: str, decide: Callable[[Rows], Finding | None]
+) -> Claim:
+    """A claim that a function of the study's rows decides."""
+
+    def measure(evidence: Evidence) -> Finding | None:
+        rows = evidence.rows(study)
+        return decide(rows) if rows else None
+
+    return Claim(name, text, source, study, rule, measure)
 
 
-def _decided(evidence: Evidence, study: str, holds: bool, words: str) -> Verdict:
-    return evidence.study_verdict(study, SUPPORTED if holds else CONTRADICTED, words)
-
-
-def _first_proposition(evidence: Evidence) -> Verdict:
-    rows = evidence.rows("propositions")
-    if not rows:
-        return Verdict(NOT_RUN)
-    distance = max(_distances(rows, "sgd", ratio=1.0))
+def _first_proposition(rows: Rows) -> Finding:
+    equal = max(row["distance"] for row in rows if row["what"] == "sgd" and row["ratio"] == 1.0)
     others = min(row["distance"] for row in rows if row["what"] == "sgd" and row["ratio"] != 1.0)
-    words = f"distance {distance:.0e} at l = λ / α, at least {others:.2f} elsewhere"
-    return _decided(evidence, "propositions", distance < ROUNDING < APART < others, words)
+    words = f"distance {equal:.0e} at l = λ / α, at least {others:.2f} elsewhere"
+    return decided(equal < ROUNDING < APART < others, words)
 
 
-def _second_proposition(evidence: Evidence) -> Verdict:
-    rows = evidence.rows("propositions")
-    if not rows:
-        return Verdict(NOT_RUN)
+def _second_proposition(rows: Rows, holds_if_apart: bool = True) -> Finding:
     residual = min(row["residual"] for row in rows if row["what"] == "residual" and row["spread"])
-    closest = min(_distances(rows, "adam"))
+    closest = min(row["distance"] for row in rows if row["what"] == "adam")
     words = f"the best factor leaves {residual:.2f} or more of the decay, and Adam {closest:.2f} away from AdamW"
-    return _decided(evidence, "propositions", min(residual, closest) > APART, words)
+    return decided((min(residual, closest) > APART) == holds_if_apart, words)
 
 
-def _third_proposition(form: str) -> Any:
-    def ours(evidence: Evidence) -> Verdict:
-        own = [row for row in evidence.rows("propositions") if row["what"] == "scaled" and row["form"] == form]
+def _third_proposition(form: str) -> Callable[[Rows], Finding | None]:
+    def decide(rows: Rows) -> Finding | None:
+        own = [row for row in rows if row["what"] == "scaled" and row["form"] == form]
         if not own:
-            return Verdict(NOT_RUN)
-        worst = max(own, key=lambda row: row["distance"])
+            return None
+        worst = max(own, key=lambda row: float(row["distance"]))
         words = f"largest distance {worst['distance']:.2g}, at α = {worst['alpha']:g}"
-        return _decided(evidence, "propositions", worst["distance"] < ROUNDING, words)
+        return decided(worst["distance"] < ROUNDING, words)
 
-    return ours
-
-
-def _no_l2(evidence: Evidence) -> Verdict:
-    """The same numbers as Proposition 2's, for the sentence that says the contrary."""
-    found = _second_proposition(evidence)
-    if found.outcome == NOT_RUN:
-        return found
-    outcome = CONTRADICTED if found.outcome == SUPPORTED else SUPPORTED
-    return evidence.study_verdict("propositions", outcome, found.words)
+    return decide
 
 
-def _parameters(evidence: Evidence) -> Verdict:
-    counts = {row["model"]: row["parameters"] / 1e6 for row in evidence.rows("step_cost")}
+def _parameters(rows: Rows) -> Finding | None:
+    counts = {row["model"]: row["parameters"] / 1e6 for row in rows}
     if not NETS.keys() <= counts.keys():
-        return Verdict(NOT_RUN)
-    told = [f"{name.rpartition('-')[2]} {counts[name]:.2f}" for name in NETS]
+        return None
+    texts = [f"{name.rpartition('-')[2]} {counts[name]:.2f}" for name in NETS]
     holds = all(abs(counts[name] - stated) < 0.1 for name, stated in NETS.items())
-    return _decided(evidence, "step_cost", holds, f"millions of trained values: {', '.join(told)}")
+    return decided(holds, f"millions of trained values: {', '.join(texts)}")
 
 
-def _step_cost(evidence: Evidence) -> Verdict:
-    took = {(row["model"], row["optimizer"]): row["milliseconds"] for row in evidence.rows("step_cost")}
+def _step_cost(rows: Rows) -> Finding | None:
+    took = {(row["model"], row["optimizer"]): row["milliseconds"] for row in rows}
     ratios = [took[model, "adamw"] / took[model, "adam"] for model, name in took if name == "adamw"]
     if not ratios:
-        return Verdict(NOT_RUN)
+        return None
     words = f"a step of AdamW takes {min(ratios):.2f} to {max(ratios):.2f} times one of Adam with L2"
-    return _decided(evidence, "step_cost", max(ratios) < 0.95, words)
+    return decided(max(ratios) < 0.95, words)
 
 
-def _effective_rate(evidence: Evidence) -> Verdict:
-    rows = [row for row in evidence.rows("effective_decay") if row["what"] == "parameter"]
-    rates = [row["rate"] for row in rows if row["optimizer"] == "adam"]
+def _effective_rate(rows: Rows) -> Finding | None:
+    rates = [row["rate"] for row in rows if row["what"] == "parameter" and row["optimizer"] == "adam"]
     if not rates:
-        return Verdict(NOT_RUN)
+        return None
     ratio = max(rates) / min(rates)
-    return _decided(evidence, "effective_decay", ratio > 2, f"{ratio:.0f}-fold between the tensors of one net")
+    return decided(ratio > 2, f"{ratio:.0f}-fold between the tensors of one network")
 
 
-def _effective_decay(evidence: Evidence) -> Verdict:
-    bins = [row for row in evidence.rows("effective_decay") if row["what"] == "scale" and row["median"] > 0]
+def _effective_decay(rows: Rows) -> Finding | None:
+    bins = [row for row in rows if row["what"] == "scale" and row["median"] > 0]
     if not bins:
-        return Verdict(NOT_RUN)
-    logs = {
-        name: np.log([[row["scale"], row["median"]] for row in bins if row["optimizer"] == name]).T
-        for name in ("adam", "adamw")
-    }
-    slopes = {name: float(np.polyfit(scales, shares, 1)[0]) for name, (scales, shares) in logs.items()}
+        return None
+    slopes = {}
+    for name in ("adam", "adamw"):
+        scales, shares = np.log([[row["scale"], row["median"]] for row in bins if row["optimizer"] == name]).T
+        slopes[name] = float(np.polyfit(scales, shares, 1)[0])
     words = "the share taken off goes as the gradients' scale to the power "
     words += f"{slopes['adam']:.2f} with L2 in Adam, {slopes['adamw']:.2f} in AdamW"
-    holds = abs(slopes["adam"] + 1) < 0.3 and abs(slopes["adamw"]) < 0.05
-    return _decided(evidence, "effective_decay", holds, words)
+    return decided(abs(slopes["adam"] + 1) < 0.3 and abs(slopes["adamw"]) < 0.05, words)
 
 
-def _first_steps(evidence: Evidence) -> Verdict:
+def _first_steps(evidence: Evidence) -> Finding | None:
     """Mean losses of the last tenth of the first updates, seed by seed."""
     ends: dict[str, dict[int, float]] = {}
     for row in evidence.rows("first_steps"):
         tail = row["losses"][-max(1, len(row["losses"]) // 10) :]
         ends.setdefault(row["optimizer"], {})[row["seed"]] = float(np.mean(tail))
     if not {"sgd", "adam", "adamw"} <= ends.keys():
-        return Verdict(NOT_RUN)
+        return None
     seeds = ends["adam"].keys()
-    alike = student([ends["adam"][seed] - ends["adamw"][seed] for seed in seeds])
-    lag = student([ends["adam"][seed] - ends["sgd"][seed] for seed in seeds])
-    words = f"Adam less AdamW {format_estimate(alike)}, Adam less SGD {format_estimate(lag)} nats"
-    price = evidence.study_price("first_steps").shared(len(seeds))
-    doubt = Doubt((alike, lag), _alike_and_behind, len(seeds), price, OF_STUDENT)
-    return evidence.study_verdict("first_steps", _alike_and_behind([alike, lag]), words, doubt)
+    parts = tuple(student([ends["adam"][seed] - ends[name][seed] for seed in seeds]) for name in ("adamw", "sgd"))
+    words = f"Adam − AdamW {format_estimate(parts[0])}, Adam − SGD {format_estimate(parts[1])} nats"
+    price = evidence.seed_price("first_steps", len(seeds))
+    hangs_on = PowerInput(parts, _alike_and_behind, len(seeds), price, OF_STUDENT)
+    return Finding(_alike_and_behind(parts), words, hangs_on)
 
 
 def _alike_and_behind(differences: Sequence[Estimate]) -> str:
-    """Of Adam less AdamW and Adam less SGD."""
+    """Of Adam − AdamW and Adam − SGD."""
     alike, lag = differences
     same = alike.low is not None and sign(alike) == 0
     behind = all_below([lag])
     return behind if behind != SUPPORTED or same else UNDECIDED
 
 
-def _exemption(evidence: Evidence) -> Verdict:
+def _exemption(evidence: Evidence) -> Finding | None:
     chart = evidence.chart("groups")
-    found = variants(chart, "adamw") if chart else []
-    if chart is None or len(found) < 2:
-        return Verdict(NOT_RUN)
-    difference, half = paired_difference(*found[:2])
+    own = variants(chart, "adamw") if chart else []
+    if chart is None or len(own) < 2:
+        return None
+    every, exempt = own[:2]
+    difference, half = paired_difference(every, exempt)
     scatter = NO_SCATTER if math.isnan(half) else f"± {half:.2f} points"
-    words = f"AdamW with them exempt, less with decay on all: {difference:+.2f} {scatter}"
-    lost = [f"{variant.diverged} of {variant.name} diverged" for variant in found[:2] if variant.diverged]
-    words += f" (seeds: {len(found[0].errors.keys() & found[1].errors.keys())}; {', '.join(lost)})" if lost else ""
-    part = NOISE_UNKNOWN if math.isnan(half) else around(difference, half)
-    survivors_ahead = found[1 if difference < 0 else 0].diverged  # as in a Comparison
+    words = f"AdamW with them exempt − with decay on all: {difference:+.2f} {scatter}"
+    lost = [f"{variant.diverged} of {variant.name} diverged" for variant in own[:2] if variant.diverged]
+    words += f" (seeds: {len(every.errors.keys() & exempt.errors.keys())}; {', '.join(lost)})" * bool(lost)
+    part = Estimate(difference, None, None) if math.isnan(half) else around(difference, half)
+    survivors_ahead = (exempt if difference < 0 else every).diverged  # as in a Comparison
     judged = () if survivors_ahead else (part,)
-    price = prices.of_a_seed(record for record in chart.records if record["cell"]["optimizer"] == "adamw")
-    doubt = Doubt(judged or (None,), all_below, len(found[0].errors), price, OF_STUDENT)
-    return evidence.verdict("groups", all_below(judged), words, doubt)
+    price = power.of_a_seed(record for record in chart.records if record["cell"]["optimizer"] == "adamw")
+    hangs_on = PowerInput(judged or (None,), all_below, len(every.errors), price, OF_STUDENT)
+    return Finding(all_below(judged), words, hangs_on)
 
 
-def _transformer(evidence: Evidence) -> Verdict:
-    found = evidence.panels("transformer")
-    better = pair(found, "adam", "adamw", evidence)
-    runs = {panel.optimizer: panel.best for panel in found}
-    adam, adamw = runs.get("adam"), runs.get("adamw")
-    if better is None or adam is None or adamw is None:
-        return Verdict(NOT_RUN)
-    line = curve(adam.records, "train_loss")
-    there = curve(adamw.records, "train_loss").first_at_most(line.values[-1])
-    words = f"Adam less AdamW {told(better)} points; Adam's final training loss ({line.epochs[-1]} epochs) "
-    words += f"is AdamW's after {there}" if there else "is never AdamW's"
-    sooner = there is not None and 2 * there <= line.epochs[-1]
+def _transformer(evidence: Evidence) -> Finding | None:
+    runs = Run("adam"), Run("adamw")
+    panels = [panel for run in runs if (panel := evidence.panel("transformer", run))]
+    compared = evidence.compare("transformer", *runs)
+    if compared is None:
+        return None
+    adam, adamw = (curve(panel.best.records, "train_loss") for panel in panels if panel.best)
+    epoch = adamw.first_at_most(adam.values[-1])
+    words = f"{format_comparison(compared)} points; Adam's final training loss ({adam.epochs[-1]} epochs) "
+    words += f"is AdamW's after {epoch}" if epoch else "is never AdamW's"
+    sooner = epoch is not None and 2 * epoch <= adam.epochs[-1]
 
-    def judged(differences: Sequence[Estimate]) -> str:
+    def rule(differences: Sequence[Estimate]) -> str:
         outcome = all_above(differences)
         return UNDECIDED if outcome == SUPPORTED and not sooner else outcome
 
-    return evidence.by_rule("transformer", judged, [better.judged], words, found, OWN_SCATTER)
+    return judge(rule, [compared.judged], words, panels, OWN_SCATTER)
 
 
 CLAIMS = (
-    Claim("19a", "For SGD decay λ is an L2 factor of λ / α", "Proposition 1", "propositions",
-          "equal iterates there, and nowhere else", _first_proposition),
-    Claim("19b", "No L2 factor is decay under a preconditioner", "Proposition 2", "propositions",
-          "the best factor leaves a part of the decay", _second_proposition),
-    Claim("19c", "Under a fixed preconditioner decay is a penalty scaled by it", "Proposition 3, appendix",
-          "propositions", "equal iterates at every learning rate", _third_proposition("appendix")),
-    Claim("19d", "The same with the 1 / α that the statement has", "Proposition 3, statement", "propositions",
-          "equal iterates at every learning rate", _third_proposition("statement")),
-    Claim("21", "The nets have 11.6 and 25.6 million parameters", "section 4", "step_cost",
-          "within 0.1 million", _parameters),
-    Claim("S3", "AdamW's decay is an L2 penalty on the parameters", "a lesson on optimizers", "propositions",
-          "contradicted where no factor makes Adam into AdamW", _no_l2),
-    Claim("S4", "AdamW computes less than Adam with L2", "a blog on AdamW", "step_cost",
-          "its step takes less than 0.95 of the time on every net", _step_cost),
-    Claim("S5", "Adam gives each parameter a learning rate of its own", "a reference page on Adam", "effective_decay",
-          "more than twofold between tensors", _effective_rate),
-    Claim("S6", "L2 in Adam decays weights with large gradients less, AdamW all alike", "a blog on AdamW",
-          "effective_decay", "powers of the gradient scale within 0.3 of -1, and within 0.05 of 0", _effective_decay),
+    _of_study("19a", "For SGD decay λ is an L2 factor of λ / α", "Proposition 1", "propositions",
+              "equal iterates there, and nowhere else", _first_proposition),
+    _of_study("19b", "No L2 factor is decay under a preconditioner", "Proposition 2", "propositions",
+              "the best factor leaves a part of the decay", _second_proposition),
+    _of_study("19c", "Under a fixed preconditioner decay is a penalty scaled by it", "Proposition 3, appendix",
+              "propositions", "equal iterates at every learning rate", _third_proposition("appendix")),
+    _of_study("19d", "The same with the 1 / α that the statement has", "Proposition 3, statement", "propositions",
+              "equal iterates at every learning rate", _third_proposition("statement")),
+    _of_study("21", "The networks have 11.6 and 25.6 million parameters", "section 4", "step_cost",
+              "within 0.1 million", _parameters),
+    _of_study("S3", "AdamW's decay is an L2 penalty on the parameters", "a lesson on optimizers", "propositions",
+              "contradicted where no factor makes Adam into AdamW", lambda rows: _second_proposition(rows, False)),
+    _of_study("S4", "AdamW computes less than Adam with L2", "a blog on AdamW", "step_cost",
+              "its step takes less than 0.95 of the time on every network", _step_cost),
+    _of_study("S5", "Adam gives each parameter a learning rate of its own", "a reference page on Adam",
+              "effective_decay", "more than twofold between tensors", _effective_rate),
+    _of_study("S6", "L2 in Adam decays weights with large gradients less, AdamW all alike", "a blog on AdamW",
+              "effective_decay", "powers of the gradient scale within 0.3 of -1, and within 0.05 of 0",
+              _effective_decay),
     Claim("S7", "In the first 100 updates Adam and AdamW look alike, untuned SGD lags", "a lesson on optimizers",
           "first_steps", "no difference of Adam and AdamW is seen, one to SGD is", _first_steps),
     Claim("S8", "Biases and normalisations should be exempt from decay", "a lesson on optimizers", "groups",
-          "AdamW is decidedly better so", _exemption),
+          "AdamW is significantly better so", _exemption),
     Claim("S9", "A Transformer learns better with AdamW, and in far fewer epochs", "a blog on AdamW", "transformer",
-          "decidedly lower error, and Adam's final training loss in half the epochs", _transformer, None, True),
+          "significantly lower error, and Adam's final training loss in half the epochs", _transformer, None, True),
 )  # fmt: skip

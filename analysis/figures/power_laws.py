@@ -16,8 +16,7 @@ from analysis.figures.captions import caption
 from analysis.figures.style import colour, make_room, plain_log, with_panels
 from analysis.results.table import Chart
 from analysis.results.words import NAMES, format_estimate
-from analysis.statistics.both_axes import NORMALIZED, RAW, OnAxis, on_both_axes, predicted
-from analysis.statistics.power_laws import Line
+from analysis.statistics.power_laws import NORMALIZED, RAW, Line, on_both_axes, predicted
 
 HEIGHT = 2.3  # inches of a panel
 APART = 0.05  # octaves between the points of laws that share an x
@@ -36,10 +35,10 @@ COMPUTED = "Decays were swept {} only; the other axis is computed from it, times
 def draw(chart: Chart, lines: Sequence[Line]) -> Figure:
     """Two axes for each quantity."""
     shown = on_both_axes(lines)
-    kinds = list(dict.fromkeys(_kind(each.line) for each in shown))
+    kinds = list(dict.fromkeys(_kind(line) for line in shown))
     figure, places = with_panels(len(kinds), 2, HEIGHT, caption(chart, _reading(shown)))
     for axes, (kind, unit) in zip(places, itertools.product(kinds, SYMBOLS), strict=True):
-        _draw_axes(axes, [each.line for each in shown if (_kind(each.line), each.line.unit) == (kind, unit)])
+        _draw_axes(axes, [line for line in shown if (_kind(line), line.unit) == (kind, unit)])
         quantity, held = kind
         axes.set_title(f"{held}: best decay {unit}" if held else f"best decay {unit}", pad=3)
         axes.set_xlabel(quantity)
@@ -52,9 +51,9 @@ def _kind(line: Line) -> tuple[str, str]:
     return line.quantity, line.held
 
 
-def _reading(shown: Sequence[OnAxis]) -> str:
-    swept = sorted({RAW if each.line.unit == NORMALIZED else NORMALIZED for each in shown if each.computed})
-    open_marks = " Open: the paper's own figure, as read off its colours." * any(each.line.is_paper for each in shown)
+def _reading(shown: Sequence[Line]) -> str:
+    swept = sorted({RAW if line.unit == NORMALIZED else NORMALIZED for line in shown if line.computed})
+    open_marks = " Open: the paper's own figure, as read off its colours." * any(line.is_paper for line in shown)
     return " ".join([READING + open_marks, *(COMPUTED.format(unit) for unit in swept)])
 
 

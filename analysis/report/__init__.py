@@ -15,6 +15,7 @@ from typing import Any
 
 import experiments
 from analysis.claims import CLAIMS, ledger
+from analysis.claims import sources as claim_sources
 from analysis.figures import charts_of, check_writable, nothing, pool
 from analysis.report import appendix, checklists, drawing, html, latex, markdown, method, oddities, results, summary
 from analysis.results import published
@@ -34,7 +35,7 @@ def make(
     kinds: of the files of each picture; "png" must be among them. Raises UsageError for damaged records and where
     nothing can be written.
     """
-    evidence = ledger.evidence(sources, changes)
+    evidence = claim_sources.evidence(sources, changes)
     shown = charts_of(experiments.names(), evidence.records, sources, changes, named=False)
     if not shown and (changes.keys() - {"quick"} or not any(study.provenance for study in evidence.studies)):
         raise UsageError(nothing("any experiment", "fig2", evidence.records, sources, changes))
@@ -55,7 +56,7 @@ def _place(chart: Chart) -> tuple[bool, bool, str]:
 
 
 def _blocks(
-    evidence: ledger.Evidence,
+    evidence: claim_sources.Evidence,
     decided: list[ledger.Decided],
     shown: list[Chart],
     pending: drawing.Pending,

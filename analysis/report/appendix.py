@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from analysis.claims import costs
+from analysis.claims import power
 from analysis.results import published
 from analysis.results.document import Block, Code, Folded, Heading, Paragraph, Table, literal
 from analysis.results.studies import Shown
@@ -48,7 +48,7 @@ def compute(
     ]
     caption = (
         "Time of training, all attempts of a cell counted. A cell that two figures share is counted in both; each "
-        f"once, they are {costs.hours(records)}. Cells that failed and were not trained since: {failures}; their time "
+        f"once, they are {power.hours(records)}. Cells that failed and were not trained since: {failures}; their time "
         "is not known."
     )
     yield Table(("sweep", "cells", "diverged", "interrupted", "time"), tuple(rows), "compute", caption)
@@ -56,9 +56,9 @@ def compute(
 
 def _spent(stem: str, records: Sequence[Record]) -> tuple[str, ...]:
     diverged = [record for record in records if record["status"] == "diverged"]
-    lost = f"{len(diverged)} ({costs.hours(diverged)})" if diverged else "0"
+    lost = f"{len(diverged)} ({power.hours(diverged)})" if diverged else "0"
     name = f"[{stem}](records:{stem})" if stem else "in no figure"
-    return name, str(len(records)), lost, str(costs.attempts(records)), costs.hours(records)
+    return name, str(len(records)), lost, str(power.attempts(records)), power.hours(records)
 
 
 def environment(records: Sequence[Record], studies: Sequence[Shown]) -> Iterator[Block]:
@@ -90,7 +90,7 @@ def _data(found: object) -> str:
 def citing(records: Sequence[Record]) -> Iterator[Block]:
     """BibTeX of the paper and of this software."""
     yield Heading(2, "Citing", "citing")
-    commits = costs.listed(str(provenance(r).get("commit"))[:DIGITS] for r in records) or "none"
+    commits = power.listed(str(provenance(r).get("commit"))[:DIGITS] for r in records) or "none"
     stated = dict(line.split(": ", 1) for line in CITATION.read_text(encoding="utf-8").splitlines() if ": " in line)
     made = {"year": stated["date-released"][:4], "version": stated["version"], "commits": commits}
     yield Code(f"{PAPER}\n\n{SOFTWARE.format(**made)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from analysis.claims import costs
+from analysis.claims import power
 from analysis.results.document import Block, Heading, Table
 from analysis.results.table import Chart, provenance
 from analysis.results.words import distinct_texts
@@ -41,13 +41,13 @@ def section(shown: Sequence[Chart], records: Sequence[Record]) -> Iterator[Block
 
 def _asked(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
     origins = [provenance(record) for record in records]
-    interrupted = costs.attempts(records)
-    yield "Computing infrastructure", costs.listed(origin.get("hardware") for origin in origins)
+    interrupted = power.attempts(records)
+    yield "Computing infrastructure", power.listed(origin.get("hardware") for origin in origins)
     yield (
         "Number of training runs",
         f"{len(records)}, of which {sum(r['status'] == 'diverged' for r in records)} diverged",
     )
-    yield "Compute", f"{costs.hours(records)}, interrupted attempts of finished runs included ({interrupted} runs)"
+    yield "Compute", f"{power.hours(records)}, interrupted attempts of finished runs included ({interrupted} runs)"
     yield "How hyper-parameters were chosen", "grids declared in `experiments/`; the lowest validation error selects"
     yield "Validation performance for each test result", "in the CSV behind each figure, and in every record"
     yield (
@@ -65,7 +65,7 @@ def _asked(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
             "made by this project"
         ),
     )
-    seeds = costs.listed(record["cell"]["seed"] for record in records)
+    seeds = power.listed(record["cell"]["seed"] for record in records)
     yield "Seeds", f"{seeds}; order, augmentation and initial weights are functions of seed, epoch and step"
     yield "Code access", "MIT licence; every record names the commit that made it"
 
@@ -74,12 +74,12 @@ def _sweep(chart: Chart) -> tuple[str, ...]:
     cells = [record["cell"] for record in chart.records]
     alphas, decays = ([cell[name] for cell in cells] for name in ("alpha", "decay"))
     fields = ("optimizer", *chart.experiment.facets) if chart.experiment.facets else ("optimizer",)
-    tried = "; ".join(f"{field}: {costs.listed(cell[field] for cell in cells)}" for field in fields)
+    tried = "; ".join(f"{field}: {power.listed(cell[field] for cell in cells)}" for field in fields)
     seconds = sorted(record["seconds"] for record in chart.records)
     return (
         f"[{chart.stem}](records:{chart.stem})", str(len(cells)), _bounds(alphas), _bounds(decays), tried,
         f"{seconds[len(seconds) // 2]:,.1f} s (median; {seconds[0]:,.1f} to {seconds[-1]:,.1f})",
-        costs.listed(f"{record['parameters']:,}" for record in chart.records),
+        power.listed(f"{record['parameters']:,}" for record in chart.records),
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis.claims import CLAIMS, costs, ledger
+from analysis.claims import CLAIMS, ledger, power, rules, sources
 from analysis.report import tables
 from analysis.results import published
 from analysis.results.document import Table
@@ -51,8 +51,8 @@ class Blocks:
     """All blocks by name, from the committed records, which are read once."""
 
     @cached_property
-    def evidence(self) -> ledger.Evidence:
-        return ledger.evidence([RECORDED])
+    def evidence(self) -> sources.Evidence:
+        return sources.evidence([RECORDED])
 
     def chart(self, name: str) -> Chart:
         """Of an experiment's `cpu` profile. Raises UsageError where nothing of it is committed."""
@@ -182,8 +182,8 @@ def _verdicts(blocks: Blocks) -> Table:
     ours = Counter(each.ours.outcome for each in decided)
     theirs = Counter(each.paper.outcome for each in decided if each.paper)
     counts = {"here": ours, "in the paper's own figures": theirs}
-    rows = tuple((name, *(str(found[outcome]) for outcome in ledger.OUTCOMES)) for name, found in counts.items())
-    return Table(("", *ledger.OUTCOMES), rows)
+    rows = tuple((name, *(str(found[outcome]) for outcome in rules.OUTCOMES)) for name, found in counts.items())
+    return Table(("", *rules.OUTCOMES), rows)
 
 
 def _claims(blocks: Blocks) -> Table:
@@ -201,9 +201,9 @@ def _claims_in_short(blocks: Blocks) -> Table:
 def _cost(blocks: Blocks) -> Table:
     """By file of committed records, and in all."""
     by_file = {path.stem: records.load(path) for path in sorted(RECORDED.glob("*.jsonl"))}
-    rows = [(name, str(len(found)), costs.hours(found)) for name, found in by_file.items()]
+    rows = [(name, str(len(found)), power.hours(found)) for name, found in by_file.items()]
     every = [record for found in by_file.values() for record in found]
-    return Table(("records", "cells", "training time"), (*rows, ("all", str(len(every)), costs.hours(every))))
+    return Table(("records", "cells", "training time"), (*rows, ("all", str(len(every)), power.hours(every))))
 
 
 def _chaos(blocks: Blocks) -> Table:

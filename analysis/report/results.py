@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from analysis.claims import costs
+from analysis.claims import power
 from analysis.report import beside
 from analysis.report.drawing import Drawn
 from analysis.results import published
@@ -66,7 +66,7 @@ def _panels(chart: Chart) -> Iterator[tuple[str, ...]]:
         own = [record for tile in panel.tiles.values() for record in tile.records]
         yield (
             panel.name, _best(chart, panel), beside.words(chart.experiment.name, panel, readings),
-            f"{len(panel.best.seeds) if panel.best else 0} of {len(own)}", costs.hours(own),
+            f"{len(panel.best.seeds) if panel.best else 0} of {len(own)}", power.hours(own),
         )  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def _behind(stem: str) -> str:
 
 def _cost(chart: Chart) -> str:
     seeds = len({record["cell"]["seed"] for record in chart.records})
-    return f"{len(chart.records)} cells, {seeds} seed{'s' * (seeds > 1)}, {costs.hours(chart.records)}."
+    return f"{len(chart.records)} cells, {seeds} seed{'s' * (seeds > 1)}, {power.hours(chart.records)}."
 
 
 def command(chart: Chart) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from analysis.claims import costs, ledger
-from analysis.claims.ledger import CONTRADICTED, OUTCOMES, SUPPORTED, Decided, Evidence, Verdict
+from analysis.claims import ledger, power
+from analysis.claims.ledger import Decided, Verdict
+from analysis.claims.rules import CONTRADICTED, OUTCOMES, SUPPORTED
+from analysis.claims.sources import Evidence
 from analysis.results import published
 from analysis.results.document import Block, Bullets, Heading, Paragraph, Table
 from analysis.results.panels import selection_split
@@ -74,8 +76,8 @@ def _sentences(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[str]:
     if disagreeing:
         yield f"Ours and the paper's figures disagree on: {disagreeing}."
     records = evidence.records
-    scales = costs.listed({each.ours.scale for each in decided if each.ours.scale})
-    yield f"Scale of the evidence: {scales or 'none'}. All runs together: {len(records)} cells, {costs.hours(records)}."
+    scales = power.listed({each.ours.scale for each in decided if each.ours.scale})
+    yield f"Scale of the evidence: {scales or 'none'}. All runs together: {len(records)} cells, {power.hours(records)}."
 
 
 def _counted(outcomes: Counter[str]) -> str:

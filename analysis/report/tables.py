@@ -16,7 +16,7 @@ from analysis.results import document
 from analysis.results.document import Table
 from analysis.results.panels import panels
 from analysis.results.table import Chart
-from analysis.statistics import both_axes, estimate, power_laws, separability
+from analysis.statistics import estimate, power_laws, separability
 from experiments.declare import told
 from paper_repro.cli import UsageError
 from paper_repro.records import Record
@@ -98,5 +98,5 @@ class Statistics:
             numbers = separability.numbers(self.rows)
             yield from write_figure(out, f"{stem}-separability", "separability", [chart, self.rows], numbers, kinds)
         if self.rules:
-            numbers = both_axes.table(self.rules)
+            numbers = power_laws.numbers(self.rules)
             yield from write_figure(out, f"{stem}-laws", "power_laws", [chart, self.rules], numbers, kinds)

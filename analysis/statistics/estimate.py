@@ -1,12 +1,12 @@
 """Is one optimizer better than another? Each at the cell that was selected on validation, compared on test errors.
 
-Runs of one seed share their initial weights and their order of pictures, so differences are taken seed by seed. With
+Runs of one seed share their initial weights and their order of images, so differences are taken seed by seed. With
 three common seeds or more their own scatter gives the interval (Student); with fewer, the deviation of single runs
 pooled over the basin does (normal), which ignores that pairs are alike and is rather too wide. Many pairs are tested at
 once: their p-values are corrected by Holm's step-down rule. That cells were selected by noisy errors is not in them;
 seeds that only selected cells have were no part of the selection, and are compared too.
 
-Differences that are all equal tell no deviation: then that of single runs decides, as with few seeds, and without one
+Differences that are all equal show no deviation: then that of single runs decides, as with few seeds, and without one
 nothing is decided. Seeds that diverged cannot be compared. Where they are of the optimizer that is ahead, the pair is
 not decided, since only its survivors are ahead; where they are of the other, they add to what is seen, and it may be.
 """
@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from statistics import fmean
 
 import numpy as np
 from scipy import special
@@ -26,20 +25,37 @@ from scipy import special
 from analysis.results.document import Table
 from analysis.results.panels import Panel
 from analysis.results.series import Variant
-from analysis.results.words import NAMES, Estimate, facet_text
+from analysis.results.words import Estimate, panel_name
 from analysis.statistics.surface import EQUAL, basin, deviation, of_panel
 
 LEVEL = 0.05
 POWER = 0.8
 MOST = 1000  # seeds: more are as good as none
 OWN_SCATTER = 3  # common seeds from which the differences' own deviation is used
+OF_STUDENT = 2  # seeds from which student() gives an interval
 SMALLEST = 1e-99  # smaller p-values may have become 0 by rounding
 NO_SCATTER = "scatter not measurable"
 
 
+def around(value: float, half: float) -> Estimate:
+    """With this half of an interval."""
+    return Estimate(value, value - half, value + half)
+
+
+def student(values: Sequence[float]) -> Estimate:
+    """The mean with its 95 % interval by Student's t; without one for a single value, or where all are equal."""
+    mean, scatter = float(np.mean(values)), deviation(values)
+    return Estimate(mean, None, None) if scatter is None else around(mean, _half(scatter, len(values), len(values) - 1))
+
+
+def _half(scatter: float, count: int, freedom: float) -> float:
+    """Of the interval of a mean."""
+    return float(special.stdtrit(freedom, 1 - LEVEL / 2)) * scatter / math.sqrt(count)
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """first minus second, in points of test error, over the seeds that both finished. deviation: of one difference. p:
+    """first − second, in points of test error, over the seeds that both finished. deviation: of one difference. p:
     corrected by compare().
 
     Without an interval, deviation and p where the scatter could not be measured. lacking: in words, the seeds that one
@@ -64,7 +80,7 @@ class Comparison:
     def seeds_needed(self) -> int | None:
         """Of each, to find a difference of this size alone with 80 % power; None where it is decided, 0, or where more
         seeds of this kind would not decide it."""
-        if self.p is None or self.p < LEVEL or self.survivors_ahead:
+        if self.p is None or self.is_decided or self.survivors_ahead:
             return None
         if not self.effect or abs(self.difference.value) <= EQUAL:
             return None
@@ -81,7 +97,7 @@ class Comparison:
         return None if self.survivors_ahead else self.difference
 
     @property
-    def seeds_told(self) -> str:
+    def seeds_text(self) -> str:
         """How many are compared, and what became of others: 4 of 7; 3 of AdamW diverged."""
         return f"{self.seeds}{self.lacking}"
 
@@ -91,16 +107,16 @@ def compare(panels: Sequence[Panel], known: Mapping[str, float] = {}) -> list[Co
 
     known: the deviation of single runs of an optimizer, for panels that have one run of each cell.
     """
-    chosen = [panel for panel in panels if panel.best is not None]
-    pairs = [found for pair in combinations(chosen, 2) if (found := _difference(*pair, known)) is not None]
-    corrected = iter(holm([test.p for test in pairs if test.p is not None]))
-    return [test if test.p is None else replace(test, p=next(corrected)) for test in pairs]
+    selected = [panel for panel in panels if panel.best is not None]
+    pairs = [pair for two in combinations(selected, 2) if (pair := _difference(*two, known)) is not None]
+    corrected = iter(holm([pair.p for pair in pairs if pair.p is not None]))
+    return [pair if pair.p is None else replace(pair, p=next(corrected)) for pair in pairs]
 
 
 def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> Comparison | None:
     errors = [_by_seed(panel) for panel in (first, second)]
-    apart = [errors[0][seed] - errors[1][seed] for seed in sorted(errors[0].keys() & errors[1].keys())]
-    differences = np.array([each for each in apart if not math.isnan(each)])
+    common = [errors[0][seed] - errors[1][seed] for seed in sorted(errors[0].keys() & errors[1].keys())]
+    differences = np.array([each for each in common if not math.isnan(each)])
     if not len(differences):
         return None
     count, freedom = len(differences), len(differences) - 1.0
@@ -108,14 +124,14 @@ def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> Comp
     if scatter is None:
         single = [_pooled(panel) or known.get(panel.optimizer) for panel in (first, second)]
         scatter, freedom = None if None in single else math.hypot(*filter(None, single)), math.inf
-    if scatter is None and count < OWN_SCATTER and count == len(apart):
+    if scatter is None and count < OWN_SCATTER and count == len(common):
         return None  # where seeds diverged, the row says so
-    mean, names = float(differences.mean()), (_name(first), _name(second))
+    mean = float(differences.mean())
+    names = panel_name(first.optimizer, first.facets), panel_name(second.optimizer, second.facets)
     difference, p = Estimate(mean, None, None), None
     if scatter is not None:
-        error = scatter / math.sqrt(count)
-        half = float(special.stdtrit(freedom, 1 - LEVEL / 2)) * error
-        difference, p = Estimate(mean, mean - half, mean + half), float(2 * special.stdtr(freedom, -abs(mean) / error))
+        difference = around(mean, _half(scatter, count, freedom))
+        p = float(2 * special.stdtr(freedom, -abs(mean) / (scatter / math.sqrt(count))))
     survivors_ahead = any(map(math.isnan, errors[0 if mean < 0 else 1].values()))
     return Comparison(*names, difference, scatter, p, count, _lacking(names, errors), survivors_ahead)
 
@@ -132,13 +148,11 @@ def _lacking(names: tuple[str, str], errors: Sequence[Mapping[int, float]]) -> s
 
 
 def paired_difference(first: Variant, other: Variant) -> tuple[float, float]:
-    """Mean difference in test error, other - first, over the seeds both have, and half its 95 % interval (t); NaN where
-    there is no difference, or where the differences do not tell their scatter."""
+    """Mean difference in test error, other − first, over the seeds both have, and half its 95 % interval (t); NaN where
+    there is no difference, or where the differences do not show their scatter."""
     differences = [other.errors[seed] - first.errors[seed] for seed in first.errors if seed in other.errors]
-    if not differences:
-        return math.nan, math.nan
-    mean, scatter, count = fmean(differences), deviation(differences), len(differences)
-    return mean, math.nan if scatter is None else float(special.stdtrit(count - 1, 0.975)) * scatter / math.sqrt(count)
+    part = student(differences) if differences else Estimate(math.nan, None, None)
+    return part.value, math.nan if part.high is None else part.high - part.value
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -163,41 +177,29 @@ def _pooled(panel: Panel) -> float | None:
     return surface.sigma(basin(surface))
 
 
-def _name(panel: Panel) -> str:
-    words = facet_text(panel.facets)
-    return NAMES.get(panel.optimizer, panel.optimizer) + (f", {words}" if words else "")
-
-
 CAPTION = (
     "Optimizers compared at their selected cells, test error, paired by seed; effect: difference over the deviation of "
     "one; p: corrected for the number of pairs (Holm); brackets: 95 % intervals."
 )
 
 
-def table(found: Sequence[Comparison]) -> Table:
+def table(pairs: Sequence[Comparison]) -> Table:
     """A row for each pair."""
-    header = ("compared, test error", "difference, points", "effect", "p (Holm)", "seeds", "told apart")
+    header = ("compared, test error", "difference, points", "effect", "p (Holm)", "seeds", "distinguishable")
     rows = []
-    for pair in found:
+    for pair in pairs:
         part = pair.difference
+        ends = "" if part.low is None else f" [{part.low:+.2f}, {part.high:+.2f}]"
+        p = "" if pair.p is None else f"{pair.p:.2g}" if pair.p > SMALLEST else f"< {SMALLEST:g}"
         rows.append((
-            f"{pair.first} less {pair.second}", f"{_signed(part.value)} {_interval(part)}".strip(),
-            "" if pair.effect is None else _signed(pair.effect), "" if pair.p is None else _p(pair.p),
-            pair.seeds_told, _verdict(pair),
+            f"{pair.first} − {pair.second}", f"{_signed(part.value)}{ends}",
+            "" if pair.effect is None else _signed(pair.effect), p, pair.seeds_text, _verdict(pair),
         ))  # fmt: skip
     return Table(header, tuple(rows), "comparisons", CAPTION)
 
 
 def _signed(number: float) -> str:
     return f"{round(number, 2) + 0.0:+.2f}"  # never -0.00
-
-
-def _interval(part: Estimate) -> str:
-    return "" if part.low is None else f"[{part.low:+.2f}, {part.high:+.2f}]"
-
-
-def _p(p: float) -> str:
-    return f"{p:.2g}" if p > SMALLEST else f"< {SMALLEST:g}"
 
 
 def _verdict(pair: Comparison) -> str:

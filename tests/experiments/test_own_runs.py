@@ -15,6 +15,7 @@ import pytest
 import experiments
 from analysis.__main__ import main
 from analysis.claims import CLAIMS, ledger
+from analysis.claims.sources import Evidence
 from analysis.figures import RECORDED, read_records
 from analysis.results.table import charts
 from experiments.__main__ import _parser as experiments_parser
@@ -116,13 +117,13 @@ def test_claims_and_statistics_are_of_the_changed_cells(option: str, changes: di
         assert main(["claims", "--runs", str(path), *typed.split()]) == 0
         said = capsys.readouterr().out
         assert (f"Of what was run with {typed} alone" in said) == bool(typed)
-        (verdicts[typed],) = re.findall(r"\| 7 \|[^|]*\| \*\*(\w+)\*\*: Adam less SGD \+?(-?[\d.]+)", said)
+        (verdicts[typed],) = re.findall(r"\| 7 \|[^|]*\| \*\*(\w+)\*\*: Adam − SGD \+?(-?[\d.]+)", said)
     assert verdicts[""] == ("undecided", "0.00")
     assert verdicts[option] == ("supported", "5.00")
     assert main(["statistics", "fig2", "--runs", str(path), *option.split()]) == 0
     said = capsys.readouterr().out
-    assert "Adam less AdamW | +5.00" in said
-    assert "Adam less AdamW | +0.00" not in said
+    assert "Adam − AdamW | +5.00" in said
+    assert "Adam − AdamW | +0.00" not in said
 
 
 def test_a_changed_field_that_is_swept_chooses_records(tmp_path: Path) -> None:
@@ -162,13 +163,13 @@ def test_what_is_suggested_makes_what_was_missing(verb: str, name: str, typed: s
 
 def test_a_claim_that_was_not_run_names_what_it_lacks(tmp_path: Path) -> None:
     """And not always the experiment that it is about: claim 8 wants the noise of figure 2 as well."""
-    found = ledger.Evidence([made_record(cell, 40.0) for cell in cells("fig3", 1)], sources=[tmp_path])
+    found = Evidence([made_record(cell, 40.0) for cell in cells("fig3", 1)], sources=[tmp_path])
     runs = {each.claim.name: each.to_run for each in ledger.decide(CLAIMS, found)}
     assert runs["8"] == (f"python -m experiments run fig2 --profile cpu --out {tmp_path}",)
     assert runs["1"] == (f"python -m experiments run fig1 --profile cpu --out {tmp_path}",)
     assert runs["19a"] == (f"python -m experiments run propositions --profile demo --out {tmp_path}",)
     assert runs["20"] == ()
-    whole = ledger.Evidence([made_record(cell, 40.0) for cell in cells("fig1", 1)], sources=[tmp_path])
+    whole = Evidence([made_record(cell, 40.0) for cell in cells("fig1", 1)], sources=[tmp_path])
     (one,) = [each for each in ledger.decide(CLAIMS, whole) if each.claim.name == "1"]
     assert one.to_run == (f"python -m experiments run fig1 --profile cpu --data real.npz --out {tmp_path} --seeds 2",)
     assert one.needed is not None

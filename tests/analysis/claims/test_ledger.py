@@ -7,7 +7,9 @@ import pytest
 
 import experiments
 from analysis.claims import CLAIMS, ledger
-from analysis.claims.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, Decided, Evidence
+from analysis.claims.ledger import Decided
+from analysis.claims.rules import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED
+from analysis.claims.sources import Evidence
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
@@ -171,7 +173,7 @@ def test_the_paper_s_own_figures_decide_what_they_show() -> None:
     assert outcomes["4"] == outcomes["5"] == outcomes["16"] == SUPPORTED
     assert outcomes["1"] == outcomes["1a"] == outcomes["10"] == UNDECIDED  # nothing is gained under a fixed rate
     assert found["1a"] is not None
-    assert "decays 0 and 0; Adam less AdamW: -0.07" in found["1a"].words
+    assert "decays 0 and 0; Adam, fixed rate − AdamW, fixed rate -0.07" in found["1a"].words
     assert all(paper is None or paper.words for paper in found.values())
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import experiments
-from analysis.claims.prices import Price, of_a_first_run, of_a_seed, one_of_each
+from analysis.claims.power import Price, of_a_first_run, of_a_seed, one_of_each
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
@@ -28,8 +28,8 @@ def test_a_seed_costs_what_each_cell_took_in_the_mean() -> None:
     assert of_a_seed(records) == Price(2, 2.0, "core")
     assert of_a_seed(took(first, 3600, "NVIDIA H100") for _ in range(3)) == Price(1, 1.0, "GPU")
     assert Price(2, 2.0).times(3) == Price(6, 6.0)
-    assert Price(1, 0.25, "GPU").words() == "1 cell, 0.25 GPU-hours"
-    assert Price(0, 2.0).words() == "2.0 core-hours"
+    assert Price(1, 0.25, "GPU").text() == "1 cell, 0.25 GPU-hours"
+    assert Price(0, 2.0).text() == "2.0 core-hours"
 
 
 def test_one_record_of_each_cell_tells_its_time() -> None:

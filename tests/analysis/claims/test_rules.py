@@ -6,15 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from analysis.claims.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED
-from analysis.claims.rules import all_above, all_below, around, student
+from analysis.claims.rules import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, all_above, all_below
+from analysis.statistics.estimate import around, student
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
 from tests.judging import at_levels, cells, judged, noise, run
 
 
-def test_one_that_is_decidedly_the_other_way_contradicts_all() -> None:
+def test_one_that_is_significantly_the_other_way_contradicts_all() -> None:
     high, low, none = around(1.0, 0.5), around(-1.0, 0.5), around(0.1, 0.5)
     assert all_above([high, high]) == all_below([low, low]) == SUPPORTED
     assert all_above([high, low]) == all_below([high, low]) == CONTRADICTED
@@ -85,7 +85,6 @@ def test_restarts_and_the_gap_between_adam_and_sgdwr() -> None:
     assert judged("13", restarts({**ERRORS, ("adamw", True): 43.5})).outcome == CONTRADICTED
     none = judged("13", restarts({**ERRORS, ("adam", False): 39.5}))
     assert none.outcome == UNDECIDED
-    assert "no gap is seen" in none.words
 
 
 @pytest.mark.parametrize(("loss", "outcome"), [(0.05, SUPPORTED), (0.2, CONTRADICTED), (0.1, UNDECIDED)])
@@ -226,10 +225,10 @@ def _selected(optimizer: str, errors: Sequence[float | None]) -> list[Record]:
 @pytest.mark.parametrize(
     ("sgd", "outcome", "words"),
     [
-        ([45.0, 45.5, 45.2, 45.4, 45.1], SUPPORTED, "SGD less Adam -4.92 [-5.10, -4.74], SGDW less AdamW 0"),
+        ([45.0, 45.5, 45.2, 45.4, 45.1], SUPPORTED, "SGD − Adam -4.92 [-5.10, -4.74], SGDW − AdamW 0"),
         ([45.0, 45.5, 45.2, 45.4, None], UNDECIDED,
-         "SGD less Adam -4.88 [-5.08, -4.67] (seeds: 4 of 5; 1 of SGD diverged), SGDW less AdamW 0"),
-        ([49.0, 49.2, 49.1, 49.3, 49.1], UNDECIDED, "SGD less Adam -1.00 (scatter not measurable), SGDW less AdamW 0"),
+         "SGD − Adam -4.88 [-5.08, -4.67] (seeds: 4 of 5; 1 of SGD diverged), SGDW − AdamW 0"),
+        ([49.0, 49.2, 49.1, 49.3, 49.1], UNDECIDED, "SGD − Adam -1.00 (scatter not measurable), SGDW − AdamW 0"),
     ],
 )  # fmt: skip
 def test_survivors_and_equal_differences_decide_no_claim(sgd: list[float | None], outcome: str, words: str) -> None:
@@ -241,7 +240,7 @@ def test_survivors_and_equal_differences_decide_no_claim(sgd: list[float | None]
 
 
 def test_a_decay_that_diverged_is_not_below_adam() -> None:
-    """Half of AdamW's decays end decidedly lower, the rest diverged but for one."""
+    """Half of AdamW's decays end significantly lower, the rest diverged but for one."""
     made = long_runs(-3.0, 0.5, 0.05)
     own = [place for place, r in enumerate(made) if r["cell"]["optimizer"] == "adamw" and r["cell"]["epochs"] == 100]
     for place in own[: len(own) // 2 + 1]:

@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from analysis.claims.ledger import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED
-from analysis.claims.power import needed
+from analysis.claims.rules import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
-from tests.judging import cells, judged, noise, study
+from tests.judging import cells, decided, judged, noise, study
 
 
 def steps(ratio: float, wide: int) -> list[dict[str, Any]]:
@@ -127,7 +126,7 @@ def test_survivors_say_nothing_on_exemption_where_they_are_ahead(lost: str, outc
 def test_one_seed_says_nothing_on_exemption() -> None:
     found = judged("S8", exempted(1.0, seeds=1))
     assert found.outcome == UNDECIDED
-    assert needed(found.doubt).words.startswith("first a second seed, for the noise: 2 cells")
+    assert decided("S8", exempted(1.0, seeds=1)).needed.words.startswith("first a second seed, for the noise: 2 cells")
 
 
 def transformers(adamw: float, loss: float) -> list[Record]:

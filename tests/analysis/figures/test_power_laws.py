@@ -13,7 +13,7 @@ from analysis.figures.style import render, style
 from analysis.results.table import Chart, charts
 from analysis.results.words import Estimate
 from analysis.statistics import power_laws
-from analysis.statistics.scaling import Law
+from analysis.statistics.power_laws import Law
 from paper_repro.cell import Cell
 from tests.conftest import made_record
 

@@ -32,7 +32,7 @@ def test_differences_are_taken_seed_by_seed() -> None:
     assert found.difference.low == pytest.approx(2.0 - 4.3027 * 0.5 / np.sqrt(3), abs=1e-3)
     assert found.is_decided
     assert found.seeds_needed is None
-    assert "| Adam less AdamW | +2.00 [+0.76, +3.24] |" in table([found]).markdown()
+    assert "| Adam − AdamW | +2.00 [+0.76, +3.24] |" in table([found]).markdown()
 
 
 def test_with_two_seeds_the_noise_of_all_runs_decides() -> None:
@@ -146,7 +146,7 @@ def test_seeds_that_leave_a_comparison_are_told(adam, adamw, shift: float, told:
     shifted = [made_record(Cell.from_dict(r["cell"]), r["final"]["test_error"] + shift) if r["final"] else r
                for r in panels[0].beyond]  # fmt: skip
     (found,) = compare([dataclasses.replace(panels[0], beyond=tuple(shifted)), panels[1]])
-    assert (found.seeds_told, table([found]).rows[0][4:]) == (told, (told, verdict))
+    assert (found.seeds_text, table([found]).rows[0][4:]) == (told, (told, verdict))
     assert found.is_decided == (verdict == "yes")
     assert (found.judged is None) == (verdict != "yes")
 
@@ -155,7 +155,7 @@ def test_a_comparison_of_which_hardly_a_seed_is_left_keeps_its_row() -> None:
     """Of one seed of the map and six further ones five of AdamW diverged: two are left, and no deviation is known."""
     adam, adamw = _beyond(_panel("adam", [50.0]), 0, 6), _beyond(_panel("adamw", [49.0]), 5, 1)
     (found,) = compare([adam, adamw])
-    assert found.seeds_told.startswith("2 of 7; 5 of AdamW diverged")
+    assert found.seeds_text.startswith("2 of 7; 5 of AdamW diverged")
     assert not found.is_decided
 
 

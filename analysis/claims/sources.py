@@ -1,0 +1,296 @@
+"""The two sources that a rule is asked about: our records (Evidence), and the values read off the paper's figures
+(Paper). Both answer the same questions, so that a rule need not know which one it asks."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from scipy import special
+
+import experiments
+from analysis.claims import power
+from analysis.claims.power import PowerInput, Price
+from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Rule
+from analysis.figures import changed, read_records
+from analysis.results import published
+from analysis.results import studies as findings
+from analysis.results.panels import Panel, panels
+from analysis.results.published import Reading
+from analysis.results.studies import Shown
+from analysis.results.table import Chart, charts
+from analysis.results.words import Estimate, format_estimate, panel_name
+from analysis.statistics import power_laws
+from analysis.statistics.estimate import NO_SCATTER, OWN_SCATTER, Comparison, around, compare
+from analysis.statistics.ridge import ridge
+from analysis.statistics.surface import basin, of_panel, of_readings
+from experiments.declare import PROFILES
+from paper_repro.records import Record
+
+READING = math.sqrt(2) * math.hypot(published.RUN_SIGMA, 0.1)  # deviation of a difference of two readings, in points
+SINGLE = 1.96 * READING
+READINGS = {  # of experiments that are no heat map, the panel of the paper's figure
+    "fig3": ("fig3", "test_error_vs_decay"), "supp4": ("supp4", "test_error_vs_decay"),
+    "fig4": ("fig4", "cifar_test_error"), "fig4_imagenet32": ("fig4", "in32_test_error"),
+}  # fmt: skip
+
+
+class Run(NamedTuple):
+    """A selected cell: of an optimizer under a schedule, with any decay or among those without."""
+
+    optimizer: str
+    schedule: str = "cosine"
+    decays: bool = True
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule says of a source. words: the numbers with their intervals. power: what the outcome hangs on, where
+    that has intervals."""
+
+    outcome: str
+    words: str
+    power: PowerInput | None = None
+
+
+def judge(
+    rule: Rule, estimates: Sequence[Estimate | None], words: str, panels: Sequence[Panel] = (),
+    own_from: float = math.inf,
+) -> Finding:  # fmt: skip
+    """What the rule says of estimates that rest on these panels; undecided where one could not be measured.
+
+    own_from: as in a PowerInput, of rules that look at selected cells only.
+    """
+    known = [part for part in estimates if part is not None]
+    outcome = rule(known) if len(known) == len(estimates) else UNDECIDED
+    compares = own_from < math.inf  # selected cells, which may have seeds of their own
+    selected = [panel.with_all_seeds(panel.best) if compares else panel.best for panel in panels if panel.best]
+    tiles = selected if compares else [tile for panel in panels for tile in panel.tiles.values()]
+    price = power.of_a_seed(record for tile in tiles for record in tile.records)
+    runs = min((len(tile.seeds) - tile.diverged for tile in selected), default=1)
+    return Finding(outcome, words, PowerInput(tuple(estimates), rule, runs, price, own_from))
+
+
+def decided(holds: bool, words: str) -> Finding:
+    """Of numbers without intervals."""
+    return Finding(SUPPORTED if holds else CONTRADICTED, words)
+
+
+def format_comparison(compared: Comparison) -> str:
+    """Adam − AdamW 0.92 [0.34, 1.49], or why it has no interval, and the seeds that it lacks."""
+    remarks = [NO_SCATTER] * (compared.p is None) + [f"seeds: {compared.seeds_text}"] * bool(compared.lacking)
+    text = f"{compared.first} − {compared.second} {format_estimate(compared.difference)}"
+    return text + (f" ({'; '.join(remarks)})" if remarks else "")
+
+
+class Evidence:
+    """Our records: of each experiment those of its largest scale that was run wholly. So a sweep that begins at a
+    larger one takes no verdict away. The demo's images are evidence of nothing but that it runs, and are left out."""
+
+    def __init__(
+        self, records: Sequence[Record], studies: Sequence[Shown] = (), changes: Mapping[str, Any] = {},
+        sources: Sequence[Path] = (),
+    ) -> None:  # fmt: skip
+        self.records = records
+        self.studies = studies
+        self.changes = changes  # to the declared cells
+        self.sources = sources
+        self.lacking: dict[str, None] = {}  # experiments that were asked for and have nothing
+        self.first_run = functools.cache(self._price)
+        self._chart = functools.cache(self._find)
+
+    def chart(self, experiment: str) -> Chart | None:
+        """That of the largest scale that was run wholly, or else begun."""
+        chart = self._chart(experiment)
+        if chart is None:
+            self.lacking[experiment] = None
+        return chart
+
+    def panels(self, experiment: str) -> list[Panel]:
+        """None of them where nothing was run."""
+        chart = self.chart(experiment)
+        return panels(chart) if chart else []
+
+    def panel(self, experiment: str, run: Run) -> Panel | None:
+        """The panel with the run's selected cell; None where it was not run or every run diverged."""
+        for panel in self.panels(experiment):
+            schedule = str(panel.facets.get("schedule", run.schedule)).partition(":")[0]
+            if (panel.optimizer, schedule) == run[:2] and panel.best is not None:
+                if run.decays:
+                    return panel
+                bare = [tile for tile in panel.candidates if tile.decay == 0]
+                best = min(bare, key=lambda tile: statistics.fmean(tile.errors("validation")), default=None)
+                return dataclasses.replace(panel, best=best)
+        return None
+
+    def compare(self, experiment: str, *runs: Run) -> Comparison | None:
+        """The first less the second in test error; None where one was not run, or the noise is not known."""
+        selected = [panel for run in runs if (panel := self.panel(experiment, run))]
+        pairs = compare(selected, self.noise()) if len(selected) == len(runs) else []
+        return dataclasses.replace(pairs[0], second=pairs[0].second + _remark(runs[1])) if pairs else None
+
+    def error(self, experiment: str, run: Run) -> float | None:
+        """The mean test error of the selected cell."""
+        panel = self.panel(experiment, run)
+        return panel.best.test_error if panel and panel.best else None
+
+    def errors(self, experiment: str, optimizer: str) -> list[float | None]:
+        """Of all decays; None of those that diverged."""
+        own = [panel for panel in self.panels(experiment) if panel.optimizer == optimizer]
+        return [tile.test_error for panel in own for tile in panel.tiles.values()]
+
+    def half_width(self, experiment: str) -> float | None:
+        """Half the interval of a difference of means of as many runs of Adam and AdamW as Adam's selected cell has."""
+        noise, panel = self.noise(), self.panel(experiment, Run("adam"))
+        if not {"adam", "adamw"} <= noise.keys() or panel is None or panel.best is None:
+            return None
+        return 1.96 * math.hypot(noise["adam"], noise["adamw"]) / math.sqrt(len(panel.best.seeds))
+
+    def slope(self, optimizer: str) -> Estimate | None:
+        """Of figure 2's ridge."""
+        panel = self.panel("fig2", Run(optimizer))
+        return ridge(of_panel(panel, "validation")).slope if panel else None
+
+    def laws(self, experiment: str) -> list[power_laws.Line]:
+        """Of the best decay."""
+        chart = self.chart(experiment)
+        return power_laws.of_chart(chart, self.records) if chart else []
+
+    def noise(self) -> dict[str, float]:
+        """The deviation of single runs' test errors by optimizer: that of figure 2's seeds."""
+        surfaces = {panel.optimizer: of_panel(panel, "test") for panel in self.panels("fig2")}
+        deviations = {name: surface.sigma(basin(surface)) for name, surface in surfaces.items()}
+        return {name: sigma for name, sigma in deviations.items() if sigma}
+
+    def rows(self, study: str) -> list[dict[str, Any]]:
+        """What a study found at its largest scale; demos count where they need no images."""
+        result = self.study(study)
+        if result is None:
+            self.lacking[study] = None
+        return result.rows if result else []
+
+    def study(self, name: str) -> Shown | None:
+        """Its findings at the largest scale."""
+        own = [each for each in self.studies if each.experiment.study == name]
+        own = [each for each in own if each.profile.endswith("-quick") == ("quick" in self.changes)]
+        own = [each for each in own if each.profile[:4] != "demo" or "cell" not in each.settings]
+        return max(own, key=lambda each: PROFILES.index(each.profile.removesuffix("-quick")), default=None)
+
+    def seed_price(self, study: str, seeds: int) -> Price:
+        """Of one more seed of a study that had so many."""
+        result = self.study(study)
+        assert result is not None
+        return Price(0, result.seconds / 3600 / seeds, power.unit(result.provenance or {}))
+
+    def to_type(self, experiment: str) -> str:
+        """The command that makes evidence of an experiment, at the scale of what there is of it."""
+        profiles, chart = experiments.get(experiment).profiles, self._chart(experiment)
+        if chart is not None:
+            own = {cell.dataset for cell in chart.experiment.profiles[chart.profile].cells}
+            data = "" if chart.dataset in own else chart.dataset
+            return findings.to_type(experiment, self.sources, self.changes, chart.profile, data)
+        evident = experiments.get(experiment).study is not None and "cell" not in profiles["demo"].settings
+        profile = "demo" if evident else next((name for name in profiles if name != "demo"), "demo")
+        return findings.to_type(experiment, self.sources, self.changes, profile)
+
+    def missing(self, experiment: str) -> list[str]:
+        """What a claim about an experiment lacks that was asked for last: that experiment first, unless all its
+        declared cells were run."""
+        chart = self._chart(experiment)
+        return list(dict.fromkeys([*([] if chart and chart.whole else [experiment]), *self.lacking]))
+
+    def _price(self, experiment: str) -> str:
+        """What a first run of an experiment costs, in words."""
+        return power.of_a_first_run(experiments.get(experiment).changed(self.changes), self._kinds)
+
+    @functools.cached_property
+    def _kinds(self) -> list[Record]:
+        return power.one_of_each(self.records)
+
+    def _find(self, experiment: str) -> Chart | None:
+        asked = experiments.get(experiment).changed(self.changes)
+        there = [chart for chart in charts(asked, self.records) if chart.profile != "demo"]
+        return max(there, key=lambda chart: (chart.whole, PROFILES.index(chart.profile)), default=None)
+
+
+def evidence(sources: Sequence[Path], changes: Mapping[str, Any] = {}) -> Evidence:
+    """All that lies in these sources. changes: to the declared cells, as for figures. Raises UsageError."""
+    every = changed(experiments.names(), changes)
+    studies = findings.shown([each for each in every if each.study], sources, named=False, quick="quick" in changes)
+    return Evidence(read_records(sources, changes=changes), studies, changes, sources)
+
+
+class Paper:
+    """The paper's own figures: single runs, whose noise is that of a run and of the reading. Asked as Evidence is."""
+
+    def __init__(self) -> None:
+        self.readings: list[Reading] = published.load()
+
+    def values(self, figure: str, panel: str) -> list[Reading]:
+        return [r for r in self.readings if (r.figure, r.panel) == (figure, panel) and not r.clipped]
+
+    def beside(self, experiment: str, run: Run) -> list[Reading]:
+        """The readings of the panel that corresponds to a run's; only its last epoch where they are curves."""
+        if experiment in READINGS:
+            name = run.optimizer + "r" * (run.schedule == "warm_restarts" and READINGS[experiment][0] == "fig4")
+            own = [r for r in self.values(*READINGS[experiment]) if r.optimizer == name]
+            return own if READINGS[experiment][0] != "fig4" else sorted(own, key=lambda r: r.epoch)[-1:]
+        figure = "fig2" if (experiment, run.schedule) == ("fig1", "cosine") else experiment
+        own = self.values(figure, f"{run.optimizer}_{run.schedule}")
+        return [r for r in own if r.decay == 0 or run.decays]
+
+    def error(self, experiment: str, run: Run) -> float:
+        """The lowest reading."""
+        return min(reading.value for reading in self.beside(experiment, run))
+
+    def errors(self, experiment: str, optimizer: str) -> list[float | None]:
+        return [reading.value for reading in self.beside(experiment, Run(optimizer))]
+
+    def half_width(self, experiment: str) -> float:
+        return SINGLE
+
+    def panel(self, experiment: str, run: Run) -> None:
+        """None: no more seeds can be run of it."""
+
+    def compare(self, experiment: str, *runs: Run) -> Comparison:
+        first, second = (self.error(experiment, run) for run in runs)
+        facets = experiments.get(experiment).facets
+        names = [panel_name(run.optimizer, {"schedule": run.schedule} if facets else {}) + _remark(run) for run in runs]
+        p = float(2 * special.ndtr(-abs(first - second) / READING))
+        return Comparison(names[0], names[1], around(first - second, SINGLE), None, p, 1)
+
+    def slope(self, optimizer: str) -> Estimate | None:
+        return ridge(of_readings(self.readings, "fig2", f"{optimizer}_cosine")).slope
+
+    def laws(self, experiment: str) -> list[power_laws.Line]:
+        return power_laws.of_paper(experiment)
+
+
+Source = Evidence | Paper
+Measure = Callable[[Source], Finding | None]
+
+
+def differences(experiment: str, rule: Rule, *pairs: tuple[Run, Run]) -> Measure:
+    """The rule on differences of test error between selected cells, the first of each pair less the second; nothing
+    where one of them was not run."""
+
+    def measure(source: Source) -> Finding | None:
+        compared = [each for pair in pairs if (each := source.compare(experiment, *pair))]
+        if len(compared) < len(pairs):
+            return None
+        runs = dict.fromkeys(run for pair in pairs for run in pair)
+        panels = [panel for run in runs if (panel := source.panel(experiment, run))]
+        words = f"{', '.join(map(format_comparison, compared))} points"
+        return judge(rule, [each.judged for each in compared], words, panels, OWN_SCATTER)
+
+    return measure
+
+
+def _remark(run: Run) -> str:
+    return "" if run.decays else " without decay"
