@@ -6,17 +6,15 @@ multiplied at once. A second row sets our SGDW beside torch's SGD with L2, which
 
 from __future__ import annotations
 
-import functools
-import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from benchmarks import Row
-from paper_repro import models, optim
+from paper_repro import optim
+from paper_repro.studies.stepping import in_turns, parameters
 
 NET = "shake_shake-26-2x64d"
 LR, DECAY = 1e-3, 1e-4
@@ -79,35 +77,7 @@ def rows(device: str, rounds: int) -> Iterator[Row]:
 
 def _times(pair: Pair, device: str, rounds: int) -> list[float]:
     """Of ours, torch's fused and torch's foreach step, on parameters of their own."""
-    ours = optim.build(pair.name, parameters(device), LR, DECAY).step
+    ours = optim.build(pair.name, parameters(device, NET), LR, DECAY).step
     return in_turns(
-        [ours, *(pair.theirs(parameters(device), **{k: True}) for k in ("fused", "foreach"))], rounds, device
+        [ours, *(pair.theirs(parameters(device, NET), **{k: True}) for k in ("fused", "foreach"))], rounds, device
     )
-
-
-def parameters(device: str, net: str = NET) -> list[Tensor]:
-    """Random tensors like the net's parameters for pictures of 32 x 32, each its own gradient, all newly allocated."""
-    found = [value.clone() for value in _values(device, net)]
-    for parameter in found:
-        parameter.grad = parameter.clone()
-    return found
-
-
-@functools.cache
-def _values(device: str, net: str) -> list[Tensor]:
-    with torch.device("meta"):
-        model = models.build(net, 10, 32).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return [torch.empty_like(parameter, device=device).normal_() for parameter in model.parameters()]
-
-
-def in_turns(steps: Sequence[Step], rounds: int, device: str) -> list[float]:
-    """Median milliseconds of each step, one after the other in every round, so that noise falls on all alike."""
-    took: list[list[float]] = [[] for _ in steps]
-    for _ in range(rounds + 2):
-        for times, step in zip(took, steps, strict=True):
-            began = time.perf_counter()
-            step()
-            if device != "cpu":
-                torch.cuda.synchronize()
-            times.append(1000 * (time.perf_counter() - began))
-    return [statistics.median(times[2:]) for times in took]

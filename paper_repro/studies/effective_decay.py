@@ -1,14 +1,15 @@
-"""How much decay takes off each weight of a net in training, against that weight's gradient scale.
+"""How much decay takes off each weight of a network in training, against that weight's gradient scale.
 
 Adam with L2 moves a weight by eta alpha (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps), and m is a sum over past
 updates of lambda theta and of the bare gradient. Both sums are kept apart here, so that the step splits exactly into
 what L2 does and what the loss does. For AdamW the decay is what remains of the step when Adam's is taken off.
 
 settings: cell (of both), optimizers ([name, alpha, decay]), bins (an octave of sqrt(v) each). Measured at the last
-update of the middle epoch. Rows, shares per update and divided by eta:     what "scale"      optimizer, scale (the
-bin's middle, of sqrt(v / (1 - beta2^t))), weights, low, median, high                       (10, 50 and 90 % of the
-share of the weight that decay takes off)     what "parameter"  optimizer, name, scale, rate (alpha / (sqrt(v) + eps)),
-share: medians over a tensor's weights
+update of the middle epoch. Rows, shares per update and divided by eta:
+
+    "scale"      optimizer, scale (the bin's middle, of sqrt(v / (1 - beta2^t))), weights, low, median, high (10, 50 and
+                 90 % of the share of the weight that decay takes off)
+    "parameter"  optimizer, name, scale, rate (alpha / (sqrt(v) + eps)), share: medians over a tensor's weights
 """
 
 from __future__ import annotations
@@ -87,10 +88,10 @@ def _rows(name: str, watch: _Watch) -> Rows:
     scale, _, share = (torch.cat(column).double() for column in zip(*parts, strict=True))
     octave = scale.clamp(min=1e-30).log2().floor()
     for place in sorted(set(octave.tolist())):
-        own = share[octave == place]
-        if len(own) >= FEWEST:
-            low, median, high = own.quantile(torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)).tolist()
+        shares = share[octave == place]
+        if len(shares) >= FEWEST:
+            low, median, high = shares.quantile(torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)).tolist()
             middle = 2.0 ** (place + 0.5)
-            values = {"scale": middle, "weights": len(own), "low": low, "median": median, "high": high}
+            values = {"scale": middle, "weights": len(shares), "low": low, "median": median, "high": high}
             rows.append({"what": "scale", "optimizer": name, **values})
     return rows

@@ -1,8 +1,8 @@
 """AdamW with moments of eight bits beside the one with 32: test error, memory of the optimizer, time of a step.
 
 settings: cell (optimizer aside), optimizers (names; the first is what the others are compared with), seeds, and rounds
-of steps to time. Rows: optimizer, seed, test_error (percent), bytes (of state, for each parameter), milliseconds (of a
-step on the net's parameters; the same in each row of an optimizer).
+of steps to time. Rows: optimizer, seed, test_error (percent; null where it diverged), bytes (of state, for each
+parameter), milliseconds (of a step on the network's parameters; the same in each row of an optimizer).
 
 Raises CannotRun where an optimizer cannot be built.
 """
@@ -14,13 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.optimizer_step import in_turns, parameters
 from paper_repro import optim
 from paper_repro.cell import Cell
-from paper_repro.data.split import Dataset
 from paper_repro.studies import CannotRun
-from paper_repro.studies.step_cost import state_bytes
-from paper_repro.studies.stepping import Rows, dataset_of
+from paper_repro.studies.stepping import Rows, dataset_of, in_turns, parameters, state_bytes
 from paper_repro.training.train import train
 
 
@@ -33,18 +30,13 @@ def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows,
         raise CannotRun(str(error)) from None
     times = in_turns([optimizer.step for optimizer in optimizers], settings["rounds"], device)
     dataset = dataset_of(base, data)
+    count = sum(parameter.numel() for parameter in parameters(device, base.model))
     rows: Rows = []
     for name, optimizer, took in zip(names, optimizers, times, strict=True):
-        count = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
-        each = {"bytes": state_bytes(optimizer) / count, "milliseconds": took}
         for seed in range(settings["seeds"]):
-            found = _test_error(base.replace(optimizer=name, seed=seed), dataset, device)
-            rows.append({"optimizer": name, "seed": seed, "test_error": found, **each})
+            with tempfile.TemporaryDirectory() as folder:
+                record = train(base.replace(optimizer=name, seed=seed), dataset, Path(folder), device)
+            test_error = record["final"] and record["final"]["test_error"]
+            row = {"optimizer": name, "seed": seed, "test_error": test_error, "bytes": state_bytes(optimizer) / count}
+            rows.append(row | {"milliseconds": took})
     return rows, dataset.name, dataset.fingerprint
-
-
-def _test_error(cell: Cell, dataset: Dataset, device: str) -> float | None:
-    """None where it diverged."""
-    with tempfile.TemporaryDirectory() as folder:
-        final = train(cell, dataset, Path(folder), device)["final"]
-    return None if final is None else float(final["test_error"])

@@ -1,11 +1,11 @@
 """A trained body under a new head: what learning rate should the body have?
 
-A net learns the first half of the classes; its linear layer is drawn anew, and the whole learns the other half from few
-pictures, the body at `factor` times the head's learning rate (groups.by_name). Factor "fresh": nothing was learned
+A network learns the first half of the classes; its linear layer is drawn anew, and the whole learns the other half from
+few images, the body at `factor` times the head's learning rate (groups.by_name). Factor "fresh": nothing was learned
 before.
 
-settings: cell (all fields: optimizer, alpha and decay of both parts), epochs (of the second part), pictures (of it),
-factors, seeds. Rows: factor, seed, test_error (percent, on the test pictures of the other classes).
+settings: cell (all fields: optimizer, alpha and decay of both parts), epochs and pictures (number of images) of the
+second part, factors, seeds. Rows: factor, seed, test_error (percent, on the test images of the other classes).
 """
 
 from __future__ import annotations
@@ -48,22 +48,22 @@ def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows,
 
 
 def _classes(arrays: Arrays, start: int, stop: int) -> Arrays:
-    """The pictures of some classes, their labels counted from 0; normalised as the whole set is."""
+    """The images of some classes, their labels counted from 0; normalised as the whole set is."""
 
     def part(x: Any, y: Any) -> tuple[Any, Any]:
         chosen = np.flatnonzero((y >= start) & (y < stop))
         return x[chosen], y[chosen] - start
 
     (x_train, y_train), (x_test, y_test) = part(arrays.x_train, arrays.y_train), part(arrays.x_test, arrays.y_test)
-    changes = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test, "num_classes": stop - start}
-    return dataclasses.replace(arrays, **changes)
+    return dataclasses.replace(
+        arrays, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, num_classes=stop - start
+    )
 
 
 def _trained(cell: Cell, data: Dataset, device: str) -> dict[str, Any]:
     """The body's weights after the first part."""
     with run_of(cell, data, device) as run:
-        for _ in updates(run):
-            pass
+        list(updates(run))
         state = run.model.state_dict()
     return {name: value for name, value in state.items() if not name.startswith(f"{HEAD}.")}
 
@@ -75,12 +75,10 @@ def _error_after(cell: Cell, data: Dataset, body: dict[str, Any], factor: float 
             run.model.load_state_dict(body, strict=False)
             parts = _groups(run.model, cell.alpha, float(factor))
             run.optimizer = optim.build(cell.optimizer, parts, cell.alpha, cell.decay)
-        for _ in updates(run):
-            pass
-        return evaluate(run.model, data.to(device).test, data.to(device), run.precision)["error"]
+        list(updates(run))
+        return evaluate(run.model, run.data.test, run.data, run.precision)["error"]
 
 
 def _groups(model: nn.Module, alpha: float, factor: float) -> groups.Groups:
     body = {"lr": factor * alpha, "alpha_scale": factor}
-    own = {f"{name}.*": body for name, _ in model.named_children() if name != HEAD}
-    return groups.by_name(model, {**own, f"{HEAD}.*": {}})
+    return groups.by_name(model, {f"{name}.*": {} if name == HEAD else body for name, _ in model.named_children()})

@@ -1,4 +1,4 @@
-"""The first updates of several optimizers on the same pictures, in the same order, from the same weights.
+"""The first updates of several optimizers on the same images, in the same order, from the same weights.
 
 settings: cell (all but optimizer, alpha, decay and seed), optimizers ([name, alpha, decay] of each), steps, seeds.
 Rows: optimizer, alpha, decay, seed, losses (training loss in nats of each update's own batch, before the update).

@@ -2,12 +2,14 @@
 
 f(theta) = theta' H theta / 2 - b' theta with random H > 0. settings: dimension, steps, decay, alphas, seed.
 
-Rows, by "what":     sgd         distance of plain SGD with L2 factor `ratio` * decay / alpha from SGD with decay:
-Proposition 1 says 0 at 1     residual    || decay theta - alpha l M theta || / || decay theta || for the best l, where
-M = diag(s)^-1 and log s has the                 deviation `spread`: Proposition 2 says more than 0 unless M is a
-multiple of the identity     adam        distance of Adam with L2 factor `ratio` * decay / alpha from AdamW (Proposition
-2: never 0)     scaled      distance of a fixed preconditioner with decay from one with the L2 penalty of Proposition 3,
-in its two                 printed `form`s: "appendix" lambda' / 2, "statement" lambda' / (2 alpha), at each alpha
+Rows, by "what":
+
+    sgd       distance of plain SGD with L2 factor `ratio` * decay / alpha from SGD with decay (Proposition 1: 0 at 1)
+    residual  || decay theta - alpha l M theta || / || decay theta || for the best l, where M = diag(s)^-1 and log s has
+              the deviation `spread`: Proposition 2 says more than 0 unless M is a multiple of the identity
+    adam      distance of Adam with L2 factor `ratio` * decay / alpha from AdamW (Proposition 2: never 0)
+    scaled    distance of a fixed preconditioner with decay from one with the L2 penalty of Proposition 3, in its two
+              printed `form`s: "appendix" lambda' / 2, "statement" lambda' / (2 alpha), at each alpha
 
 Distances are those of the iterates after all steps, relative to how far decay has moved them.
 """
@@ -15,6 +17,7 @@ Distances are those of the iterates after all steps, relative to how far decay h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +27,21 @@ from torch import Tensor
 
 from paper_repro.optim import SGD, SGDW, Adam, AdamW
 
-RATIOS = tuple(2.0 ** (k / 2) for k in range(-6, 7))
+RATIOS = {"sgd": tuple(2.0 ** (k / 2) for k in range(-6, 7)), "adam": tuple(2.0**k for k in range(-12, 5))}
 SPREADS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
-MOMENTS_RATIOS = tuple(2.0**k for k in range(-12, 5))
 
 Rows = list[dict[str, Any]]
 Iterate = Callable[[Tensor], Tensor]
+Make = Callable[..., torch.optim.Optimizer]
 
 
 def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows, str, str]:
     """The rows; no data set is used."""
     problem = Quadratic(int(settings["dimension"]), int(settings["seed"]))
     steps, decay, alphas = int(settings["steps"]), float(settings["decay"]), settings["alphas"]
-    rows = [*_sgd(problem, steps, decay, alphas[0]), *_residuals(problem), *_adam(problem, steps, decay, alphas[0])]
+    plain_sgd, plain_sgdw = partial(SGD, momentum=0.0), partial(SGDW, momentum=0.0)
+    rows = _ratios(problem, steps, decay, "sgd", alphas[0], plain_sgd, plain_sgdw) + _residuals(problem)
+    rows += _ratios(problem, steps, decay, "adam", alphas[0], Adam, AdamW)
     for alpha in alphas:
         rows += _scaled(problem, steps, decay, alpha)
     return rows, "a quadratic", "none"
@@ -73,20 +78,19 @@ class Quadratic:
         return theta.detach()
 
 
-def _relative(found: Tensor, expected: Tensor, without: Tensor) -> float:
-    return float(torch.linalg.vector_norm(found - expected) / torch.linalg.vector_norm(expected - without))
+def _relative(theta: Tensor, expected: Tensor, without: Tensor) -> float:
+    return float(torch.linalg.vector_norm(theta - expected) / torch.linalg.vector_norm(expected - without))
 
 
-def _sgd(problem: Quadratic, steps: int, decay: float, alpha: float) -> Rows:
-    plain = {"lr": alpha, "momentum": 0.0}
-    decayed = problem.optimized(steps, lambda p: SGDW(p, decay=decay, **plain))
-    bare = problem.optimized(steps, lambda p: SGDW(p, **plain))
-    rows = []
-    for ratio in RATIOS:
-        factor = ratio * decay / alpha
-        found = problem.optimized(steps, lambda p, factor=factor: SGD(p, decay=factor, **plain))  # type: ignore[misc]
-        rows.append({"what": "sgd", "ratio": ratio, "distance": _relative(found, decayed, bare)})
-    return rows
+def _ratios(problem: Quadratic, steps: int, decay: float, what: str, alpha: float, l2: Make, decoupled: Make) -> Rows:
+    """Distances of an optimizer with L2, of several factors, from the one with decay."""
+
+    def after(make: Make, factor: float) -> Tensor:
+        return problem.optimized(steps, lambda params: make(params, lr=alpha, decay=factor))
+
+    decayed, bare = after(decoupled, decay), after(decoupled, 0.0)
+    distances = {ratio: _relative(after(l2, ratio * decay / alpha), decayed, bare) for ratio in RATIOS[what]}
+    return [{"what": what, "ratio": ratio, "distance": distance} for ratio, distance in distances.items()]
 
 
 def _residuals(problem: Quadratic) -> Rows:
@@ -95,17 +99,6 @@ def _residuals(problem: Quadratic) -> Rows:
         moved = problem.start / torch.exp(spread * problem.normal)  # M theta
         cosine = (problem.start @ moved) / (problem.start.norm() * moved.norm())
         rows.append({"what": "residual", "spread": spread, "residual": float((1 - cosine**2).clamp(min=0).sqrt())})
-    return rows
-
-
-def _adam(problem: Quadratic, steps: int, decay: float, alpha: float) -> Rows:
-    decayed = problem.optimized(steps, lambda p: AdamW(p, lr=alpha, decay=decay))
-    bare = problem.optimized(steps, lambda p: AdamW(p, lr=alpha))
-    rows = []
-    for ratio in MOMENTS_RATIOS:
-        factor = ratio * decay / alpha
-        found = problem.optimized(steps, lambda p, factor=factor: Adam(p, lr=alpha, decay=factor))  # type: ignore[misc]
-        rows.append({"what": "adam", "ratio": ratio, "distance": _relative(found, decayed, bare)})
     return rows
 
 
@@ -121,6 +114,12 @@ def _scaled(problem: Quadratic, steps: int, decay: float, alpha: float) -> Rows:
             penalty = factor * scale * theta  # the gradient of factor / 2 || theta sqrt(s) ||^2
             return theta - alpha * (problem.gradient(theta) + penalty) / scale
 
-        found = problem.after(steps, step)
-        rows.append({"what": "scaled", "form": form, "alpha": alpha, "distance": _relative(found, decayed, bare)})
+        rows.append(
+            {
+                "what": "scaled",
+                "form": form,
+                "alpha": alpha,
+                "distance": _relative(problem.after(steps, step), decayed, bare),
+            }
+        )
     return rows

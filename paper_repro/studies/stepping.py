@@ -1,14 +1,21 @@
-"""What studies that train share: a Run that leaves nothing on disk, and its updates one by one."""
+"""What studies share: a Run that leaves nothing on disk, made update by update; optimizers timed in turns."""
 
 from __future__ import annotations
 
+import functools
+import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from paper_repro import models
 from paper_repro.cell import Cell
 from paper_repro.data import Arrays, label_gaps, load
 from paper_repro.data.split import Dataset, prepare
@@ -28,18 +35,15 @@ def run_of(cell: Cell, data: Dataset, device: str) -> Iterator[Run]:
 
 def updates(run: Run, most: int | None = None) -> Iterator[int]:
     """Make the run's updates one by one, `most` at most; yields the position in its epoch of each that was made."""
-    made = 0
     for _ in range(run.cell.epochs):
         run.begin_epoch()
         for count in run.remaining_counts():
-            if made == most:
+            if run.progress.step == most:
                 return
             update(run, count)
             yield run.progress.position
             run.progress.position += 1
-            made += 1
-        run.progress.epoch, run.progress.position = run.progress.epoch + 1, 0
-        run.progress.cursor.zero_()
+        run.progress.next_epoch()
 
 
 def dataset_of(cell: Cell, data: Path) -> Dataset:
@@ -53,3 +57,37 @@ def loaded(cell: Cell, data: Path) -> Arrays:
     if gaps := label_gaps(arrays):
         print(f"warning: {gaps}", file=sys.stderr)
     return arrays
+
+
+def parameters(device: str, model: str) -> list[Tensor]:
+    """Random tensors like the network's parameters for images of 32 x 32, each its own gradient, newly allocated."""
+    tensors = [value.clone() for value in _values(device, model)]
+    for tensor in tensors:
+        tensor.grad = tensor.clone()
+    return tensors
+
+
+@functools.cache
+def _values(device: str, model: str) -> list[Tensor]:
+    with torch.device("meta"):
+        network = models.build(model, 10, 32).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return [torch.empty_like(parameter, device=device).normal_() for parameter in network.parameters()]
+
+
+def in_turns(steps: Sequence[Callable[[], Any]], rounds: int, device: str) -> list[float]:
+    """Median milliseconds of each step, one after the other in every round, so that noise falls on all alike."""
+    took: list[list[float]] = [[] for _ in steps]
+    for _ in range(rounds + 2):
+        for times, step in zip(took, steps, strict=True):
+            began = time.perf_counter()
+            step()
+            if device != "cpu":
+                torch.cuda.synchronize()
+            times.append(1000 * (time.perf_counter() - began))
+    return [statistics.median(times[2:]) for times in took]
+
+
+def state_bytes(optimizer: torch.optim.Optimizer) -> int:
+    """What the optimizer keeps for all its parameters."""
+    values = [value for state in optimizer.state.values() for value in state.values()]
+    return sum(value.numel() * value.element_size() for value in values if isinstance(value, Tensor))

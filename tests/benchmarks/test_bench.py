@@ -12,6 +12,7 @@ import benchmarks
 from benchmarks import Row, optimizer_step, overhead, plain, together, training
 from experiments.__main__ import main
 from paper_repro import optim
+from paper_repro.studies import stepping
 
 SAME_ALGORITHM = [pair for pair in optimizer_step.PAIRS if "SGD with L2" not in pair.what]
 
@@ -19,15 +20,15 @@ SAME_ALGORITHM = [pair for pair in optimizer_step.PAIRS if "SGD with L2" not in 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(optimizer_step, "NET", "resnet-8-w2")
-    optimizer_step._values.cache_clear()
+    stepping._values.cache_clear()
     yield
-    optimizer_step._values.cache_clear()
+    stepping._values.cache_clear()
 
 
 @pytest.mark.parametrize("kind", ["fused", "foreach"])
 @pytest.mark.parametrize("pair", SAME_ALGORITHM, ids=lambda pair: pair.name)
 def test_both_sides_of_a_step_do_the_same(small: None, pair: optimizer_step.Pair, kind: str) -> None:
-    ours, theirs = optimizer_step.parameters("cpu"), optimizer_step.parameters("cpu")
+    ours, theirs = (stepping.parameters("cpu", optimizer_step.NET) for _ in range(2))
     step, opponent = (
         optim.build(pair.name, ours, optimizer_step.LR, optimizer_step.DECAY).step,
         pair.theirs(theirs, **{kind: True}),
@@ -49,8 +50,8 @@ def test_every_optimizer_is_timed(small: None) -> None:
 
 
 def test_floating_point_operations_are_counted_from_the_model() -> None:
-    weights = 3072 * 8 + 8 * 10  # of a perceptron, where a picture meets each once: a product and a sum
-    assert training.training_flops("mlp-8x1") == 3 * 2 * weights
+    # A product and a sum for each weight: of the output, of the weight's gradient and of the input's, but the image's.
+    assert training.training_flops("mlp-8x1") == 2 * (2 * 3072 * 8 + 3 * 8 * 10)
     assert training.training_flops("shake_shake-26-2x64d") / training.training_flops("shake_shake-26-2x16d") > 14
 
 
