@@ -16,7 +16,7 @@ from typing import Any
 from paper_repro import files
 from paper_repro.files import write_atomically
 from paper_repro.sweep import leases
-from paper_repro.sweep.leases import Holder
+from paper_repro.sweep.leases import Owner
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _read(path: Path, now: float) -> tuple[float, Attempt] | None:
     try:
         content = files.parse_json(files.read(path, files.SMALL))
         beat = path.stat().st_mtime
-        is_alive = content["ended"] is None and Holder(content["owner"], now - beat).is_alive
+        is_alive = content["ended"] is None and Owner(content["owner"], now - beat).is_alive
         attempt = Attempt(**content, is_alive=is_alive)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

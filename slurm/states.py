@@ -10,7 +10,7 @@ from pathlib import Path
 from paper_repro.records import inventory
 from paper_repro.records.inventory import Known
 from paper_repro.sweep import leases
-from paper_repro.sweep.leases import Holder
+from paper_repro.sweep.leases import Owner
 from slurm import cluster, submissions
 from slurm.submissions import Submission
 
@@ -21,7 +21,7 @@ class States:
 
     finished: dict[str, Known] = field(default_factory=dict)  # diverged ones too: a result
     failed: list[str] = field(default_factory=list)  # left alone until `retry`
-    running: dict[str, Holder] = field(default_factory=dict)  # by any command on any machine that shares the folder
+    running: dict[str, Owner] = field(default_factory=dict)  # by any command on any machine that shares the folder
     waiting: list[str] = field(default_factory=list)  # in a job that lives
     missing: list[str] = field(default_factory=list)  # never sent, or its job is gone
 
@@ -71,7 +71,7 @@ class Jobs:
 def of(ids: Sequence[str], out: Path, sent: Sequence[Submission], jobs: Jobs, mend: bool = False) -> States:
     """mend: put damaged records aside (else they are only named, and count as none)."""
     finished = inventory.look(out, ids, mend)
-    held = {name: holder for name, holder in leases.holders(leases.folder_of(out)).items() if holder.is_alive}
+    held = {name: holder for name, holder in leases.owners(leases.folder_of(out)).items() if holder.is_alive}
     failures = out / "failures"
     failed = {path.stem for path in failures.glob("*.txt")} if failures.is_dir() else set()
     waiting = {name for submission in sent for index in range(len(submission.bundles))

@@ -163,7 +163,7 @@ def _apart(log: Path) -> Iterator[None]:
 @contextmanager
 def alone(out: Path) -> Iterator[None]:
     """One submit at a time for each output folder. Raises UsageError while another is at it."""
-    with leases.held(leases.folder_of(out), "submit") as claim:
+    with leases.hold(leases.folder_of(out), "submit") as claim:
         if claim is None:
             raise UsageError(f"another submit is at work on {out}: wait for it and type this again")
         yield

@@ -17,7 +17,7 @@ from paper_repro.sweep import leases
 
 
 def clear(out: Path, finished: Collection[str]) -> None:
-    """Remove the checkpoints, dead claims and old failures of cells that have a record, and half-written files; what
+    """Remove the checkpoints, dead leases and old failures of cells that have a record, and half-written files; what
     cannot be removed is left.
 
     finished: the cells' ids. One that is finished meanwhile is left for the next call.
@@ -30,7 +30,7 @@ def clear(out: Path, finished: Collection[str]) -> None:
         for name in wanted.intersection(file.removesuffix(".txt") for file in os.listdir(out / "failures")):
             records.clear_failure(out, name)
     with suppress(OSError):
-        dead = {name for name, holder in leases.holders(leases.folder_of(out)).items() if not holder.is_alive}
+        dead = {name for name, owner in leases.owners(leases.folder_of(out)).items() if not owner.is_alive}
         for name in wanted & dead:
             leases.forget(leases.folder_of(out), name)
     with suppress(OSError):

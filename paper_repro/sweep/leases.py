@@ -1,11 +1,11 @@
-"""Claims: who is at work on a name, as files that hold on network file systems too. No locks, no server.
+"""Leases: who is at work on a name, as files that hold on network file systems too. No locks, no server.
 
-FOLDER/NAME.G says who works on NAME; of several generations G the highest holds. A claim is made by linking a whole
+FOLDER/NAME.G says who works on NAME; of several generations G the highest holds. A lease is made by linking a whole
 file to the next generation's name, which succeeds for one process only (on NFS too, where locks often do not). Its
 modification time is its heartbeat. Times are compared on the file server's clock alone, because those of two machines
 may differ by minutes.
 
-A claim is stale when its process is seen to be gone from this machine, or when its heart has not beaten for STALE
+A lease is stale when its process is seen to be gone from this machine, or when its heart has not beaten for STALE
 seconds; the next generation may then be linked. An owner that was only asleep sees its file gone, or another's in its
 place, at its next beat: it is `lost` and must stop. That two may overlap for one beat does no harm: both would write
 the same bytes.
@@ -38,22 +38,22 @@ STALE = 180.0  # seconds without a beat: longer than NFS keeps attributes (60 s)
 DAY = 86400.0  # seconds
 DRAFT = re.compile(r"\..+\.[0-9a-f]{32}")  # files that live for a moment
 
-Owner = dict[str, Any]
+Identity = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Holder:
+class Owner:
     """Who holds a name: what it wrote of itself, and the seconds since its last beat."""
 
-    owner: Owner
+    identity: Identity
     age: float
 
     @property
     def is_alive(self) -> bool:
-        return self.age < STALE and process_is_alive(self.owner) is not False
+        return self.age < STALE and process_is_alive(self.identity) is not False
 
 
-class Claim:
+class Lease:
     """A name that this process holds."""
 
     def __init__(self, path: Path, text: str) -> None:
@@ -77,7 +77,7 @@ class Claim:
                 self.path.unlink()
 
     def _is_there(self) -> bool:
-        """Whether the file is this claim: once all had released the name, another may have got the same generation."""
+        """Whether the file is this lease: once all had released the name, another may have got the same generation."""
         return self.path.read_bytes() == self._text.encode()
 
 
@@ -87,20 +87,20 @@ def folder_of(out: Path) -> Path:
 
 
 @contextmanager
-def held(folder: Path, name: str) -> Iterator[Claim | None]:
+def hold(folder: Path, name: str) -> Iterator[Lease | None]:
     """Hold the name, its heart beating, while the block runs; None where another process holds it.
 
     Raises files.Trouble, an OSError, where the folder cannot be written.
     """
-    claim = acquire(folder, name)
-    if claim is None:
+    lease = acquire(folder, name)
+    if lease is None:
         yield None
         return
-    with beating(claim.beat):
+    with beating(lease.beat):
         try:
-            yield claim
+            yield lease
         finally:
-            claim.release()
+            lease.release()
 
 
 @contextmanager
@@ -125,8 +125,8 @@ def beating(beat: Callable[[], None]) -> Iterator[None]:
         heart.join()
 
 
-def acquire(folder: Path, name: str) -> Claim | None:
-    """Take the name, from nobody or from a stale owner. The caller beats and releases (or uses held())."""
+def acquire(folder: Path, name: str) -> Lease | None:
+    """Take the name, from nobody or from a stale owner. The caller beats and releases (or uses hold())."""
     word = uuid.uuid4().hex
     draft, text = folder / f".{name}.{word}", json.dumps({**myself(), "claim": word})
     try:
@@ -137,8 +137,8 @@ def acquire(folder: Path, name: str) -> Claim | None:
         if generations and _is_held(generations[-1][1], now):
             return None
         generation = generations[-1][0] + 1 if generations else 1
-        claim = Claim(folder / f"{name}.{generation}", text)
-        return claim if _link(draft, claim) and _stands(claim, folder, name, now) else None
+        lease = Lease(folder / f"{name}.{generation}", text)
+        return lease if _link(draft, lease) and _stands(lease, folder, name, now) else None
     except FileNotFoundError:
         return None  # asleep for a day: the draft was removed as one that a kill had left
     except OSError as error:
@@ -156,21 +156,21 @@ def _write_draft(draft: Path, text: str) -> None:
         raise files.Trouble.at(draft.with_name(draft.name[1:].rpartition(".")[0]), error) from None
 
 
-def _link(draft: Path, claim: Claim) -> bool:
+def _link(draft: Path, lease: Lease) -> bool:
     try:
-        os.link(draft, claim.path)
+        os.link(draft, lease.path)
     except FileExistsError:
         return draft.stat().st_nlink == 2  # it was our own link, and the server's answer to it was lost
     return True
 
 
-def _stands(claim: Claim, folder: Path, name: str, now: float) -> bool:
-    """Whether a claim just linked holds: between the look before and the link others may have come and gone."""
-    claim.beat()  # who judged it by the time of its draft judges again
+def _stands(lease: Lease, folder: Path, name: str, now: float) -> bool:
+    """Whether a lease just linked holds: between the look before and the link others may have come and gone."""
+    lease.beat()  # who judged it by the time of its draft judges again
     generations = _generations(folder, name)  # our own link has made the client read the folder anew
     stale = [path for _, path in generations[:-1]]
-    if claim.lost or not generations or generations[-1][1] != claim.path or any(_is_held(path, now) for path in stale):
-        claim.release()
+    if lease.lost or not generations or generations[-1][1] != lease.path or any(_is_held(path, now) for path in stale):
+        lease.release()
         return False
     for path in stale:
         with suppress(OSError):
@@ -179,8 +179,8 @@ def _stands(claim: Claim, folder: Path, name: str, now: float) -> bool:
 
 
 def _is_held(path: Path, now: float) -> bool:
-    holder = _read(path, now)
-    return holder is not None and holder.is_alive
+    owner = _read(path, now)
+    return owner is not None and owner.is_alive
 
 
 def _remove_old_drafts(folder: Path, now: float) -> None:
@@ -192,20 +192,20 @@ def _remove_old_drafts(folder: Path, now: float) -> None:
                     os.unlink(entry.path)
 
 
-def holders(folder: Path) -> dict[str, Holder]:
+def owners(folder: Path) -> dict[str, Owner]:
     """Everyone who holds a name in the folder, the stale ones too."""
     if not folder.is_dir():
         return {}
     now = clock(folder)
     newest: dict[str, tuple[int, Path]] = {}
-    for name, generation, path in _claims(folder):
+    for name, generation, path in _leases(folder):
         newest[name] = max(newest.get(name, (0, path)), (generation, path))
     found = {name: _read(path, now) for name, (_, path) in newest.items()}
-    return {name: holder for name, holder in found.items() if holder is not None}
+    return {name: owner for name, owner in found.items() if owner is not None}
 
 
 def forget(folder: Path, name: str) -> None:
-    """Remove the claims on a name that nobody needs any more; the caller knows that their owners are dead."""
+    """Remove the leases on a name that nobody needs any more; the caller knows that their owners are dead."""
     for _, path in _generations(folder, name):
         files.remove(path)
 
@@ -223,18 +223,18 @@ def clock(folder: Path) -> float:
             probe.unlink()
 
 
-def _read(path: Path, now: float) -> Holder | None:
+def _read(path: Path, now: float) -> Owner | None:
     try:
         with files.open_regular(path, files.SMALL) as file:  # to open it makes an NFS client ask for its times anew
             owner, beat = _owner(file.read()), os.fstat(file.fileno()).st_mtime
-        return Holder(owner, now - beat)
+        return Owner(owner, now - beat)
     except FileNotFoundError:
         return None
     except (OSError, ValueError):  # unreadable, or no file: only its heart can tell
-        return Holder({}, now - path.lstat().st_mtime)
+        return Owner({}, now - path.lstat().st_mtime)
 
 
-def _owner(content: bytes) -> Owner:
+def _owner(content: bytes) -> Identity:
     """What the owner wrote of itself; nothing where that is damaged: then only its heart can tell."""
     try:
         owner = files.parse_json(content)
@@ -243,7 +243,7 @@ def _owner(content: bytes) -> Owner:
     return owner if isinstance(owner, dict) else {}
 
 
-def _claims(folder: Path) -> Iterator[tuple[str, int, Path]]:
+def _leases(folder: Path) -> Iterator[tuple[str, int, Path]]:
     for entry in os.scandir(folder):
         name, _, generation = entry.name.rpartition(".")
         if name and not name.startswith(".") and generation.isascii() and generation.isdigit():
@@ -251,10 +251,10 @@ def _claims(folder: Path) -> Iterator[tuple[str, int, Path]]:
 
 
 def _generations(folder: Path, name: str) -> list[tuple[int, Path]]:
-    return sorted((generation, path) for other, generation, path in _claims(folder) if other == name)
+    return sorted((generation, path) for other, generation, path in _leases(folder) if other == name)
 
 
-def myself() -> Owner:
+def myself() -> Identity:
     """What tells this process from every other: machine (kernel and process namespace), id, time of its start."""
     job = {"job": os.environ["SLURM_JOB_ID"]} if "SLURM_JOB_ID" in os.environ else {}
     return {
@@ -262,7 +262,7 @@ def myself() -> Owner:
     }  # fmt: skip
 
 
-def process_is_alive(owner: Owner) -> bool | None:
+def process_is_alive(owner: Identity) -> bool | None:
     """Whether the process runs; None where that cannot be seen from here: another machine, or one without /proc."""
     if not owner.get("machine") or owner["machine"] != _machine():
         return None

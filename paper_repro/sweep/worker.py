@@ -18,7 +18,7 @@ from paper_repro import files, records
 from paper_repro.cell import Cell
 from paper_repro.records import diagnosis
 from paper_repro.sweep import leases
-from paper_repro.sweep.leases import Claim
+from paper_repro.sweep.leases import Lease
 from paper_repro.sweep.messages import Message, Task
 from paper_repro.training import checkpoints, memory
 
@@ -48,10 +48,10 @@ def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any])
     from torch import AcceleratorError
 
     try:
-        with leases.held(leases.folder_of(task.out), cell.id) as claim:
-            if claim is None:  # another run is at it; the parent offers the cell again, so wait a little
+        with leases.hold(leases.folder_of(task.out), cell.id) as lease:
+            if lease is None:  # another run is at it; the parent offers the cell again, so wait a little
                 return Message("stopped" if pipe.poll(BUSY_SECONDS * task.wait_for_others) else "busy", cell)
-            return _train_claimed(cell, data, task, pipe, claim)
+            return _train_held(cell, data, task, pipe, lease)
     except ConnectionError:  # the parent is gone
         raise
     except AcceleratorError:  # no cell can be trained in this process any more: die, and be replaced
@@ -69,7 +69,7 @@ def _what_went_wrong(error: Exception, cell: Cell) -> Message:
     return Message("failed", cell, text=traceback.format_exc())
 
 
-def _train_claimed(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any], claim: Claim) -> Message:
+def _train_held(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any], lease: Lease) -> Message:
     from paper_repro.training.train import Stopped, train
 
     folder = checkpoints.folder_of(task.out, cell.id)
@@ -78,14 +78,14 @@ def _train_claimed(cell: Cell, data: SharedData, task: Task, pipe: Connection[An
         try:
             record = train(
                 cell, data.of(cell), task.out, task.device,
-                should_stop=lambda: claim.lost or pipe.poll(),
+                should_stop=lambda: lease.lost or pipe.poll(),
                 on_epoch=lambda epochs: pipe.send(Message("epoch", cell, epochs)),
             )  # fmt: skip
         except Stopped:
-            return Message("busy" if claim.lost else "stopped", cell)
+            return Message("busy" if lease.lost else "stopped", cell)
         except OSError:
-            claim.beat()
-            if not claim.lost:
+            lease.beat()
+            if not lease.lost:
                 raise
             return Message("busy", cell)  # whoever took it over has finished it and removed its checkpoints meanwhile
     checkpoints.remove(folder)

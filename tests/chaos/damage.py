@@ -200,7 +200,7 @@ def _stumbles(bench: Bench, name: str, damage: Damage, out: Path) -> bool:
     _write_others(out, bench.data)
     path = out / name
     damage(path, path)
-    for _, _, claim in leases._claims(out / "claims"):
+    for _, _, claim in leases._leases(out / "claims"):
         os.utime(claim, (time.time() - 1000,) * 2, follow_symlinks=False)  # its heart has stopped
     try:
         sent = plan.all_sent(out)

@@ -58,19 +58,19 @@ def stand_in(folder: Path, number: int, names: list[str], draw: random.Random) -
         if draw.random() < 0.5:  # else all go the same way
             draw.shuffle(left)
         for name in left:
-            with leases.held(folder / "claims", name) as claim:
-                if claim is not None and not (folder / "done" / name).exists():
-                    _hold(claim, name, folder, log, draw)
+            with leases.hold(folder / "claims", name) as lease:
+                if lease is not None and not (folder / "done" / name).exists():
+                    _hold(lease, name, folder, log, draw)
         left = [name for name in left if not (folder / "done" / name).exists()]
 
 
-def _hold(claim: leases.Claim, name: str, folder: Path, log: Log, draw: random.Random) -> None:
+def _hold(lease: leases.Lease, name: str, folder: Path, log: Log, draw: random.Random) -> None:
     log.write(begin=name)
     time.sleep(draw.expovariate(200))
-    claim.beat()  # a process that was stopped: its heart beats as soon as it goes on
+    lease.beat()  # a process that was stopped: its heart beats as soon as it goes on
     gives_up = draw.random() < 0.6
-    log.write(end=name, lost=claim.lost, done=not gives_up)
-    if not gives_up and not claim.lost:
+    log.write(end=name, lost=lease.lost, done=not gives_up)
+    if not gives_up and not lease.lost:
         (folder / "done" / name).touch()
 
 

@@ -250,7 +250,7 @@ class Bench:
         return wrong
 
     def heart(self, place: Path) -> int:
-        with leases.held(place / "claims", "a") as claim:
+        with leases.hold(place / "claims", "a") as claim:
             _fill(place, 0)
             try:
                 claim.beat()

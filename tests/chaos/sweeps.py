@@ -92,7 +92,7 @@ class Sweep:
         return not self.processes()
 
     def is_training(self) -> bool:
-        return any(holder.is_alive for holder in leases.holders(leases.folder_of(self.out)).values())
+        return any(owner.is_alive for owner in leases.owners(leases.folder_of(self.out)).values())
 
     def is_done(self) -> bool:
         return len([*self.out.glob("records/*.json")]) == NUMBER

@@ -92,8 +92,10 @@ def left(out: Path) -> dict[str, Any]:
 
 def workers_of(slurm: RealSlurm, out: Path) -> dict[str, int]:
     """The process that trains in each running job, by the job's id, from the claims."""
-    held = leases.holders(leases.folder_of(out)).values()
-    return {holder.owner["job"]: holder.owner["pid"] for holder in held if "job" in holder.owner and holder.is_alive}
+    held = leases.owners(leases.folder_of(out)).values()
+    return {each.identity["job"]: each.identity["pid"] for each in held if "job" in each.identity and each.is_alive}
+        owner.identity["job"]: owner.identity["pid"] for owner in held if "job" in owner.identity and owner.is_alive
+    }
 
 
 def training(slurm: RealSlurm, out: Path, besides: set[str]) -> str:

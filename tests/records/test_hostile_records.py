@@ -150,7 +150,7 @@ def test_what_is_no_checkpoint_claim_or_cache_is_passed_over(tmp_path: Path, odd
     records.write(tmp_path, WHOLE)
     assert list(inventory.look(tmp_path, [CELL.id])) == [CELL.id]
     odd(leases.folder_of(tmp_path) / "name.1")
-    assert leases.holders(leases.folder_of(tmp_path))["name"].owner == {}
+    assert leases.owners(leases.folder_of(tmp_path))["name"].identity == {}
 
 
 def test_a_link_to_nowhere_does_not_hide_the_other_records(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_packed_checkpoint_is_not_unpacked(tmp_path: Path, capfd) -> None:
 def test_names_of_claims_that_are_no_numbers_are_passed_over(tmp_path: Path) -> None:
     for name in ("x.²", "x.١", "x.-1", "x."):
         (tmp_path / name).touch()
-    assert leases.holders(tmp_path) == {}
+    assert leases.owners(tmp_path) == {}
 
 
 @TRIES

@@ -51,7 +51,7 @@ def jobs(sent: Submission) -> Jobs:
 
 
 def test_each_cell_is_in_one_state(cells: list[Cell], sent: Submission, jobs: Jobs, tmp_path: Path) -> None:
-    with leases.held(leases.folder_of(tmp_path), cells[4].id):
+    with leases.hold(leases.folder_of(tmp_path), cells[4].id):
         found = states.of([cell.id for cell in cells], tmp_path, [sent], jobs)
     expected = {"cells": 10, "finished": 1, "diverged": 1, "failed": 2, "running": 1, "waiting": 1, "missing": 4}
     assert found.counts == expected

@@ -88,7 +88,7 @@ def test_a_job_whose_submit_was_killed_before_it_noted_it_is_known_by_its_attemp
 
 def test_one_submit_at_a_time(tmp_path: Path) -> None:
     with submit.alone(tmp_path):
-        assert list(leases.holders(leases.folder_of(tmp_path))) == ["submit"]
+        assert list(leases.owners(leases.folder_of(tmp_path))) == ["submit"]
         with pytest.raises(UsageError, match="another submit is at work"), submit.alone(tmp_path):
             pass
     with submit.alone(tmp_path):

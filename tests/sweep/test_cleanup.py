@@ -40,7 +40,7 @@ def test_what_finished_cells_left_goes(cell: Cell, tmp_path: Path) -> None:
 
 
 def test_a_living_claim_stays(cell: Cell, tmp_path: Path) -> None:
-    with leases.held(leases.folder_of(tmp_path), cell.id):
+    with leases.hold(leases.folder_of(tmp_path), cell.id):
         cleanup.clear(tmp_path, [cell.id])
         assert [path.name for path in (tmp_path / "claims").iterdir()] == [f"{cell.id}.1"]
 

@@ -76,7 +76,7 @@ def test_jobs_that_share_cells_begin_with_other_ones_and_pass_over_what_is_settl
     assert first[:3] == second[3:]
     assert first[3:] == second[:3]
     records.write_failure(tmp_path, first[0], "ValueError: it failed")
-    with leases.held(leases.folder_of(tmp_path), first[1].id):
+    with leases.hold(leases.folder_of(tmp_path), first[1].id):
         outcome = engine.run(cells, tmp_path, npz, workers=2, share=(0, 2))
     assert sorted(outcome.finished) == sorted(cell.id for cell in first[2:])
     assert not outcome.failed

@@ -19,26 +19,26 @@ ROOT = Path(__file__).parents[2]
 
 
 def _elsewhere(path: Path, seconds_ago: float) -> None:
-    """Make a claim look like one of a process on another machine whose heart beat so long ago."""
+    """Make a lease look like one of a process on another machine whose heart beat so long ago."""
     path.write_text(json.dumps({**leases.myself(), "machine": "another one"}))
     then = time.time() - seconds_ago
     os.utime(path, (then, then))
 
 
 def test_a_name_is_held_once_and_can_be_taken_again(tmp_path: Path) -> None:
-    with leases.held(tmp_path, "a") as mine:
+    with leases.hold(tmp_path, "a") as mine:
         assert mine is not None
         assert leases.acquire(tmp_path, "a") is None
         other = leases.acquire(tmp_path, "b")
         assert other is not None
-        assert set(leases.holders(tmp_path)) == {"a", "b"}
-        assert leases.holders(tmp_path)["a"].owner["pid"] == os.getpid()
+        assert set(leases.owners(tmp_path)) == {"a", "b"}
+        assert leases.owners(tmp_path)["a"].identity["pid"] == os.getpid()
         other.release()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_block_that_raises_releases(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), leases.held(tmp_path, "a"):
+    with pytest.raises(RuntimeError), leases.hold(tmp_path, "a"):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
@@ -46,9 +46,9 @@ def test_a_block_that_raises_releases(tmp_path: Path) -> None:
 def test_a_dead_process_s_name_is_taken_at_once(tmp_path: Path) -> None:
     code = f"from paper_repro.sweep import leases; import pathlib; leases.acquire(pathlib.Path({str(tmp_path)!r}), 'a')"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-    assert not leases.holders(tmp_path)["a"].is_alive
-    claim = leases.acquire(tmp_path, "a")
-    assert claim is not None
+    assert not leases.owners(tmp_path)["a"].is_alive
+    lease = leases.acquire(tmp_path, "a")
+    assert lease is not None
     assert [path.name for path in tmp_path.iterdir()] == ["a.2"]
 
 
@@ -74,7 +74,7 @@ def test_a_process_that_sleeps_too_long_finds_its_claim_lost(tmp_path: Path) -> 
 
 def test_the_heart_beats(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(leases, "BEAT", 0.02)
-    with leases.held(tmp_path, "a") as mine:
+    with leases.hold(tmp_path, "a") as mine:
         assert mine is not None
         os.utime(mine.path, (0, 0))
         end = time.monotonic() + 10
@@ -99,7 +99,7 @@ def test_a_damaged_claim_is_judged_by_its_heart(tmp_path: Path, content: bytes |
     (tmp_path / "a.\u00b2").touch()  # no generation
     dead = content is not None and b"1e999" in content  # it names a process of this machine that cannot be
     assert (leases.acquire(tmp_path, "a") is not None) == dead
-    assert leases.holders(tmp_path)["a"].is_alive
+    assert leases.owners(tmp_path)["a"].is_alive
     if not dead:
         os.utime(path, (0, 0))
         assert leases.acquire(tmp_path, "a") is not None
@@ -165,7 +165,7 @@ def test_what_kills_left_is_removed_when_it_is_old(tmp_path: Path) -> None:
         path.touch()
     then = time.time() - leases.DAY - 60
     os.utime(left, (then, then))
-    with leases.held(tmp_path, "b"):
+    with leases.hold(tmp_path, "b"):
         pass
     assert list(tmp_path.iterdir()) == [young]
 
@@ -183,8 +183,8 @@ folder, log = map(pathlib.Path, sys.argv[1:3])
 while not (folder.parent / "go").exists():
     time.sleep(0.001)
 for name in range(20):
-    with leases.held(folder, str(name)) as claim:
-        if claim is not None:
+    with leases.hold(folder, str(name)) as lease:
+        if lease is not None:
             with open(log, "a") as file:
                 file.write(f"{name} {time.monotonic()} ")
             time.sleep(0.002)
@@ -229,8 +229,8 @@ def test_what_is_no_file_is_no_claim_and_does_not_stop_one(tmp_path: Path, kind:
     path = tmp_path / "a.1"
     {"folder": path.mkdir, "pipe": lambda: os.mkfifo(path), "link": lambda: path.symlink_to("no")}[kind]()
     os.utime(path, (1000, 1000), follow_symlinks=False)  # its heart does not beat
-    claim = leases.acquire(tmp_path, "a")
-    assert claim is not None
+    lease = leases.acquire(tmp_path, "a")
+    assert lease is not None
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.2"]
 
 
