@@ -94,8 +94,6 @@ def workers_of(slurm: RealSlurm, out: Path) -> dict[str, int]:
     """The process that trains in each running job, by the job's id, from the claims."""
     held = leases.owners(leases.folder_of(out)).values()
     return {each.identity["job"]: each.identity["pid"] for each in held if "job" in each.identity and each.is_alive}
-        owner.identity["job"]: owner.identity["pid"] for owner in held if "job" in owner.identity and owner.is_alive
-    }
 
 
 def training(slurm: RealSlurm, out: Path, besides: set[str]) -> str:
