@@ -13,7 +13,7 @@ import itertools
 import math
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,11 @@ from paper_repro import optim, records
 from paper_repro.cell import Cell
 from paper_repro.data.augment import normalise
 from paper_repro.data.split import Dataset
+from paper_repro.optim import reference
 from paper_repro.training import cuda, memory
 from paper_repro.training.run import Run, build_model
 from paper_repro.training.train import Stopped, train, update
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
 ALPHA, DECAY = 0.01, 0.003
 # Relative distances that are still right; docs/gpu.md has what was measured.
 OPTIMIZER = 1e-4  # of the way that the weights went in 30 updates
@@ -58,29 +58,26 @@ def optimizers(setting: Setting) -> None:
                 (group,) = optimizer.param_groups
                 group["lr"] = torch.tensor(eta * ALPHA, device=setting.device) if kind == "tensor" else eta * ALPHA
                 optimizer.step()
-            expected = printed(name, before, map(_flat, gradients), etas)
-            found = _flat([p.cpu().numpy() for p in params])
-            apart = float(np.linalg.norm(found - expected) / np.linalg.norm(expected - before))
+            expected = by_reference(name, before, map(_flat, gradients), etas)
+            found = _flat([p.cpu() for p in params])
+            apart = float((found - expected).norm() / (expected - before).norm())
             row(what, ok=apart <= OPTIMIZER, apart=apart, most=OPTIMIZER)
 
 
-def printed(name: str, theta: Array, gradients: Iterator[Array], etas: list[float]) -> Array:
-    """The weights after Algorithm 1 (sgd, sgdw) or 2 (adam, adamw) as printed, in float64."""
-    decoupled, m, v = name.endswith("w"), np.zeros_like(theta), np.zeros_like(theta)
+def by_reference(name: str, theta: Tensor, gradients: Iterable[Tensor], etas: list[float]) -> Tensor:
+    """The weights after Algorithm 1 (sgd, sgdw) or 2 (adam, adamw) as printed, in float64 on the CPU."""
+    decoupled, m, v = name.endswith("w"), torch.zeros_like(theta), torch.zeros_like(theta)
     for t, (gradient, eta) in enumerate(zip(gradients, etas, strict=True), 1):
-        g = gradient if decoupled else gradient + DECAY * theta
+        given: dict[str, Any] = {"eta": eta, "alpha": ALPHA, "decay": DECAY, "decoupled": decoupled}
         if name.startswith("sgd"):
-            m = 0.9 * m + eta * ALPHA * g
-            move = m
+            theta, m = reference.sgd(theta, gradient, m, **given)
         else:
-            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
-            move = eta * ALPHA * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
-        theta = theta - move - (eta * DECAY * theta if decoupled else 0.0)
+            theta, m, v = reference.adam(theta, gradient, m, v, t, **given)
     return theta
 
 
-def _flat(arrays: list[Any]) -> Array:
-    return np.concatenate([array.ravel() for array in arrays]).astype(np.float64)
+def _flat(arrays: Sequence[Any]) -> Tensor:
+    return torch.cat([torch.as_tensor(array).flatten() for array in arrays]).double()
 
 
 def gradients(setting: Setting) -> None:

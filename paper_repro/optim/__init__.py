@@ -29,26 +29,10 @@ import torch
 
 from paper_repro import own
 from paper_repro.optim.adam import Adam, AdamW
-from paper_repro.optim.base import ADVICE, BESIDE, Batch, Group, Optimizer, Params, alpha, checked, eta
+from paper_repro.optim.base import Batch, Group, Optimizer, Params, alpha, eta
 from paper_repro.optim.sgd import SGD, SGDW
 
-__all__ = [
-    "ADVICE",
-    "BESIDE",
-    "BUILT_IN",
-    "SGD",
-    "SGDW",
-    "Adam",
-    "AdamW",
-    "Batch",
-    "Group",
-    "Optimizer",
-    "Params",
-    "alpha",
-    "build",
-    "checked",
-    "eta",
-]
+__all__ = ["BUILT_IN", "SGD", "SGDW", "Adam", "AdamW", "Batch", "Group", "Optimizer", "Params", "alpha", "build", "eta"]
 
 BUILT_IN: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "sgdw": SGDW, "adam": Adam, "adamw": AdamW}
 

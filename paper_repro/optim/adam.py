@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -41,20 +42,15 @@ class Adam(Optimizer):
         return state
 
     def _update(self, group: Group, eta: float | Tensor, batch: Batch) -> None:
-        decay = group["decay"]
-        if self.decoupled and alpha(group):
-            # torch's kernel shrinks theta by lr * weight_decay before its step; that must be eta * lambda
-            decay /= alpha(group)
-        elif self.decoupled and decay:
-            torch._foreach_mul_(batch.params, 1 - eta * decay)
-            decay = 0.0
+        self._step(torch._fused_adam_, group["decay"], group, batch)  # which adds weight_decay * theta to the gradient
+
+    def _step(self, kernel: Callable[..., None], weight_decay: float, group: Group, batch: Batch) -> None:
         torch._foreach_add_(batch.state("step"), 1)
-        kernel = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
         with batch.laid_out_as("m") as (params, gradients, m):
             kernel(
                 params, gradients, m, batch.state("v"), [], batch.state("step"),
-                lr=group["lr"], beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=decay, eps=group["eps"],
-                amsgrad=False, maximize=False,
+                lr=group["lr"], beta1=group["betas"][0], beta2=group["betas"][1], weight_decay=weight_decay,
+                eps=group["eps"], amsgrad=False, maximize=False,
             )  # fmt: skip
 
 
@@ -67,3 +63,13 @@ class AdamW(Adam):
     """
 
     decoupled = True
+
+    def _update(self, group: Group, eta: float | Tensor, batch: Batch) -> None:
+        # The decay term of line 12. torch's kernel multiplies theta by 1 - lr * weight_decay before its step: that is
+        # 1 - eta * lambda, as lr is eta * alpha. At alpha 0 nothing moves but by this.
+        full, weight_decay = alpha(group), 0.0
+        if full:
+            weight_decay = group["decay"] / full
+        elif group["decay"]:
+            torch._foreach_mul_(batch.params, 1 - eta * group["decay"])
+        self._step(torch._fused_adamw_, weight_decay, group, batch)

@@ -8,7 +8,7 @@ import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -57,8 +57,8 @@ def _without_compiler(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
-        wanted = method if "torch._dynamo" in sys.modules else getattr(method, "__wrapped__", method)
-        return wanted(*args, **kwargs)
+        plain = method if "torch._dynamo" in sys.modules else getattr(method, "__wrapped__", method)
+        return plain(*args, **kwargs)
 
     return call
 
@@ -90,26 +90,24 @@ class Optimizer(torch.optim.Optimizer, ABC):
         unless given, as in torch. Raises ValueError where lr is 0, of which no lambda can be made.
         """
 
-        def decay(group: Mapping[str, Any]) -> float:
+        def decay_of(group: Mapping[str, Any]) -> float:
             number: float = _number("weight_decay", group.get("weight_decay", weight_decay))
             rate = float(_number("lr", group.get("initial_lr", group.get("lr", lr))))
             if cls.decoupled and number and not rate:
                 raise ValueError('from_torch: decay = lr * weight_decay, and lr is 0: give the group an "initial_lr"')
             return number * rate if cls.decoupled else number
 
-        def converted(group: Mapping[str, Any]) -> Group:
-            if "weight_decay" in group and "decay" in group:
-                raise ValueError("parameter group: it has a decay and a weight_decay: give one of them")
-            return {"decay": decay(group), **{name: value for name, value in group.items() if name != "weight_decay"}}
-
         members: list[Any] = [params] if isinstance(params, Tensor) else list(params)
-        grouped = any(isinstance(group, Mapping) for group in members)
-        if grouped:
-            members = [converted(group) for group in members]
+        groups = [dict(member) for member in members if isinstance(member, Mapping)]
+        for group in groups:
+            if {"weight_decay", "decay"} <= set(group):
+                raise ValueError("parameter group: it has a decay and a weight_decay: give one of them")
+            group.setdefault("decay", decay_of(group))
+            group.pop("weight_decay", None)
         if "momentum" in cls.KNOWN:
             others = {"momentum": 0.0, **others}
-        default = decay({}) if lr or not grouped else 0.0  # also of groups that are added later
-        return cls(members, lr=lr, decay=default, **others)  # type: ignore[call-arg]
+        default = decay_of({}) if lr or not groups else 0.0  # also of groups that are added later
+        return cls(groups or members, lr=lr, decay=default, **others)  # type: ignore[call-arg]
 
     def add_param_group(self, param_group: Group) -> None:
         """Add a group, with its own lr and decay if given.
@@ -129,27 +127,19 @@ class Optimizer(torch.optim.Optimizer, ABC):
         """The line that refuses a hyperparameter, with the conversion of torch's weight_decay."""
         if name != "weight_decay":
             return f"{cls.__name__} has no {name!r}; it has {', '.join(cls.KNOWN)}"
-        try:
-            decay = float(values[name]) * (float(values["lr"]) if cls.decoupled else 1)
-            number = f" = {decay:.6g}"
-        except (TypeError, ValueError):
-            number = ""
-        meaning = "lr * weight_decay" if cls.decoupled else "the same L2 factor, weight_decay"
+        meaning, number = "lr * weight_decay" if cls.decoupled else "the same L2 factor, weight_decay", ""
+        with suppress(TypeError, ValueError):
+            number = f" = {float(values[name]) * (float(values['lr']) if cls.decoupled else 1):.6g}"
         return f"{cls.__name__} has no 'weight_decay': decay = {meaning}{number} here, or use {cls.__name__}.from_torch"
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a state_dict(). Raises ValueError for one of an optimizer with other hyperparameters."""
         for group in state_dict["param_groups"]:
-            missing = sorted(set(self.KNOWN) - set(group))
-            if not missing and not {"first_lr", "initial_lr"} & set(group):
-                missing = ["first_lr"]
-            others = sorted({"momentum", "betas", "eps", "weight_decay"} & set(group) - set(self.KNOWN))
-            if missing or others:
-                wrong = f"lack {', '.join(missing)}" if missing else f"have {', '.join(others)}"
-                raise ValueError(f"not a state of {type(self).__name__}: its groups {wrong}")
+            if unlike := set(self.KNOWN) ^ (set(group) & {"lr", "decay", "momentum", "betas", "eps", "weight_decay"}):
+                raise ValueError(f"not a state of {type(self).__name__}: of other {', '.join(sorted(unlike))}")
         self._load(state_dict)
         for group in self.param_groups:  # states of version 0.1.0 had alpha in initial_lr alone
-            group.setdefault("first_lr", group.get("initial_lr"))
+            group.setdefault("first_lr", group.get("initial_lr", group["lr"]))
         for parameter, state in self.state.items():
             for name in self.STATE:  # in this parameter's memory layout, whichever it was saved in; shared with nobody
                 if state[name].shape != parameter.shape:
@@ -178,55 +168,46 @@ class Optimizer(torch.optim.Optimizer, ABC):
     def _update_all(self) -> None:
         etas = [self._eta(group) for group in self.param_groups]
         batches = [self._batches(group) for group in self.param_groups]
-        for group, eta, own in zip(self.param_groups, etas, batches, strict=True):
-            for batch in own:
+        for group, eta, parts in zip(self.param_groups, etas, batches, strict=True):
+            for batch in parts:
                 self._update(group, eta, batch)
 
     def _eta(self, group: Group) -> float | Tensor:
-        """eta_t, after a look at what would be read wrongly."""
+        """eta_t, after a look at what would be read wrongly: of what may be meant, a warning, once for an optimizer."""
         if "weight_decay" in group:  # schedules of weight decay write it there, and would be without effect
             raise ValueError(f"parameter group: {self._unknown('weight_decay', group)}")
-        _check_positive("decay", group["decay"])  # a schedule of one's own may have written it
+        decay, multiplier, problem = _number("decay", group["decay"]), eta(group), ""
         if not isinstance(group["lr"], Tensor):
-            _check_positive("lr", group["lr"])
-        multiplier = eta(group)
-        if self._warned or not self.decoupled or not group["decay"]:
+            _number("lr", group["lr"])
+        if self._warned or not self.decoupled or not decay:
             return multiplier
-        if group["decay"] >= 1:  # as a normalized decay may be in a run of few updates
-            self._warn(f"decay is {group['decay']:.4g}, so that an update takes off each whole weight, or more")
-            return multiplier
-        if isinstance(multiplier, Tensor) and multiplier.device.type != "cpu":
-            return multiplier  # to read it would make the host wait
-        if not alpha(group) and multiplier:
-            self._warn(
-                f"lr was 0 when it was built, so that eta_t cannot be told from the rate: it is taken as 1{ADVICE}"
-            )
+        if decay >= 1:  # as a normalized decay may be in a run of few updates
+            problem = f"decay is {decay:.4g}, so that an update takes off each whole weight, or more"
+        elif isinstance(multiplier, Tensor) and multiplier.device.type != "cpu":
+            pass  # to read it would make the host wait
+        elif not alpha(group) and multiplier:
+            problem = f"lr was 0 when it was built, so that eta_t cannot be known: it is taken as 1{ADVICE}"
         elif multiplier > 1 + 1e-6:
-            self._warn(
-                f"lr is {multiplier:.4g} times the {alpha(group):.4g} that counts as alpha, "
-                f"so that eta_t = {multiplier:.4g} multiplies the decay{ADVICE}"
+            problem = (
+                f"lr is {multiplier:.4g} times alpha ({alpha(group):.4g}), so that eta_t multiplies the decay{ADVICE}"
             )
+        if problem:
+            self._warned = True
+            warnings.warn(f"{type(self).__name__}: {problem}", stacklevel=2)
         return multiplier
-
-    def _warn(self, problem: str) -> None:
-        """Once for an optimizer."""
-        self._warned = True
-        warnings.warn(f"{type(self).__name__}: {problem}", stacklevel=2)
 
     def _batches(self, group: Group) -> Iterable[Batch]:
         by_kind: dict[tuple[torch.device, torch.dtype, bool], Batch] = {}
         for parameter in group["params"]:
-            gradient = parameter.grad
-            if gradient is None:
+            if parameter.grad is None:
                 continue
-            if gradient.is_sparse or parameter.is_complex():
+            if parameter.grad.is_sparse or parameter.is_complex():
                 raise RuntimeError(f"{type(self).__name__} takes neither sparse gradients nor complex parameters")
             kind = (parameter.device, parameter.dtype, is_plain(parameter))
-            batch = by_kind.get(kind) or by_kind.setdefault(kind, Batch([], [], []))
+            batch = by_kind.setdefault(kind, Batch([], [], []))
             batch.params.append(parameter)
-            batch.gradients.append(gradient)
-        for batch in by_kind.values():
-            batch.states.extend([self.state[parameter] or self._new_state(parameter) for parameter in batch.params])
+            batch.gradients.append(parameter.grad)
+            batch.states.append(self.state[parameter] or self._new_state(parameter))
         return by_kind.values()
 
     def _new_state(self, parameter: Tensor) -> dict[str, Tensor]:
@@ -280,45 +261,34 @@ def is_plain(parameter: Tensor) -> bool:
 
 def checked(group: Mapping[str, Any], decoupled: bool = False) -> Group:
     """The hyperparameters as plain numbers, but a rate that is a tensor. Raises ValueError by name."""
-    group = {name: value if name not in _NUMBERS else _number(name, value) for name, value in group.items()}
-    for name in ("lr", "initial_lr"):
-        _check_positive(name, group.get(name, 0.0))
-    _check_decay(group.get("decay", 0.0), decoupled)
-    if not 0 < group.get("eps", 1.0) < math.inf:
-        raise ValueError(f"eps must be positive, got {group['eps']}")
-    momenta = {"momentum": group.get("momentum", 0.0)}
+    group = {name: _number(name, value) if name in _NUMBERS else value for name, value in group.items()}
+    if decoupled and group.get("decay", 0.0) >= 1:
+        raise ValueError(
+            f"decay must be less than 1, got {group['decay']:g}: it is the share of each weight that an update takes "
+            "off; torch's weight_decay is 1 / lr times that"
+        )
     if "betas" in group:
         if not isinstance(group["betas"], (tuple, list)) or len(group["betas"]) != 2:
             raise ValueError(f"betas must be two numbers, got {group['betas']!r}")
         group["betas"] = tuple(_number(f"betas[{index}]", beta) for index, beta in enumerate(group["betas"]))
-        momenta |= {f"betas[{index}]": beta for index, beta in enumerate(group["betas"])}
-    for name, value in momenta.items():
-        if not 0 <= value < 1:
-            raise ValueError(f"{name} must lie in [0, 1), got {value}")
     return group
 
 
 def _number(name: str, value: Any) -> Any:
-    """As a float; as it is where it is a rate in a tensor."""
-    if isinstance(value, Tensor) and value.numel() == 1 and name in ("lr", "initial_lr"):
-        return value
-    try:
-        if isinstance(value, (str, bytes)):  # YAML reads 1e-3 as a string
-            raise TypeError
-        return float(value)
-    except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise ValueError(f"{name} must be a number, got {value!r}") from None
-
-
-def _check_positive(name: str, value: float | Tensor) -> None:
-    if not 0 <= value < math.inf:  # NaN fails every comparison
-        raise ValueError(f"{name} must be zero or positive, got {value}")
-
-
-def _check_decay(decay: float, decoupled: bool) -> None:
-    _check_positive("decay", decay)
-    if decoupled and decay >= 1:
-        raise ValueError(
-            f"decay must be less than 1, got {decay:g}: it is the share of each weight that an update takes off; "
-            "torch's weight_decay is 1 / lr times that"
-        )
+    """As a float in its range; as it is where it is a rate in a tensor."""
+    if not isinstance(value, Tensor) or value.numel() != 1 or name not in ("lr", "initial_lr"):
+        try:
+            if isinstance(value, (str, bytes)):  # YAML reads 1e-3 as a string
+                raise TypeError
+            value = float(value)
+        except (TypeError, ValueError, RuntimeError, OverflowError):
+            raise ValueError(f"{name} must be a number, got {value!r}") from None
+    if name.startswith(("momentum", "betas")):
+        fits, meaning = 0 <= value < 1, "lie in [0, 1)"  # NaN fails every comparison
+    elif name == "eps":
+        fits, meaning = 0 < value < math.inf, "be positive"
+    else:
+        fits, meaning = 0 <= value < math.inf, "be zero or positive"
+    if not fits:
+        raise ValueError(f"{name} must {meaning}, got {value}")
+    return value

@@ -16,6 +16,7 @@ from typing import Any
 from torch import nn
 
 from paper_repro import optim
+from paper_repro.optim.base import BESIDE, checked
 
 Groups = list[dict[str, Any]]
 
@@ -28,30 +29,30 @@ def by_name(model: nn.Module, patterns: Mapping[str, Mapping[str, Any]]) -> Grou
     ValueError naming those that match none or several, a pattern that matches nothing, a setting that none of this
     project's optimizers has (such as torch's weight_decay), and a negative lr or decay.
     """
-    known = {name for cls in optim.BUILT_IN.values() for name in cls.KNOWN} | {*optim.BESIDE} - {"params"}
+    known = {name for cls in optim.BUILT_IN.values() for name in cls.KNOWN} | {*BESIDE} - {"params"}
     groups: Groups = [{"params": [], **settings} for settings in patterns.values()]
     problems: list[str] = []
     names: dict[nn.Parameter, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         if parameter.requires_grad:
             names.setdefault(parameter, []).append(name)
-    for parameter, own in names.items():
-        name = " = ".join(own)
-        found = [place for place, pattern in enumerate(patterns) if any(fnmatchcase(each, pattern) for each in own)]
-        for place in found:
-            groups[place]["params"].append(parameter)
-        if len(found) != 1:
-            problems.append(f"{name} matches {' and '.join(list(patterns)[place] for place in found) or 'no pattern'}")
+    for parameter, tied in names.items():
+        matches = {
+            pattern: group
+            for pattern, group in zip(patterns, groups, strict=True)
+            if any(fnmatchcase(name, pattern) for name in tied)
+        }
+        for group in matches.values():
+            group["params"].append(parameter)
+        if len(matches) != 1:
+            problems.append(f"{' = '.join(tied)} matches {' and '.join(matches) or 'no pattern'}")
     for (pattern, settings), group in zip(patterns.items(), groups, strict=True):
         if not group["params"]:
             problems.append(f"{pattern} matches no parameter")
-        for key in [key for key in settings if key not in known]:
-            torchs = "decay = lr * weight_decay for SGDW and AdamW (or their from_torch), weight_decay for SGD and Adam"
-            problems.append(
-                f"{pattern} sets {key!r}, {torchs if key == 'weight_decay' else 'which no optimizer here has'}"
-            )
+        for key in settings.keys() - known:
+            problems.append(f"{pattern} sets {key!r}, which no optimizer here has (from_torch takes a weight_decay)")
         try:
-            optim.checked(settings)
+            checked(settings)
         except ValueError as error:
             problems.append(f"{pattern}: {error}")
     if problems:

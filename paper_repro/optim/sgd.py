@@ -25,23 +25,24 @@ class SGD(Optimizer):
         super().__init__(params, {"lr": lr, "decay": decay, "momentum": momentum}, unknown)
 
     def _update(self, group: Group, eta: float | Tensor, batch: Batch) -> None:
-        if group["decay"] and self.decoupled:
-            torch._foreach_mul_(batch.params, 1 - eta * group["decay"])  # before the step: it acts on the old theta
-        l2 = 0.0 if self.decoupled else group["decay"]
+        self._step(group["lr"], group["momentum"], group["decay"], batch)
+
+    def _step(self, lr: float | Tensor, momentum: float, l2: float, batch: Batch) -> None:
+        """m = momentum m + lr (grad + l2 theta);  theta = theta - m"""
         # The fused kernel takes no lr in a tensor, no momentum 0 and no sharded parameters; without L2 it is slower
         # than one operation a time.
-        if isinstance(group["lr"], Tensor) or not group["momentum"] or not l2 or not is_plain(batch.params[0]):
-            self._step_by_foreach(group["lr"], l2, group["momentum"], batch)
+        if isinstance(lr, Tensor) or not momentum or not l2 or not is_plain(batch.params[0]):
+            self._step_by_foreach(lr, momentum, l2, batch)
             return
         with batch.laid_out_as("m") as (params, gradients, m):
             torch._fused_sgd_(
                 params, gradients, m,
                 # m = momentum m + (1 - dampening) (grad + weight_decay theta);  theta = theta - lr m
-                momentum=group["momentum"], dampening=1 - group["lr"], weight_decay=l2, lr=1.0,
+                momentum=momentum, dampening=1 - lr, weight_decay=l2, lr=1.0,
                 nesterov=False, maximize=False, is_first_step=False,
             )  # fmt: skip
 
-    def _step_by_foreach(self, lr: float | Tensor, l2: float, momentum: float, batch: Batch) -> None:
+    def _step_by_foreach(self, lr: float | Tensor, momentum: float, l2: float, batch: Batch) -> None:
         m = batch.state("m")
         torch._foreach_mul_(m, momentum)
         if isinstance(lr, Tensor):
@@ -63,3 +64,8 @@ class SGDW(SGD):
     """
 
     decoupled = True
+
+    def _update(self, group: Group, eta: float | Tensor, batch: Batch) -> None:
+        if group["decay"]:
+            torch._foreach_mul_(batch.params, 1 - eta * group["decay"])  # line 9; first, as it is of the old theta
+        self._step(group["lr"], group["momentum"], 0.0, batch)

@@ -1,4 +1,4 @@
-"""The optimizers against an independent transcription of the printed algorithms, and against torch's.
+"""The optimizers against reference.py, that against an independent transcription of the paper; and against torch's.
 
 The oracle below is written from the paper's Algorithms 1 and 2 (numpy, float64, one parameter at a time), not from
 paper_repro.optim. How decay follows schedules and alpha: tests/test_schedules.py and tests/test_decay.py; what a user
@@ -18,6 +18,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from paper_repro import SGD, SGDW, Adam, AdamW, optim, schedules
+from paper_repro.optim import reference
 from tests.stepping import ALL, RATES, Array, difference, gradient, groups, has_gradient, run, start, tensors
 
 STEPS = 1000
@@ -61,16 +62,63 @@ SCHEDULES = {
 }
 
 
+def by_reference(name: str, eta_of: Callable[[int], float], steps: int, momenta: tuple[float, float]) -> list[Array]:
+    """As oracle(), by paper_repro.optim.reference; momenta: beta1 and beta2."""
+    theta = [torch.tensor(p) for p in start()]
+    m, v, t = [torch.zeros_like(p) for p in theta], [torch.zeros_like(p) for p in theta], [0, 0, 0]
+    for step in range(steps):
+        gradients = gradient([p.numpy() for p in theta])
+        for i in [i for i in range(3) if has_gradient(step, i)]:
+            t[i] += 1
+            (alpha, decay), g = RATES[i // 2], torch.tensor(gradients[i])
+            given = {"eta": eta_of(step), "alpha": alpha, "decay": decay, "decoupled": name.endswith("W")}
+            if name in ("SGD", "SGDW"):
+                theta[i], m[i] = reference.sgd(theta[i], g, m[i], beta1=momenta[0], **given)
+            else:
+                beta1, beta2 = momenta
+                theta[i], m[i], v[i] = reference.adam(theta[i], g, m[i], v[i], t[i], beta1=beta1, beta2=beta2, **given)
+    return [p.numpy() for p in theta]
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("cls", ALL)
-def test_follows_the_printed_algorithm(cls: Any, schedule: str) -> None:
-    ours, printed = SCHEDULES[schedule]
-    params = tensors()
-    optimizer = cls(groups(params), lr=1.0)
-    found = run(optimizer, params, STEPS, lr_scheduler.LambdaLR(optimizer, ours))
-    apart = difference(found, oracle(cls.__name__, printed, STEPS))
+def test_the_reference_is_the_printed_algorithm(cls: Any, schedule: str) -> None:
+    found = by_reference(cls.__name__, SCHEDULES[schedule][0], STEPS, (0.9, 0.999))
+    apart = difference(found, oracle(cls.__name__, SCHEDULES[schedule][1], STEPS))
     assert apart <= 1e-12, f"{cls.__name__} under {schedule}: relative difference {apart:.1e} after {STEPS} updates"
     assert difference(found, start()) > 0.1  # it did move
+
+
+@pytest.mark.parametrize("momenta", [(0.9, 0.999), (0.0, 0.999), (0.5, 0.9999)])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("cls", ALL)
+def test_the_kernels_are_the_reference(cls: Any, schedule: str, momenta: tuple[float, float]) -> None:
+    params, eta = tensors(), SCHEDULES[schedule][0]
+    options: dict[str, Any] = {"momentum": momenta[0]} if cls in (SGD, SGDW) else {"betas": momenta}
+    optimizer = cls(groups(params), lr=1.0, **options)
+    found = run(optimizer, params, 200, lr_scheduler.LambdaLR(optimizer, eta))
+    apart = difference(found, by_reference(cls.__name__, eta, 200, momenta))
+    assert apart <= 1e-12, f"{cls.__name__} under {schedule}: relative difference {apart:.1e}"
+
+
+@pytest.mark.parametrize("cls", [SGDW, AdamW])
+def test_decay_at_alpha_0_is_the_reference(cls: Any) -> None:
+    """A rate of 0 when it was built, and then another: eta_t counts as 1, and alpha as that rate."""
+    params = [torch.tensor([2.0, -3.0], dtype=torch.float64, requires_grad=True)]
+    optimizer = cls(params, lr=0.0, decay=0.1)
+    params[0].grad = torch.zeros(2, dtype=torch.float64)
+    optimizer.step()
+    assert params[0].tolist() == [2, -3]  # at a rate of 0 eta_t is 0
+    params = [params[0].detach().clone().requires_grad_()]
+    optimizer = cls(params, lr=0.0, decay=0.1)
+    optimizer.param_groups[0]["lr"] = 0.02
+    params[0].grad = g = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    given = {"eta": 1.0, "alpha": 0.02, "decay": 0.1, "decoupled": True}
+    theta, m = params[0].detach().clone(), torch.zeros(2, dtype=torch.float64)
+    sgdw, adamw = reference.sgd(theta, g, m, **given)[0], reference.adam(theta, g, m, m, 1, **given)[0]
+    with pytest.warns(UserWarning, match="lr was 0"):
+        optimizer.step()
+    torch.testing.assert_close(params[0].detach(), sgdw if cls is SGDW else adamw, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("cls", ALL)
