@@ -18,7 +18,6 @@ EXAMPLES = """examples:
   python -m analysis figures                     every experiment that has records in runs/
   python -m analysis figures fig2 --runs runs    one of them
   python -m analysis figures --recorded          from the records that come with the project
-  python -m analysis figures --paper fig1        with the panels where the paper has them
   python -m analysis figures --published fig2    the paper's own, from the values read off its figures
   python -m analysis statistics fig2 --recorded  how separable its maps are, beside the paper's own
   python -m analysis report --recorded           everything on one page
@@ -41,9 +40,6 @@ def parser() -> Parser:
     _add_source(drawing)
     drawing.add_argument(
         "--published", action="store_true", help="draw the paper's own figures, from the values read off them"
-    )
-    drawing.add_argument(
-        "--paper", action="store_true", help="put panels where the paper has them; NAME: its figures, as fig4 or supp6"
     )
     drawing.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to (default: figures)")
     numbers = _add(
@@ -114,12 +110,11 @@ def _sources(given: argparse.Namespace) -> list[Path]:
 
 def _figures(given: argparse.Namespace) -> Iterator[object]:
     if given.published:
-        if given.paper or given.set or given.quick or given.runs:
-            raise UsageError("--published draws no records: not with --paper, --set, --quick, --runs or --recorded")
+        if given.set or given.quick or given.runs:
+            raise UsageError("--published draws no records: not with --set, --quick, --runs or --recorded")
         return figures.make_published(given.names, given.out)
-    draw = figures.make_paper if given.paper else figures.make
     sources = _sources(given)
-    return draw(given.names, sources, given.out, _changes(given))
+    return figures.make(given.names, sources, given.out, _changes(given))
 
 
 def _statistics(given: argparse.Namespace) -> Iterator[object]:

@@ -11,15 +11,18 @@ from __future__ import annotations
 import csv
 import importlib
 import io
+import multiprocessing
 import os
+import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import experiments
-from analysis.figures import layouts, pool
 from analysis.results import studies as findings
 from analysis.results.studies import RECORDED, to_type
 from analysis.results.table import Chart, all_charts, charts, fingerprint, provenance
@@ -29,7 +32,9 @@ from paper_repro.files import write_atomically
 from paper_repro.records import BadRecord, Record, without_times
 from paper_repro.records.reading import load
 
+T = TypeVar("T")
 KINDS = ("png", "pdf")
+FEW = 3  # figures or statistics are made here in the time that processes take to start
 COLUMNS = (
     "optimizer", "alpha", "decay", "decay_unit", "seed", "status", "validation_error", "test_error", "train_loss",
     "train_error", "epochs", "batch_size", "schedule", "dataset", "model", "id", "commit",
@@ -56,55 +61,49 @@ def make(names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapp
     if not wanted and (changes.keys() - {"quick"} or not measured):
         raise UsageError(nothing("any experiment", "fig2", records, sources, changes))
     check_writable(out)
-    jobs = [
-        partial(write_chart, chart, out, module)
-        for chart in wanted
-        for module in (chart.experiment.figure, *chart.experiment.also)
-    ]
-    jobs += [
-        partial(write_figure, out, result.stem, result.experiment.figure, [result], result.table())
-        for result in measured
-    ]
-    for paths in pool.answers(jobs):
-        yield from paths
+    yield from _drawn(
+        [partial(write_chart, c, out, module) for c in wanted for module in (c.experiment.figure, *c.experiment.also)]
+        + [partial(write_study, study, out) for study in measured]
+    )
 
 
 def make_published(names: Sequence[str], out: Path) -> Iterator[Path]:
     """Draw the paper's own figures from the values read off them, for these experiments (for all that have any)."""
-    # Only now, as in write_figure.
-    published = importlib.import_module("analysis.figures.published_figures")
+    published = importlib.import_module("analysis.figures.published")  # only now, as in write_figure
     for name in names:
         if name not in published.FIGURES:
             known = ", ".join(published.FIGURES)
             raise UsageError(f"no values of the paper's own figures for {name!r}; there are for: {known}")
     check_writable(out)
-    wanted = dict.fromkeys(names or published.FIGURES)
-    for paths in pool.answers([partial(write_published, name, out) for name in wanted]):
+    yield from _drawn([partial(write_published, name, out) for name in dict.fromkeys(names or published.FIGURES)])
+
+
+def _drawn(jobs: Sequence[Callable[[], list[Path]]]) -> Iterator[Path]:
+    for paths in in_parallel(jobs):
         yield from paths
 
 
-def make_paper(
-    names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapping[str, Any] = {}
-) -> Iterator[Path]:
-    """As make, laid out as these figures of the paper (as all that have records)."""
-    for name in names:
-        if name not in layouts.FIGURES:
-            raise UsageError(f"the paper's layout has no figure {name!r}; it has: {', '.join(layouts.FIGURES)}")
-    example = layouts.FIGURES[names[0]].experiments[0] if names else "fig2"
-    records = read_records(sources, example, changes)
-    wanted: list[layouts.Laid] = []
-    for name in dict.fromkeys(names or layouts.FIGURES):
-        asked = changed(layouts.FIGURES[name].experiments, changes)
-        filled = layouts.laid(name, {each.name: charts(each, records) for each in asked})
-        if name in names and not filled:
-            raise UsageError(nothing(name, layouts.FIGURES[name].experiments[0], records, sources, changes))
-        wanted += filled
-    if not wanted:
-        raise UsageError(nothing("any figure of the paper's layout", example, records, sources, changes))
-    check_writable(out)
-    jobs = [partial(write_figure, out, laid.stem, "paper_figures", [laid], table(laid.records)) for laid in wanted]
-    for paths in pool.answers(jobs):
-        yield from paths
+@contextmanager
+def processes() -> Iterator[ProcessPoolExecutor]:
+    """As many as cores, spawned: numerical libraries keep threads, which a fork would lose. Whatever ends this, an
+    interrupt too: what has not begun is not done."""
+    context = multiprocessing.get_context("spawn")
+    # A Ctrl-C goes to all processes of a terminal; the one that was typed answers it.
+    pool = ProcessPoolExecutor(len(os.sched_getaffinity(0)), context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def in_parallel(jobs: Sequence[Callable[[], T]]) -> Iterator[T]:
+    """What the jobs return, in order, as it is there; from processes of their own where there are more than FEW."""
+    if len(jobs) <= FEW:
+        yield from (job() for job in jobs)
+        return
+    with processes() as pool:
+        for pending in [pool.submit(job) for job in jobs]:
+            yield pending.result()
 
 
 def changed(names: Sequence[str], changes: Mapping[str, Any]) -> list[Experiment]:
@@ -202,38 +201,41 @@ def check_writable(out: Path) -> None:
 
 
 def write_chart(chart: Chart, out: Path, module: str, kinds: Sequence[str] = KINDS) -> list[Path]:
-    """Draw one chart with a module of this package and write its picture in these kinds, and CSV; their paths."""
+    """Draw one chart with a module of this package and write its image in these kinds, and CSV; their paths."""
     stem = chart.stem if module == chart.experiment.figure else f"{chart.stem}-{module}"
     return write_figure(out, stem, module, [chart], table(chart.records), kinds)
 
 
+def write_study(study: findings.Shown, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
+    """The same of what a study measured."""
+    return write_figure(out, study.stem, f"studies.{study.experiment.figure}", [study], study.table(), kinds)
+
+
 def write_published(name: str, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
     """The same of the paper's own figure, from the values read off it."""
-    published = importlib.import_module("analysis.figures.published_figures")
-    return write_figure(out, f"{name}-published", "published_figures", [name], published.table(name), kinds)
+    published = importlib.import_module("analysis.figures.published")
+    return write_figure(out, f"{name}-published", "published", [name], published.table(name), kinds)
 
 
 def write_figure(
-    out: Path, stem: str, module: str, shown: Sequence[object], numbers: str, kinds: Sequence[str] = KINDS
+    out: Path, stem: str, drawing: str, args: Sequence[object], numbers: str, kinds: Sequence[str] = KINDS
 ) -> list[Path]:
-    """Draw what draw() of a module of this package takes; write its picture in these kinds and the numbers as CSV;
-    their paths."""
+    """Draw with draw() of a module of this package, or with a function as "studies.step_cost"; write its image in these
+    kinds and the numbers as CSV; their paths."""
     # Only now: matplotlib takes half a second to load, which neither --help nor an error should cost.
-    pictures = importlib.import_module("analysis.figures.style")
-    drawing = importlib.import_module(f"analysis.figures.{module}")
-    with pictures.style():
-        files: dict[str, bytes] = pictures.render(drawing.draw(*shown), kinds)
-    paths = []
+    style = importlib.import_module("analysis.figures.style")
+    module, _, function = drawing.partition(".")
+    draw = getattr(importlib.import_module(f"analysis.figures.{module}"), function or "draw")
+    with style.style():
+        files: dict[str, bytes] = style.render(draw(*args), kinds)
     if numbers:  # schedules are drawn from none
         files["csv"] = numbers.encode()
     for kind, content in files.items():
-        path = out / f"{stem}.{kind}"
         try:
-            write_atomically(path, content)
+            write_atomically(out / f"{stem}.{kind}", content)
         except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror}") from None
-        paths.append(path)
-    return paths
+            raise UsageError(f"cannot write {out / stem}.{kind}: {error.strerror}") from None
+    return [out / f"{stem}.{kind}" for kind in files]
 
 
 def table(records: Sequence[Record]) -> str:

@@ -3,8 +3,8 @@
 On the left two panels are the errors of each batch size over the decay per update, with the number of epochs fixed and
 with the number of updates fixed; then the decay with the lowest validation error against the batch size, per update and
 normalized (lambda / sqrt(b / BT)). Dotted guides: decay per update in proportion to the batch size and to its square
-root, through the best decay of the batch size that both plans share. An open mark is at the edge of the axis: the best
-may lie beyond.
+root, through the best decay of the batch size that both plans share. An open mark is on the grid boundary: the best may
+lie beyond.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from analysis.results.words import NAMES
 HEIGHT = 1.7  # inches of a panel
 READING = (
     "Left: test error over the decay per update, a line for each batch size (the darker the smaller). Right: the decay "
-    "with the lowest {split} error, per update and normalized by sqrt(b / BT); open: at the edge of the axis, the best "
+    "with the lowest {split} error, per update and normalized by sqrt(b / BT); open: on the grid boundary, the best "
     "may lie beyond. Dotted: proportional to the batch size b; dashed: to its square root."
 )
 

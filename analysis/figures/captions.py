@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from analysis.results.panels import Panel, selection_split
 from analysis.results.table import Chart, codes, fingerprint, of_cells, provenance
-from analysis.results.words import DIGITS, short_commit
+from analysis.results.words import BOUNDARY, DIGITS, short_commit
 from experiments.declare import describe, listed, setting
 from paper_repro.records import Record
 
@@ -52,7 +52,7 @@ def _selection(chart: Chart, shown: Sequence[Panel]) -> str:
         told = ", ".join(f"{panel.optimizer} {len(panel.candidates)} of {len(panel.tiles)}" for panel in narrowed)
         text += f" Chosen among the cells that have all seeds only ({told})."
     if any(panel.at_edge for panel in shown):
-        text += " At the edge: on the border of what was run, a better value may lie beyond."
+        text += f" On the {BOUNDARY}, the border of what was run, a better value may lie beyond."
     return text
 
 

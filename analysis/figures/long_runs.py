@@ -7,7 +7,7 @@ error against training loss for the selected run of each optimizer, a dot for ea
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,9 +17,9 @@ from analysis.figures.style import colour, plain_log, with_panels
 from analysis.results.panels import Panel, panels, selection_split
 from analysis.results.series import curve
 from analysis.results.table import Chart
-from analysis.results.words import L2, NAMES, distinct_texts
+from analysis.results.words import BOUNDARY, L2, NAMES, distinct_texts
 
-HEIGHT = 2.0  # inches of a panel
+LOSS, DECAYS = "training loss (nats)", "L2 factor of Adam; normalized decay of AdamW"
 READING = (
     "Above: every run, the lighter the larger its decay. Below left: final errors; a star marks what was selected. "
     "Below right: the selected runs, a dot for each evaluated epoch."
@@ -28,39 +28,29 @@ READING = (
 
 def draw(chart: Chart) -> Figure:
     """The four panels."""
-    shown = panels(chart)
-    figure, places = with_panels(2, 2, HEIGHT, caption(chart, reading(chart, shown)))
-    for axes, part in zip(places, PARTS, strict=True):
-        draw_part(axes, part, chart, shown)
+    grids, measured = panels(chart), f"test_{chart.measure}"
+    figure, (losses, errors, finals, generalisation) = with_panels(
+        2, 2, 2.0, caption(chart, f"{READING} {_selection(chart, grids)}")
+    )
+    for panel in grids:
+        _draw_runs(losses, panel, "train_loss")
+        _draw_runs(errors, panel, measured)
+        _draw_finals(finals, panel)
+        _draw_selected(generalisation, panel, measured)
+    losses.set(xlabel="epoch", ylabel=LOSS, yscale="log")
+    plain_log(losses.yaxis)
+    errors.set(xlabel="epoch")
+    has_decays = any(tile.decay for panel in grids for tile in panel.tiles.values() if not tile.diverged)
+    finals.set(xlabel=DECAYS, xscale="log" if has_decays else "linear")
+    finals.legend(frameon=False, fontsize=6)
+    generalisation.set(xlabel=LOSS, xscale="log")
+    plain_log(generalisation.xaxis)
+    for axes in (errors, finals, generalisation):
+        axes.set_ylabel(f"{error_name(chart)} (%)")
     return figure
 
 
-def draw_part(axes: Axes, part: str, chart: Chart, shown: Sequence[Panel]) -> None:
-    """One of the four panels, by its name in PARTS."""
-    drawn, x, y = PARTS[part]
-    for panel in shown:
-        drawn(axes, panel, chart)
-    axes.set(xlabel=x, ylabel=y or f"{error_name(chart)} (%)")
-    if part == "finals":
-        axes.legend(frameon=False, fontsize=6)
-
-
-def reading(chart: Chart, shown: Sequence[Panel]) -> str:
-    """How to read it, and what was selected."""
-    return f"{READING} {_selection(chart, shown)}"
-
-
-def _losses(axes: Axes, panel: Panel, chart: Chart) -> None:
-    _lines(axes, panel, "train_loss")
-    axes.set_yscale("log")
-    plain_log(axes.yaxis)
-
-
-def _errors(axes: Axes, panel: Panel, chart: Chart) -> None:
-    _lines(axes, panel, f"test_{chart.measure}")
-
-
-def _lines(axes: Axes, panel: Panel, name: str) -> None:
+def _draw_runs(axes: Axes, panel: Panel, name: str) -> None:
     for place, decay in enumerate(panel.decays):
         for tile in panel.tiles.values():
             if tile.decay == decay and not tile.diverged:
@@ -69,48 +59,31 @@ def _lines(axes: Axes, panel: Panel, name: str) -> None:
                 axes.plot(line.epochs, line.values, color=colour(panel.optimizer, ()), lw=0.6, alpha=1 - 0.7 * share)
 
 
-def _finals(axes: Axes, panel: Panel, chart: Chart) -> None:
+def _draw_finals(axes: Axes, panel: Panel) -> None:
     tiles = sorted((tile for tile in panel.tiles.values() if not tile.diverged), key=lambda tile: tile.decay)
-    tint = colour(panel.optimizer, ())
-    means = [statistics.fmean(tile.errors()) for tile in tiles]
-    kind = "L2" if panel.optimizer in L2 else "decoupled"
-    axes.plot(
-        [tile.decay for tile in tiles], means, "o-", color=tint, ms=2.5, lw=0.8,
-        label=f"{NAMES.get(panel.optimizer, panel.optimizer)} ({kind})",
-    )  # fmt: skip
+    tint, kind = colour(panel.optimizer, ()), "L2" if panel.optimizer in L2 else "decoupled"
+    means, label = (
+        [statistics.fmean(tile.errors()) for tile in tiles],
+        f"{NAMES.get(panel.optimizer, panel.optimizer)} ({kind})",
+    )
+    axes.plot([tile.decay for tile in tiles], means, "o-", color=tint, ms=2.5, lw=0.8, label=label)
     if panel.best is not None:
         axes.plot([panel.best.decay], [statistics.fmean(panel.best.errors())], "*", color=tint, ms=8, mec="k", mew=0.4)
-    if any(tile.decay for tile in tiles):
-        axes.set_xscale("log")
 
 
-def _generalisation(axes: Axes, panel: Panel, chart: Chart) -> None:
-    if panel.best is None:
-        return
-    errors = curve(panel.best.records, f"test_{chart.measure}")
-    losses = curve(panel.best.records, "train_loss")
-    of_epoch = dict(zip(losses.epochs, losses.values, strict=True))
-    x = [of_epoch[epoch] for epoch in errors.epochs]
-    axes.plot(x, errors.values, "o", color=colour(panel.optimizer, ()), ms=2, mew=0, alpha=0.7)
-    axes.set_xscale("log")
-    plain_log(axes.xaxis)
+def _draw_selected(axes: Axes, panel: Panel, measured: str) -> None:
+    if panel.best is not None:
+        errors, losses = (curve(panel.best.records, name) for name in (measured, "train_loss"))
+        loss_at = dict(zip(losses.epochs, losses.values, strict=True))
+        x = [loss_at[epoch] for epoch in errors.epochs]
+        axes.plot(x, errors.values, "o", color=colour(panel.optimizer, ()), ms=2, mew=0, alpha=0.7)
 
 
-LOSS, DECAYS = "training loss (nats)", "L2 factor of Adam; normalized decay of AdamW"
-# How each is drawn, and what stands on its axes (the error unless named).
-PARTS: dict[str, tuple[Callable[[Axes, Panel, Chart], None], str, str]] = {
-    "losses": (_losses, "epoch", LOSS),
-    "errors": (_errors, "epoch", ""),
-    "finals": (_finals, DECAYS, ""),
-    "generalisation": (_generalisation, LOSS, ""),
-}
-
-
-def _selection(chart: Chart, shown: Sequence[Panel]) -> str:
-    told = [
+def _selection(chart: Chart, grids: Sequence[Panel]) -> str:
+    texts = [
         f"{NAMES.get(panel.optimizer, panel.optimizer)} {panel.best.test_error:.2f} % "
-        f"at {distinct_texts(panel.decays)[panel.best.decay]}{' (at the edge)' * panel.at_edge}"
-        for panel in shown
+        f"at {distinct_texts(panel.decays)[panel.best.decay]}{f' ({BOUNDARY})' * panel.at_edge}"
+        for panel in grids
         if panel.best is not None and panel.best.test_error is not None
     ]
-    return f"Selected by {selection_split(chart.records)} error: {'; '.join(told)}." if told else ""
+    return f"Selected by {selection_split(chart.records)} error: {'; '.join(texts)}." if texts else ""

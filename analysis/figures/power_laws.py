@@ -15,19 +15,18 @@ from matplotlib.figure import Figure
 from analysis.figures.captions import caption
 from analysis.figures.style import colour, make_room, plain_log, with_panels
 from analysis.results.table import Chart
-from analysis.results.words import NAMES, format_estimate
+from analysis.results.words import BOUNDARY, NAMES, format_estimate
 from analysis.statistics.power_laws import NORMALIZED, RAW, Line, on_both_axes, predicted
 
 HEIGHT = 2.3  # inches of a panel
 APART = 0.05  # octaves between the points of laws that share an x
-EDGE = "at the edge"
 SYMBOLS = {RAW: r"$\lambda$", NORMALIZED: r"$\lambda_{\mathrm{norm}}$"}
-LEGEND, WORDS = 0.06, 0.18  # shares of an axis' height: a line of the legend, the words at the edge
+LEGEND, WORDS = 0.06, 0.18  # shares of an axis' height: a line of the legend, the words on the grid boundary
 STYLES = ("--", ":", "-.")  # of the guides
 READING = (
     "Best decay, of errors averaged over the better half of the learning rates, with 95 % intervals (none where the "
-    "noise of single runs is not known); in the legend its exponent. At the edge: the best may lie beyond the decays "
-    "that were run, so there is no point. Grey: what is predicted, through the middle of the points."
+    "noise of single runs is not known); in the legend its exponent. On the grid boundary the best may lie beyond the "
+    "decays that were run, so there is no point. Grey: what is predicted, through the middle of the points."
 )
 COMPUTED = "Decays were swept {} only; the other axis is computed from it, times or over sqrt(updates)."
 
@@ -112,6 +111,7 @@ def _say_edges(axes: Axes, lines: Sequence[Line]) -> None:
             if best is None:
                 tint = colour(line.optimizer, [other.optimizer for other in lines])
                 axes.annotate(
-                    EDGE, (x, 0), xycoords=("data", "axes fraction"), xytext=(6 * (place - (len(lines) - 1) / 2), 2),
-                    textcoords="offset points", rotation=90, ha="center", va="bottom", fontsize=5, color=tint,
+                    BOUNDARY, (x, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
+                    xytext=(6 * (place - (len(lines) - 1) / 2), 2),
+                    rotation=90, ha="center", va="bottom", fontsize=5, color=tint,
                 )  # fmt: skip

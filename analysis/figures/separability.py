@@ -1,13 +1,16 @@
 """How separable each panel is, drawn: the ridges on the left, every statistic with its interval on the right.
 
 A ridge is the best decay of each learning rate; it lies level where decay can be tuned alone. Panels that differ in a
-facet (a schedule, a budget) have axes of their own; the paper's stand in a column beside ours.
+facet (a schedule, a budget) have axes of their own; the paper's stand in a column beside ours. The right is a forest
+plot: a line for each panel, a column for each number.
 """
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -17,23 +20,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from analysis.figures import forest
 from analysis.figures.captions import caption
-from analysis.figures.style import DPI, LINE, WIDTH, colour, make_room, new_figure, write_caption
+from analysis.figures.style import colour, make_room, new_figure
 from analysis.results.table import Chart
-from analysis.results.words import L2, NAMES, format_number
+from analysis.results.words import BOUNDARY, L2, NAMES, Estimate, format_number
 from analysis.statistics.separability import Row
+from analysis.statistics.surface import LEAST
 
 RIDGE, BETWEEN, FOREST_LINE = 1.1, 0.47, 0.2  # inches of height: of axes, between them, of a row of the forest
-TOP, UNDER = 0.55, 0.3  # above and below the axes
-LEFT, LETTER, RIGHT = 2.95, 0.047, 0.06  # inches of width: the ridges, a letter of the forest's names, the margin
-TICKS = 0.43  # a ridge's ticks and label
+NAME = 24  # letters of a line of a name
 GUIDES = {"slope 0: decay tuned alone": (0.0, ":"), "slope -1: L2 in SGD (Prop. 1)": (-1.0, "--")}
-EDGE, NO_LINE = "at the edge", "too few rows"
-WORDS = 0.38  # inches: the words at the edge, upright
+NO_LINE = "too few rows"
+WORDS = 0.5  # of the height of axes: what the words on the grid boundary take, upright
 READING = (
     "Left: the best decay of each learning rate (the lowest point of a parabola through its lowest tile and the two "
-    "beside it); at the edge: the best may lie beyond the decays that were run. Dotted: slope 0, what decoupling "
+    f"beside it); {BOUNDARY}: the best may lie beyond the decays that were run. Dotted: slope 0, what decoupling "
     "promises; dashed: slope -1, what Proposition 1 predicts for L2 in SGD. Right, with 95 % intervals (no bar: one "
     "run of each tile, the noise is not known): the slope of these ridges; interaction, the share of variance that no "
     "a(α) + b(λ) explains; regret, test error lost on average by choosing first λ, then α; basin, the share of tiles "
@@ -42,61 +43,65 @@ READING = (
 OPEN = "Open: the paper's own figure, as read off its colours."
 
 
+@dataclass(frozen=True)
+class Column:
+    """What one forest plot shows of a row, or the words that stand there instead. factor: 100 for shares in percent."""
+
+    title: str
+    of: Callable[[Row], Estimate | str]
+    guides: tuple[float, ...] = ()
+    factor: float = 1.0
+
+
+def _lacking(row: Row) -> str:
+    """Why there is no number, as the table says it."""
+    return "too little measured" if row.tiles < LEAST else "noise not known"
+
+
+def _interaction(row: Row) -> Estimate | str:
+    if row.interaction is not None and math.isnan(row.interaction.value):
+        return "noise only"  # the errors vary no more than runs
+    return row.interaction or _lacking(row)
+
+
+COLUMNS = (
+    Column(
+        "ridge\nslope",
+        lambda row: row.ridge.slope or (BOUNDARY if row.ridge.at_edge == len(row.ridge.u) > 0 else NO_LINE),
+        (0.0, -1.0),
+    ),
+    Column("interaction\n(%)", _interaction, (0.0,), 100),
+    Column("regret\n(points)", lambda row: row.regret.decay_first if row.regret else _lacking(row), (0.0,)),
+    Column("basin\n(%)", lambda row: row.basin or _lacking(row), (), 100),
+)
+
+
 def draw(chart: Chart, rows: Sequence[Row]) -> Figure:
     """The figure of a chart. rows: ours, then the paper's."""
-    parts = [[row for row in rows if row.is_paper == is_paper] for is_paper in (False, True)]
-    columns = [_by_facets(part) for part in parts if part]
-    lines = textwrap.wrap(caption(chart, f"{READING} {OPEN}" if parts[1] else READING), LINE)
+    columns: list[dict[str, list[Row]]] = []  # rows that share axes: all optimizers at the same facets
+    for part in ([row for row in rows if not row.is_paper], [row for row in rows if row.is_paper]):
+        if part:
+            columns.append({row.facets: [other for other in part if other.facets == row.facets] for row in part})
     deep = max(len(by_facets) for by_facets in columns)
-    body = max(deep * (RIDGE + BETWEEN) - BETWEEN, FOREST_LINE * (1.2 - forest.heights(rows)[-1]))
-    under = 0.1 + 0.108 * len(lines) + UNDER
-    figure = new_figure(under + body + TOP)
-    _draw_ridges(figure, columns, under, body)
-    _draw_forest(figure, rows, under, body)
-    write_caption(figure, lines, under - UNDER, under + body + TOP)
-    return figure
-
-
-def _by_facets(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Rows that share axes: all optimizers at the same facets."""
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row.facets, []).append(row)
-    return found
-
-
-def _axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Axes at a place in inches."""
-    whole = figure.get_figheight()
-    return figure.add_axes((left / WIDTH, bottom / whole, width / WIDTH, height / whole))
-
-
-def _draw_ridges(figure: Figure, columns: Sequence[dict[str, list[Row]]], under: float, body: float) -> None:
-    """A column of axes for ours and one for the paper's."""
-    height = (body + BETWEEN) / max(len(by_facets) for by_facets in columns) - BETWEEN
-    share = LEFT / len(columns)
+    text = caption(chart, f"{READING} {OPEN}" if any(row.is_paper for row in rows) else READING)
+    figure = new_figure(max(deep * (RIDGE + BETWEEN), FOREST_LINE * (len(rows) + 1) + 0.4) + 0.35, text)
+    left, right = figure.subfigures(1, 2, width_ratios=(3, 4))
+    legend: dict[str, Artist] = {}
+    places = left.subplots(deep, len(columns), squeeze=False)
     for column, by_facets in enumerate(columns):
-        for place, (facets, rows) in enumerate(by_facets.items()):
-            bottom = under + body - height - place * (height + BETWEEN)
-            axes = _axes(figure, TICKS + column * share, bottom, share - TICKS, height)
-            who = "paper" if rows[0].is_paper else "here"
-            title = textwrap.fill(f"{who}, {facets}" if facets else who, forest.NAME)
+        for axes in places[len(by_facets) :, column]:
+            axes.remove()
+        for axes, (facets, group) in zip(places[:, column], by_facets.items(), strict=False):
+            who = "paper" if group[0].is_paper else "here"
+            title = textwrap.fill(f"{who}, {facets}" if facets else who, NAME)
             axes.set_title(title, fontsize=6, pad=3, linespacing=1)
-            draw_ridges(axes, rows)
+            draw_ridges(axes, group)
             axes.set_ylabel("" if column else r"best $\lambda$", labelpad=0)
-    _draw_legend(figure)
-
-
-def _draw_legend(figure: Figure) -> None:
-    """Of all axes so far; where both have a line, ours."""
-    told: dict[str, Artist] = {}
-    for axes in figure.axes:
-        for line, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            told.setdefault(label, line)
-    figure.legend(
-        list(told.values()), list(told), fontsize=5.2, ncols=2, frameon=False, loc="upper left",
-        bbox_to_anchor=(0.005, 1),
-    )  # fmt: skip
+            for line, label in zip(*axes.get_legend_handles_labels(), strict=True):
+                legend.setdefault(label, line)  # where both have a line, ours
+    left.legend(list(legend.values()), list(legend), fontsize=5.2, ncols=2, frameon=False, loc="outside upper left")
+    _draw_forest(list(right.subplots(1, len(COLUMNS))), rows)
+    return figure
 
 
 def draw_ridges(axes: Axes, rows: Sequence[Row]) -> None:
@@ -104,15 +109,15 @@ def draw_ridges(axes: Axes, rows: Sequence[Row]) -> None:
     u, v = (np.concatenate([getattr(row.ridge, name) for row in rows]) for name in ("u", "best"))
     if not np.isfinite(v).any():
         axes.set(xticks=[], yticks=[])
-        axes.text(0.5, 0.5, EDGE if len(v) else NO_LINE, transform=axes.transAxes, ha="center", fontsize=5)
+        axes.text(0.5, 0.5, BOUNDARY if len(v) else NO_LINE, transform=axes.transAxes, ha="center", fontsize=5)
         return
     axes.set(xscale="log", yscale="log")
     for row in rows:
         _draw_ridge(axes, row, colour(row.optimizer, [other.optimizer for other in rows]))
-    low, high = axes.get_xlim()  # of the points; the words at the edge need room as well
+    low, high = axes.get_xlim()  # of the points; the words on the boundary need room as well
     low, high = min(low, 2 ** u.min() / 1.2), max(high, 1.2 * 2 ** u.max())
     axes.set(xlim=_a_decade((low, high)), ylim=_a_decade(axes.get_ylim()))
-    make_room(axes, 0, WORDS * DPI / axes.bbox.height if np.isnan(v).any() else 0)
+    make_room(axes, 0, WORDS if np.isnan(v).any() else 0)
     _draw_guides(axes, u, v)
     _few_ticks(axes.xaxis)
     _few_ticks(axes.yaxis)
@@ -136,14 +141,12 @@ def _few_ticks(axis: Axis) -> None:
 
 
 def _draw_ridge(axes: Axes, row: Row, tint: str) -> None:
-    kind = "L2 factor" if row.optimizer in L2 else "decoupled"
-    axes.plot(
-        2**row.ridge.u, 2**row.ridge.best, "--o" if row.is_paper else "-o", color=tint, lw=0.8, ms=2.5, mew=0.7,
-        mfc="white" if row.is_paper else tint, label=f"{NAMES.get(row.optimizer, row.optimizer)} ({kind})",
-    )  # fmt: skip
+    kind, style = "L2 factor" if row.optimizer in L2 else "decoupled", "--o" if row.is_paper else "-o"
+    label, mark = f"{NAMES.get(row.optimizer, row.optimizer)} ({kind})", "white" if row.is_paper else tint
+    axes.plot(2**row.ridge.u, 2**row.ridge.best, style, color=tint, lw=0.8, ms=2.5, mew=0.7, mfc=mark, label=label)
     for u in row.ridge.u[np.isnan(row.ridge.best)]:
         axes.annotate(
-            EDGE, (2**u, 0), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points",
+            BOUNDARY, (2**u, 0), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points",
             rotation=90, ha="center", va="bottom", fontsize=4, color=tint,
         )  # fmt: skip
 
@@ -157,8 +160,35 @@ def _draw_guides(axes: Axes, u: NDArray[np.float64], v: NDArray[np.float64]) -> 
         axes.plot(2**span, guide, style, lw=0.7, color="0.6", zorder=0, label=name, scaley=False)
 
 
-def _draw_forest(figure: Figure, rows: Sequence[Row], under: float, body: float) -> None:
-    left = LEFT + 0.17 + LETTER * max(len(line) for row in rows for line in forest.named(row).splitlines())
-    share = (WIDTH - left - RIGHT) / len(forest.COLUMNS)
-    places = [_axes(figure, left + n * share, under, share - 0.06, body) for n in range(len(forest.COLUMNS))]
-    forest.draw(places, rows)
+def _draw_forest(places: Sequence[Axes], rows: Sequence[Row]) -> None:
+    """A column of COLUMNS in each of the axes; the first names the rows. Half a line between ours and the paper's."""
+    ys = [-place - 0.5 * row.is_paper for place, row in enumerate(rows)]
+    for axes, column in zip(places, COLUMNS, strict=True):
+        for guide in column.guides:
+            axes.axvline(guide, ls="--" if guide else ":", lw=0.7, color="0.6", zorder=0)
+        for y, row in zip(ys, rows, strict=True):
+            _draw_row(axes, y, row, column, [other.optimizer for other in rows])
+        names = [textwrap.fill(row.panel, NAME) for row in rows]
+        axes.set_yticks(ys, names) if axes is places[0] else axes.set_yticks([])
+        axes.set_ylim(min(ys) - 0.6, 0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.set_title(column.title, fontsize=6, pad=3)
+        axes.margins(x=0.12)
+        if all(isinstance(column.of(row), str) for row in rows):
+            axes.set_xticks([])  # there is nothing to read off
+        else:
+            axes.locator_params(axis="x", nbins=2)  # more would touch
+
+
+def _draw_row(axes: Axes, y: float, row: Row, column: Column, among: Sequence[str]) -> None:
+    tint, content = colour(row.optimizer, among), column.of(row)
+    if isinstance(content, str):
+        axes.text(
+            0.5, y, textwrap.fill(content, 12), transform=axes.get_yaxis_transform(), ha="center", va="center",
+            fontsize=4.8, color="0.3", linespacing=1, bbox={"fc": "white", "ec": "none", "pad": 0.3},
+        )  # fmt: skip
+        return
+    if content.low is not None and content.high is not None:
+        axes.plot([content.low * column.factor, content.high * column.factor], [y, y], "-", lw=1, color=tint)
+    mark = "white" if row.is_paper else tint
+    axes.plot([content.value * column.factor], [y], "o", ms=3.5, mew=0.8, color=tint, mfc=mark)

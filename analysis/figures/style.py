@@ -21,7 +21,7 @@ LINE = 148  # characters of a caption
 # Okabe and Ito's colours, distinguishable by the colour-blind; an optimizer keeps its own.
 COLOURS = {"adam": "#D55E00", "adamw": "#0072B2", "sgd": "#E69F00", "sgdw": "#009E73"}
 OTHERS = ("#CC79A7", "#56B4E9", "#000000")
-BETWEEN = 0.55  # inches between rows of panels
+BETWEEN = 0.55  # inches: what ticks, labels and title of a row of panels take
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same picture
     "mathtext.fontset": "dejavusans",
@@ -51,28 +51,34 @@ def style() -> Iterator[None]:
         yield
 
 
-def new_figure(height: float) -> Figure:
-    """An empty figure of the project's width; height in inches."""
-    figure = Figure(figsize=(WIDTH, height), dpi=DPI)
+def new_figure(height: float, caption: str, share: float = 1.0) -> Figure:
+    """An empty figure of the project's width above its caption, a paragraph for each line that this has.
+
+    height: of all above the caption, in inches; share: of the width, for what is drawn. matplotlib's constrained layout
+    places what is drawn.
+    """
+    lines = [line for paragraph in caption.splitlines() for line in textwrap.wrap(paragraph, LINE)]
+    under = 0.1 + 0.108 * len(lines)
+    whole = under + height
+    figure = Figure(figsize=(WIDTH, whole), dpi=DPI)
     FigureCanvasAgg(figure)
+    figure.set_layout_engine("constrained", rect=(0, under / whole, share, height / whole), w_pad=0.04, h_pad=0.05)
+    place = (0.1 / WIDTH, (under - 0.04) / whole)
+    figure.text(*place, "\n".join(lines), fontsize=5.8, va="top", linespacing=1.3, parse_math=False)
     return figure
 
 
-def with_panels(rows: int, columns: int, panel_height: float, caption: str) -> tuple[Figure, list[Axes]]:
-    """A figure of rows x columns axes of this height in inches, row by row, above a caption."""
-    lines = wrapped(caption)
-    under = 0.1 + 0.108 * len(lines)
-    height = under + 0.42 + rows * (panel_height + BETWEEN) - 0.25
-    figure = new_figure(height)
-    share = (WIDTH - 0.1) / columns
-    axes = []
-    for place in range(rows * columns):
-        row, column = divmod(place, columns)
-        left, bottom = 0.52 + column * share, under + 0.42 + (rows - 1 - row) * (panel_height + BETWEEN)
-        box = (left / WIDTH, bottom / height, (share - 0.6) / WIDTH, panel_height / height)
-        axes.append(figure.add_axes(box))
-    write_caption(figure, lines, under, height)
-    return figure, axes
+def with_panels(
+    rows: int, columns: int, panel_height: float, caption: str, share: float = 1.0
+) -> tuple[Figure, list[Axes]]:
+    """A figure of rows x columns axes, about so many inches high, row by row, above a caption."""
+    figure = new_figure(rows * (panel_height + BETWEEN), caption, share)
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def add_legend(axes: Axes, where: str) -> None:
+    """A small legend on a pale ground, of curves that may run under it."""
+    axes.legend(fontsize=5.5, loc=where, framealpha=0.85, edgecolor="none")
 
 
 def plain_log(axis: Axis) -> None:
@@ -87,26 +93,6 @@ def make_room(axes: Axes, above: float, below: float) -> None:
     low, high = np.log(axes.get_ylim())
     height = (high - low) / (1 - above - below)
     axes.set_ylim(np.exp(low - below * height), np.exp(high + above * height))
-
-
-def not_run(axes: Axes) -> None:
-    """An empty frame where a panel would stand."""
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set(linestyle="--", edgecolor="0.6")
-    axes.text(0.5, 0.5, "not run", ha="center", va="center", color="0.4", transform=axes.transAxes)
-
-
-def wrapped(caption: str) -> list[str]:
-    """The lines of a caption, a paragraph for each line that it has."""
-    return [line for paragraph in caption.splitlines() for line in textwrap.wrap(paragraph, LINE)]
-
-
-def write_caption(figure: Figure, lines: Sequence[str], top: float, height: float) -> None:
-    """Lines of text at the bottom of a figure, from `top` inches downwards."""
-    text = "\n".join(lines)
-    place = (0.1 / WIDTH, (top - 0.04) / height)
-    figure.text(*place, text, fontsize=5.8, va="top", linespacing=1.3, parse_math=False)
 
 
 def render(figure: Figure, kinds: Sequence[str] = ("png", "pdf")) -> dict[str, bytes]:

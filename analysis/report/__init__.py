@@ -16,7 +16,7 @@ from typing import Any
 import experiments
 from analysis.claims import CLAIMS, ledger
 from analysis.claims import sources as claim_sources
-from analysis.figures import charts_of, check_writable, nothing, pool
+from analysis.figures import charts_of, check_writable, nothing, processes
 from analysis.report import appendix, checklists, drawing, html, latex, markdown, method, oddities, results, summary
 from analysis.results import published
 from analysis.results.document import Block, Document, Heading, Table
@@ -41,7 +41,7 @@ def make(
         raise UsageError(nothing("any experiment", "fig2", evidence.records, sources, changes))
     check_writable(out)
     shown.sort(key=_place)
-    with pool.processes() as drawers:
+    with processes() as drawers:
         pending = drawing.start(drawers, shown, evidence.studies, out / "figures", kinds)
         decided = ledger.decide(CLAIMS, evidence)  # meanwhile
         for drawing_of in pending.values():

@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.figures import write_chart, write_figure, write_published
+from analysis.figures import write_chart, write_published, write_study
 from analysis.results.document import Picture, Table
 from analysis.results.studies import Shown
 from analysis.results.table import Chart
@@ -32,7 +32,7 @@ def start(
     pool: Executor, shown: Sequence[Chart], studies: Sequence[Shown], folder: Path, kinds: Sequence[str]
 ) -> Pending:
     """Begin to draw into a folder, in these kinds of files; the drawing of each chart and study by its stem."""
-    published = importlib.import_module("analysis.figures.published_figures")
+    published = importlib.import_module("analysis.figures.published")
     noise = [record for chart in shown if chart.experiment.name == "fig2" for record in chart.records]
     beside = {chart.experiment.name: chart.stem for chart in reversed(shown)}  # the paper's own stands once
     pending = {}
@@ -66,7 +66,7 @@ def of_chart(chart: Chart, noise: Sequence[Record], theirs: str | None, folder: 
 
 def of_study(study: Shown, folder: Path, kinds: Sequence[str]) -> Drawn:
     """Of what is no grid of cells."""
-    paths = write_figure(folder, study.stem, study.experiment.figure, [study], study.table(), kinds)
+    paths = write_study(study, folder, kinds)
     return Drawn(tuple(_picture(path, study.experiment.title) for path in _pngs(paths)))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis.figures import KINDS, charts_of, check_writable, nothing, pool, read_records, write_figure
+from analysis.figures import KINDS, charts_of, check_writable, in_parallel, nothing, read_records, write_figure
 from analysis.figures.captions import of_several_codes
 from analysis.results import document
 from analysis.results.document import Table
@@ -47,7 +47,7 @@ def make(
         check_writable(out)
     if changes:
         yield f"{told(changes)}\n"
-    for lines in pool.answers([partial(_told, chart, records, out) for chart in found]):
+    for lines in in_parallel([partial(_told, chart, records, out) for chart in found]):
         yield from lines
 
 

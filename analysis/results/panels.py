@@ -30,6 +30,8 @@ class Tile:
     decay: float
     records: tuple[Record, ...]
     measure: str = "error"
+    text: str = ""  # what is to stand in it, if not its error
+    is_ringed: bool = False  # circled in the paper
 
     @property
     def place(self) -> tuple[float, float]:
@@ -56,7 +58,7 @@ class Tile:
     @property
     def label(self) -> str:
         """What stands in the tile, empty without a mean error."""
-        return "" if self.test_error is None else format_error(self.test_error)
+        return self.text or ("" if self.test_error is None else format_error(self.test_error))
 
     @property
     def spread(self) -> float | None:
@@ -78,6 +80,7 @@ class Panel:
     candidates: tuple[Tile, ...]  # those among which the best was chosen
     best: Tile | None  # None when nothing finished
     beyond: tuple[Record, ...] = ()  # further seeds of single tiles: for comparisons, not for choosing
+    ties: tuple[Tile, ...] = ()  # as low as the best, of readings alone
 
     @property
     def name(self) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.results.panels import Panel, Tile
 from paper_repro.cli import UsageError
 
 FILE = Path(__file__).resolve().parents[2] / "experiments" / "published" / "figures.csv"
@@ -76,3 +77,30 @@ def _reading(row: dict[str, str], path: Path, line: int) -> Reading:
         )  # fmt: skip
     except (KeyError, ValueError, TypeError) as error:
         raise UsageError(f"{path}, line {line}: not a reading ({error})") from None
+
+
+def panel_of(readings: Sequence[Reading], facets: Sequence[str] = ()) -> Panel:
+    """A heat map of the paper as a panel of ours: a run of each tile, the lowest reading selected.
+
+    facets: the fields of a reading that set it apart.
+    """
+    tiles = {
+        (r.alpha, r.decay): _tile(r, r.alpha, r.decay) for r in readings if r.alpha is not None and r.decay is not None
+    }
+    first, every = readings[0], tuple(tile for _, tile in sorted(tiles.items()))
+    lowest = min(reading.value for reading in readings)
+    best, *ties = [tile for tile in every if tile.test_error == lowest]
+    return Panel(
+        first.optimizer, {name: getattr(first, name) for name in facets},
+        "normalized" if first.decay_kind == "normalized" else "step", tuple(sorted({tile.alpha for tile in every})),
+        tuple(sorted({tile.decay for tile in every})), tiles, every, best, ties=tuple(ties),
+    )  # fmt: skip
+
+
+def _tile(reading: Reading, alpha: float, decay: float) -> Tile:
+    """The reading as a tile, which says the value to the decimals that its error leaves, and "≥7" where clipped."""
+    error = reading.reading_error
+    text = f"{reading.value:.{2 if error is not None and error < 0.1 else 1}f}"
+    record = {"cell": {"seed": 0}, "status": "finished", "final": {"test_error": reading.value}}
+    text = f"≥{reading.value:g}" if reading.clipped else text
+    return Tile(alpha, decay, (record,), text=text, is_ringed=reading.among_best_ten)

@@ -14,6 +14,7 @@ OPTIMIZERS = tuple(NAMES)  # the order of the paper's panels
 L2, DECOUPLED = ("sgd", "adam"), ("sgdw", "adamw")
 SCHEDULES = {"fixed": "fixed rate", "step_drop": "step drops", "cosine": "cosine", "warm_restarts": "restarts"}
 UNITS = {"step": "per update", "normalized": "normalized"}  # of the decay
+BOUNDARY = "grid boundary"  # where nothing was run beyond the best, so that a better one may lie there
 DIGITS = 12  # of a commit or fingerprint
 INTERVAL = (2.5, 97.5)  # percent
 

@@ -109,7 +109,7 @@ SET = [
     "label_noise=0.5",
 ]  # fmt: skip
 FLAGS = [
-    "--quick", "--dry-run", "--mixed-code", "--failed", "--json", "--paper", "--published", "--help", "--", "-x",
+    "--quick", "--dry-run", "--mixed-code", "--failed", "--json", "--published", "--help", "--", "-x",
 ]  # fmt: skip
 VALUES = [
     "demo", "cpu", "gpu", "3", "0", "-1", "1e400", "nan", "inf", "-inf", "1" * 5000, "1000000000", "0.1,0.01", "٣",

@@ -1,4 +1,4 @@
-"""The best decay of each batch size under both plans, on both axes; at the edge it is said to be."""
+"""The best decay of each batch size under both plans, on both axes; on the grid boundary it is said to be."""
 
 import math
 

@@ -81,7 +81,7 @@ def _damage(runs: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["figures", "fig9"], "no experiment 'fig9': one of "),
+        (["figures", "fig9"], "no experiment 'fig9', did you mean"),
         (["figures", "fig2", "--runs", "nowhere"], "python -m experiments run fig2 --profile demo --out nowhere"),
         (["figures", "fig2", "--out", "/proc/nothing"], "cannot write to /proc/nothing"),
         (["figures", "--speed"], "--speed"),

@@ -6,11 +6,11 @@ import pytest
 
 import experiments
 from analysis.figures.captions import caption, reading_maps
-from analysis.figures.heat_maps import decay_label, draw, limits, positions, title
+from analysis.figures.heat_maps import draw, limits, positions, title
 from analysis.report.results import selected
 from analysis.results.panels import panels
 from analysis.results.table import charts
-from analysis.results.words import distinct_texts, format_number
+from analysis.results.words import decay_label, distinct_texts, format_number
 from analysis.statistics.separability import numbers, of_chart
 from tests.conftest import made_record
 
@@ -26,7 +26,7 @@ def test_titles_give_the_selected_cell_and_the_caption_its_origin(demo_records) 
     figure = draw(chart)
     titles = [axes.get_title() for axes in figure.axes[:4]]
     assert [text.split(":")[0] for text in titles] == ["SGD", "SGDW", "Adam", "AdamW"]
-    assert all("30.0 %" in text and "at the edge" not in text for text in titles)
+    assert all("30.0 %" in text and "grid boundary" not in text for text in titles)
     words = caption(chart, reading_maps(chart, panels(chart), None))
     for said in (
         "synthetic",
@@ -50,7 +50,7 @@ def test_seeds_and_edges_are_in_the_title() -> None:
     (chart,) = charts(FIG2, records)
     (panel,) = panels(chart)
     assert title(panel).startswith("SGDW: 50.5 ± 0.7 % (2 seeds)\n")
-    assert title(panel).endswith("(at the edge)")
+    assert title(panel).endswith("(grid boundary)")
 
 
 def test_diverged_tiles_are_hatched_and_partly_diverged_ones_counted() -> None:
@@ -109,9 +109,9 @@ def test_rows_and_columns_that_nearly_agree_have_labels_of_their_own() -> None:
     (chart,) = charts(FIG2, records)
     axes = draw(chart).axes[0]
     for axis in (axes.xaxis, axes.yaxis):
-        ticks = [label.get_text() for label in axis.get_ticklabels()]
+        ticks = [tick.label1.get_text() for tick in axis.get_major_ticks()]
         assert len(set(ticks)) == len(ticks) == 8
-    assert "at the edge" in axes.get_title()  # nothing beyond it but itself
+    assert "grid boundary" in axes.get_title()  # nothing beyond it but itself
     assert axes.get_title().count("00000") == 1  # which of the twins it is
     ((_, ours, *_),) = selected(chart).rows
     assert ours.count("00000") == 1

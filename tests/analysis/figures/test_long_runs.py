@@ -31,4 +31,4 @@ def test_the_edge_is_that_of_what_was_run() -> None:
     records += [made_record(cell.replace(optimizer="adamw"), 50.0, epochs=rows) for cell in cells]
     (chart,) = charts(experiments.get("fig3"), records)
     caption = " ".join(draw(chart).texts[0].get_text().split())
-    assert f"Adam 30.00 % at {cells[3].decay:g} (at the edge)" in caption
+    assert f"Adam 30.00 % at {cells[3].decay:g} (grid boundary)" in caption

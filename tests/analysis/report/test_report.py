@@ -165,7 +165,7 @@ def test_it_needs_numpy_scipy_and_matplotlib_alone() -> None:
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name.partition('.')[0] in {'torch', 'torchvision', 'submitit', 'tqdm'}: raise ImportError(name)\n"
         "sys.meta_path.insert(0, Bare())\n"
-        "import analysis.report, analysis.claims, analysis.figures.published_figures\n"
+        "import analysis.report, analysis.claims, analysis.figures.published\n"
         "import analysis.report.pages, analysis.__main__\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""The best of a panel: selected on validation, never diverged, flagged at the edge."""
+"""The best of a panel: selected on validation, never diverged, flagged on the grid boundary."""
 
 import statistics
 from collections.abc import Sequence

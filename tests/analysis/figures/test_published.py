@@ -9,15 +9,14 @@ from matplotlib.patches import Ellipse
 
 import experiments
 from analysis.__main__ import main
-from analysis.figures import published_figures
-from analysis.figures.published_curves import groups
-from analysis.figures.published_figures import FIGURES, caption, draw, readings
-from analysis.figures.published_maps import ReadPanel, panel_of, scales, title
+from analysis.figures.heat_maps import title
+from analysis.figures.published import FIGURES, caption, draw, readings, scales, table
 from analysis.results import published
+from analysis.results.panels import Panel
 
 
-def _panels(name: str) -> list[ReadPanel]:
-    return [panel_of(panel, FIGURES[name].facets) for panel in readings(name)]
+def _panels(name: str) -> list[Panel]:
+    return [published.panel_of(panel, FIGURES[name].facets) for panel in readings(name)]
 
 
 def _words(figure: Figure) -> str:
@@ -54,15 +53,15 @@ def test_clipped_readings_say_so_and_others_keep_the_decimals_they_deserve() -> 
     assert sum(label == "≥5" for label in labels.values()) == 12
     assert labels[1e-4, 1e-4] == "4.47"  # read to 0.05
     adam = _panels("fig2")[2]
-    assert min(tile.label for tile in adam.tiles.values() if not tile.reading.clipped) == "4.9"  # read to 0.1
+    assert min(tile.label for tile in adam.tiles.values() if "≥" not in tile.label) == "4.9"  # read to 0.1
     assert "≥7: clipped" in _words(draw("fig2"))
 
 
 def test_titles_give_the_lowest_reading_its_ties_and_its_edge() -> None:
     titles = [title(panel) for panel in _panels("fig1")]
-    assert titles[0].split("\n")[1] == "5.81 %  (at the edge)"  # without decay
-    assert titles[2].split("\n")[1] == "4.88 %"
-    assert titles[5].split("\n")[1] == "3.91 % (2 tiles)"
+    assert titles[0].split("\n")[1] == "5.8 %  (grid boundary)"  # without decay
+    assert titles[2].split("\n")[1] == "4.9 %"
+    assert titles[5].split("\n")[1] == "3.9 % (2 tiles)"
 
 
 def test_every_tile_as_low_as_the_first_is_starred_and_the_ten_best_are_ringed() -> None:
@@ -73,8 +72,8 @@ def test_every_tile_as_low_as_the_first_is_starred_and_the_ten_best_are_ringed()
 
 
 def test_colours_are_shared_where_the_paper_clips_all_panels_alike() -> None:
-    assert {(scale.low, scale.high) for scale in scales(_panels("fig2"))} == {(3.85, 7.0)}
-    assert [scale.high for scale in scales(_panels("supp3"))] == [9, 5, 5, 9, 5, 4.64]
+    assert {(scale.low, scale.high) for scale in scales(_panels("fig2"), "")} == {(3.85, 7.0)}
+    assert [scale.high for scale in scales(_panels("supp3"), "")] == [9, 5, 5, 9, 5, 4.64]
     assert [len(draw(name).axes) for name in ("fig2", "supp3")] == [4 + 1, 6 + 6]
 
 
@@ -88,8 +87,11 @@ def test_long_runs_star_the_lowest_error_of_each_optimizer() -> None:
 
 def test_curves_stand_at_the_epochs_that_were_read_with_their_reading_error() -> None:
     errors = readings("fig4")[1]
-    assert [group[0].optimizer for group in groups(errors)] == ["sgdw", "sgdwr", "adam", "adamw", "adamwr"]
     axes = draw("fig4").axes[1]
+    labels = [line.get_label() for line in axes.lines if "," in str(line.get_label())]
+    assert [text.partition(" (")[0] for text in labels] == [
+        "SGDW, cosine", "SGDW, restarts", "Adam, cosine", "AdamW, cosine", "AdamW, restarts",
+    ]  # fmt: skip
     restarted = next(line for line in axes.lines if line.get_label().startswith("AdamW, restarts"))
     assert restarted.get_xydata().tolist() == [[100, 4.03], [300, 3.38], [700, 3.09], [1500, 3.24]]
     (known,) = {reading.reading_error for reading in errors} - {None}
@@ -112,7 +114,6 @@ def test_the_command_writes_picture_and_the_rows_behind_it(tmp_path, capsys) -> 
     ("arguments", "said"),
     [
         (["groups"], "no values of the paper's own figures for 'groups'; there are for: fig1"),
-        (["fig2", "--paper"], "not with --paper"),
         (["fig2", "--set", "epochs=3"], "--set"),
     ],
 )
@@ -125,6 +126,6 @@ def test_what_the_paper_has_no_values_of_is_refused(arguments: list[str], said: 
 
 
 def test_the_csv_of_figure_1_has_the_borrowed_rows() -> None:
-    rows = list(csv.DictReader(published_figures.table("fig1").splitlines()))
+    rows = list(csv.DictReader(table("fig1").splitlines()))
     assert {row["figure"] for row in rows} == {"fig1", "fig2"}
     assert len(rows) == 6 * 88

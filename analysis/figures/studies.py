@@ -1,0 +1,152 @@
+"""The figures of studies, which are no grids of cells: a function for each, named as its experiment declares it."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures import seeds
+from analysis.figures.style import colour, with_panels
+from analysis.results.series import Variant
+from analysis.results.studies import Shown
+from analysis.results.words import NAMES, SCHEDULES, format_number
+from paper_repro import schedules as paper_schedules
+
+PER_EPOCH = 40  # points of a schedule; a restart is a jump between two of them
+ROUNDING = 1e-17  # where a distance of exactly 0 is drawn
+WIDTHS = (1.2, 2.4, 1.0)  # points: Adam shows under AdamW where they coincide
+
+
+def schedules(study: Shown) -> Figure:
+    """The schedule multiplier eta over the epochs, from schedules.py itself (the paper's supplementary figure 1)."""
+    reading = "The multiplier of learning rate and decoupled decay at each update, as a Cell names its schedule."
+    epochs = int(study.settings["epochs"])
+    figure, (axes,) = with_panels(1, 1, 1.8, study.caption(reading))
+    for spec in study.settings["schedules"]:
+        eta = paper_schedules.from_spec(spec, epochs, PER_EPOCH).eta
+        steps = range(epochs * PER_EPOCH)
+        name = SCHEDULES.get(spec.partition(":")[0], spec)
+        axes.plot([step / PER_EPOCH for step in steps], [eta(step) for step in steps], lw=0.8, label=f"{name}: {spec}")
+    axes.set(xlabel="epoch", ylabel=r"schedule multiplier $\eta$", ylim=(0, 1.05))
+    axes.legend(frameon=False, fontsize=6, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
+    return figure
+
+
+def first_steps(study: Shown) -> Figure:
+    """The loss of each of the first updates, a line for each optimizer. Thin: each seed. Thick: their mean."""
+    count = len({row["seed"] for row in study.rows})
+    reading = f"Training loss of each update's own batch. Thin: {count} seed{'s' * (count > 1)}; thick: their mean."
+    figure, (axes,) = with_panels(1, 1, 2.2, study.caption(reading))
+    for place, (name, rows) in enumerate(_by(study.rows, "optimizer").items()):
+        updates, tint = range(1, len(rows[0]["losses"]) + 1), colour(name, ())
+        for row in rows:
+            axes.plot(updates, row["losses"], color=tint, lw=0.3, alpha=0.5)
+        means = [statistics.fmean(losses) for losses in zip(*(row["losses"] for row in rows), strict=True)]
+        rates = rf"$\alpha$ = {format_number(rows[0]['alpha'])}, $\lambda$ = {format_number(rows[0]['decay'])}"
+        label = f"{NAMES.get(name, name)} ({rates})"
+        axes.plot(updates, means, color=tint, lw=WIDTHS[place % 3], label=label)
+    axes.set(xlabel="update", ylabel="training loss (nats)")
+    axes.legend(frameon=False, fontsize=6)
+    return figure
+
+
+def effective_decay(study: Shown) -> Figure:
+    """What decay takes off each weight against its gradient scale, and each tensor's effective learning rate."""
+    reading = (
+        "Left: the share of a weight that decay takes off in one update (divided by the schedule multiplier), against "
+        "the weight's gradient scale; medians of all weights in an octave, and 10 to 90 % of them. Where L2's share "
+        "turns negative it is not drawn. Right: the effective learning rate of each tensor, median over its weights."
+    )
+    figure, (shares, rates) = with_panels(1, 2, 2.2, study.caption(reading))
+    for name, rows in _by(study.rows, "optimizer").items():
+        tint, label = colour(name, ()), NAMES.get(name, name)
+        bins = [row for row in rows if row["what"] == "scale" and row["median"] > 0]
+        scales, medians = [row["scale"] for row in bins], [row["median"] for row in bins]
+        lows = [max(row["low"], min(medians) / 10) for row in bins]
+        shares.plot(scales, medians, "o-", color=tint, ms=2.5, lw=0.8, label=label)
+        shares.fill_between(scales, lows, [row["high"] for row in bins], color=tint, alpha=0.15, lw=0)
+        tensors = [(row["scale"], row["rate"]) for row in rows if row["what"] == "parameter"]
+        rates.plot([scale for scale, _ in tensors], [rate for _, rate in tensors], "o", color=tint, ms=3, alpha=0.7)
+    for axes in (shares, rates):
+        axes.set(xscale="log", yscale="log", xlabel=r"gradient scale $\sqrt{\hat v}$")
+    shares.set_ylabel("share taken off by decay")
+    shares.legend(frameon=False, fontsize=6)
+    rates.set_ylabel(r"$\alpha / (\sqrt{\hat v} + \epsilon)$")
+    return figure
+
+
+def step_cost(study: Shown) -> Figure:
+    """Milliseconds of a step and bytes of state, a bar for each optimizer, a panel for each network."""
+    models = _by(study.rows, "model")
+    ratios = []
+    for model, rows in models.items():
+        took = {row["optimizer"]: row["milliseconds"] for row in rows}
+        pairs = [(f"{NAMES[b]} / {NAMES[a]}", took[b] / took[a]) for a, b in (("sgd", "sgdw"), ("adam", "adamw"))]
+        ratios.append(f"{model}: " + ", ".join(f"{names} {ratio:.2f}" for names, ratio in pairs))
+    reading = (
+        "Best median milliseconds of a step, all optimizers in turns; torch's are the faster of fused and foreach. At "
+        f"the bars: bytes of state for each parameter. Decoupled beside L2: {'; '.join(ratios)}."
+    )
+    figure, places = with_panels(1, len(models), 1.7, study.caption(reading))
+    for axes, (model, rows) in zip(places, models.items(), strict=True):
+        tints = ["0.7" if row["optimizer"].startswith("torch") else colour(row["optimizer"], ()) for row in rows]
+        axes.bar(range(len(rows)), [row["milliseconds"] for row in rows], color=tints)
+        for place, row in enumerate(rows):
+            axes.annotate(f"{row['bytes']:.0f} B", (place, row["milliseconds"]), ha="center", va="bottom", fontsize=5.5)
+        names = [NAMES.get(row["optimizer"], row["optimizer"]) for row in rows]
+        axes.set_xticks(range(len(rows)), names, rotation=30, ha="right", rotation_mode="anchor")
+        axes.set_title(f"{model}\n{rows[0]['parameters'] / 1e6:.3g} million parameters")
+        axes.margins(y=0.15)
+    places[0].set_ylabel("milliseconds")
+    return figure
+
+
+def propositions(study: Shown) -> Figure:
+    """Propositions 1 to 3: distances of iterates that are equal where the paper says so."""
+    reading = (
+        "Distance of the last iterates, relative to how far decay moved them. Proposition 1: SGD with L2 factor l "
+        "beside SGD with decay, equal at l = lambda / alpha. Proposition 2: what the best L2 factor leaves of the "
+        "decay under a fixed preconditioner whose log-scales have the given deviation; and Adam with L2 beside AdamW. "
+        "Proposition 3: a fixed preconditioner with the scaled penalty, as the appendix has it and as the statement "
+        "has it."
+    )
+    figure, (sgd, residual, adam, scaled) = with_panels(1, 4, 1.6, study.caption(reading))
+    rows, ratio = _by(study.rows, "what"), r"l / ($\lambda$ / $\alpha$)"
+    for axes, kind, title in ((sgd, "sgd", "1: SGD"), (adam, "adam", "2: Adam")):
+        _line(axes, rows[kind], "ratio", "distance")
+        axes.set(xscale="log", yscale="log", xlabel=ratio, ylabel="distance", title=title)
+    _line(residual, rows["residual"], "spread", "residual")
+    residual.set(xlabel="deviation of log scales", ylabel="residual of the best l", title="2: any preconditioner")
+    for form, style in (("appendix", "o-"), ("statement", "s--")):
+        _line(scaled, [row for row in rows["scaled"] if row["form"] == form], "alpha", "distance", style, form)
+    scaled.set(xscale="log", yscale="log", xlabel=r"$\alpha$", ylabel="distance", title="3: scaled penalty")
+    scaled.legend(frameon=False, fontsize=6, loc="center left")
+    return figure
+
+
+def seed_dots(study: Shown) -> Figure:
+    """Test errors by seed, a column for each value of the rows' first field: for eight_bit and fine_tuning."""
+    variants = []
+    for value, rows in _by(study.rows, next(iter(study.rows[0]))).items():
+        errors = {row["seed"]: row["test_error"] for row in rows if row["test_error"] is not None}
+        cost = f"\n{rows[0]['bytes']:.1f} B, {rows[0]['milliseconds']:.2g} ms" if "bytes" in rows[0] else ""
+        variants.append(Variant(NAMES.get(value, str(value)) + cost, errors, len(rows) - len(errors)))
+    best = min((v for v in variants if v.errors), key=lambda v: v.mean, default=None)
+    lowest = f" Lowest mean: {best.name.partition(chr(10))[0]}, {best.mean:.2f} %." if best else ""
+    figure, (axes,) = with_panels(1, 1, 2.0, study.caption(seeds.READING + lowest))
+    seeds.draw_panel(axes, variants)
+    axes.set_ylabel("test error (%)")
+    return figure
+
+
+def _by(rows: list[dict[str, Any]], field: str) -> dict[Any, list[dict[str, Any]]]:
+    """The rows of each value of a field, in their order."""
+    return {value: [row for row in rows if row[field] == value] for value in dict.fromkeys(row[field] for row in rows)}
+
+
+def _line(axes: Axes, rows: list[dict[str, Any]], x: str, y: str, style: str = "o-", label: str | None = None) -> None:
+    floor = 0.0 if y == "residual" else ROUNDING
+    axes.plot([row[x] for row in rows], [max(row[y], floor) for row in rows], style, ms=3, lw=0.8, label=label)
