@@ -21,7 +21,7 @@ from analysis.claims import power
 from analysis.claims.power import SeedsNeeded
 from analysis.claims.rules import NOT_RUN, UNDECIDED
 from analysis.claims.sources import Evidence, Finding, Paper
-from analysis.results.document import Table
+from analysis.results.markdown import Table
 
 CAPTION = (
     "Every claim with its rule and verdicts; brackets: 95 % intervals. To decide: the seeds with which the rule would "

@@ -29,17 +29,14 @@ from analysis.claims.rules import Rule, interval
 from analysis.results.table import of_cells, provenance
 from analysis.results.words import Estimate
 from analysis.statistics.estimate import LEVEL, MOST, POWER
-from experiments import declare
 from experiments.declare import PROFILES, Experiment, Profile
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 
 DRAWS = 200
 NEVER = "never measured"
-SAME = ("image_size", "train_examples", "precision")
+SAME = ("image_size", "train_examples", "precision", "batch_size", "augment")  # what makes an epoch long
 GUESSED = ("cpu",)  # scales whose networks are so small that another network's time is better than none
-# What makes no difference to the time of an epoch, or none to speak of.
-FREE = ("dataset", "alpha", "decay", "seed", "epochs", "schedule", "decay_unit", "label_noise", "evaluate_every")
 
 
 def format_hours(hours: Mapping[str, float]) -> str:
@@ -94,12 +91,6 @@ def of_a_seed(records: Iterable[Record]) -> Price:
     return Price(len(seconds), sum(map(statistics.median, seconds.values())) / 3600, max(units, default="core"))
 
 
-def one_of_each(records: Iterable[Record]) -> list[Record]:
-    """A record of each cell, whatever its seed; a finished one where there is one."""
-    ordered = sorted(records, key=lambda record: bool(record["status"] == "finished"))
-    return list(dict(zip(of_cells(ordered, lambda cell: cell.replace(seed=0)), ordered, strict=True)).values())
-
-
 def of_a_first_run(experiment: Experiment, records: Sequence[Record]) -> str:
     """What the experiment costs at each scale but the demo's, in words: what was not recorded yet of it."""
     if experiment.study is not None:
@@ -110,30 +101,21 @@ def of_a_first_run(experiment: Experiment, records: Sequence[Record]) -> str:
 
 
 def _of_scale(name: str, profile: Profile, records: Sequence[Record]) -> str:
-    """The median epoch of the most similar recorded cells gives the time."""
+    """The median epoch of similar recorded cells gives the time."""
     recorded = set(of_cells(records, _bare))
     missing = [cell for cell in profile.with_seeds(profile.seeds) if _bare(cell) not in recorded]
     if not missing:
         return f"{name}: its cells are recorded; others that the rule needs (the noise is figure 2's) are not"
-    epochs, model = sum(cell.epochs for cell in missing), missing[0].model
-    similar = _most_similar(missing[0], records)
-    other = similar[0]["cell"]["model"] if similar else ""
-    if not similar or (other != model and name not in GUESSED):
+    epochs, first = sum(cell.epochs for cell in missing), missing[0].to_dict()
+    alike = [r for r in records if r["status"] == "finished" and all(r["cell"][key] == first[key] for key in SAME)]
+    own = [record for record in alike if record["cell"]["model"] == first["model"]]
+    similar = own or (alike if name in GUESSED else [])
+    if not similar:
         return f"{name}: {len(missing)} cells, {epochs:,} epochs in all, {NEVER}"
     epoch = statistics.median(record["seconds"] / record["cell"]["epochs"] for record in similar)
     price = Price(len(missing), epoch * epochs / 3600, unit(provenance(similar[0])))
-    return f"{name}: about {price.text()}" + f", if {model} is as fast as {other}" * (other != model)
-
-
-def _most_similar(cell: Cell, records: Sequence[Record]) -> list[Record]:
-    """Of finished cells with as many training images, as large, those with the most settings in common."""
-    own = cell.to_dict()
-    groups: dict[tuple[bool, int], list[Record]] = {}
-    for record, other in zip(records, of_cells(records, Cell.to_dict), strict=True):
-        if record["status"] == "finished" and all(other[name] == own[name] for name in SAME):
-            similarity = other["model"] == cell.model, sum(other[name] == own[name] for name in own if name not in FREE)
-            groups.setdefault(similarity, []).append(record)
-    return groups[max(groups)] if groups else []
+    other = "" if own else f", if {first['model']} is as fast as {similar[0]['cell']['model']}"
+    return f"{name}: about {price.text()}{other}"
 
 
 def _bare(cell: Cell) -> Cell:
@@ -226,20 +208,3 @@ def _power(given: PowerInput, count: int) -> float:
             results.append(Estimate(centre, centre - factor * (value - low), centre + factor * (high - value)))
         outcomes.append(given.rule(results))
     return outcomes.count(wanted) / DRAWS
-
-
-def listed(values: Iterable[object]) -> str:
-    """Distinct values in order, numbers by their size: "a, b, and 3 more"."""
-
-    def place(word: str) -> tuple[float, str]:
-        try:
-            return float(word.replace(",", "")), word
-        except ValueError:
-            return math.inf, word
-
-    return declare.listed(sorted({str(value) for value in values}, key=place))
-
-
-def attempts(records: Sequence[Record]) -> int:
-    """How many of them were interrupted and went on."""
-    return sum(int(str(provenance(record).get("attempts") or 1)) > 1 for record in records)

@@ -207,11 +207,7 @@ class Evidence:
 
     def _price(self, experiment: str) -> str:
         """What a first run of an experiment costs, in words."""
-        return power.of_a_first_run(experiments.get(experiment).changed(self.changes), self._kinds)
-
-    @functools.cached_property
-    def _kinds(self) -> list[Record]:
-        return power.one_of_each(self.records)
+        return power.of_a_first_run(experiments.get(experiment).changed(self.changes), self.records)
 
     def _find(self, experiment: str) -> Chart | None:
         asked = experiments.get(experiment).changed(self.changes)

@@ -25,7 +25,6 @@ from analysis.figures.style import colour, make_room, new_figure
 from analysis.results.table import Chart
 from analysis.results.words import BOUNDARY, L2, NAMES, Estimate, format_number
 from analysis.statistics.separability import Row
-from analysis.statistics.surface import LEAST
 
 RIDGE, BETWEEN, FOREST_LINE = 1.1, 0.47, 0.2  # inches of height: of axes, between them, of a row of the forest
 NAME = 24  # letters of a line of a name
@@ -53,15 +52,10 @@ class Column:
     factor: float = 1.0
 
 
-def _lacking(row: Row) -> str:
-    """Why there is no number, as the table says it."""
-    return "too little measured" if row.tiles < LEAST else "noise not known"
-
-
 def _interaction(row: Row) -> Estimate | str:
     if row.interaction is not None and math.isnan(row.interaction.value):
         return "noise only"  # the errors vary no more than runs
-    return row.interaction or _lacking(row)
+    return row.interaction or row.missing
 
 
 COLUMNS = (
@@ -71,8 +65,8 @@ COLUMNS = (
         (0.0, -1.0),
     ),
     Column("interaction\n(%)", _interaction, (0.0,), 100),
-    Column("regret\n(points)", lambda row: row.regret.decay_first if row.regret else _lacking(row), (0.0,)),
-    Column("basin\n(%)", lambda row: row.basin or _lacking(row), (), 100),
+    Column("regret\n(points)", lambda row: row.regret.decay_first if row.regret else row.missing, (0.0,)),
+    Column("basin\n(%)", lambda row: row.basin or row.missing, (), 100),
 )
 
 

@@ -1,7 +1,7 @@
 """`python -m analysis report`: all that the records say, as one page to read, a text, and tables for a paper.
 
 OUT/report.html     whole in itself: opens without a network, on a phone, in print
-OUT/report.md       the same as Markdown, with its pictures in OUT/figures
+OUT/report.md       the same as Markdown, with its images in OUT/figures
 OUT/claims.json     every claim, its verdicts, and the ids of the records behind them
 OUT/figures/        PNG and CSV of every figure, with --pdf PDF too; published.csv: the values of the paper's own
 OUT/tables/         every table as LaTeX; all.tex shows them all
@@ -9,90 +9,117 @@ OUT/tables/         every table as LaTeX; all.tex shows them all
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis.claims import CLAIMS, ledger
-from analysis.claims import sources as claim_sources
-from analysis.figures import charts_of, check_writable, nothing, processes
-from analysis.report import appendix, checklists, drawing, html, latex, markdown, method, oddities, results, summary
+from analysis.claims import CLAIMS, ledger, sources
+from analysis.figures import charts_of, check_writable, nothing, processes, write_chart, write_published, write_study
+from analysis.report import appendix, render, results, summary
+from analysis.report.results import Drawn
 from analysis.results import published
-from analysis.results.document import Block, Document, Heading, Table
+from analysis.results.markdown import Table
+from analysis.results.studies import Shown
 from analysis.results.table import Chart
 from paper_repro.cli import UsageError
 from paper_repro.files import write_atomically
+from paper_repro.records import Record
 
-TITLE = "Decoupled weight decay, reproduced: a report"
+TITLE = "# Decoupled weight decay, reproduced: a report"
+METHOD = Path(__file__).with_name("method.md")
+SLOW = ("heat_maps", "batch_sizes")  # whose statistics take seconds: begun first
 
 
 def make(
-    sources: Sequence[Path], out: Path, changes: Mapping[str, Any] = {}, kinds: Sequence[str] = ("png",)
+    paths: Sequence[Path], out: Path, changes: Mapping[str, Any] = {}, kinds: Sequence[str] = ("png",)
 ) -> Iterator[Path]:
     """Write the report on these sources and changes, which are as for figures; yield each path.
 
-    kinds: of the files of each picture; "png" must be among them. Raises UsageError for damaged records and where
-    nothing can be written.
+    kinds: of the files of each figure; "png" must be among them. Raises UsageError with one line, for damaged records
+    and where nothing can be written.
     """
-    evidence = claim_sources.evidence(sources, changes)
-    shown = charts_of(experiments.names(), evidence.records, sources, changes, named=False)
-    if not shown and (changes.keys() - {"quick"} or not any(study.provenance for study in evidence.studies)):
-        raise UsageError(nothing("any experiment", "fig2", evidence.records, sources, changes))
+    evidence = sources.evidence(paths, changes)
+    charts = charts_of(experiments.names(), evidence.records, paths, changes, named=False)
+    if not charts and (changes.keys() - {"quick"} or not any(study.provenance for study in evidence.studies)):
+        raise UsageError(nothing("any experiment", "fig2", evidence.records, paths, changes))
     check_writable(out)
-    shown.sort(key=_place)
+    # The paper's figures first, and demos last: they are evidence of nothing.
+    charts.sort(key=lambda c: (c.profile == "demo", not c.experiment.name.startswith(("fig", "supp")), c.stem))
     with processes() as drawers:
-        pending = drawing.start(drawers, shown, evidence.studies, out / "figures", kinds)
+        pending = _start(drawers, charts, evidence.studies, out / "figures", kinds)
         decided = ledger.decide(CLAIMS, evidence)  # meanwhile
-        for drawing_of in pending.values():
-            yield from (out / "figures" / f"{picture.name}.png" for picture in drawing_of.result().pictures)
-        document = Document(TITLE, tuple(_blocks(evidence, decided, shown, pending, sum(map(_failures, sources)))))
-    yield from _written(document, decided, out)
-
-
-def _place(chart: Chart) -> tuple[bool, bool, str]:
-    """The paper's figures first, and demos last: they are evidence of nothing."""
-    return chart.profile == "demo", not chart.experiment.name.startswith(("fig", "supp")), chart.stem
-
-
-def _blocks(
-    evidence: claim_sources.Evidence,
-    decided: list[ledger.Decided],
-    shown: list[Chart],
-    pending: drawing.Pending,
-    failures: int,
-) -> Iterator[Block]:
-    yield from summary.section(evidence, decided)
-    yield from summary.claims(decided)
-    yield Heading(2, "Results", "results")
-    for chart in shown:
-        yield from results.section(chart, pending[chart.stem].result())
+        drawn = {}
+        for stem, drawing in pending.items():
+            drawn[stem] = drawing.result()
+            yield from (out / image.partition("](")[2].removesuffix(")") for image in drawn[stem].images)
+    blocks = [TITLE, *summary.section(evidence, decided), "## Results"]
+    for chart in charts:
+        blocks += results.section(chart, drawn[chart.stem])
     for study in evidence.studies:
-        yield from results.study(study, pending[study.stem].result())
-    yield from oddities.section(shown)
-    yield from method.section()
-    yield from checklists.section(shown, evidence.records)
-    yield from appendix.compute(shown, evidence.studies, evidence.records, failures)
-    yield from appendix.environment(evidence.records, evidence.studies)
-    yield from appendix.citing(evidence.records)
-    yield from appendix.appendix(shown, evidence.studies)
+        blocks += results.study(study, drawn[study.stem])
+    blocks += [*appendix.anomalies(charts), METHOD.read_text(encoding="utf-8").rstrip()]
+    blocks += appendix.checklists(charts, evidence.records)
+    failures = sum(len(list((path / "failures").glob("*.txt"))) for path in paths)  # not trained since
+    blocks += appendix.compute(charts, evidence.studies, evidence.records, failures)
+    blocks += appendix.environment(evidence.records, evidence.studies)
+    blocks += [appendix.citing(evidence.records), *appendix.records_of(charts, evidence.studies)]
+    files = {"claims.json": ledger.as_json(decided), "figures/published.csv": published.FILE.read_text("utf-8")}
+    yield from _written(blocks, files, out)
 
 
-def _written(document: Document, decided: list[ledger.Decided], out: Path) -> Iterator[Path]:
-    tables = [block for block in document.blocks if isinstance(block, Table)]
-    files = {"report.html": html.page(document), "report.md": markdown.page(document)}
-    files["claims.json"] = ledger.as_json(decided)
-    files["figures/published.csv"] = published.FILE.read_text(encoding="utf-8")
-    files |= {f"tables/{table.name}.tex": latex.table(table) for table in tables}
-    files["tables/all.tex"] = latex.document([table.name for table in tables])
-    for name, text in files.items():
-        try:
-            write_atomically(out / name, text.encode())
-        except OSError as error:
-            raise UsageError(f"cannot write {out / name}: {error.strerror}") from None
-        yield out / name
+def _written(blocks: Sequence[str | Table], files: dict[str, str], out: Path) -> Iterator[Path]:
+    tables = [block for block in blocks if isinstance(block, Table)]
+    text = "\n\n".join(f"{b.caption}\n\n{b.markdown()}".strip() if isinstance(b, Table) else b for b in blocks) + "\n"
+    files |= {f"tables/{table.name}.tex": render.latex(table) for table in tables}
+    files |= {"tables/all.tex": render.latex_document([table.name for table in tables]), "report.md": text}
+    try:
+        for name, content in files.items():
+            write_atomically(out / name, content.encode())
+            yield out / name
+        write_atomically(out / "report.html", render.page(text, out).encode())
+    except OSError as error:
+        raise UsageError(f"cannot write {error.filename or out}: {error.strerror}") from None
+    yield out / "report.html"
 
 
-def _failures(source: Path) -> int:
-    """Cells of an output folder that failed and were not trained since."""
-    return len(list((source / "failures").glob("*.txt"))) if source.is_dir() else 0
+def _start(
+    workers: Executor, charts: Sequence[Chart], studies: Sequence[Shown], folder: Path, kinds: Sequence[str]
+) -> Mapping[str, Future[Drawn]]:
+    """Begin to draw every figure into a folder, and to compute its statistics, by as many processes as there are cores;
+    by the stem of each chart and study."""
+    theirs = importlib.import_module("analysis.figures.published")
+    noise = [record for chart in charts if chart.experiment.name == "fig2" for record in chart.records]
+    beside = {chart.experiment.name: chart.stem for chart in reversed(charts)}  # the paper's own stands once
+    pending = {}
+    for chart in sorted(charts, key=lambda chart: chart.experiment.figure not in SLOW):
+        is_first = chart.experiment.name in theirs.FIGURES and beside[chart.experiment.name] == chart.stem
+        pending[chart.stem] = workers.submit(_of_chart, chart, noise, is_first, folder, kinds)
+    return pending | {study.stem: workers.submit(_of_study, study, folder, kinds) for study in studies}
+
+
+def _of_chart(chart: Chart, noise: Sequence[Record], has_theirs: bool, folder: Path, kinds: Sequence[str]) -> Drawn:
+    """Ours, the paper's own, and the statistics. noise: records of several seeds, for the noise of single runs."""
+    statistics, experiment = importlib.import_module("analysis.report.tables"), chart.experiment
+    images: list[str] = []
+    for module in (experiment.figure, *experiment.also):
+        images += _images(write_chart(chart, folder, module, kinds), f"Ours: {experiment.title}")
+    if has_theirs:
+        words = f"The paper's own figure, from the values read off it: {experiment.title}"
+        images += _images(write_published(experiment.name, folder, kinds), words)
+    if experiment.figure not in statistics.FIGURES:
+        return Drawn(tuple(images))
+    computed = statistics.Statistics.of(chart, noise)
+    images += _images(list(computed.write(folder, kinds)), f"Statistics of: {experiment.title}")
+    return Drawn(tuple(images), tuple(computed.tables()))
+
+
+def _of_study(study: Shown, folder: Path, kinds: Sequence[str]) -> Drawn:
+    """Of what is no grid of cells."""
+    return Drawn(tuple(_images(write_study(study, folder, kinds), study.experiment.title)))
+
+
+def _images(paths: Sequence[Path], words: str) -> list[str]:
+    return [f"![{words}](figures/{path.name})" for path in paths if path.suffix == ".png"]

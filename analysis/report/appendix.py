@@ -1,51 +1,112 @@
-"""Where everything comes from: compute spent, environment, the records themselves, and how to cite."""
+"""What stands behind the results: anomalies, checklists, compute, environment, records, and how to cite them."""
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from analysis.claims import power
-from analysis.results import published
-from analysis.results.document import Block, Code, Folded, Heading, Paragraph, Table, literal
+from analysis.results.markdown import Table, literal
 from analysis.results.studies import Shown
 from analysis.results.table import Chart, provenance
-from analysis.results.words import distinct_texts
-from paper_repro.records import Record
+from analysis.results.words import DIGITS, distinct_texts, short_commit
+from experiments import declare
+from paper_repro.records import Record, diagnosis
 
-DIGITS = 12  # of a commit
-HEADER = ("id", "α", "λ", "seed", "status", "validation error", "test error", "epochs", "batch", "commit")
-PAPER = """@inproceedings{loshchilov2019decoupled,
-  title     = {Decoupled Weight Decay Regularization},
-  author    = {Loshchilov, Ilya and Hutter, Frank},
-  booktitle = {International Conference on Learning Representations},
-  year      = {2019},
-  note      = {arXiv:1711.05101}
-}"""
-SOFTWARE = """@software{{paper_repro,
-  title   = {{paper\\_repro: a reproduction of Decoupled Weight Decay Regularization}},
-  author  = {{{{The paper\\_repro authors}}}},
-  year    = {{{year}}},
-  version = {{{version}}},
-  note    = {{records of commits {commits}}}
-}}"""
+ANOMALIES = (
+    "Cells that diverged, and what looks unusual in the curves of others, each kind once for a cell. The thresholds, "
+    "and why they are what they are, stand in `paper_repro/records/diagnosis.py`."
+)
+CITING = """## Citing
+
+    @inproceedings{{loshchilov2019decoupled,
+      title     = {{Decoupled Weight Decay Regularization}},
+      author    = {{Loshchilov, Ilya and Hutter, Frank}},
+      booktitle = {{International Conference on Learning Representations}},
+      year      = {{2019}},
+      note      = {{arXiv:1711.05101}}
+    }}
+
+    @software{{paper_repro,
+      title   = {{paper\\_repro: a reproduction of Decoupled Weight Decay Regularization}},
+      author  = {{{{The paper\\_repro authors}}}},
+      year    = {{{year}}},
+      version = {{{version}}},
+      note    = {{records of commits {commits}}}
+    }}"""
 CITATION = Path(__file__).resolve().parents[2] / "CITATION.cff"
 
 
-def compute(
-    shown: Sequence[Chart], studies: Sequence[Shown], records: Sequence[Record], failures: int
-) -> Iterator[Block]:
-    """What every sweep took; failures: cells that failed and left no record."""
-    yield Heading(2, "Compute", "compute")
-    rows = [_spent(chart.stem, chart.records) for chart in shown]
-    drawn = {record["id"] for chart in shown for record in chart.records}
-    rest = [record for record in records if record["id"] not in drawn]
-    rows += [_spent("", rest)] if rest else []
-    rows += [
-        (f"[{s.stem}](records:{s.stem})", "a study", "", "", f"{s.seconds:.0f} s") for s in studies if s.provenance
+def anomalies(charts: Sequence[Chart]) -> Iterator[str | Table]:
+    """Of the cells in the figures, by kind, with the usual remedy."""
+    yield "## Anomalies"
+    place = {record["id"]: (chart.stem, record) for chart in reversed(charts) for record in chart.records}
+    kinds = (
+        (name, [diagnosis.DIVERGED] * (record["status"] == "diverged") + diagnosis.kinds(record))
+        for name, (_, record) in sorted(place.items())
+    )
+    if rows := [_anomaly(group, *place[group["first"]]) for group in diagnosis.groups(kinds)]:
+        header = ("what", "cells", "the first", "what was seen there", "usual remedy")
+        yield Table(header, tuple(rows), "anomalies", ANOMALIES)
+    else:
+        yield "None: no cell diverged, and no curve shows a spike, a blow-up or training that is dead."
+
+
+def _anomaly(group: Mapping[str, object], stem: str, record: Record) -> tuple[str, ...]:
+    if group["kind"] == diagnosis.DIVERGED:
+        seen = f"step {record['diverged']['step']}: {record['diverged']['reason']}"
+    else:
+        each = next(each for each in diagnosis.of(record) if each["kind"] == group["kind"])
+        seen = f"epoch {each['epoch']}: {_number(each.get('value'))}, against {_number(each.get('usual'))}"
+    link = f"[{record['id']}](figures/{stem}.csv#{record['id']})"
+    return str(group["kind"]), str(group["cells"]), link, seen, str(group["remedy"])
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float | int) else "an overflow"
+
+
+def checklists(charts: Sequence[Chart], records: Sequence[Record]) -> Iterator[Table]:
+    """What the records answer of the checklists that stand in method.md."""
+    diverged = sum(record["status"] == "diverged" for record in records)
+    asked = (
+        ("Computing infrastructure", literal(listed(provenance(record).get("hardware") for record in records))),
+        ("Number of training runs", f"{len(records)}, of which {diverged} diverged"),
+        ("Compute", f"{power.hours(records)}, interrupted attempts of {_interrupted(records)} finished runs included"),
+        ("Seeds", listed(record["cell"]["seed"] for record in records)),
+    )
+    yield Table(("item", "answer"), asked, "reproducibility", "Items that the records answer.")
+    header = ("sweep", "runs", "bounds of α", "bounds of λ", "other settings tried", "time of a run", "parameters")
+    caption = "Every sweep's search space and cost (ACL checklist: bounds, number of runs)."
+    yield Table(header, tuple(_sweep(chart) for chart in charts if chart.records), "search-space", caption)
+
+
+def _sweep(chart: Chart) -> tuple[str, ...]:
+    cells = [record["cell"] for record in chart.records]
+    ends = [[pick(cell[name] for cell in cells) for pick in (min, max)] for name in ("alpha", "decay")]
+    bounds = [" to ".join(distinct_texts(pair)[end] for end in pair) for pair in ends]
+    tried = [
+        f"{name}: {listed(cell[name] for cell in cells)}" for name in ("optimizer", *(chart.experiment.facets or ()))
     ]
+    seconds = sorted(record["seconds"] for record in chart.records)
+    return (
+        linked(chart.stem), str(len(cells)), *bounds,
+        "; ".join(tried), f"{seconds[len(seconds) // 2]:,.1f} s (median; {seconds[0]:,.1f} to {seconds[-1]:,.1f})",
+        listed(f"{record['parameters']:,}" for record in chart.records),
+    )  # fmt: skip
+
+
+def compute(
+    charts: Sequence[Chart], studies: Sequence[Shown], records: Sequence[Record], failures: int
+) -> Iterator[str | Table]:
+    """What every sweep took; failures: cells that failed and left no record."""
+    yield "## Compute"
+    rows = [_spent(linked(chart.stem), chart.records) for chart in charts]
+    drawn = {record["id"] for chart in charts for record in chart.records}
+    rest = [record for record in records if record["id"] not in drawn]
+    rows += [_spent("in no figure", rest)] if rest else []
+    rows += [(linked(s.stem), "a study", "", "", f"{s.seconds:.0f} s") for s in studies if s.rows]
     caption = (
         "Time of training, all attempts of a cell counted. A cell that two figures share is counted in both; each "
         f"once, they are {power.hours(records)}. Cells that failed and were not trained since: {failures}; their time "
@@ -54,85 +115,60 @@ def compute(
     yield Table(("sweep", "cells", "diverged", "interrupted", "time"), tuple(rows), "compute", caption)
 
 
-def _spent(stem: str, records: Sequence[Record]) -> tuple[str, ...]:
+def _spent(name: str, records: Sequence[Record]) -> tuple[str, ...]:
     diverged = [record for record in records if record["status"] == "diverged"]
     lost = f"{len(diverged)} ({power.hours(diverged)})" if diverged else "0"
-    name = f"[{stem}](records:{stem})" if stem else "in no figure"
-    return name, str(len(records)), lost, str(power.attempts(records)), power.hours(records)
+    return name, str(len(records)), lost, str(_interrupted(records)), power.hours(records)
 
 
-def environment(records: Sequence[Record], studies: Sequence[Shown]) -> Iterator[Block]:
+def _interrupted(records: Sequence[Record]) -> int:
+    """How many of them went on after an interruption."""
+    return sum(int(str(provenance(record).get("attempts") or 1)) > 1 for record in records)
+
+
+def environment(records: Sequence[Record], studies: Sequence[Shown]) -> Iterator[str | Table]:
     """Commits, versions, hardware and data of all records, counted."""
-    yield Heading(2, "Environment", "environment")
-    origins = [*(provenance(r) for r in records), *(s.provenance for s in studies if s.provenance)]
-    kinds = Counter(
-        (_commit(o), _versions(o.get("versions")), literal(o.get("hardware")), _data(o.get("data"))) for o in origins
-    )
+    yield "## Environment"
+    origins = [*(provenance(record) for record in records), *(s.provenance for s in studies if s.provenance)]
+    kinds = Counter(tuple(map(literal, _origin(origin))) for origin in origins)
     rows = tuple((*kind, str(count)) for kind, count in sorted(kinds.items()))
-    caption = "What trained: of how many records and studies."
-    yield Table(("commit", "versions", "hardware", "data (fingerprint)", "records"), rows, "environment", caption)
+    header = ("commit", "versions", "hardware", "data (fingerprint)", "records")
+    yield Table(header, rows, "environment", "What trained: of how many records and studies.")
 
 
-def _commit(found: Mapping[str, object]) -> str:
-    return literal(found.get("commit"))[:DIGITS] + (" with uncommitted changes" if found.get("dirty") else "")
+def _origin(origin: Mapping[str, object]) -> tuple[str, ...]:
+    versions, data = origin.get("versions"), origin.get("data")
+    names = [f"{name} {value}" for name, value in versions.items()] if isinstance(versions, dict) else ["unknown"]
+    trained = f"{data.get('name')} ({data.get('fingerprint')})" if isinstance(data, dict) else "unknown"
+    return short_commit(origin), ", ".join(names), str(origin.get("hardware")), trained
 
 
-def _versions(found: object) -> str:
-    return (
-        ", ".join(literal(f"{name} {value}") for name, value in found.items()) if isinstance(found, dict) else "unknown"
-    )
+def records_of(charts: Sequence[Chart], studies: Sequence[Shown]) -> Iterator[str]:
+    """Links to every row, by the figure that shows it."""
+    yield "## Records"
+    yield "Each row is one run; its id is its file's name, and a hash of its settings."
+    stems = [chart.stem for chart in charts] + [study.stem for study in studies if study.rows]
+    yield "\n".join(f"- {linked(stem)}" for stem in stems)
+    yield f"- The paper's own figures: {linked('published')} (`censored` ge: at least this)"
 
 
-def _data(found: object) -> str:
-    return literal(f"{found.get('name')} ({found.get('fingerprint')})") if isinstance(found, dict) else "unknown"
-
-
-def citing(records: Sequence[Record]) -> Iterator[Block]:
+def citing(records: Sequence[Record]) -> str:
     """BibTeX of the paper and of this software."""
-    yield Heading(2, "Citing", "citing")
-    commits = power.listed(str(provenance(r).get("commit"))[:DIGITS] for r in records) or "none"
+    commits = listed(str(provenance(record).get("commit"))[:DIGITS] for record in records) or "none"
     stated = dict(line.split(": ", 1) for line in CITATION.read_text(encoding="utf-8").splitlines() if ": " in line)
-    made = {"year": stated["date-released"][:4], "version": stated["version"], "commits": commits}
-    yield Code(f"{PAPER}\n\n{SOFTWARE.format(**made)}")
+    return CITING.format(year=stated["date-released"][:4], version=stated["version"], commits=commits)
 
 
-def appendix(shown: Sequence[Chart], studies: Sequence[Shown]) -> Iterator[Block]:
-    """Every record, by the figure that shows it."""
-    yield Heading(2, "Records", "records")
-    yield Paragraph("Each row is one run; its id is its file's name, and a hash of its settings.")
-    seen: set[str] = set()
-    for chart in shown:
-        # A record that two figures share stands twice; links to it lead to the first.
-        names = tuple("" if record["id"] in seen else f"r-{record['id']}" for record in chart.records)
-        seen |= {record["id"] for record in chart.records}
-        texts = {name: distinct_texts(record["cell"][name] for record in chart.records) for name in ("alpha", "decay")}
-        rows = tuple(_row(record, texts) for record in chart.records)
-        yield Folded(f"{chart.stem}: {len(rows)} records", Table(HEADER, rows, anchors=names), chart.stem)
-    for study in studies:
-        if study.rows:
-            yield Folded(f"{study.stem}: {len(study.rows)} rows", _study(study), study.stem)
-    header, *readings = (tuple(line) for line in csv.reader(published.FILE.read_text(encoding="utf-8").splitlines()))
-    summary = f"The paper's own figures: {len(readings)} readings (`censored` ge: at least this)"
-    yield Folded(summary, Table(header, tuple(readings)), "published")
+def linked(stem: str, words: str = "") -> str:
+    """A link to the rows behind a figure."""
+    return f"[{words or stem}](figures/{stem}.csv)"
 
 
-def _row(record: Record, texts: Mapping[str, Mapping[float, str]]) -> tuple[str, ...]:
-    cell, final = record["cell"], record["final"] or {}
-    errors = [f"{final[name]:.2f}" if name in final else "" for name in ("validation_error", "test_error")]
-    return (
-        record["id"], *(texts[name][cell[name]] for name in texts), str(cell["seed"]), record["status"], *errors,
-        str(cell["epochs"]), str(cell["batch_size"]), literal(provenance(record).get("commit"))[:DIGITS],
-    )  # fmt: skip
+def listed(values: Iterable[object]) -> str:
+    """Distinct values in order, numbers by their size: "a, b, and 3 more"."""
 
+    def place(word: str) -> tuple[float, str]:
+        digits = word.replace(",", "").replace(".", "", 1).removeprefix("-")
+        return (float(word.replace(",", "")) if digits.isdigit() else float("inf")), word
 
-def _study(study: Shown) -> Table:
-    columns = tuple(dict.fromkeys(key for row in study.rows for key in row))
-    return Table(
-        tuple(map(literal, columns)), tuple(tuple(_short(row.get(key, "")) for key in columns) for row in study.rows)
-    )
-
-
-def _short(value: object) -> str:
-    if isinstance(value, list):
-        return f"{len(value)} numbers, to be found in the CSV"
-    return f"{value:.6g}" if isinstance(value, float) else literal(value)
+    return declare.listed(sorted({str(value) for value in values}, key=place))

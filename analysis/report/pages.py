@@ -20,18 +20,19 @@ from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis.claims import CLAIMS, ledger, power, rules, sources
+from analysis.claims import CLAIMS, ledger, power, sources
+from analysis.claims.rules import OUTCOMES
 from analysis.report import tables
-from analysis.results import published
-from analysis.results.document import Table
+from analysis.results.markdown import Table
 from analysis.results.panels import Panel, panels, selection_split
-from analysis.results.series import EPOCHS, UPDATES, bests, variants
+from analysis.results.series import EPOCHS, UPDATES, Variant, bests, variants
 from analysis.results.studies import RECORDED
 from analysis.results.table import Chart, charts
 from analysis.results.words import format_estimate
-from analysis.statistics import power_laws, ridge
+from analysis.statistics import power_laws
 from analysis.statistics.estimate import paired_difference
-from analysis.statistics.surface import of_panel, of_readings
+from analysis.statistics.ridge import ridge
+from analysis.statistics.surface import of_panel
 from paper_repro import records
 from paper_repro.cli import UsageError
 from paper_repro.files import write_atomically
@@ -61,17 +62,19 @@ class Blocks:
             raise UsageError(f"no committed records of {name} at the cpu profile")
         return found[0]
 
+    @cached_property
+    def decided(self) -> list[ledger.Decided]:
+        return ledger.decide(CLAIMS, self.evidence)
+
     def text(self, name: str) -> str:
         """What stands between the markers of this name. Raises UsageError for a name that is none."""
         kind, _, experiment = name.partition(" ")
-        if kind == "statistics" and experiment in experiments.names():
-            return tables.markdown(self.chart(experiment), self.evidence.records)
-        if kind == "laws" and experiment in experiments.names():
-            rules = [
-                *power_laws.of_chart(self.chart(experiment), self.evidence.records),
-                *power_laws.of_paper(experiment),
-            ]
-            return power_laws.table(rules).markdown()
+        if kind in ("statistics", "laws") and experiment in experiments.names():
+            chart, every = self.chart(experiment), self.evidence.records
+            if kind == "statistics":
+                return tables.Statistics.of(chart, every).markdown()
+            laws = [*power_laws.of_chart(chart, every), *power_laws.of_paper(experiment)]
+            return power_laws.table(laws).markdown()
         if name not in BLOCKS:
             raise UsageError(f"no block {name!r}: one of {', '.join(BLOCKS)}, statistics NAME, laws NAME")
         return BLOCKS[name](self).markdown()
@@ -115,16 +118,11 @@ def _finding(panel: Panel) -> tuple[str, ...]:
 
 
 def _slopes(blocks: Blocks) -> Table:
-    chart, readings = blocks.chart("fig2"), published.load()
-    own = panels(chart)
-    surfaces = {
-        "here": [of_panel(panel, selection_split(chart.records)) for panel in own],
-        "the paper's figure": [of_readings(readings, "fig2", f"{panel.optimizer}_cosine") for panel in own],
-    }
-    rows = tuple(
-        (name, *(format_estimate(ridge.ridge(each).slope) for each in found)) for name, found in surfaces.items()
-    )
-    return Table(("", *(SHOWN[panel.optimizer] for panel in own)), rows)
+    chart, paper = blocks.chart("fig2"), sources.Paper()
+    split, own = selection_split(chart.records), panels(chart)
+    ours = [format_estimate(ridge(of_panel(panel, split)).slope) for panel in own]
+    theirs = [format_estimate(paper.slope(panel.optimizer)) for panel in own]
+    return Table(("", *(SHOWN[panel.optimizer] for panel in own)), (("here", *ours), ("the paper's figure", *theirs)))
 
 
 def _speed(blocks: Blocks) -> Table:
@@ -149,51 +147,48 @@ def _number(value: str) -> str:
 def _precision(blocks: Blocks) -> Table:
     (chart,) = charts(experiments.get("precision"), blocks.evidence.records)
     rows = []
-    for name, shown in SHOWN.items():
+    for name, words in SHOWN.items():
         first, *others = variants(chart, name)
-        told = ["{:+.2f} ± {:.2f}".format(*paired_difference(first, other)) for other in others]
         deviations = ", ".join(f"{variant.deviation:.2f}" for variant in (first, *others))
-        rows.append((shown, f"{first.mean:.2f}", *told, deviations))
+        rows.append((words, f"{first.mean:.2f}", *(_difference(first, other) for other in others), deviations))
     header = ("", "float32", "bfloat16", "bfloat16, compiled", "standard deviations between seeds")
     return Table(header, tuple(rows))
+
+
+def _difference(first: Variant, other: Variant) -> str:
+    return "{:+.2f} ± {:.2f}".format(*paired_difference(first, other))
 
 
 def _batch_sizes(blocks: Blocks) -> Table:
     chart = blocks.chart("batch_size")
     rows, sizes = [], []
     for optimizer in ("sgdw", "adamw"):
-        found = bests(chart, optimizer)
-        sizes = sorted({best.batch_size for best in found})
+        best = bests(chart, optimizer)
+        sizes = sorted({each.batch_size for each in best})
         for plan, words in ((EPOCHS, "16 epochs"), (UPDATES, "512 updates")):
-            own = [f"{best.decay:g}{' (edge)' * best.at_edge}" for best in found if best.plan == plan]
+            own = [f"{each.decay:g}{' (boundary)' * each.at_edge}" for each in best if each.plan == plan]
             rows.append((f"{SHOWN[optimizer]}, {words}", *own))
     return Table(("batch size", *map(str, sizes)), tuple(rows))
 
 
 def _groups(blocks: Blocks) -> Table:
     pairs = [variants(blocks.chart("groups"), name) for name in SHOWN]
-    return Table(
-        tuple(SHOWN.values()), (tuple("{:+.2f} ± {:.2f}".format(*paired_difference(*pair)) for pair in pairs),)
-    )
+    return Table(tuple(SHOWN.values()), (tuple(_difference(*pair) for pair in pairs),))
 
 
 def _verdicts(blocks: Blocks) -> Table:
-    decided = ledger.decide(CLAIMS, blocks.evidence)
-    ours = Counter(each.ours.outcome for each in decided)
-    theirs = Counter(each.paper.outcome for each in decided if each.paper)
-    counts = {"here": ours, "in the paper's own figures": theirs}
-    rows = tuple((name, *(str(found[outcome]) for outcome in rules.OUTCOMES)) for name, found in counts.items())
-    return Table(("", *rules.OUTCOMES), rows)
-
-
-def _claims(blocks: Blocks) -> Table:
-    return ledger.table(ledger.decide(CLAIMS, blocks.evidence))
+    counts = {
+        "here": Counter(each.ours.outcome for each in blocks.decided),
+        "in the paper's own figures": Counter(each.paper.outcome for each in blocks.decided if each.paper),
+    }
+    rows = tuple((name, *(str(count[outcome]) for outcome in OUTCOMES)) for name, count in counts.items())
+    return Table(("", *OUTCOMES), rows)
 
 
 def _claims_in_short(blocks: Blocks) -> Table:
     rows = tuple(
         (each.claim.name, each.claim.text, each.ours.outcome, each.paper.outcome if each.paper else "")
-        for each in ledger.decide(CLAIMS, blocks.evidence)
+        for each in blocks.decided
     )
     return Table(("", "claim", "here", "in the paper's own figures"), rows)
 
@@ -234,7 +229,7 @@ BLOCKS: Mapping[str, Callable[[Blocks], Table]] = {
     "precision": _precision,
     "batch sizes": _batch_sizes,
     "groups": _groups,
-    "claims": _claims,
+    "claims": lambda blocks: ledger.table(blocks.decided),
     "claims in short": _claims_in_short,
     "verdicts": _verdicts,
     "cost": _cost,

@@ -5,48 +5,58 @@ from __future__ import annotations
 import shlex
 import statistics
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.claims import power
-from analysis.report import beside
-from analysis.report.drawing import Drawn
-from analysis.results import published
-from analysis.results.document import Block, Code, Heading, Paragraph, Table
-from analysis.results.panels import Panel, Tile, panels, selection_split
-from analysis.results.series import Variant, variants
+from analysis.claims.sources import READINGS, Paper, Run
+from analysis.report.appendix import linked
+from analysis.results.markdown import Table
+from analysis.results.panels import Panel, panels, selection_split
+from analysis.results.series import variants
 from analysis.results.studies import Shown, to_type
 from analysis.results.table import Chart
-from analysis.results.words import NAMES, distinct_texts
+from analysis.results.words import NAMES, distinct_texts, format_number, panel_name
 from experiments.declare import options
 
 HEADER = ("", "ours: test error", "the paper's figure", "n", "cost")
 
 
-def section(chart: Chart, drawn: Drawn) -> Iterator[Block]:
+@dataclass(frozen=True)
+class Drawn:
+    """Of one figure: its images, ours first, each a line of Markdown, and its tables."""
+
+    images: tuple[str, ...]
+    tables: tuple[Table, ...] = ()
+
+
+def section(chart: Chart, drawn: Drawn) -> Iterator[str | Table]:
     """Of a grid of cells."""
     experiment = chart.experiment
-    yield Heading(3, f"{experiment.title} ({experiment.name}, {chart.profile}, {chart.dataset})", chart.stem)
-    yield Paragraph(f"Scale: {experiment.profiles[chart.profile].describe(chart.declared)}. {_cost(chart)}")
-    yield from drawn.pictures
+    yield f"### {experiment.title} ({experiment.name}, {chart.profile}, {chart.dataset})"
+    seeds = len({record["cell"]["seed"] for record in chart.records})
+    extent = f"{len(chart.records)} cells, {seeds} seed{'s' * (seeds > 1)}, {power.hours(chart.records)}"
+    yield f"Scale: {experiment.profiles[chart.profile].describe(chart.declared)}. {extent}."
+    yield from drawn.images
+    yield f"Behind this: {linked(chart.stem, 'records')}, {linked('published', 'readings of the paper')}."
     yield selected(chart)
-    for table in drawn.tables:
-        yield Table(table.header, table.rows, f"{chart.stem}-{table.name}", f"{table.caption} {_behind(chart.stem)}")
-    yield Code(command(chart))
+    yield from (replace(table, name=f"{chart.stem}-{table.name}") for table in drawn.tables)
+    yield _code(command(chart))
 
 
-def study(shown: Shown, drawn: Drawn) -> Iterator[Block]:
+def study(shown: Shown, drawn: Drawn) -> Iterator[str | Table]:
     """Of what is no grid of cells."""
-    yield Heading(3, f"{shown.experiment.title} ({shown.experiment.name}, {shown.profile})", shown.stem)
+    yield f"### {shown.experiment.title} ({shown.experiment.name}, {shown.profile})"
     took = f" It took {shown.seconds:.0f} seconds." if shown.provenance else ""
-    rows = f" ([rows](records:{shown.stem}))" if shown.rows else ""
-    yield Paragraph(f"{shown.note[:1].upper()}{shown.note[1:]}.{took}{rows}")
-    yield from drawn.pictures
+    rows = f" ({linked(shown.stem, 'rows')})" if shown.rows else ""
+    yield f"{shown.note[:1].upper()}{shown.note[1:]}.{took}{rows}"
+    yield from drawn.images
     if shown.provenance:
         changes = {"quick": "run"} if shown.profile.endswith("-quick") else {}
         profile = shown.profile.removesuffix("-quick")
         declared = shown.experiment.profiles[profile].settings.get("cell") or {}
         data = "" if shown.dataset == declared.get("dataset") or "cell" not in shown.settings else shown.dataset
-        yield Code(_typed(shown.experiment.name, profile, data, changes))
+        yield _code(_typed(shown.experiment.name, profile, data, changes))
 
 
 def selected(chart: Chart) -> Table:
@@ -54,18 +64,18 @@ def selected(chart: Chart) -> Table:
     rows = _variants(chart) if chart.experiment.figure == "seeds" else _panels(chart)
     caption = (
         f"{chart.experiment.title}: the cells selected on {selection_split(chart.records)} error and their test errors "
-        f"(± standard deviation between seeds), beside the lowest value read off the paper's figure. n: seeds of the "
-        f"selected cell, of all records. {_behind(chart.stem)}"
+        "(± standard deviation between seeds), beside the lowest value read off the paper's figure. n: seeds of the "
+        "selected cell, of all records."
     )
     return Table(HEADER, tuple(rows), f"{chart.stem}-selected", caption)
 
 
 def _panels(chart: Chart) -> Iterator[tuple[str, ...]]:
-    readings = published.load()
+    paper = Paper()
     for panel in panels(chart):
         own = [record for tile in panel.tiles.values() for record in tile.records]
         yield (
-            panel.name, _best(chart, panel), beside.words(chart.experiment.name, panel, readings),
+            panel_name(panel.optimizer, panel.facets), _best(chart, panel), _paper_s(chart, panel, paper),
             f"{len(panel.best.seeds) if panel.best else 0} of {len(own)}", power.hours(own),
         )  # fmt: skip
 
@@ -75,39 +85,33 @@ def _best(chart: Chart, panel: Panel) -> str:
     if best is None or best.test_error is None:
         return "every run diverged"
     unit = "λ_norm" if panel.decay_unit == "normalized" else "λ"
-    edge = ", at the edge" if panel.at_edge else ""
-    place = f"α = {distinct_texts(panel.alphas)[best.alpha]}, {unit} = {distinct_texts(panel.decays)[best.decay]}{edge}"
-    return f"[{_mean(best)} %](records:{chart.stem}/{best.records[0]['id']}) at {place}"
+    boundary = ", on the grid boundary" if panel.at_edge else ""
+    place = f"α = {distinct_texts(panel.alphas)[best.alpha]}, {unit} = {distinct_texts(panel.decays)[best.decay]}"
+    error = f"{statistics.fmean(best.errors()):.2f}" + ("" if best.spread is None else f" ± {best.spread:.2f}")
+    return f"[{error} %](figures/{chart.stem}.csv#{best.records[0]['id']}) at {place}{boundary}"
 
 
-def _mean(tile: Tile) -> str:
-    spread = "" if tile.spread is None else f" ± {tile.spread:.2f}"
-    return f"{statistics.fmean(tile.errors()):.2f}{spread}"
+def _paper_s(chart: Chart, panel: Panel, paper: Paper) -> str:
+    """The paper's lowest value where a panel of ours stands, and where that lies; empty where it has no such panel."""
+    name = chart.experiment.name
+    schedule = str(panel.facets.get("schedule", "fixed" if name == "supp2" else "cosine")).partition(":")[0]
+    readings = paper.beside(name, Run(panel.optimizer, schedule))
+    if not readings:
+        return ""
+    best = min(readings, key=lambda reading: reading.value)
+    if READINGS.get(name, ("",))[0] == "fig4":
+        return f"{best.value:.2f} % after {best.epoch} epochs"
+    unit = "λ_norm" if best.decay_kind == "normalized" else "λ"
+    known = {name: value for name, value in (("α", best.alpha), (unit, best.decay)) if value is not None}
+    return f"{best.value:.2f} % at {', '.join(f'{name} = {format_number(value)}' for name, value in known.items())}"
 
 
 def _variants(chart: Chart) -> Iterator[tuple[str, ...]]:
     for optimizer in dict.fromkeys(cell.optimizer for cell in chart.declared):
         for variant in variants(chart, optimizer):
-            yield (
-                f"{NAMES.get(optimizer, optimizer)}, {variant.name}",
-                _spread(variant),
-                "",
-                f"{len(variant.errors)}" + f"; {variant.diverged} diverged" * bool(variant.diverged),
-                "",
-            )
-
-
-def _spread(variant: Variant) -> str:
-    return f"{variant.mean:.2f} ± {variant.deviation:.2f} %" if variant.errors else "every run diverged"
-
-
-def _behind(stem: str) -> str:
-    return f"([records](records:{stem}), [the paper's](records:published))"
-
-
-def _cost(chart: Chart) -> str:
-    seeds = len({record["cell"]["seed"] for record in chart.records})
-    return f"{len(chart.records)} cells, {seeds} seed{'s' * (seeds > 1)}, {power.hours(chart.records)}."
+            spread = f"{variant.mean:.2f} ± {variant.deviation:.2f} %" if variant.errors else "every run diverged"
+            count = f"{len(variant.errors)}" + f"; {variant.diverged} diverged" * bool(variant.diverged)
+            yield f"{NAMES.get(optimizer, optimizer)}, {variant.name}", spread, "", count, ""
 
 
 def command(chart: Chart) -> str:
@@ -123,3 +127,7 @@ def command(chart: Chart) -> str:
 def _typed(name: str, profile: str, data: str, changes: Mapping[str, Any], more: str = "") -> str:
     draw = shlex.join(["python", "-m", "analysis", "figures", name, *options(changes)])
     return f"{to_type(name, (), changes, profile, data)}{more}\n{draw}"
+
+
+def _code(lines: str) -> str:
+    return "\n".join(f"    {line}" for line in lines.splitlines())

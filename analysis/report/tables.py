@@ -12,8 +12,7 @@ from typing import Any
 import experiments
 from analysis.figures import KINDS, charts_of, check_writable, in_parallel, nothing, read_records, write_figure
 from analysis.figures.captions import of_several_codes
-from analysis.results import document
-from analysis.results.document import Table
+from analysis.results.markdown import Table
 from analysis.results.panels import panels
 from analysis.results.table import Chart
 from analysis.statistics import estimate, power_laws, separability
@@ -30,7 +29,7 @@ def make(
 ) -> Iterator[str]:
     """The tables of these experiments (of all that have records, when none is named), as Markdown.
 
-    sources, changes: as for figures. out: a folder for the numbers as CSV and for their pictures. Raises UsageError.
+    sources, changes: as for figures. out: a folder for the numbers as CSV and for their figures. Raises UsageError.
     """
     known = [name for name in experiments.names() if experiments.get(name).figure in FIGURES]
     for name in names:
@@ -47,20 +46,15 @@ def make(
         check_writable(out)
     if changes:
         yield f"{told(changes)}\n"
-    for lines in in_parallel([partial(_told, chart, records, out) for chart in found]):
+    for lines in in_parallel([partial(_lines, chart, records, out) for chart in found]):
         yield from lines
 
 
-def _told(chart: Chart, records: Sequence[Record], out: Path | None) -> list[str]:
-    """The lines of one chart."""
+def _lines(chart: Chart, records: Sequence[Record], out: Path | None) -> list[str]:
+    """Of one chart."""
     computed = Statistics.of(chart, records)
     lines = [f"{chart.stem}\n\n{computed.markdown()}", *filter(None, [of_several_codes(chart.records)])]
     return lines + ([] if out is None else [str(path) for path in computed.write(out)])
-
-
-def markdown(chart: Chart, records: Sequence[Record]) -> str:
-    """All tables of a chart. records: all there are, for the noise of single runs."""
-    return Statistics.of(chart, records).markdown()
 
 
 @dataclass(frozen=True)
@@ -69,34 +63,34 @@ class Statistics:
 
     chart: Chart
     rows: list[separability.Row]
-    rules: list[power_laws.Line]
+    laws: list[power_laws.Line]
     joint: list[power_laws.Joint]
 
     @classmethod
     def of(cls, chart: Chart, records: Sequence[Record]) -> Statistics:
-        name, rows = chart.experiment.name, []
-        if chart.experiment.figure == "heat_maps":
-            rows = [*separability.of_chart(chart), *separability.of_paper(name)]
-        rules = [*power_laws.of_chart(chart, records), *power_laws.of_paper(name)]
-        return cls(chart, rows, rules, power_laws.joint(chart, records))
+        """records: all there are, for the noise of single runs."""
+        name, is_map = chart.experiment.name, chart.experiment.figure == "heat_maps"
+        rows = [*separability.of_chart(chart), *separability.of_paper(name)] if is_map else []
+        laws = [*power_laws.of_chart(chart, records), *power_laws.of_paper(name)]
+        return cls(chart, rows, laws, power_laws.joint(chart, records))
 
     def markdown(self) -> str:
-        return document.markdown(self.tables()) or "one run of each: nothing to say\n"
+        """All tables under each other."""
+        return "\n".join(table.markdown() for table in self.tables()) or "one run of each: nothing to say\n"
 
     def tables(self) -> list[Table]:
         """Separability, laws and comparisons, those that there are."""
-        pairs = estimate.compare(shown) if len(shown := panels(self.chart)) <= FEW else []
+        pairs = estimate.compare(selected) if len(selected := panels(self.chart)) <= FEW else []
         tables = [separability.table(self.rows)] if self.rows else []
-        tables += [power_laws.table([*self.rules, *self.joint])] if self.rules else []
-        tables += [estimate.table(pairs)] if pairs else []
-        return tables
+        tables += [power_laws.table([*self.laws, *self.joint])] if self.laws else []
+        return tables + ([estimate.table(pairs)] if pairs else [])
 
     def write(self, out: Path, kinds: Sequence[str] = KINDS) -> Iterator[Path]:
-        """Pictures and numbers as STEM-separability and STEM-laws; the path of each file."""
+        """Figures and numbers as STEM-separability and STEM-laws; the path of each file."""
         chart, stem = self.chart, self.chart.stem
         if self.rows:
             numbers = separability.numbers(self.rows)
             yield from write_figure(out, f"{stem}-separability", "separability", [chart, self.rows], numbers, kinds)
-        if self.rules:
-            numbers = power_laws.numbers(self.rules)
-            yield from write_figure(out, f"{stem}-laws", "power_laws", [chart, self.rules], numbers, kinds)
+        if self.laws:
+            numbers = power_laws.numbers(self.laws)
+            yield from write_figure(out, f"{stem}-laws", "power_laws", [chart, self.laws], numbers, kinds)

@@ -22,7 +22,7 @@ from itertools import combinations
 import numpy as np
 from scipy import special
 
-from analysis.results.document import Table
+from analysis.results.markdown import Table
 from analysis.results.panels import Panel
 from analysis.results.series import Variant
 from analysis.results.words import Estimate, panel_name

@@ -29,7 +29,7 @@ import pandas as pd
 
 import experiments
 from analysis.results import published
-from analysis.results.document import Table
+from analysis.results.markdown import Table
 from analysis.results.panels import Panel, panels, selection_split
 from analysis.results.series import EPOCHS as EPOCHS_FIXED
 from analysis.results.series import UPDATES as UPDATES_FIXED

@@ -7,25 +7,22 @@ paper's panels have one run a tile and were selected and reported on the test se
 
 from __future__ import annotations
 
-import csv
 import functools
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
+import pandas as pd
 
 from analysis.results import published
-from analysis.results.document import Table
+from analysis.results.markdown import Table
 from analysis.results.panels import panels, selection_split
 from analysis.results.table import Chart
 from analysis.results.words import NAMES, UNITS, Estimate, distinct_texts, facet_text, format_estimate
-from analysis.statistics import interaction as additive
-from analysis.statistics import ridge
-from analysis.statistics import tuning_cost as regret
-from analysis.statistics.ridge import Ridge
+from analysis.statistics.interaction import interaction
+from analysis.statistics.ridge import Ridge, ridge
 from analysis.statistics.surface import LEAST, Surface, of_panel, of_readings
-from analysis.statistics.tuning_cost import Regret
+from analysis.statistics.tuning_cost import Regret, basin_size, regret
 
 PAPER = {
     "fig1": ("adam_fixed", "adam_step_drop", "adamw_fixed", "adamw_step_drop"),
@@ -44,52 +41,52 @@ class Row:
     """
 
     panel: str
+    optimizer: str
+    facets: str
     tiles: int
     runs: int
     ridge: Ridge
     interaction: Estimate | None
     regret: Regret | None
     basin: Estimate | None
-    optimizer: str = ""
-    facets: str = ""
 
     @property
     def is_paper(self) -> bool:
         return self.panel.startswith("paper, ")
 
+    @property
+    def missing(self) -> str:
+        """Why there is no number."""
+        return "too little measured" if self.tiles < LEAST else "noise not known"
+
 
 def of_chart(chart: Chart) -> list[Row]:
     """A row for each panel of a heat map."""
-    split = selection_split(chart.records)
-    rows = []
+    split, rows = selection_split(chart.records), []
     for panel in panels(chart):
         words = ", ".join(filter(None, (facet_text(panel.facets), UNITS.get(panel.facets.get("decay_unit", "")))))
-        name = NAMES.get(panel.optimizer, panel.optimizer) + (f", {words}" if words else "")
-        row = _row(name, of_panel(panel, split), of_panel(panel, "test"))
-        rows.append(replace(row, optimizer=panel.optimizer, facets=words))
+        rows.append(_row("", panel.optimizer, words, of_panel(panel, split), of_panel(panel, "test")))
     return rows
 
 
 @functools.cache
 def of_paper(experiment: str) -> tuple[Row, ...]:
     """The same for the paper's own figure of this name; none where it has no heat maps."""
-    readings, figure = published.load(), IN_FIGURE.get(experiment, experiment)
-    rows = []
+    readings, rows = published.load(), []
     for panel in PAPER.get(experiment, ()):
-        surface, parts = of_readings(readings, figure, panel), panel.split("_")
+        surface, parts = of_readings(readings, IN_FIGURE.get(experiment, experiment), panel), panel.split("_")
         optimizer = next(part for part in parts if part in NAMES)
         facets = published.words("_".join(part for part in parts if part != optimizer))
-        name = f"paper, {NAMES[optimizer]}, {facets}"
-        rows.append(replace(_row(name, surface, surface), optimizer=optimizer, facets=facets))
+        rows.append(_row("paper, ", optimizer, facets, surface, surface))
     return tuple(rows)
 
 
-def _row(name: str, selection: Surface, test: Surface) -> Row:
+def _row(source: str, optimizer: str, facets: str, selection: Surface, test: Surface) -> Row:
     known = np.isfinite(selection.means)
     return Row(
-        name, int(known.sum()), int(np.isfinite(selection.runs).sum(2).max(initial=0)), ridge.ridge(selection),
-        additive.interaction(selection), regret.regret(selection, test),
-        regret.basin_size(test),
+        source + NAMES.get(optimizer, optimizer) + f", {facets}" * bool(facets), optimizer, facets, int(known.sum()),
+        int(np.isfinite(selection.runs).sum(2).max(initial=0)), ridge(selection), interaction(selection),
+        regret(selection, test), basin_size(test),
     )  # fmt: skip
 
 
@@ -107,45 +104,34 @@ HEADER = (
 
 def table(rows: Sequence[Row]) -> Table:
     """A row for each panel."""
-    return Table(HEADER, tuple(_words(row) for row in rows), "separability", CAPTION)
+    return Table(HEADER, tuple(map(_cells, rows)), "separability", CAPTION)
 
 
-def _words(row: Row) -> tuple[str, ...]:
-    edge = f" ({row.ridge.at_edge} rows at the edge)" if row.ridge.at_edge else ""
+def _cells(row: Row) -> tuple[str, ...]:
     slope = format_estimate(row.ridge.slope) if row.ridge.slope else "too few rows"
-    little = "too little measured" if row.tiles < LEAST else "noise not known"
-    costs = f"{format_estimate(row.regret.decay_first)}, {format_estimate(row.regret.worst)}" if row.regret else little
-    return (
-        row.panel, str(row.tiles), str(row.runs), slope + edge, _interaction(row.interaction, little), costs,
-        format_estimate(row.basin, percent=True) if row.basin else little,
-    )  # fmt: skip
-
-
-def _interaction(found: Estimate | None, little: str) -> str:
-    """Where the noise that is to be expected exceeds all variance there is no share of it."""
-    if found is None:
-        return little
-    return format_estimate(found, percent=True) if np.isfinite(found.value) else "noise only"
+    slope += f" ({row.ridge.at_edge} rows on the grid boundary)" if row.ridge.at_edge else ""
+    share = format_estimate(row.interaction, percent=True) if row.interaction else row.missing
+    if row.interaction and np.isnan(row.interaction.value):  # the noise to be expected exceeds all variance
+        share = "noise only"
+    costs = [format_estimate(part) for part in (row.regret.decay_first, row.regret.worst)] if row.regret else []
+    basin = format_estimate(row.basin, percent=True) if row.basin else row.missing
+    return row.panel, str(row.tiles), str(row.runs), slope, share, ", ".join(costs) or row.missing, basin
 
 
 def numbers(rows: Sequence[Row]) -> str:
     """All numbers as CSV: a line for each panel and statistic, empty where there is none; then the best decays of
     each learning rate."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("panel", "tiles", "runs", "statistic", "value", "low", "high"))
+    lines: list[tuple[object, ...]] = []
     for row in rows:
-        for name, estimate in _estimates(row).items():
-            parts = ("", "", "") if estimate is None else (estimate.value, estimate.low, estimate.high)
-            writer.writerow((row.panel, row.tiles, row.runs, name, *parts))
+        estimates = {"ridge_slope": row.ridge.slope, "interaction": row.interaction, "basin_size": row.basin}
+        estimates |= {f"regret_{field.name}": getattr(row.regret, field.name, None) for field in fields(Regret)}
+        for name, part in estimates.items():
+            values = (str(part.value), part.low, part.high) if part else ()  # "nan", not empty, where all is noise
+            lines.append((row.panel, row.tiles, row.runs, name, *values))
         alphas = 2.0**row.ridge.u
         texts = distinct_texts(alphas, lambda value, digits: f"{value:.{digits}g}", 4)
         for alpha, best in zip(alphas, row.ridge.best, strict=True):
-            decay = 2.0**best if np.isfinite(best) else "at the edge"
-            writer.writerow((row.panel, row.tiles, row.runs, f"best_decay_at_alpha_{texts[alpha]}", decay, "", ""))
-    return text.getvalue()
-
-
-def _estimates(row: Row) -> dict[str, Estimate | None]:
-    found = {"ridge_slope": row.ridge.slope, "interaction": row.interaction, "basin_size": row.basin}
-    return found | {f"regret_{field.name}": getattr(row.regret, field.name, None) for field in fields(Regret)}
+            decay = float(2.0**best) if np.isfinite(best) else "at the edge"
+            lines.append((row.panel, row.tiles, row.runs, f"best_decay_at_alpha_{texts[alpha]}", decay))
+    columns = ("panel", "tiles", "runs", "statistic", "value", "low", "high")
+    return pd.DataFrame(lines, columns=columns).to_csv(index=False, lineterminator="\n")

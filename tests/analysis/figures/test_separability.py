@@ -27,8 +27,8 @@ def chart(demo_records) -> Chart:
 
 def _row(surface: Surface, panel: str = "AdamW", optimizer: str = "adamw", facets: str = "") -> Row:
     return Row(
-        panel, 49, 2, ridge.ridge(surface), additive.interaction(surface),
-        tuning_cost.regret(surface, surface), tuning_cost.basin_size(surface), optimizer, facets,
+        panel, optimizer, facets, 49, 2, ridge.ridge(surface), additive.interaction(surface),
+        tuning_cost.regret(surface, surface), tuning_cost.basin_size(surface),
     )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ import pytest
 import experiments
 from analysis import report
 from analysis.__main__ import main
+from analysis.statistics.surface import RESAMPLES
+from analysis.statistics.tuning_cost import DRAWS
 from paper_repro import records
 from paper_repro.cli import UsageError
 from paper_repro.records import Record, schema
@@ -52,7 +54,7 @@ def _curve(epochs: int, error: float) -> list[dict[str, float]]:
 def test_every_part_is_there(made: Path) -> None:
     page = (made / "report.html").read_text()
     for chapter in (
-        "Summary", "Claims", "Results", "look odd", "Method", "Deviations", "checklists", "Compute", "Citing"
+        "Summary", "Claims", "Results", "Anomalies", "Method", "Deviations", "checklists", "Compute", "Citing"
     ):  # fmt: skip
         assert re.search(f"<h2[^>]*>[^<]*{chapter}", page), chapter
     assert "@inproceedings{loshchilov2019decoupled" in page
@@ -80,7 +82,7 @@ def test_nothing_is_loaded_from_elsewhere_and_every_link_within_leads_somewhere(
 
 def test_files_that_the_text_names_exist(made: Path) -> None:
     text = (made / "report.md").read_text()
-    files = re.findall(r"\]\((figures/[^)]+)\)", text)
+    files = re.findall(r"\]\((figures/[^)#]+)", text)
     assert files
     assert [name for name in files if not (made / name).exists()] == []
     inputs = re.findall(r"\\input\{(.+)\}", (made / "tables" / "all.tex").read_text())
@@ -155,6 +157,12 @@ def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(UsageError, match="cannot write"):
         list(report.make([ROOT / "experiments" / "recorded" / "fig4-cpu.jsonl"], file))
+
+
+def test_the_method_names_the_numbers_of_the_code() -> None:
+    text = report.METHOD.read_text()
+    assert f"{RESAMPLES} seeded resamples" in text
+    assert f"{DRAWS} draws of noise-free surfaces" in text
 
 
 def test_it_needs_numpy_scipy_and_matplotlib_alone() -> None:

@@ -1,0 +1,173 @@
+"""The report's Markdown as one HTML page that needs nothing else, and its tables as LaTeX."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from analysis.results.markdown import Table
+
+MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+STYLE = Path(__file__).with_name("style.css")
+RECORDS = re.compile(r"figures/([^#]+)\.csv(?:#(.+))?")  # a link to the rows behind a figure, or to one of them
+OUTCOME = re.compile("<strong>(supported|contradicted|undecided|not run)</strong>")
+LONGEST = 40  # letters of a value in a table of records
+# A region that scrolls by itself, so that on a phone the page does not; a keyboard must be able to reach it.
+WIDE = '<div class="wide" tabindex="0" role="region" aria-label="table"><table>'
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<main>
+<nav aria-label="Contents"><ul>
+{contents}
+</ul></nav>
+{body}
+{records}
+</main>
+</body>
+</html>
+"""
+
+
+def page(text: str, folder: Path) -> str:
+    """The whole page: images, and the rows of each CSV that the text links to, are read from the folder and put in."""
+    tokens = MARKDOWN.parse(text)
+    stems: dict[str, None] = {}
+    headings: dict[str, str] = {}
+    for token, after in zip(tokens, [*tokens[1:], Token("end", "", 0)], strict=True):
+        if token.type == "heading_open":
+            token.attrSet("id", anchor := re.sub(r"[^\w -]", "", after.content.lower()).replace(" ", "-"))
+            if token.tag == "h2":
+                headings[anchor] = after.content
+        for part in token.children or []:
+            if part.type == "image":
+                data = base64.b64encode((folder / str(part.attrs["src"])).read_bytes()).decode()
+                part.attrs["src"] = f"data:image/png;base64,{data}"
+            elif part.type == "link_open" and (link := RECORDS.fullmatch(str(part.attrs["href"]))):
+                stems[link[1]] = None
+                part.attrs["href"] = f"#r-{link[2]}" if link[2] else f"#records-{link[1]}"
+    body = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {}).replace("<table>", WIDE)
+    body = OUTCOME.sub(lambda found: f'<strong class="{found[1].replace(" ", "-")}">{found[1]}</strong>', body)
+    return PAGE.format(
+        title=escape(tokens[1].content), style=STYLE.read_text(encoding="utf-8"),
+        contents="\n".join(f'<li><a href="#{anchor}">{escape(words)}</a></li>' for anchor, words in headings.items()),
+        body=body.replace("</table>", "</table></div>"), records="\n".join(_records(list(stems), folder)),
+    )  # fmt: skip
+
+
+def _records(stems: Sequence[str], folder: Path) -> Iterator[str]:
+    """Each CSV as a table behind its name. A record that two figures share stands twice; links lead to the first."""
+    seen: set[str] = set()
+    for stem in stems:
+        with open(folder / "figures" / f"{stem}.csv", newline="", encoding="utf-8") as lines:
+            header, *rows = csv.reader(lines)
+        place = header.index("id") if "id" in header else -1
+        yield f'<details id="records-{escape(stem)}"><summary>{escape(stem)}: {len(rows)} rows</summary>\n{WIDE}'
+        yield f"<thead><tr>{''.join(f'<th>{escape(name)}</th>' for name in header)}</tr></thead>\n<tbody>"
+        for row in rows:
+            name = row[place] if place >= 0 else ""
+            anchor = f' id="r-{escape(name)}"' if name and name not in seen else ""
+            seen.add(name)
+            yield f"<tr{anchor}>{''.join(f'<td>{escape(_short(value))}</td>' for value in row)}</tr>"
+        yield "</tbody></table></div></details>"
+
+
+def _short(value: str) -> str:
+    try:
+        return f"{float(value):.6g}" if "." in value else value
+    except ValueError:
+        return value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
+
+
+PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
+\usepackage[margin=2cm]{geometry}
+\usepackage[T1]{fontenc}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
+\usepackage{array,booktabs,longtable}
+\begin{document}
+"""
+TABLE = r"""%% needs array, booktabs, longtable
+{\footnotesize\setlength{\tabcolsep}{3pt}\setlength{\LTcapwidth}{\linewidth}
+\begin{longtable}{%(columns)s}
+\caption{%(caption)s}\label{tab:%(name)s}\\ \toprule
+%(head)s \\ \midrule \endfirsthead \toprule
+%(head)s \\ \midrule \endhead \bottomrule \endlastfoot
+%(rows)s
+\end{longtable}}
+"""
+SPECIAL = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_\allowbreak{}", "{": r"\{",
+    "}": r"\}", "~": r"$\sim$", "^": r"\^{}", "<": r"$<$", ">": r"$>$", "α": r"$\alpha$", "β": r"$\beta$",
+    "η": r"$\eta$", "λ": r"$\lambda$", "ρ": r"$\rho$", "±": r"$\pm$", "×": r"$\times$", "≥": r"$\geq$", "≤": r"$\leq$",
+    "·": r"$\cdot$", "–": "--", "−": "$-$", "|": r"$|$", "-": "-", "[": "{[}", "]": "{]}", '"': "''",
+}  # fmt: skip
+MARKED = {"strong_open": r"\textbf{", "strong_close": "}"}
+BREAK = re.compile(r"[\s_-]+")  # where TeX may break a line
+LETTER, BESIDE = 0.0105, 0.014  # of the line: a letter of footnote size, and the space beside a column
+
+
+def latex(table: Table) -> str:
+    """A longtable of booktabs: columns wrap, and share the width of the line by what they hold."""
+    column = r">{\raggedright\arraybackslash}p{\dimexpr %.4f\linewidth-2\tabcolsep\relax}"
+    return TABLE % {
+        "columns": "".join(column % share for share in _shares(table)), "caption": tex(table.caption),
+        "name": table.name, "head": " & ".join(rf"\textbf{{{tex(cell)}}}" for cell in table.header),
+        "rows": "\n".join(" & ".join(map(tex, row)) + r" \\" for row in table.rows),
+    }  # fmt: skip
+
+
+def latex_document(names: Sequence[str]) -> str:
+    """A document of its own that takes in the tables of these names."""
+    return PREAMBLE + "".join(f"\\input{{{name}}}\n" for name in names) + "\\end{document}\n"
+
+
+def tex(text: str) -> str:
+    """Inline Markdown as LaTeX. Links lose their target, and those to the rows of a figure vanish: print has none."""
+    parts = []
+    for part in _printed(text):
+        words = "".join(SPECIAL.get(letter) or _ascii(letter) for letter in part.content)
+        parts.append(MARKED.get(part.type) or (rf"\texttt{{{words}}}" if part.type == "code_inline" else words))
+    return "".join(parts).strip()
+
+
+def _printed(text: str) -> Iterator[Token]:
+    is_hidden = False
+    for part in MARKDOWN.parseInline(text)[0].children or []:
+        if part.type == "link_open":
+            link = RECORDS.fullmatch(str(part.attrs["href"]))
+            is_hidden = link is not None and link[2] is None
+        elif part.type == "link_close":
+            is_hidden = False
+        elif not is_hidden:
+            yield part
+
+
+def _ascii(letter: str) -> str:
+    """What pdflatex can set of a letter that has no sign of its own here."""
+    return letter if letter.isascii() else unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
+
+
+def _shares(table: Table) -> list[float]:
+    """Every column has room for its longest word; the rest is shared out by how much there is to say."""
+    rows = [["".join(part.content for part in _printed(cell)) for cell in row] for row in (table.header, *table.rows)]
+    columns = list(zip(*rows, strict=True))
+    least = [LETTER * max(len(word) for cell in column for word in BREAK.split(cell)) + BESIDE for column in columns]
+    weights = [max(map(len, column)) ** 0.75 for column in columns]
+    rest = max(0.0, 1 - sum(least))
+    return [low + rest * weight / sum(weights) for low, weight in zip(least, weights, strict=True)]

@@ -1,0 +1,31 @@
+"""Tables and words as Markdown: what the commands print, the pages show and the report is made of."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from paper_repro.cli import plain
+
+Cells = tuple[str, ...]
+MARKS = re.compile(r"[\\`*_\[\]|<>&~]")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of Markdown, as long as the header. name: of its LaTeX file; caption: one sentence or two."""
+
+    header: Cells
+    rows: tuple[Cells, ...]
+    name: str = ""
+    caption: str = ""
+
+    def markdown(self) -> str:
+        """Without the caption, ending in a newline."""
+        lines = [self.header, ("---",) * len(self.header), *self.rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def literal(text: object) -> str:
+    """Words from a file, none of which is to be taken for a mark of Markdown or a tag."""
+    return MARKS.sub(lambda mark: f"&#{ord(mark[0])};", plain(str(text)))

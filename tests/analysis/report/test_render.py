@@ -1,0 +1,63 @@
+"""The report's Markdown as a page and as LaTeX."""
+
+from pathlib import Path
+
+import pytest
+
+from analysis.report import render
+from analysis.results.markdown import Table
+
+TABLE = Table(
+    ("a & b", "λ"), (("**supported**: 1 < 2", "50 %"), ("[row](figures/fig.csv#x-1)", "`a_b`")), "one", "About λ*."
+)
+TEXT = f"""# A <title>
+
+## First part
+
+See [records](figures/fig.csv), [there](#first-part) and [paper](https://arxiv.org/abs/1711.05101).
+
+- one
+- **two** -0.65 [-0.72, -0.42] (2 rows)
+
+    python -m analysis <report>
+
+{TABLE.markdown()}
+![says "hello"](figures/fig.png)
+"""
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> str:
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "fig.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "figures" / "fig.csv").write_text("id,error,words\nx-1,0.123456789,<b>\nx-1,2,\n")
+    return render.page(TEXT, tmp_path)
+
+
+def test_a_page_needs_nothing_else_and_escapes_what_it_is_given(page: str) -> None:
+    assert "<title>A &lt;title&gt;</title>" in page
+    assert "a &amp; b" in page
+    assert '<strong class="supported">supported</strong>: 1 &lt; 2' in page
+    assert 'alt="says &quot;hello&quot;"' in page
+    assert "-0.65 [-0.72, -0.42] (2 rows)" in page  # an interval is no link
+    assert "<script" not in page
+    assert page.count('src="') == page.count('src="data:image/png;base64,iVBORw0KGgo="') == 1
+
+
+def test_links_lead_to_the_rows_within_the_page(page: str) -> None:
+    for target in ("records-fig", "r-x-1", "first-part"):
+        assert f'href="#{target}"' in page
+        assert page.count(f'id="{target}"') == 1
+    assert "<td>0.123457</td><td>&lt;b&gt;</td>" in page
+
+
+def test_latex_is_escaped_and_whole() -> None:
+    text = render.latex(TABLE)
+    assert r"a \& b" in text
+    assert r"\textbf{supported}: 1 $<$ 2 & 50 \% \\" in text
+    assert r"\caption{About $\lambda$*.}\label{tab:one}" in text
+    assert "row & " in text
+    assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+    assert render.tex("About it. [12 records](figures/fig.csv)") == "About it."
+    assert render.tex("é ™") == "e TM"  # what pdflatex has no sign for is spelt out
+    assert r"\input{one}" in render.latex_document(["one"])
