@@ -93,7 +93,7 @@ def run_command(parser: Parser, arguments: Sequence[str] | None) -> int:
     except OSError as error:  # a disk that filled up, a folder taken away: what is finished is kept
         from paper_repro import files  # here, because declarations load the cell alone
 
-        print(f"{name}: {brief(files.said(error), 1000)}", file=sys.stderr)
+        print(f"{name}: {brief(files.error_line(error), 1000)}", file=sys.stderr)
         return 1
 
 

@@ -1,7 +1,7 @@
 """Files below an output folder, where anything may lie and any write may fail.
 
-Never more is read than was foreseen, and nothing from what is no file. A write that fails is a Trouble, which is
-nobody's fault but the place's: one line with the file's name and what to do.
+Never more is read than was foreseen, and nothing from what is no file. A write that fails is a StorageError, which no
+run is to blame for: one line with the file's name and what to do.
 """
 
 from __future__ import annotations
@@ -22,10 +22,6 @@ from typing import Any, NoReturn
 SMALL = 2**16  # bytes: more than a process has to say of itself
 
 
-class NotAFile(ValueError):
-    """What lies under a file's name is none."""
-
-
 def open_regular(path: Path, largest: int | None = None) -> BufferedReader:
     """Open for reading. Raises ValueError for what is no regular file, or larger; OSError as open() does.
 
@@ -34,18 +30,17 @@ def open_regular(path: Path, largest: int | None = None) -> BufferedReader:
     try:
         file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
     except OSError as error:
-        if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENXIO):  # ENXIO: a socket
-            raise NotAFile(f"it is no file ({error.strerror})") from None
-        if isinstance(error, FileNotFoundError) and path.is_symlink():
-            raise NotAFile("it is a link to nowhere") from None
+        link_to_nowhere = isinstance(error, FileNotFoundError) and path.is_symlink()
+        if link_to_nowhere or error.errno in (errno.EISDIR, errno.ELOOP, errno.ENXIO):  # ENXIO: a socket
+            raise ValueError(f"it is no file ({error.strerror})") from None
         raise
-    found = os.fstat(file.fileno())
-    if stat.S_ISREG(found.st_mode) and (largest is None or found.st_size <= largest):
+    status = os.fstat(file.fileno())
+    if stat.S_ISREG(status.st_mode) and (largest is None or status.st_size <= largest):
         return file
     file.close()
-    if not stat.S_ISREG(found.st_mode):
-        raise NotAFile("it is a pipe or a device, not a file")
-    raise ValueError(f"it has {found.st_size:,} bytes, and {largest:,} at most are read")
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is a pipe or a device, not a file")
+    raise ValueError(f"it has {status.st_size:,} bytes, and {largest:,} at most are read")
 
 
 def read(path: Path, largest: int) -> bytes:
@@ -73,46 +68,42 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
-AGAIN = "then type the same command again: it goes on from what is saved"
 ADVICE = {
-    errno.ENOSPC: f"make room (df -h and df -i show what is full), {AGAIN}",
-    errno.EDQUOT: f"your quota is used up: make room, {AGAIN}",
-    errno.EFBIG: f"raise the limit of a file's size (ulimit -f), {AGAIN}",
-    errno.EROFS: f"the file system may only be read: have it mounted to be written, {AGAIN}",
-    errno.EACCES: f"this user may not: have the right given (ls -l shows whose it is), {AGAIN}",
-    errno.EPERM: f"this user may not: have the right given (ls -l shows whose it is), {AGAIN}",
-    errno.EMFILE: f"raise the limit of open files (ulimit -n), {AGAIN}",
-    errno.ENFILE: f"this machine has too many files open: close some, {AGAIN}",
-    errno.EAGAIN: f"no more processes or threads may be started: end some or raise the limit (ulimit -u), {AGAIN}",
-    errno.ENOMEM: f"free some memory, {AGAIN}",
-    errno.EISDIR: f"move away what is in the way, {AGAIN}",
-    errno.ENOTDIR: f"move away what is in the way, {AGAIN}",
-    errno.EEXIST: f"move away what is in the way, {AGAIN}",
+    errno.ENOSPC: "make room (df -h and df -i show what is full)",
+    errno.EDQUOT: "your quota is used up: make room",
+    errno.EFBIG: "raise the limit of a file's size (ulimit -f)",
+    errno.EROFS: "the file system may only be read: have it mounted to be written",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "this machine has too many files open: close some",
+    errno.EAGAIN: "no more processes or threads may be started: end some or raise the limit (ulimit -u)",
+    errno.ENOMEM: "free some memory",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "have the right to write there given (ls -l shows whose it is)"),
+    **dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST), "move away what is in the way"),
 }
 
 
-class Trouble(OSError):
-    """A file cannot be written, or nothing more be opened or started: no cell is to blame, and all would fail alike."""
+class StorageError(OSError):
+    """A file cannot be written, or nothing more be opened or started: no run is to blame, and all would fail alike."""
 
     @classmethod
-    def at(cls, path: Path, error: OSError) -> Trouble:
-        return error if isinstance(error, Trouble) else cls(error.errno, error.strerror or str(error), str(path))
+    def at(cls, path: Path, error: OSError) -> StorageError:
+        return error if isinstance(error, StorageError) else cls(error.errno, error.strerror or str(error), str(path))
 
     def __str__(self) -> str:
-        return said(self)
+        return error_line(self)
 
 
-def said(error: OSError) -> str:
+def error_line(error: OSError) -> str:
     """An error of the operating system in one line: the file, what is wrong, what to do."""
+    line = ": ".join(str(part) for part in (error.filename, error.strerror) if part) or OSError.__str__(error)
     if error.errno not in ADVICE:
-        return ": ".join(map(str, filter(None, (error.filename, error.strerror)))) or OSError.__str__(error)
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror}; {ADVICE[error.errno]}"
+        return line
+    return f"{line}; {ADVICE[error.errno]}, then type the same command again: it goes on from what is saved"
 
 
 def concerns_all(error: OSError) -> bool:
-    """Whether every other cell would meet this error too."""
-    return isinstance(error, Trouble) or error.errno in (errno.EMFILE, errno.ENFILE)
+    """Whether every other run would meet this error too."""
+    return isinstance(error, StorageError) or error.errno in (errno.EMFILE, errno.ENFILE)
 
 
 def set_aside(path: Path) -> Path:
@@ -144,7 +135,7 @@ def machine() -> str:
 
 def temporary(path: Path) -> Path:
     """A name for writing `path` that nobody else draws, and that tells whose it is."""
-    return path.with_name(f".{path.name}.{_word()}-{os.getpid()}-{uuid.uuid4().hex}.tmp")
+    return path.with_name(f".{path.name}.{_machine_digits()}-{os.getpid()}-{uuid.uuid4().hex}.tmp")
 
 
 def clear_temporaries(folder: Path, before: float | None = None) -> None:
@@ -153,45 +144,43 @@ def clear_temporaries(folder: Path, before: float | None = None) -> None:
     Of this machine's writers it is seen whether they live; others' are left if written after `before` (None: none is).
     """
     with suppress(OSError):
-        for name in [name for name in os.listdir(folder) if name.startswith(".") and name.endswith(".tmp")]:
+        for path in [path for path in folder.iterdir() if path.name.startswith(".") and path.name.endswith(".tmp")]:
             with suppress(OSError):
-                path = folder / name
-                if before is None or _writer_is_gone(name) or path.lstat().st_mtime < before:
+                if before is None or _writer_is_gone(path.name) or path.lstat().st_mtime < before:
                     path.unlink()
 
 
 def _writer_is_gone(name: str) -> bool:
-    word, process = (*name.removesuffix(".tmp").rpartition(".")[2].split("-"), "")[:2]
-    return word == _word() and process.isdigit() and not os.path.exists(f"/proc/{process}")
+    machine_digits, process = (*name.removesuffix(".tmp").rpartition(".")[2].split("-"), "")[:2]
+    return machine_digits == _machine_digits() and process.isdigit() and not os.path.exists(f"/proc/{process}")
 
 
-def _word() -> str:
+def _machine_digits() -> str:
     return f"{zlib.crc32(machine().encode()):08x}"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Put content at path so that a reader, or a machine that dies now, sees all of it or none of it.
 
-    The temporary file lies in the same folder, because only then is the rename atomic. Two writers must not share it,
-    and processes on two machines may have the same id: hence a name that nobody else draws. The folder is synced too:
-    without that the new name may not survive a crash. Raises Trouble, an OSError that names the path; what was
-    there is whole then.
+    The temporary file lies in the same folder, because only then is the rename atomic, and has a name of its own, as
+    two may write at once. The folder is synced too: without that the new name may not survive a crash. Raises
+    StorageError, an OSError that names the path; what was there is whole then.
     """
-    own = temporary(path)
+    draft = temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(own, "wb") as file:
+            with open(draft, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(own, path)
+            os.replace(draft, path)
         finally:
             with suppress(OSError):
-                own.unlink(missing_ok=True)
+                draft.unlink(missing_ok=True)
         sync_folder(path.parent)
     except OSError as error:
-        raise Trouble.at(path, error) from None
+        raise StorageError.at(path, error) from None
 
 
 def sync_folder(folder: Path) -> None:

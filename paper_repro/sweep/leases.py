@@ -90,7 +90,7 @@ def folder_of(out: Path) -> Path:
 def hold(folder: Path, name: str) -> Iterator[Lease | None]:
     """Hold the name, its heart beating, while the block runs; None where another process holds it.
 
-    Raises files.Trouble, an OSError, where the folder cannot be written.
+    Raises files.StorageError, an OSError, where the folder cannot be written.
     """
     lease = acquire(folder, name)
     if lease is None:
@@ -117,7 +117,7 @@ def beating(beat: Callable[[], None]) -> Iterator[None]:
     try:
         heart.start()
     except RuntimeError as error:
-        raise files.Trouble(errno.EAGAIN, str(error)) from None
+        raise files.StorageError(errno.EAGAIN, str(error)) from None
     try:
         yield
     finally:
@@ -142,7 +142,7 @@ def acquire(folder: Path, name: str) -> Lease | None:
     except FileNotFoundError:
         return None  # asleep for a day: the draft was removed as one that a kill had left
     except OSError as error:
-        raise files.Trouble.at(folder / name, error) from None
+        raise files.StorageError.at(folder / name, error) from None
     finally:
         with suppress(OSError):
             draft.unlink()
@@ -153,7 +153,7 @@ def _write_draft(draft: Path, text: str) -> None:
         draft.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(text)
     except OSError as error:  # FileNotFoundError, too: nobody has taken a draft away yet
-        raise files.Trouble.at(draft.with_name(draft.name[1:].rpartition(".")[0]), error) from None
+        raise files.StorageError.at(draft.with_name(draft.name[1:].rpartition(".")[0]), error) from None
 
 
 def _link(draft: Path, lease: Lease) -> bool:

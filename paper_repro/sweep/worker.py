@@ -63,7 +63,7 @@ def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any])
 
 def _what_went_wrong(error: Exception, cell: Cell) -> Message:
     if isinstance(error, OSError) and files.concerns_all(error):
-        return Message("trouble", cell, text=files.said(error))
+        return Message("trouble", cell, text=files.error_line(error))
     if memory.has_run_out(error):
         return Message("memory", cell, text=str(error).partition("\n")[0])
     return Message("failed", cell, text=traceback.format_exc())

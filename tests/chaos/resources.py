@@ -257,7 +257,7 @@ class Bench:
                 refused = 0
                 try:
                     leases.acquire(place / "claims", "b")
-                except files.Trouble:
+                except files.StorageError:
                     refused = 1
             finally:
                 (place / FILLER).unlink()
