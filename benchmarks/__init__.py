@@ -82,10 +82,10 @@ def hardware(device: str) -> str:
 
 def versions() -> str:
     """The code and the library that were measured."""
-    from paper_repro.records import source
+    from paper_repro.records import provenance
 
     torch = importlib.metadata.version("torch")
-    code = source.code()
+    code = provenance.code()
     return f"commit {code['commit'][:12]}{' with changes' * code['dirty']}, torch {torch}"
 
 

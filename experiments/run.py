@@ -18,7 +18,7 @@ from experiments.choose import axes, check_out, chosen_cells, data_name, find
 from experiments.declare import Experiment, Profile
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError, duration, price, python_m, span
-from paper_repro.records import diagnosis, inventory
+from paper_repro.records import diagnosis
 from paper_repro.sweep import engine, preflight
 from paper_repro.sweep.engine import Survey
 from paper_repro.sweep.preflight import Answer, GpuEstimate
@@ -81,7 +81,6 @@ def _train(
     if outcome.stopped:
         print(f"stopped ({done}); what was trained is saved: type the same command to go on")
         return 130
-    inventory.look(given.out, (cell.id for cell in cells))  # or the next command would have to read the new ones
     print(f"{done}; records in {given.out / 'records'}")
     same = ["--runs", given.out, *["--quick"] * given.quick, *(word for text in given.set for word in ("--set", text))]
     if outcome.odd:

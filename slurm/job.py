@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from paper_repro import records
 from paper_repro.cell import Cell
-from paper_repro.records import source
+from paper_repro.records import provenance
 from paper_repro.sweep import engine, preflight
 from slurm import cluster, submissions
 from slurm.attempts import attempting
@@ -81,8 +81,9 @@ def _tried_out(cells: Sequence[Cell], data: Path, out: Path, device: str) -> int
 
 def check_code(submission: Submission) -> None:
     """Raise RuntimeError if the code on disk is no longer what was submitted: numbers of two codes must not mix."""
-    here = source.source()
-    if here != submission.source and not submission.mixed_code:
+    here = provenance.source()
+    same = provenance.label({"source": submission.source}) == provenance.label({"source": here})
+    if not (same or submission.mixed_code):
         raise RuntimeError(
             f"the code has changed since this was submitted (source {submission.source}, now {here}): "
             "submit again, or with --mixed-code if the change does not touch numbers"

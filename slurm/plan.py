@@ -15,7 +15,7 @@ from experiments.choose import axes, chosen_cells, find
 from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError, brief, duration, price, span
-from paper_repro.records import source
+from paper_repro.records import provenance
 from paper_repro.sweep import cleanup
 from paper_repro.sweep.engine import Survey, groups, kind_of
 from paper_repro.sweep.preflight import Answer
@@ -139,8 +139,8 @@ def _other_code(plan: Plan) -> list[str]:
     made = {known.code for known in plan.states.finished.values()}
     live = {folder for folder, _ in plan.jobs.live}
     ours = {cell.id for cell in plan.cells}
-    queued = {source.label({"source": s.source}) for s in plan.sent if s.folder in live and ours & set(s.sweep)}
-    return sorted((made | queued) - source.labels_of_this())
+    queued = {provenance.label({"source": s.source}) for s in plan.sent if s.folder in live and ours & set(s.sweep)}
+    return sorted((made | queued) - provenance.labels_of_this())
 
 
 def _pack(plan: Plan) -> None:
@@ -222,7 +222,7 @@ def lines(plan: Plan) -> list[str]:
         *axes(plan.cells, plan.given),
     ]
     if plan.mixed:
-        text.append(f"of other code than this ({source.label(source.code())}): {', '.join(plan.mixed)}")
+        text.append(f"of other code than this ({provenance.label(provenance.code())}): {', '.join(plan.mixed)}")
     if not plan.states.missing:
         return text
     text += plan.settings.notes

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from paper_repro.records import inventory
-from paper_repro.records.inventory import Known
+from paper_repro import records
+from paper_repro.records import Summary
 from paper_repro.sweep import leases
 from paper_repro.sweep.leases import Owner
 from slurm import cluster, submissions
@@ -19,7 +19,7 @@ from slurm.submissions import Submission
 class States:
     """Each cell's id is in one of these."""
 
-    finished: dict[str, Known] = field(default_factory=dict)  # diverged ones too: a result
+    finished: dict[str, Summary] = field(default_factory=dict)  # diverged ones too: a result
     failed: list[str] = field(default_factory=list)  # left alone until `retry`
     running: dict[str, Owner] = field(default_factory=dict)  # by any command on any machine that shares the folder
     waiting: list[str] = field(default_factory=list)  # in a job that lives
@@ -70,7 +70,7 @@ class Jobs:
 
 def of(ids: Sequence[str], out: Path, sent: Sequence[Submission], jobs: Jobs, mend: bool = False) -> States:
     """mend: put damaged records aside (else they are only named, and count as none)."""
-    finished = inventory.look(out, ids, mend)
+    finished = records.look(out, ids, mend)
     held = {name: holder for name, holder in leases.owners(leases.folder_of(out)).items() if holder.is_alive}
     failures = out / "failures"
     failed = {path.stem for path in failures.glob("*.txt")} if failures.is_dir() else set()

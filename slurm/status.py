@@ -81,7 +81,7 @@ def odd(found: States) -> list[dict[str, Any]]:
     """Cells with a record that diverged or look odd, by kind, with one to look at and the usual remedy."""
     cells = sorted(found.finished.items())
     return diagnosis.groups(
-        (name, [diagnosis.DIVERGED] * (known.status == "diverged") + known.odd) for name, known in cells
+        (name, [diagnosis.DIVERGED] * (known.status == "diverged") + known.anomalies) for name, known in cells
     )
 
 

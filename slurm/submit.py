@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
-from paper_repro.records import source
+from paper_repro.records import provenance
 from paper_repro.sweep import leases
 from slurm import cluster, submissions
 from slurm.cluster import ClusterError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from submitit import Job
     from submitit.core.core import Executor
 
-REPOSITORY = source.PACKAGE.parent
+REPOSITORY = provenance.PACKAGE.parent
 
 
 def send(plan: Plan) -> Iterator[Submission]:
@@ -38,7 +38,7 @@ def send(plan: Plan) -> Iterator[Submission]:
     """
     if plan.mixed and not plan.given.mixed_code:
         raise UsageError(
-            f"other code than this ({source.label(source.code())}) has made records or waits in the queue: "
+            f"other code than this ({provenance.label(provenance.code())}) has made records or waits in the queue: "
             f"{', '.join(plan.mixed)}. --mixed-code goes on; another --out begins anew"
         )
     for array in plan.arrays:
@@ -65,7 +65,7 @@ def _send(plan: Plan, array: Sequence[Sequence[Cell]]) -> Submission:
 def _content(plan: Plan) -> dict[str, Any]:
     given, chosen = plan.given, plan.settings
     return {
-        "name": given.name, "profile": given.profile, "cluster": chosen.cluster, "source": source.source(),
+        "name": given.name, "profile": given.profile, "cluster": chosen.cluster, "source": provenance.source(),
         "out": str(given.out.absolute()), "data": str(plan.data), "device": chosen.device, "at_once": plan.at_once,
         "cores": chosen.cpus if chosen.cluster == "slurm" else plan.at_once or 1,
         "gpus": int(chosen.device == "cuda"), "mixed_code": given.mixed_code, "sweep": [c.id for c in plan.cells],

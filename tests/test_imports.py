@@ -16,7 +16,7 @@ LIGHT = [
     "paper_repro.cli",
     "paper_repro.sweep.engine", "paper_repro.sweep.preflight", "paper_repro.studies", "experiments",
     "experiments.__main__",
-    "paper_repro.sweep.leases", "paper_repro.records.inventory", "experiments.paper.fig2",
+    "paper_repro.sweep.leases", "paper_repro.records.provenance", "experiments.paper.fig2",
     "experiments.studying", "slurm",
     "slurm.__main__", "slurm.job",
     "analysis",

@@ -29,8 +29,7 @@ from analysis.results.table import Chart, all_charts, charts, fingerprint, prove
 from experiments.declare import Experiment
 from paper_repro.cli import UsageError, no_such, python_m
 from paper_repro.files import write_atomically
-from paper_repro.records import BadRecord, Record, without_times
-from paper_repro.records.reading import load
+from paper_repro.records import BadRecord, Record, load, without_times
 
 T = TypeVar("T")
 KINDS = ("png", "pdf")

@@ -20,7 +20,7 @@ from experiments.declare import EACH_ITS_OWN, SWEPT, Experiment, Profile
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
 from paper_repro.records import Record
-from paper_repro.records.source import label
+from paper_repro.records.provenance import label
 
 Settings = tuple[tuple[str, object], ...]
 T = TypeVar("T")

@@ -1,53 +1,39 @@
-"""What a finished cell leaves: its form (schema), its file (store), its origin (provenance), its anomalies."""
+"""What finished cells leave: their form (schema), files (store), origin (provenance) and anomalies (diagnosis).
+
+A Record is a dict with the fields of schema.Record. Each cell's lies in OUT/records/ID.json, and below an output folder
+or in a .jsonl file of many they are read by load(). BadRecord says in one line what is wrong with one, and where.
+
+    write, read, load, merge             one record of a cell; all of a folder or file; many into one file
+    look                                 Summary of each cell that is finished, and damaged ones put aside
+    parse, unseal, checksum              one line of JSON, held against its checksum and schema
+    without_times                        what two runs of one cell have in common
+    write_failure, clear_failure         the traceback of a cell that failed
+"""
 
 from paper_repro.records.store import (
-    FIELDS,
     LARGEST,
-    STATUSES,
     BadRecord,
     Record,
-    by_id,
-    check_parts,
+    Summary,
     checksum,
     clear_failure,
     content_of,
-    entries,
     failure_path,
     load,
+    look,
     merge,
     parse,
-    put_aside,
     read,
     read_or_put_aside,
     record_path,
-    validate,
+    unseal,
     without_times,
     write,
     write_failure,
 )
 
 __all__ = [
-    "FIELDS",
-    "LARGEST",
-    "STATUSES",
-    "BadRecord",
-    "Record",
-    "by_id",
-    "check_parts",
-    "checksum",
-    "clear_failure",
-    "content_of",
-    "entries",
-    "failure_path",
-    "load",
-    "merge",
-    "parse",
-    "put_aside",
-    "read",
-    "read_or_put_aside",
-    "record_path",
-    "validate",
-    "without_times",
-    "write",
+    "LARGEST", "BadRecord", "Record", "Summary", "checksum", "clear_failure", "content_of", "failure_path", "load",
+    "look", "merge", "parse", "read", "read_or_put_aside", "record_path", "unseal", "without_times", "write",
     "write_failure",
-]
+]  # fmt: skip

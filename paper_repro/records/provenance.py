@@ -1,21 +1,32 @@
-"""Where a number comes from: commit, versions, hardware. Written into every record."""
+"""Where a number comes from: commit, versions, hardware, and a fingerprint of the code that can change a number.
+
+Parents of a sweep ask for the code alone, so torch is loaded only where a record is written.
+"""
 
 from __future__ import annotations
 
 import datetime
+import errno
 import functools
+import hashlib
+import os
 import platform
+import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy
-import torch
-
-from paper_repro.records.source import code
+PACKAGE = Path(__file__).resolve().parents[1]
+# All that can change a number, and nothing else: whether a queued job may go on hangs on it.
+NUMERICS = ("cell.py", "data", "decay.py", "models", "optim", "schedules.py", "training")
+SAME_NUMBERS: frozenset[str] = frozenset()
 
 
 def describe(device: str, data_name: str, fingerprint: str, attempts: int) -> dict[str, Any]:
     """The provenance of a record written now."""
+    import numpy
+    import torch
+
     return {
         **code(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__},
@@ -30,15 +41,63 @@ def describe(device: str, data_name: str, fingerprint: str, attempts: int) -> di
 def hardware(device: str) -> str:
     """The processor that trains, in words."""
     if device.startswith("cuda"):
+        import torch
+
         return torch.cuda.get_device_name(device)
-    names = [line for line in _read("/proc/cpuinfo").splitlines() if line.startswith("model name")]
-    name = names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()
-    flags = [flag for flag in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if f" {flag} " in _read("/proc/cpuinfo")]
-    return f"{name} ({flags[0]})" if flags else name
-
-
-def _read(path: str) -> str:
     try:
-        return Path(path).read_text()
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
+        lines = []
+    values = dict(reversed([(name.strip(), value.strip()) for name, _, value in (s.partition(":") for s in lines)]))
+    name = values.get("model name") or platform.processor() or platform.machine()
+    flags = values.get("flags", "").split()
+    best = next((flag for flag in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if flag in flags), "")
+    return f"{name} ({best})" if best else name
+
+
+@functools.cache
+def code() -> dict[str, Any]:
+    """The commit this process started from, whether tracked files differed from it, and source()."""
+    dirty = bool(_git("status", "--porcelain", "-uno"))
+    return {"commit": _git("rev-parse", "HEAD") or "unknown", "dirty": dirty, "source": source()}
+
+
+@functools.cache
+def source(package: Path = PACKAGE) -> str:
+    """16 hex digits over the Python files of NUMERICS, as they were when this was first asked."""
+    digest = hashlib.sha256()
+    paths = [package / name for name in NUMERICS]
+    for path in [file for each in paths for file in (sorted(each.rglob("*.py")) if each.is_dir() else [each])]:
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(package)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def label(provenance: Mapping[str, Any]) -> str:
+    """The code that made a record, in a word: its source; for records from before there was one, the commit. Code whose
+    numbers are those of this (SAME_NUMBERS) has the label of this."""
+    commit, mark = str(provenance.get("commit") or "unknown"), provenance.get("source")
+    if mark in SAME_NUMBERS or (not mark and commit[:12] in SAME_NUMBERS):
+        mark = source()
+    return f"source {mark}" if mark else f"commit {commit[:12]}{'+' * bool(provenance.get('dirty'))}"
+
+
+def labels_of_this() -> set[str]:
+    """The labels of records made by the code that is here."""
+    here = code()
+    return {label(here), label({**here, "source": ""})} if not here["dirty"] else {label(here)}
+
+
+def _git(*arguments: str) -> str:
+    """What git says; nothing without git or outside a repository.
+
+    Raises OSError where it cannot be asked for want of descriptors: a record must not lose its commit by that.
+    """
+    command, english = ["git", *arguments], {**os.environ, "LC_ALL": "C"}
+    try:
+        done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=30, env=english)
+    except (FileNotFoundError, PermissionError, subprocess.TimeoutExpired):
         return ""
+    if done.returncode and os.strerror(errno.EMFILE) in done.stderr:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "git")
+    return done.stdout.strip() if done.returncode == 0 else ""

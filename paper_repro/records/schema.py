@@ -1,71 +1,158 @@
-"""What the numbers of a record must be like, whatever its checksum says: a checksum only tells that nothing changed."""
+"""What is read from disk, as types: what does not fit is refused in one line that names the place, as
+``Expected `float` <= 100.0 - at `$.epochs[...].test_error` ``.
+
+Code keeps records and findings as the plain dicts that stand in the files; these types only say which may be read.
+Losses are in nats, errors in percent, times in seconds. UNSET: may be missing, in older records for one.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
-SPLITS = ("train", "validation", "test")
-HIGHEST = {f"{split}_{measure}": 100.0 for split in SPLITS for measure in ("error", "top5_error")}  # percent
-LARGEST = 1.7976931348623157e308  # what is above is infinite; NaN fails every comparison
-NUMBER = (float, int)  # by type(): True is no number here
-MAY_OVERFLOW = ("train_loss", "gradient_norm", "weight_norm")  # recorded as null then
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
+
+from paper_repro.cell import SPEC, Cell
+from paper_repro.cli import UNPRINTABLE, is_plain
+
+LARGEST = 1.7976931348623157e308  # what is above is infinite
+Positive = Annotated[float, Meta(ge=0, le=LARGEST)]
+Percent = Annotated[float, Meta(ge=0, le=100)] | UnsetType
+Measured = Positive | UnsetType
+MayOverflow = Positive | None | UnsetType  # null: it was not finite
+# Text is shown on terminals and pages, so it holds nothing that they would obey. Never in a union with a list or dict:
+# msgspec 0.22 frees what is not its own then (a str with a pattern beside them), and the process ends by a signal.
+Text = Annotated[str, Meta(max_length=300, pattern=rf"\A{UNPRINTABLE.pattern.replace('[', '[^', 1)}*\Z")]
+Code = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_.+-]{0,64}\Z")]  # a commit or a fingerprint
+Name = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,39}(-quick)?\Z")]  # becomes part of a file's name
+DATASET = re.compile(rf"{SPEC.pattern}|[a-z ]{{1,40}}")  # the latter: what is no data set, as in "a quadratic"
 
 
-def check(record: Mapping[str, Any]) -> None:
-    """Raise ValueError, naming what is wrong, unless the record's numbers can be those of its cell."""
-    epochs, asked = record["epochs"], record["cell"]["epochs"]
-    if not isinstance(epochs, list) or not all(isinstance(row, dict) for row in epochs):
-        raise ValueError("its epochs are no list of dicts")
-    if type(record["parameters"]) is not int or not 0 <= record["parameters"] < 2**53:
-        raise ValueError(f"parameters cannot be {record['parameters']!r}")
-    if [row["epoch"] for row in epochs] != list(range(1, len(epochs) + 1)):
-        raise ValueError("its epochs do not count 1, 2, 3, ...")
-    if len(epochs) > asked or (len(epochs) < asked and record["final"] is not None):
-        raise ValueError(f"it holds {len(epochs)} epochs, its cell has {asked}")
-    for row in (*epochs, {"seconds": record["seconds"]}):
-        _check_row(row)
-    if record["final"] is not None and record["final"] != final(epochs[-1]):
-        raise ValueError("its final numbers are not those of its last epoch")
-    _check_words(record["diverged"], record.get("diagnoses", []))
+class Epoch(Struct, forbid_unknown_fields=True):
+    """A row of a record's curves. Whoever measures something new adds it here."""
+
+    epoch: int
+    train_loss: MayOverflow = UNSET
+    train_error: Percent = UNSET
+    gradient_norm: MayOverflow = UNSET  # mean over the updates
+    weight_norm: MayOverflow = UNSET
+    eta: float | UnsetType = UNSET  # the schedule's multiplier at the last update
+    seconds: Measured = UNSET  # of training alone
+    images_per_second: Measured = UNSET
+    # Where it was evaluated; the top-5 errors with 100 classes or more.
+    validation_loss: Measured = UNSET
+    validation_error: Percent = UNSET
+    validation_top5_error: Percent = UNSET
+    test_loss: Measured = UNSET
+    test_error: Percent = UNSET
+    test_top5_error: Percent = UNSET
+    evaluation_seconds: Measured = UNSET
+    checkpoint_seconds: Measured = UNSET  # spent on checkpoints since the row before, if any
+    ends_cycle: bool | UnsetType = UNSET  # true where a warm restart follows
+
+
+class Data(Struct, forbid_unknown_fields=True):
+    """The images that a number was measured on."""
+
+    name: Text
+    fingerprint: Text
+
+
+class Provenance(Struct, forbid_unknown_fields=True):
+    """Where a number comes from."""
+
+    commit: Code
+    hardware: Text
+    data: Data
+    dirty: bool = False  # whether tracked files differed from the commit
+    source: Code = ""  # the fingerprint of the code that can change a number
+    versions: Annotated[dict[Text, Text], Meta(max_length=20)] = {}
+    written: Text = ""  # the time, ISO 8601
+    attempts: Annotated[int, Meta(ge=0)] = 1  # times the cell was begun or gone on with
+
+
+class Divergence(Struct, forbid_unknown_fields=True):
+    """The first update, counted from 1, at which a value was not finite (training/divergence.py)."""
+
+    step: int
+    reason: Text
+    tensor: Text = "loss"  # "loss", "validation loss", "conv.weight", "gradient of conv.weight"
+
+
+class Diagnosis(Struct, forbid_unknown_fields=True):
+    """An anomaly in a record's curves (diagnosis.py): where it was first seen, its value, and what was usual before."""
+
+    kind: Text
+    epoch: int
+    value: float | None = None  # null: it was not finite
+    usual: float | None = None
+
+
+class Record(Struct, forbid_unknown_fields=True):
+    """What a finished cell leaves."""
+
+    cell: dict[str, Any]  # all fields of the Cell
+    id: str  # the Cell's, and the file's name
+    status: Literal["finished", "diverged"]
+    diverged: Divergence | None
+    epochs: list[Epoch]
+    final: dict[str, float | None] | None  # the last epoch's losses and errors; null where it diverged
+    parameters: Annotated[int, Meta(ge=0, lt=2**53)]  # number of trained values in the model
+    seconds: Positive  # over all attempts, evaluations and checkpoints included
+    provenance: Provenance
+    checksum: str  # SHA-256 of the rest as canonical JSON (store.checksum)
+    diagnoses: list[Diagnosis] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where the parts do not agree."""
+        cell, count = Cell.from_dict(self.cell), len(self.epochs)
+        if self.id != cell.id:
+            raise ValueError(f"the record is of another cell ({self.id!r})")
+        if [row.epoch for row in self.epochs] != list(range(1, count + 1)):
+            raise ValueError("its epochs do not count 1, 2, 3, ...")
+        is_finished = self.status == "finished"
+        if (self.final is not None, self.diverged is None) != (is_finished, is_finished):
+            raise ValueError(f"status {self.status!r} does not fit the numbers")
+        if count > cell.epochs or (is_finished and count < cell.epochs):
+            raise ValueError(f"it holds {count} epochs, its cell has {cell.epochs}")
+        if is_finished and self.final != final(structs.asdict(self.epochs[-1])):
+            raise ValueError("its final numbers are not those of its last epoch")
+
+
+class Findings(Struct, forbid_unknown_fields=True):
+    """What a study leaves (paper_repro.studies)."""
+
+    study: Name  # the module's
+    profile: Name
+    settings: dict[str, Any]  # "cell": where it trains, fields of a Cell
+    rows: list[dict[str, Any]]  # plain values; which, the study's module says
+    seconds: Positive
+    provenance: Provenance
+    checksum: str
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for text that is not plain, and for what cannot stand in a command to paste."""
+        if not all(map(is_plain, _texts([self.settings, self.rows]))):
+            raise ValueError("it holds control characters")
+        cell = self.settings.get("cell")
+        if isinstance(cell, dict):
+            Cell.from_dict({"optimizer": "any", "alpha": 0.0, "decay": 0.0, **cell})
+        elif cell is not None:
+            raise ValueError("its cell is no dict")
+        if not DATASET.fullmatch(self.provenance.data.name):
+            raise ValueError("its data set has an unfit name")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All that are in a value, names of fields included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for part in [*value, *value.values()] if isinstance(value, dict) else value:
+            yield from _texts(part)
 
 
 def final(row: Mapping[str, Any]) -> dict[str, Any]:
     """Of an epoch's numbers those that are a run's result, if it is the last."""
-    return {name: value for name, value in row.items() if name.endswith(("_loss", "_error"))}
-
-
-def _check_row(row: Mapping[str, Any]) -> None:
-    # One comprehension, because a hundred thousand records hold twenty million numbers.
-    odd = [
-        name
-        for name, value in row.items()
-        if not (type(value) in NUMBER and 0 <= value <= HIGHEST.get(name, LARGEST)) and not _is_allowed(name, value)
-    ]
-    if odd:
-        raise ValueError(f"{odd[0]} cannot be {row[odd[0]]!r}")
-
-
-def _check_words(diverged: Any, diagnoses: Any) -> None:
-    """What is told to a reader: where a run diverged (older records have no tensor), and what is odd in its curves."""
-    if diverged is not None and not (
-        type(diverged["step"]) is int and _is_said(diverged["reason"]) and _is_said(diverged.get("tensor", "loss"))
-    ):
-        raise ValueError(f"it cannot have diverged at {diverged!r}")
-    for each in diagnoses:
-        if not (_is_said(each["kind"]) and type(each["epoch"]) is int):
-            raise ValueError(f"{each!r} is no diagnosis")
-
-
-def _is_said(text: Any) -> bool:
-    return isinstance(text, str) and text.isprintable()
-
-
-def _is_allowed(name: str, value: Any) -> bool:
-    """A flag, an overflow, or a schedule that goes below 0."""
-    if name == "ends_cycle":
-        return isinstance(value, bool)
-    return (name in MAY_OVERFLOW and value is None) or (
-        name == "eta" and type(value) in NUMBER and math.isfinite(value)
-    )
+    return {name: value for name, value in row.items() if name.endswith(("_loss", "_error")) and value is not UNSET}

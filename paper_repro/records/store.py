@@ -1,59 +1,44 @@
-"""What a finished cell leaves: one JSON file, written once, complete or absent.
-
-A record is a dict:
-
-    cell        all fields of the Cell
-    id          the Cell's id; also the file's name
-    status      "finished" or "diverged"
-    diverged    null, or {"step", "tensor", "reason"}: the first step (counted from 1) at which a value was not finite,
-                the tensor that held it ("loss", "validation loss", "gradient of conv.weight", "conv.weight"; not in
-                records from before it was looked for), and what was seen; divergence.py says what is promised
-    epochs      one dict per epoch: epoch, eta (schedule multiplier at its last step), train_loss, train_error,
-                gradient_norm, weight_norm, seconds (of training alone), images_per_second and, where it was
-                evaluated, validation_loss, validation_error, test_loss, test_error (with 100 classes or more also the
-                top5_error of each), evaluation_seconds. Losses in nats, errors in percent. ends_cycle: true where a
-                warm restart follows. checkpoint_seconds: spent on checkpoints since the row before, if any.
-    final       the last epoch's evaluated numbers, or null when diverged
-    diagnoses   what looks odd in the curves, a list of {"kind", "epoch", "value", "usual"} (diagnosis.py); not in
-                records from before it was looked for
-    parameters  number of trained values in the model
-    seconds     over all attempts, evaluations and checkpoints included
-    provenance  commit, versions, hardware, data fingerprint, time of writing, attempts
-    checksum    SHA-256 of the rest
-"""
+"""The files of records: one a cell, written once, complete or absent; or many merged, a line each."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-import math
 import os
 import sys
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from paper_repro import files
 from paper_repro.cell import ID, Cell
-from paper_repro.cli import brief, is_plain
+from paper_repro.cli import brief
 from paper_repro.files import write_atomically
-from paper_repro.records import origin, schema
+from paper_repro.records import diagnosis, provenance, schema
 
-Record = dict[str, Any]
-STATUSES = ("finished", "diverged")
-FIELDS = {"cell", "id", "status", "diverged", "epochs", "final", "parameters", "seconds", "provenance", "checksum"}
-OPTIONAL = {"diagnoses"}
+Record = dict[str, Any]  # as schema.Record
 LARGEST = 64 * 2**20  # bytes of a record: of 100,000 epochs, which is more than any cell may have (preflight.check)
-
-# One for all records, and without a look for circles, which JSON that was read cannot have.
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 
 class BadRecord(ValueError):
-    """A record that is damaged, incomplete or not what its name says. The message names the file."""
+    """A record that is damaged, incomplete or not what its name says. The message, one line, names the file."""
+
+
+class Summary(NamedTuple):
+    """What a sweep needs to know of a finished cell.
+
+    written: seconds since 1970 on the file server's clock. anomalies: kinds of them in its curves (diagnosis.py).
+    """
+
+    status: str
+    seconds: float
+    fingerprint: str  # of the data
+    code: str
+    written: float
+    anomalies: list[str]
 
 
 def record_path(out: Path, cell_id: str) -> Path:
@@ -63,20 +48,27 @@ def record_path(out: Path, cell_id: str) -> Path:
     return out / "records" / f"{cell_id}.json"
 
 
+def failure_path(out: Path, cell_id: str) -> Path:
+    """Where the traceback of a failed cell lies."""
+    return record_path(out, cell_id).parent.parent / "failures" / f"{cell_id}.txt"
+
+
 def write(out: Path, record: Record) -> Path:
-    """Write a record (without checksum) under its id and return its path."""
-    sealed = {**record, "checksum": checksum(record)}
-    validate(sealed, record["id"])
+    """Write a record under its id, with the checksum that fits, and return its path.
+
+    Raises ValueError for one that could not be read again, and OSError, naming the path.
+    """
     path = record_path(out, record["id"])
-    write_atomically(path, (json.dumps(sealed, allow_nan=False) + "\n").encode())
+    content = json.dumps({**record, "checksum": checksum(record)}, allow_nan=False).encode()
+    parse(content, str(path), path.stem)
+    write_atomically(path, content + b"\n")
     return path
 
 
 def read(out: Path, cell_id: str) -> Record | None:
     """The record of a finished cell, None where there is none. Raises BadRecord for a damaged one."""
-    path = record_path(out, cell_id)
     try:
-        return parse(content_of(path), str(path), cell_id)
+        return _read(record_path(out, cell_id))
     except FileNotFoundError:
         return None
 
@@ -86,21 +78,46 @@ def read_or_put_aside(out: Path, cell_id: str) -> Record | None:
     try:
         return read(out, cell_id)
     except BadRecord as error:
-        print(put_aside(out, cell_id, str(error)), file=sys.stderr)
+        print(_put_aside(record_path(out, cell_id), error), file=sys.stderr)
         return None
 
 
-def put_aside(out: Path, cell_id: str, problem: str) -> str:
-    """Rename a damaged record to *.damaged; what to say of it, in one line."""
-    try:
-        done = f"put aside as {files.set_aside(record_path(out, cell_id)).name}"
-    except OSError as error:  # a folder that may only be read; or another command was faster
-        done = f"it cannot be put aside ({error.strerror})"
-    return f"{problem}; {done}, the cell will be trained again"
+def look(out: Path, ids: Iterable[str], mend: bool = False) -> dict[str, Summary]:
+    """Those of the ids that have a record. A damaged one is named on stderr and counts as none; mend puts it aside."""
+    found, there = {}, set(_names(out / "records"))
+    for path in (record_path(out, name) for name in dict.fromkeys(ids) if f"{name}.json" in there):
+        try:
+            record = _read(path)
+            found[path.stem] = Summary(
+                record["status"], record["seconds"], record["provenance"]["data"]["fingerprint"],
+                provenance.label(record["provenance"]), path.stat().st_mtime, diagnosis.kinds(record),
+            )  # fmt: skip
+        except FileNotFoundError:  # put aside by another command in this moment
+            continue
+        except BadRecord as error:
+            print(_put_aside(path, error) if mend else error, file=sys.stderr)
+    return found
 
 
-def failure_path(out: Path, cell_id: str) -> Path:
-    return record_path(out, cell_id).parent.parent / "failures" / f"{cell_id}.txt"
+def load(source: Path) -> list[Record]:
+    """All records below an output folder, or in a .jsonl file (merged records), each once, sorted by id.
+
+    Raises BadRecord for the first damaged one, because a figure must not silently leave a cell out, and where two
+    disagree about a cell; OSError as open() does.
+    """
+    once: dict[str, Record] = {}
+    for record in _each(source):
+        if once.setdefault(record["id"], record)["checksum"] != record["checksum"]:
+            raise BadRecord(f"{source}: record {record['id']} is there twice, and the two differ; keep one of them")
+    return [once[key] for key in sorted(once)]
+
+
+def merge(records: Iterable[Record], path: Path) -> int:
+    """Write records as JSON lines, one a line, sorted by id, atomically; the number written is returned."""
+    by_id = {record["id"]: record for record in records}
+    lines = [json.dumps(by_id[key], allow_nan=False) + "\n" for key in sorted(by_id)]
+    write_atomically(path, "".join(lines).encode())
+    return len(lines)
 
 
 def write_failure(out: Path, cell: Cell, text: str) -> Path:
@@ -113,6 +130,7 @@ def write_failure(out: Path, cell: Cell, text: str) -> Path:
 
 
 def clear_failure(out: Path, cell_id: str) -> None:
+    """Forget that a cell failed."""
     files.remove(failure_path(out, cell_id))
 
 
@@ -125,59 +143,44 @@ def content_of(path: Path) -> bytes:
 
 
 def parse(content: bytes, where: str, cell_id: str | None = None) -> Record:
-    """The record in one line of JSON. Raises BadRecord naming `where`."""
-    try:
-        record: Record = files.parse_json(content)
-        validate(record, cell_id)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise BadRecord(f"{where}: {brief(error)}") from None
+    """The record in one line of JSON; of this cell, if that is given. Raises BadRecord naming `where`."""
+    record = unseal(content, where, schema.Record)
+    if cell_id not in (None, record["id"]):
+        raise BadRecord(f"{where}: the record is of another cell ({record['id']!r})")
     return record
 
 
-def validate(record: Any, cell_id: str | None = None) -> None:
-    """Raise ValueError unless this is a whole record whose parts agree (and whose id is cell_id, if that is given)."""
-    if not isinstance(record, dict) or set(record) - OPTIONAL != FIELDS:
-        raise ValueError("not a record: fields missing or unknown")
-    content = _sealed(record)
-    if record["checksum"] != _digest(content):
-        raise ValueError("checksum does not match: the record is damaged")
-    if record["id"] != Cell.from_dict(record["cell"]).id or cell_id not in (None, record["id"]):
-        raise ValueError(f"the record is of another cell ({record['id']!r})")
-    diverged = record["status"] == "diverged"
-    if record["status"] not in STATUSES or (record["final"] is None, record["diverged"] is not None) != (diverged,) * 2:
-        raise ValueError(f"status {record['status']!r} does not fit the numbers")
-    schema.check(record)
-    origin.check(record["provenance"])
-    if any(sign in content for sign in UNUSUAL):  # few records hold any, so the others are not looked through
-        check_parts(record)
+def unseal(content: bytes, where: str, kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The dict in one line of JSON, if its checksum fits and it is of this kind. Raises BadRecord naming `where`."""
+    try:
+        value = msgspec.json.decode(content)
+        if not isinstance(value, dict) or not _checksum_fits(value):
+            raise ValueError("checksum does not match: it is damaged")
+        msgspec.convert(value, kind)
+    except (ValueError, RecursionError) as error:
+        raise BadRecord(f"{where}: {brief(error)}") from None
+    return value
 
 
-UNUSUAL = ("\\", "\x7f", "NaN", "Infinity")
+def checksum(value: dict[str, Any]) -> str:
+    """SHA-256 of canonical JSON: sorted keys, no blanks, numbers as Python writes them; without any checksum."""
+    return _digest(json.dumps(_unsealed(value), sort_keys=True, separators=(",", ":")).encode())
 
 
-def check_parts(value: Any) -> None:
-    """Raise ValueError for numbers that are not finite, and for text that a terminal would obey instead of showing."""
-    if isinstance(value, str) and not is_plain(value):
-        raise ValueError(f"it holds control characters: {value[:80]!r}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"it holds the number {value}")
-    if isinstance(value, dict):
-        check_parts([*value, *value.values()])
-    elif isinstance(value, list):
-        for part in value:
-            check_parts(part)
+def _checksum_fits(value: dict[str, Any]) -> bool:
+    """msgspec writes the same JSON ten times as fast, but for rare numbers (1e-05) and what is not ASCII."""
+    with suppress(OverflowError):  # an integer of more than 64 bits
+        if value.get("checksum") == _digest(msgspec.json.encode(_unsealed(value), order="sorted")):
+            return True
+    return value.get("checksum") == checksum(value)
 
 
-def checksum(record: Record) -> str:
-    return _digest(_sealed(record))
+def _unsealed(value: dict[str, Any]) -> dict[str, Any]:
+    return {key: part for key, part in value.items() if key != "checksum"}
 
 
-def _sealed(record: Record) -> str:
-    return _canonical({key: value for key, value in record.items() if key != "checksum"})
-
-
-def _digest(content: str) -> str:
-    return hashlib.sha256(content.encode()).hexdigest()
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 TIMES = {"seconds", "images_per_second", "evaluation_seconds", "checkpoint_seconds", "written", "attempts", "checksum"}
@@ -190,57 +193,32 @@ def without_times(value: Any) -> Any:
     return [without_times(part) for part in value] if isinstance(value, list) else value
 
 
-def load(source: Path) -> list[Record]:
-    """All records below an output folder, or in a .jsonl file (merged records), sorted by id.
-
-    Raises BadRecord for the first damaged one: a figure must not silently leave a cell out.
-    """
-    return by_id((parse(*entry) for entry in entries(source)), source)
+def _read(path: Path) -> Record:
+    return parse(content_of(path), str(path), path.stem)
 
 
-def by_id(found: Iterable[Record], where: Path) -> list[Record]:
-    """Each record once, sorted by id. Raises BadRecord where two disagree about a cell."""
-    once: dict[str, Record] = {}
-    for record in found:
-        if once.setdefault(record["id"], record)["checksum"] != record["checksum"]:
-            raise BadRecord(f"{where}: record {record['id']} is there twice, and the two differ; keep one of them")
-    return [once[key] for key in sorted(once)]
-
-
-def entries(source: Path, place: int = 0, of: int = 1) -> Iterator[tuple[bytes, str, str | None]]:
-    """What parse() takes, of every record of a source; or of a share, where `of` readers share the work.
-
-    A file's reader is told by its name: readers may list a folder at different times, while records are written.
-    """
-    if source.is_file():
-        for number, line in itertools.islice(enumerate(_lines(source), 1), place, None, of):
-            yield line, f"{source}, line {number}", None
-    else:
-        for name in _names(source / "records"):
-            if zlib.crc32(name.encode()) % of == place:
-                path = source / "records" / name
-                yield content_of(path), str(path), path.stem
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    """Of a file of records. Raises BadRecord for a line that is longer than any record."""
-    with files.open_regular(path) as file:
-        while line := file.readline(LARGEST):
+def _each(source: Path) -> Iterator[Record]:
+    if not source.is_file():
+        yield from (_read(source / "records" / name) for name in sorted(_names(source / "records")))
+        return
+    with files.open_regular(source) as file:
+        for number, line in enumerate(iter(lambda: file.readline(LARGEST), b""), 1):
             if len(line) == LARGEST:
-                raise BadRecord(f"{path}: it has a line of {LARGEST:,} bytes or more, which no record has")
-            yield line
+                raise BadRecord(f"{source}: it has a line of {LARGEST:,} bytes or more, which no record has")
+            yield parse(line, f"{source}, line {number}")
 
 
 def _names(folder: Path) -> list[str]:
-    """Of the records in a folder, sorted; none where there is no folder."""
+    """Of the records in a folder; none where there is no folder."""
     with suppress(FileNotFoundError):
-        return sorted(name for name in os.listdir(folder) if name.endswith(".json"))
+        return [name for name in os.listdir(folder) if name.endswith(".json")]
     return []
 
 
-def merge(records: Iterable[Record], path: Path) -> int:
-    """Write records as JSON lines, one a line, sorted by id, atomically; the number written is returned."""
-    by_id = {record["id"]: record for record in records}
-    lines = [json.dumps(by_id[key], allow_nan=False) + "\n" for key in sorted(by_id)]
-    write_atomically(path, "".join(lines).encode())
-    return len(lines)
+def _put_aside(path: Path, problem: BadRecord) -> str:
+    """Rename a damaged record to *.damaged; what to say of it, in one line."""
+    try:
+        done = f"put aside as {files.set_aside(path).name}"
+    except OSError as error:  # a folder that may only be read; or another command was faster
+        done = f"it cannot be put aside ({error.strerror})"
+    return f"{problem}; {done}, the cell will be trained again"

@@ -19,7 +19,6 @@ from typing import Any
 
 from paper_repro import records
 from paper_repro.cell import Cell
-from paper_repro.records import inventory
 from paper_repro.sweep import cleanup, processes
 from paper_repro.sweep.messages import Message, Task
 from paper_repro.sweep.processes import SIGNALS
@@ -63,15 +62,14 @@ class Survey:
 
     @classmethod
     def of(cls, cells: Sequence[Cell], out: Path) -> Survey:
-        """Each record is read once, however often this is asked (inventory.py). One that is damaged is put aside, named
-        on stderr, and its cell counts as missing."""
-        survey, known = cls(), inventory.look(out, (cell.id for cell in cells), mend=True)
+        """A record that is damaged is put aside, named on stderr, and its cell counts as missing."""
+        survey, known = cls(), records.look(out, (cell.id for cell in cells), mend=True)
         for cell in dict.fromkeys(cells):
             record = known.get(cell.id)
             if record is None:
                 survey.missing.append(cell)
                 continue
-            survey.outcome.add(cell.id, record.status, record.odd)
+            survey.outcome.add(cell.id, record.status, record.anomalies)
             survey.seconds.setdefault(kind_of(cell), []).append(record.seconds)
             survey.fingerprints[record.fingerprint] = cell.dataset
         return survey

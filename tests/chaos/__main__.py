@@ -20,7 +20,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from paper_repro.records import provenance, source
+from paper_repro.records import provenance
 from tests.chaos.table import Part, Row, markdown
 
 PARTS = ("kills", "damage", "races", "resources", "numbers", "hostile", "soak")
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def _described(found: list[Row], seed: int) -> dict[str, object]:
-    origin = {"code": source.label(source.code()), "hardware": provenance.hardware("cpu"), "seed": seed}
+    origin = {"code": provenance.label(provenance.code()), "hardware": provenance.hardware("cpu"), "seed": seed}
     return {**origin, "rows": [asdict(row) for row in found]}
 
 

@@ -19,7 +19,6 @@ from typing import Any
 from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
-from paper_repro.records import inventory
 from paper_repro.sweep import leases, worker
 from paper_repro.sweep.messages import Task
 from paper_repro.training import checkpoints
@@ -185,7 +184,7 @@ class Bench:
 def _others(bench: Bench, draw: random.Random, folder: Path) -> Iterator[Row]:
     """Everything else below an output folder: it holds no numbers, so cells end as ever."""
     kinds = {what: damages[0] for what, damages in _kinds(False, draw).items() if "another" not in what}
-    for name in (f"claims/{CELL.id}.1", f"failures/{CELL.id}.txt", "records.known", "slurm/now/process.json",
+    for name in (f"claims/{CELL.id}.1", f"failures/{CELL.id}.txt", "slurm/now/process.json",
                  "slurm/now/attempts/0-a.json", "slurm/now/submission.json"):  # fmt: skip
         wrong = [what for what, damage in kinds.items() if _stumbles(bench, name, damage, folder / "other")]
         for what in wrong:
@@ -215,7 +214,7 @@ def _stumbles(bench: Bench, name: str, damage: Damage, out: Path) -> bool:
             return True
     said, ends = small.go_on([CELL], out, bench.shared, bench.task)
     records.clear_failure(out, CELL.id)
-    inventory.look(out, [CELL.id], mend=True)
+    records.look(out, [CELL.id], mend=True)
     return ends != ["finished"] or small.left(out) != bench.expected or bool(said)
 
 
@@ -224,7 +223,6 @@ def _write_others(out: Path, data: Path) -> None:
     (out / "claims").mkdir(exist_ok=True)
     (out / "claims" / f"{CELL.id}.1").write_text(json.dumps({**leases.myself(), "machine": "another"}))
     records.write_failure(out, CELL, "why")
-    inventory._keep(out, {"a": ([1, 2], inventory.Known("finished", 1.0, "f", "c", 1.0, []))})
     made = submissions.create(
         [[CELL]], name="fig2", profile="demo", cluster="local", source="s", out=str(out), data=str(data), device="cpu",
         at_once=1, cores=1, gpus=0, mixed_code=False, sweep=[CELL.id],

@@ -21,7 +21,6 @@ from experiments import run as running
 from experiments.__main__ import main as experiment
 from paper_repro import decay, files, records, studies
 from paper_repro.cli import UsageError, is_plain
-from paper_repro.records import inventory
 from paper_repro.sweep import engine, leases
 from paper_repro.sweep.preflight import Answer
 from slurm import attempts, submissions, submit
@@ -236,11 +235,10 @@ class Folder:
         records.write_failure(self.out, cells[2], "Traceback\nValueError: no")
         claim = leases.acquire(leases.folder_of(self.out), cells[1].id)
         assert claim is not None
-        inventory.look(self.out, [cells[0].id])
         found = self._findings()
         path = studies.path_of(self.out, "first_steps", "demo", None)
         files.write_atomically(path, sealed(found))
-        files = [path, claim.path, note.path, self.out / "records.known", records.failure_path(self.out, cells[2].id)]
+        files = [path, claim.path, note.path, records.failure_path(self.out, cells[2].id)]
         files += [self.submission.folder / name for name in ("submission.json", "process.json")]
         self.files = {path: path.read_bytes() for path in files}
         self.ids = [cell.id for cell in cells]

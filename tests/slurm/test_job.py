@@ -9,7 +9,7 @@ import pytest
 
 from paper_repro import records
 from paper_repro.cell import Cell
-from paper_repro.records import source
+from paper_repro.records import provenance
 from slurm import attempts, cluster, submissions
 from slurm.job import Bundle, Stop, remove_leftovers
 from slurm.submissions import Submission
@@ -23,7 +23,7 @@ def submission(cell: Cell, npz: Path, tmp_path: Path) -> Submission:
 def _submission(cell: Cell, npz: Path, out: Path, **changes: Any) -> Submission:
     cells = [cell.replace(seed=seed) for seed in range(4)]
     content = {
-        "name": "fig2", "profile": "demo", "cluster": "debug", "source": source.source(), "out": str(out),
+        "name": "fig2", "profile": "demo", "cluster": "debug", "source": provenance.source(), "out": str(out),
         "data": str(npz), "device": "cpu", "at_once": 1, "cores": 1, "gpus": 0, "mixed_code": False,
         "sweep": [cell.id for cell in cells], **changes,
     }  # fmt: skip

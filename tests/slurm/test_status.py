@@ -9,7 +9,7 @@ import pytest
 
 from paper_repro import records
 from paper_repro.cell import Cell
-from paper_repro.records import source
+from paper_repro.records import provenance
 from paper_repro.sweep import leases
 from slurm import attempts, states, status, submissions
 from slurm.states import Jobs
@@ -26,7 +26,7 @@ def cells(cell: Cell) -> list[Cell]:
 def sent(cells: list[Cell], tmp_path: Path) -> Submission:
     """Five jobs of two cells each: finished and diverged; failed; alive; ended early; never started."""
     content = {
-        "name": "fig2", "profile": "demo", "cluster": "slurm", "source": source.source(), "out": str(tmp_path),
+        "name": "fig2", "profile": "demo", "cluster": "slurm", "source": provenance.source(), "out": str(tmp_path),
         "data": "data", "device": "cuda", "at_once": 1, "cores": 8, "gpus": 1, "mixed_code": False,
         "sweep": [cell.id for cell in cells],
     }  # fmt: skip
