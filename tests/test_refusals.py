@@ -108,7 +108,11 @@ def test_damage_in_a_file_of_many_is_named_by_line(command, made: list[Record], 
     lines[3] = _last(made[3], test_error=250.0)
     source = tmp_path / "all.jsonl"
     source.write_bytes(b"\n".join(lines))
-    _is_refused(command("--runs", str(source)), f"{source}, line 4: test_error cannot be 250.0", capsys)
+    _is_refused(
+        command("--runs", str(source)),
+        f"{source}, line 4: Expected `float` <= 100.0 - at `$.epochs[19].test_error`",
+        capsys,
+    )
 
 
 def test_two_lines_that_disagree_are_named(command, made: list[Record], tmp_path: Path, capsys) -> None:

@@ -77,9 +77,10 @@ def label(provenance: Mapping[str, Any]) -> str:
     """The code that made a record, in a word: its source; for records from before there was one, the commit. Code whose
     numbers are those of this (SAME_NUMBERS) has the label of this."""
     commit, mark = str(provenance.get("commit") or "unknown"), provenance.get("source")
-    if mark in SAME_NUMBERS or (not mark and commit[:12] in SAME_NUMBERS):
+    name = f"{commit[:12]}{'+' * bool(provenance.get('dirty'))}"
+    if (mark or name) in SAME_NUMBERS:
         mark = source()
-    return f"source {mark}" if mark else f"commit {commit[:12]}{'+' * bool(provenance.get('dirty'))}"
+    return f"source {mark}" if mark else f"commit {name}"
 
 
 def labels_of_this() -> set[str]:

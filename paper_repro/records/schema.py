@@ -1,5 +1,5 @@
 """What is read from disk, as types: what does not fit is refused in one line that names the place, as
-``Expected `float` <= 100.0 - at `$.epochs[...].test_error` ``.
+``Expected `float` <= 100.0 - at `$.epochs[19].test_error` ``.
 
 Code keeps records and findings as the plain dicts that stand in the files; these types only say which may be read.
 Losses are in nats, errors in percent, times in seconds. UNSET: may be missing, in older records for one.

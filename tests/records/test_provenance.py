@@ -1,17 +1,22 @@
-"""Where a record says it comes from."""
+"""Where a record says it comes from; which code made a number, told apart by content, with git or without."""
 
 import json
+import resource
 import subprocess
+import sys
 from datetime import datetime
+from pathlib import Path
 
 import torch
 
-from paper_repro.records import provenance, source
+from paper_repro.records import provenance
+
+OLD = {"commit": "a" * 40, "dirty": False}
 
 
 def test_it_names_commit_versions_hardware_and_data() -> None:
     said = provenance.describe("cpu", "tiny", "abc", attempts=2)
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=source.PACKAGE, capture_output=True, text=True)
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=provenance.PACKAGE, capture_output=True, text=True)
     assert said["commit"] == (head.stdout.strip() or "unknown")
     assert isinstance(said["dirty"], bool)
     assert said["versions"]["torch"] == torch.__version__
@@ -24,6 +29,71 @@ def test_it_names_commit_versions_hardware_and_data() -> None:
 
 def test_without_git_the_commit_is_unknown(monkeypatch) -> None:
     monkeypatch.setenv("PATH", "")
-    source.code.cache_clear()
-    assert source.code()["commit"] == "unknown"
-    source.code.cache_clear()
+    provenance.code.cache_clear()
+    assert provenance.code()["commit"] == "unknown"
+    provenance.code.cache_clear()
+
+
+def test_the_source_changes_with_the_code_and_not_with_anything_else(tmp_path: Path) -> None:
+    package = tmp_path / "paper_repro"
+    package.mkdir()
+    for name in provenance.NUMERICS:
+        path = package / name
+        (path if path.suffix else path / "a.py").parent.mkdir(exist_ok=True)
+        (path if path.suffix else path / "a.py").write_text("x = 1\n")
+
+    def source() -> str:
+        return provenance.source.__wrapped__(package)
+
+    first = source()
+    (package / "optim" / "notes.txt").write_text("n")
+    (package / "sweep.py").touch()  # which cannot change a number
+    assert source() == first
+    (package / "optim" / "a.py").write_text("x = 2\n")
+    second = source()
+    (package / "optim" / "a.py").write_text("x = 1\n")
+    (package / "optim" / "b.py").touch()
+    third = source()
+    (package / "cell.py").write_text("x = 2\n")
+    assert len({first, second, third, source()}) == 4
+
+
+def test_labels() -> None:
+    assert provenance.label({**OLD, "source": "f" * 16}) == f"source {'f' * 16}"
+    assert provenance.label(OLD) == f"commit {'a' * 12}"
+    assert provenance.label({**OLD, "dirty": True}) == f"commit {'a' * 12}+"
+
+
+def test_older_code_whose_numbers_are_the_same_is_labelled_as_this(monkeypatch) -> None:
+    monkeypatch.setattr(provenance, "SAME_NUMBERS", {"e" * 16, "a" * 12})
+    here = f"source {provenance.source()}"
+    assert provenance.label({**OLD, "source": "e" * 16}) == here
+    assert provenance.label(OLD) == here
+    assert provenance.label({**OLD, "dirty": True}) != here  # nobody knows what was changed
+    assert provenance.label({**OLD, "source": "f" * 16}) != here
+
+
+def test_this_code_is_known_by_its_source_and_if_unchanged_by_its_commit(monkeypatch) -> None:
+    monkeypatch.setattr(provenance, "code", lambda: {**OLD, "source": "f" * 16})
+    assert provenance.labels_of_this() == {f"source {'f' * 16}", f"commit {'a' * 12}"}
+    monkeypatch.setattr(provenance, "code", lambda: {**OLD, "dirty": True, "source": "f" * 16})
+    assert provenance.labels_of_this() == {f"source {'f' * 16}"}
+
+
+FEW = """
+import resource, sys
+from paper_repro.records import provenance
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
+print(provenance.code()["commit"])
+"""
+
+
+def test_without_descriptors_a_commit_is_an_error_and_not_unknown() -> None:
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 30
+    ends = set()
+    for limit in range(4, 14):
+        command = [sys.executable, "-c", FEW, str(limit)]
+        done = subprocess.run(command, cwd=provenance.PACKAGE.parent, capture_output=True, text=True)
+        ends.add(done.returncode)
+        assert done.stdout.strip() == provenance.code()["commit"] or "Too many open files" in done.stderr
+    assert ends == {0, 1}
