@@ -6,10 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -48,34 +47,3 @@ def start(
     for _, theirs in pairs:
         theirs.close()  # so that the process's death is seen as the end of its pipes
     return process, [ours for ours, _ in pairs]
-
-
-def ask(module: str, tasks: Sequence[Any]) -> Generator[Any, None, None]:
-    """What the module's helpers answer, a process for each task, as it comes. Raises ChildProcessError if one dies."""
-    helpers = [(pipe, process) for process, (pipe,) in (start(module) for _ in tasks)]
-    busy = dict(helpers)
-    try:
-        for (pipe, _), task in zip(helpers, tasks, strict=True):
-            pipe.send(task)
-        while busy:
-            ready = wait(list(busy))
-            for pipe in [each for each in busy if each in ready]:
-                try:
-                    yield pipe.recv()
-                except EOFError:
-                    if code := busy.pop(pipe).wait():
-                        raise ChildProcessError(f"a process of {module} ended with {code}") from None
-    finally:
-        for process in busy.values():  # of an answer that ended it all, or of a user who interrupts
-            process.kill()
-        for pipe, process in helpers:
-            pipe.close()
-            process.wait()
-
-
-def serve(work: Callable[[Any], Iterable[Any]]) -> None:
-    """The other side of ask(): answer the task that comes through the pipe, and end."""
-    pipe: Connection[Any, Any] = Connection(int(sys.argv[1]))
-    with pipe, suppress(BrokenPipeError):  # nobody listens any more
-        for answer in work(pipe.recv()):
-            pipe.send(answer)

@@ -24,7 +24,7 @@ from paper_repro.data.augment import Epoch, batch, draw_epoch
 from paper_repro.data.split import Dataset
 from paper_repro.decay import normalized
 from paper_repro.optim import groups
-from paper_repro.records import diagnosis, provenance, schema, source
+from paper_repro.records import diagnosis, provenance, schema
 from paper_repro.training import checkpoints, cuda
 from paper_repro.training.compiled import Compiled
 from paper_repro.training.evaluate import evaluate
@@ -69,7 +69,7 @@ class Run:
         self._in_batch = torch.arange(cell.batch_size, device=device)
         self.folder = checkpoints.folder_of(out, cell.id)
         # A checkpoint is of use to the same cell, trained by the same code on the same data.
-        self.origin = {"cell": cell.id, "code": source.code()["source"], "data": data.fingerprint}
+        self.origin = {"cell": cell.id, "code": provenance.source(), "data": data.fingerprint}
         checkpoints.load(self.folder, self.origin, device, self._resume)
         self.progress.attempts += 1
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from paper_repro import records, studies
 from paper_repro.cell import Cell
+from paper_repro.cli import is_plain
 from paper_repro.records import BadRecord, schema
-from paper_repro.texts import is_plain
 from tests.conftest import made_record
 
 ROOT = Path(__file__).parents[2]
