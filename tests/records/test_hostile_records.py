@@ -89,9 +89,9 @@ def test_what_is_no_record_file_is_no_record(tmp_path: Path, odd, capsys) -> Non
 
 
 def test_what_is_no_checkpoint_or_claim_is_passed_over(tmp_path: Path, odd, capfd) -> None:
-    checkpoints.save(tmp_path / "c", 1, {"id": "me"})
+    checkpoints.save(tmp_path / "c", 1, {"cell": "me"})
     odd(tmp_path / "c" / "000000002.pt")
-    assert checkpoints.load(tmp_path / "c", "me", "cpu") == {"id": "me"}
+    assert checkpoints.load(tmp_path / "c", {"cell": "me"}, "cpu") == {"cell": "me"}
     assert capfd.readouterr().err.count("\n") == 1
     odd(leases.folder_of(tmp_path) / "name.1")
     assert leases.owners(leases.folder_of(tmp_path))["name"].identity == {}
@@ -116,7 +116,7 @@ def test_a_packed_checkpoint_is_not_unpacked(tmp_path: Path, capfd) -> None:
         archive.writestr("archive/data.pkl", bytes(10**8))
     body = content.getvalue()
     (tmp_path / "000000001.pt").write_bytes(hashlib.sha256(body).digest() + body)
-    assert checkpoints.load(tmp_path, "me", "cpu") is None
+    assert checkpoints.load(tmp_path, {"cell": "me"}, "cpu") is None
     assert "larger than its file" in capfd.readouterr().err
 
 
