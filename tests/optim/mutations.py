@@ -48,6 +48,9 @@ INSTEAD = {
 def mutants(line: str) -> Iterator[str]:
     """The line with one change, each of them once."""
     code, hash_, comment = line.partition("  #")
+    if code.endswith(":"):
+        yield code.replace("if ", "if not ")
+        return
     changed = [code[: factor.start()] + code[factor.end() :] for factor in re.finditer(rf"{TERM} \* ", code)]
     for old, new in INSTEAD.items():
         edge = r"\b" if old.isidentifier() else ""
