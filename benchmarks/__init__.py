@@ -71,11 +71,11 @@ def device(asked: str | None) -> str:
 def hardware(device: str) -> str:
     """Of the device, in words."""
     from paper_repro.records import provenance
-    from paper_repro.sweep import processes
+    from paper_repro.sweep import engine
 
     if device != "cpu":
         return provenance.hardware(device)
-    tunables = os.environ.get("GLIBC_TUNABLES", processes.TRAINING["GLIBC_TUNABLES"])
+    tunables = os.environ.get("GLIBC_TUNABLES", engine.TRAINING["GLIBC_TUNABLES"])
     pages = ", ours in huge pages" * ("hugetlb" in tunables)
     return f"{len(os.sched_getaffinity(0))} x {provenance.hardware(device)}{pages}"
 

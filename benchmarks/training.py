@@ -15,7 +15,7 @@ from benchmarks import Row, plain, together
 from benchmarks.plain import BATCH
 from paper_repro.cell import Cell
 from paper_repro.data.split import prepare
-from paper_repro.sweep import floors, processes, throughput
+from paper_repro.sweep import engine, floors, throughput
 
 NETS = ("shake_shake-26-2x16d", "shake_shake-26-2x64d")
 CELL_IMAGES = 100 * 50_000  # the paper's: 100 epochs of CIFAR-10
@@ -97,7 +97,7 @@ def tuned_speed(net: str, device: str, seconds: float) -> float:
 
 def ours(arguments: Sequence[tuple[Any, ...]]) -> list[Speed]:
     """our_speed(*a) for each a, at once, in processes like a sweep's workers."""
-    return together(our_speed, arguments, processes.TRAINING)
+    return together(our_speed, arguments, engine.TRAINING)
 
 
 def cores() -> int:

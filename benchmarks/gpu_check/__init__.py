@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from paper_repro.cli import brief
-from paper_repro.sweep.processes import ROOT, TRAINING
+from paper_repro.sweep.engine import ROOT, TRAINING
 
 Row = dict[str, Any]
 MARK = "|row "  # begins a line of a step's output that is a row in JSON; all else goes to the log alone

@@ -9,24 +9,56 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from paper_repro import records
 from paper_repro.cell import Cell
-from paper_repro.sweep import cleanup, processes
-from paper_repro.sweep.messages import Message, Task
-from paper_repro.sweep.processes import SIGNALS
+from paper_repro.sweep import cleanup
 from paper_repro.sweep.progress import Display
 
 REMEDY = "a smaller batch_size or model, fewer --workers, or a machine or GPU with more of it"
 MOST_ON_A_GPU = 32  # torch hands out its first stream again then, and one cell's kernels are recorded into another's
 CRASHES_PER_CELL = 3  # a worker that dies (killed, out of memory) is replaced; a cell that costs this many is failed
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+FOR_PARENTS = (*SIGNALS, signal.SIGUSR1, signal.SIGUSR2)  # a cluster sends the latter two to every process of a job
+ROOT = Path(__file__).resolve().parents[2]
+# Of processes that train, unless the user has set them otherwise: memory in huge pages, which makes an update on a CPU
+# a quarter to a half as fast again (in one arena, or threads would get none of it), and as many queues to a GPU as
+# cells may share it (it has eight otherwise, and those that share one wait for each other).
+TRAINING = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1",
+    "CUDA_DEVICE_MAX_CONNECTIONS": "32",
+}
+
+
+class Task(NamedTuple):
+    """What every worker of a sweep needs to know."""
+
+    out: Path
+    data: Path  # an .npz file, or the folder of built-in data sets
+    device: str
+    wait_for_others: bool = True  # for cells that another run is training, instead of passing over them
+
+
+class Message(NamedTuple):
+    """What a worker says. kind: "started", "epoch" (so many epochs are done), then "finished", "diverged", "failed"
+    (text: traceback), "stopped", "busy" (another run is training it), "memory" (there was not enough of it) or
+    "trouble" (text: what every other cell would meet too, as a full disk). odd: kinds of what looks odd in its curves.
+    """
+
+    kind: str
+    cell: Cell
+    epochs: int = 0
+    text: str = ""
+    odd: tuple[str, ...] = ()
 
 
 @dataclass
@@ -100,9 +132,8 @@ def run(
     if survey.missing:
         task = Task(out, data, device, wait_for_others=share is None)
         sweep = _Sweep(_ordered(survey.missing, *(share or (0, 1))), task, survey.outcome, len(set(cells)))
-        sweep.again = "" if should_stop else "; Ctrl-C again ends at once"
         with nullcontext() if should_stop else _on_signals(sweep.stop):
-            sweep.run(min(workers, len(survey.missing)), should_stop or (lambda: False))
+            sweep.run(min(workers, len(survey.missing)), should_stop)
     return survey.outcome
 
 
@@ -113,7 +144,7 @@ def _ordered(cells: Sequence[Cell], index: int, jobs: int) -> list[Cell]:
 
 
 def _epoch_work(cell: Cell) -> int:
-    """What an epoch costs beside others of its sweep, in pictures (the whole training set is taken as CIFAR-10's)."""
+    """What an epoch costs beside others of its sweep, in images (the whole training set is taken as CIFAR-10's)."""
     return cell.train_examples or 50_000
 
 
@@ -127,6 +158,29 @@ def groups(device: str, count: int) -> list[int]:
             f"a GPU trains at most {MOST_ON_A_GPU} cells at once: torch has as many streams to keep them apart"
         )
     return [1] * count if device == "cpu" else [count]
+
+
+def start(module: str, count: int = 1) -> tuple[subprocess.Popen[bytes], list[Connection[Any, Any]]]:
+    """A process `python -m module FD ...` that may train, and our ends of `count` pipes to it.
+
+    Not a multiprocessing.Process: that would run the user's main script once more. Signals that stop are blocked in it:
+    Ctrl-C reaches the whole process group, but what to do about it is the parent's decision.
+    """
+    pairs = [Pipe() for _ in range(count)]
+    descriptors = [theirs.fileno() for _, theirs in pairs]
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    # Signals that are blocked while a process is started stay blocked in it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_PARENTS)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *map(str, descriptors)], pass_fds=descriptors,
+            env={**TRAINING, **os.environ, "PYTHONPATH": path},
+        )  # fmt: skip
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    for _, theirs in pairs:
+        theirs.close()  # so that the process's death is seen as the end of its pipes
+    return process, [ours for ours, _ in pairs]
 
 
 class _Worker:
@@ -157,27 +211,25 @@ class _Sweep:
         self.workers: dict[Any, _Worker] = {}  # by the parent's end of their pipes
         self.crashes: dict[Cell, int] = {}
         self.trouble = ""  # a full disk or its like, in one line
-        self.told, self.again = False, ""  # what is waited for when it stops, and what ends it at once
         self.display = Display(total, sum(cell.epochs * _epoch_work(cell) for cell in cells), outcome)
 
-    def run(self, count: int, should_stop: Callable[[], bool]) -> None:
+    def run(self, count: int, should_stop: Callable[[], bool] | None) -> None:
         try:
             with self.display:
                 for size in groups(self.task.device, count):
-                    self._hire(size)
+                    self._start_worker(size)
                 while self.workers:
                     for pipe in wait(list(self.workers), timeout=0.5):
-                        self._hear(self.workers[pipe])
-                    if should_stop():
+                        self._on_message(self.workers[pipe])
+                    if should_stop and should_stop():
                         self.stop()
                     if self.stopping:
-                        self._tell()
-                        self._send_home()
+                        self._stop_workers("" if should_stop else "; Ctrl-C again ends at once")
                     self.display.show()
         finally:
-            for left in self.workers.values():
-                left.pipe.close()  # whatever went wrong here: workers save and end when their pipe does
-                left.process.wait()
+            for worker in self.workers.values():
+                worker.pipe.close()  # whatever went wrong here: workers save and end when their pipe does
+                worker.process.wait()
         if self.trouble:
             raise OSError(self.trouble)
 
@@ -185,117 +237,106 @@ class _Sweep:
         """Have every worker save and end. Only sets flags, so that a signal handler may call it."""
         self.stopping = self.outcome.stopped = True
 
-    def _tell(self) -> None:
-        """Once, what is being waited for. Not in stop(): a signal handler must not print."""
-        busy = sum(worker.cell is not None for worker in self.workers.values())
-        if self.outcome.stopped and not self.told and busy:
-            self.display.say(
-                f"stopping: {busy} cell{'s are' if busy > 1 else ' is'} saving what was trained{self.again}"
-            )
-        self.told = True
+    def _stop_workers(self, again: str) -> None:
+        busy = [worker for worker in self.workers.values() if worker.cell is not None]
+        if busy and self.outcome.stopped:
+            cells = f"{len(busy)} cell{'s are' if len(busy) > 1 else ' is'}"
+            self.display.say(f"stopping: {cells} saving what was trained{again}")
+        for worker in busy:
+            worker.give(None)
 
-    def _send_home(self) -> None:
-        for busy in self.workers.values():
-            if busy.cell is not None:
-                busy.give(None)
-
-    def _hire(self, count: int = 1) -> None:
+    def _start_worker(self, count: int = 1) -> None:
         """Start a process that trains so many cells at once."""
-        process, pipes = processes.start("paper_repro.sweep.worker", count, processes.TRAINING)
+        process, pipes = start("paper_repro.sweep.worker", count)
         for pipe in pipes:
             self.workers[pipe] = _Worker(process, pipe, self.task)
         for pipe in pipes:  # a process waits for all its tasks before it takes a cell
-            self._hand_out(self.workers[pipe])
+            self._assign(self.workers[pipe])
 
-    def _hand_out(self, free: _Worker) -> None:
-        cell = self.waiting.pop() if self.waiting and not self.stopping else None
-        while cell and not self.task.wait_for_others and self._is_settled(cell):
-            cell = self.waiting.pop() if self.waiting else None
-        free.give(cell)
+    def _assign(self, worker: _Worker) -> None:
+        """The next cell that is not settled, or the end."""
+        cell = None
+        while self.waiting and not self.stopping and cell is None:
+            cell = self.waiting.pop()
+            paths = (records.record_path(self.task.out, cell.id), records.failure_path(self.task.out, cell.id))
+            if not self.task.wait_for_others and any(path.exists() for path in paths):
+                cell = None  # another job has finished it, or failed to
+        worker.give(cell)
 
-    def _is_settled(self, cell: Cell) -> bool:
-        """Whether another job has finished it, or failed to."""
-        paths = (records.record_path(self.task.out, cell.id), records.failure_path(self.task.out, cell.id))
-        return any(path.exists() for path in paths)
-
-    def _hear(self, speaker: _Worker) -> None:
+    def _on_message(self, worker: _Worker) -> None:
         try:
-            message: Message = speaker.pipe.recv()
+            message: Message = worker.pipe.recv()
         except (EOFError, ConnectionError):
-            self._bury(speaker)
+            self._on_exit(worker)
             return
-        speaker.started = True
+        worker.started = True
         if message.kind == "epoch":
-            self.display.advance(_epoch_work(message.cell) * (message.epochs - speaker.epochs))
-            speaker.epochs = message.epochs
+            self.display.advance(_epoch_work(message.cell) * (message.epochs - worker.epochs))
+            worker.epochs = message.epochs
         elif message.kind == "busy":
-            self.display.advance(-_epoch_work(message.cell) * speaker.epochs)
+            self.display.advance(-_epoch_work(message.cell) * worker.epochs)
             if self.task.wait_for_others:
                 self.waiting.insert(0, message.cell)  # others first
-            self._hand_out(speaker)
+            self._assign(worker)
         elif message.kind in ("finished", "diverged", "failed"):
-            self._settle(message)
-            self._hand_out(speaker)
+            self._finish(message)
+            self._assign(worker)
         elif message.kind == "memory":
-            self._make_room(speaker, message)
+            self._retry_alone(worker, message)
         elif message.kind == "trouble":  # every cell would meet it: end, before a thousand fail alike
             self.trouble, self.stopping = self.trouble or message.text, True
-            speaker.give(None)
+            worker.give(None)
 
-    def _make_room(self, speaker: _Worker, message: Message) -> None:
+    def _retry_alone(self, worker: _Worker, message: Message) -> None:
         """Fewer cells at once, and the one that had too little memory last; alone it fails."""
         cell, others = message.cell, sum(worker.cell is not None for worker in self.workers.values()) - 1
         if others:
-            self.display.advance(-_epoch_work(cell) * speaker.epochs)
-            self.display.say(
-                f"{cell.id}: too little memory beside {others} others: one cell fewer at once from here on"
-            )
+            self.display.advance(-_epoch_work(cell) * worker.epochs)
+            self.display.say(f"{cell.id}: too little memory beside {others} others: one cell fewer at once from now")
             self.waiting.insert(0, cell)
-            speaker.give(None)
+            worker.give(None)
         else:
-            text = f"{message.text}\ntoo little memory for it, even alone: {REMEDY}"
-            self._settle(Message("failed", cell, text=text))
-            self._hand_out(speaker)
+            self._fail(cell, f"{message.text}\ntoo little memory for it, even alone: {REMEDY}")
+            self._assign(worker)
 
-    def _settle(self, message: Message) -> None:
-        cell = message.cell
+    def _finish(self, message: Message) -> None:
         if message.kind == "failed":
-            self.outcome.failed[cell.id] = message.text
-            path = records.write_failure(self.task.out, cell, message.text)
-            self.display.say(f"failed: {cell.id}: {message.text.strip().splitlines()[-1]} (traceback in {path})")
-        else:
-            self.outcome.add(cell.id, message.kind, message.odd)
-            records.clear_failure(self.task.out, cell.id)
-            if not self.task.wait_for_others:  # the log of a job says which cells it trained
-                self.display.say(f"{message.kind}: {cell.id}")
+            self._fail(message.cell, message.text)
+            return
+        self.outcome.add(message.cell.id, message.kind, message.odd)
+        records.clear_failure(self.task.out, message.cell.id)
+        if not self.task.wait_for_others:  # the log of a job says which cells it trained
+            self.display.say(f"{message.kind}: {message.cell.id}")
 
-    def _bury(self, dead: _Worker) -> None:
-        """A worker is gone: as it was told, or by a crash, which costs its cell the work since the last checkpoint."""
-        del self.workers[dead.pipe]
-        dead.pipe.close()
-        if dead.cell is None and any(worker.process is dead.process for worker in self.workers.values()):
+    def _fail(self, cell: Cell, text: str) -> None:
+        self.outcome.failed[cell.id] = text
+        path = records.write_failure(self.task.out, cell, text)
+        self.display.say(f"failed: {cell.id}: {text.strip().splitlines()[-1]} (traceback in {path})")
+
+    def _on_exit(self, worker: _Worker) -> None:
+        """As it was told, or by a crash, which costs the cell in hand the work since its last checkpoint."""
+        del self.workers[worker.pipe]
+        worker.pipe.close()
+        if worker.cell is None and any(other.process is worker.process for other in self.workers.values()):
             return  # one of several threads has ended; its process goes on
-        code = dead.process.wait()
-        if code > 0 and not dead.started:
+        code = worker.process.wait()
+        if code > 0 and not worker.started:
             raise OSError(f"worker processes do not start (exit code {code}): what they said stands above")
-        if dead.cell is not None and not self.stopping:
-            self._count_crash(dead, dead.cell)
-        if self.waiting and not self.stopping and (dead.cell is not None or not self.workers):
-            self._hire()  # for one that crashed, not for one that was sent home
+        if worker.cell is not None and not self.stopping:
+            self._on_crash(worker.cell, worker.epochs, code)
+        if self.waiting and not self.stopping and (worker.cell is not None or not self.workers):
+            self._start_worker()  # for one that crashed, not for one that was told to end
 
-    def _count_crash(self, dead: _Worker, cell: Cell) -> None:
+    def _on_crash(self, cell: Cell, epochs: int, code: int) -> None:
         crashes = self.crashes[cell] = self.crashes.get(cell, 0) + 1
-        text = f"its worker process died ({_cause(dead.process.returncode)}), for the {crashes}. time"
-        self.display.advance(-_epoch_work(cell) * dead.epochs)
+        cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        text = f"its worker process died ({cause}), for the {crashes}. time"
+        self.display.advance(-_epoch_work(cell) * epochs)
         if crashes < CRASHES_PER_CELL:
             self.display.say(f"{cell.id}: {text}; going on from its last checkpoint")
             self.waiting.append(cell)
         else:
-            self._settle(Message("failed", cell, text=text))
-
-
-def _cause(exit_code: int) -> str:
-    return signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"
+            self._fail(cell, text)
 
 
 @contextmanager

@@ -31,6 +31,8 @@ PRODUCT = {"bf16": 0.55, "tf32": 1 / 2, "fp32": 2 / 3}  # of convolutions in the
 # Convolution, backward: both gradients, and the sum of the parts of the weight's. Normalisation: sums, averages, map.
 KERNELS = {"empty": 0, "convolution_backward": 3, "native_batch_norm": 3, "native_batch_norm_backward": 3}
 CASTS = {"convolution": 1, "convolution_backward": 1, "addmm": 2, "mm": 1}
+# Of how many arguments an operation reads a second time: sums over the whole map come before what they are needed for.
+TWICE = {"native_batch_norm": 1, "native_batch_norm_backward": 2, "convolution_backward": 1}
 OTHER_KERNELS = 10  # drawing the batch, the gradient's norm, the optimizer's step
 # Bytes a parameter: Adam's step reads 4 tensors and writes 3, the norm reads 1; bf16: casts of weight and gradient.
 STEP, CASTING = 32, 12
@@ -53,17 +55,17 @@ class Ceilings(NamedTuple):
     flop: dict[str, float]
 
 
-def _card(terabytes: float, bf16: float, tf32: float, fp32: float) -> Ceilings:
+def _card(terabytes: float, **teraflop: float) -> Ceilings:
     """From a data sheet (TB/s, dense TFLOP/s): copies reach 0.9 of that, products 3/4."""
-    return Ceilings(0.9e12 * terabytes, {"bf16": 0.75e12 * bf16, "tf32": 0.75e12 * tf32, "fp32": 0.75e12 * fp32})
+    return Ceilings(0.9e12 * terabytes, {precision: 0.75e12 * rate for precision, rate in teraflop.items()})
 
 
 CARDS = {  # NVIDIA's data sheets of H100 SXM, H200 SXM, A100 80 GB SXM and L40S; the Ada whitepaper for the RTX 4090
-    "H100": _card(3.35, 989, 494, 67),
-    "H200": _card(4.8, 989, 494, 67),
-    "A100": _card(2.04, 312, 156, 19.5),
-    "L40S": _card(0.864, 362, 183, 91.6),
-    "RTX 4090": _card(1.008, 165, 82.6, 82.6),
+    "H100": _card(3.35, bf16=989, tf32=494, fp32=67),
+    "H200": _card(4.8, bf16=989, tf32=494, fp32=67),
+    "A100": _card(2.04, bf16=312, tf32=156, fp32=19.5),
+    "L40S": _card(0.864, bf16=362, tf32=183, fp32=91.6),
+    "RTX 4090": _card(1.008, bf16=165, tf32=82.6, fp32=82.6),
 }
 
 
@@ -79,26 +81,27 @@ def cost(
 ) -> Cost:
     """Of one update of the network on a batch of images of size x size. Raises ValueError for an unknown network."""
     with torch.device("meta"):
-        net = models.build(model, classes, size, channels).to(torch.bfloat16 if precision == "bf16" else torch.float32)
-        return counted(net, torch.empty(batch_size, channels, size, size), precision)
+        network = models.build(model, classes, size, channels)
+        return counted(network, torch.empty(batch_size, channels, size, size), precision)
 
 
 def of_cell(cell: Cell, classes: int, size: int, channels: int, precision: str = "") -> Cost | None:
-    """Of one update of the cell, in its own precision or another; None for a net that does what shapes cannot tell."""
+    """Of one update of the cell, in its own precision or another; None for what shapes alone do not tell."""
     try:
         return cost(cell.model, cell.batch_size, classes, size, channels, precision or cell.precision)
-    except Exception:  # a user's net may raise anything on the meta device
+    except Exception:  # a user's network may raise anything on the meta device
         return None
 
 
-def counted(net: nn.Module, images: Tensor, precision: str) -> Cost:
-    """Of one update of a network that is on the meta device, in that precision, as are the images."""
-    kind, parameters = next(net.parameters()).dtype, sum(p.numel() for p in net.parameters())
-    noise_shape: tuple[int, ...] | None = getattr(net, "noise_shape", None)
+def counted(network: nn.Module, images: Tensor, precision: str) -> Cost:
+    """Of one update of a network on the meta device, on images there."""
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    network, parameters = network.to(kind), sum(p.numel() for p in network.parameters())
+    noise_shape: tuple[int, ...] | None = getattr(network, "noise_shape", None)
     noise = [torch.empty(len(images), *noise_shape, device="meta")] if noise_shape else []
     labels = torch.empty(len(images), dtype=torch.int64, device="meta")
     with FlopCounterMode(display=False) as flop, _Counter(precision) as seen:
-        cross_entropy(net(images.to(kind), *noise).float(), labels).backward()  # type: ignore[no-untyped-call]
+        cross_entropy(network(images.to(kind), *noise).float(), labels).backward()  # type: ignore[no-untyped-call]
     step = parameters * (STEP + CASTING * (precision == "bf16"))
     return Cost(flop.get_total_flops(), seen.bytes + step, seen.kernels + OTHER_KERNELS, len(images), precision)
 
@@ -116,14 +119,8 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not func.is_view:
             name = func.overloadpacket.__name__
             self.kernels += KERNELS.get(name, 1) + self._casts.get(name, 0)
-            self.bytes += sum(map(_bytes, tree_leaves((args, kwargs, result)))) + _again(name, args)
+            self.bytes += sum(map(_bytes, tree_leaves((args, kwargs, result, args[: TWICE.get(name, 0)]))))
         return result
-
-
-def _again(name: str, args: Any) -> int:
-    """Bytes that the operation reads a second time: sums over the whole map come before what they are needed for."""
-    twice = {"native_batch_norm": args[:1], "native_batch_norm_backward": args[:2], "convolution_backward": args[:1]}
-    return sum(map(_bytes, twice.get(name, ())))
 
 
 def _bytes(value: object) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paper_repro.cli import brief
-from paper_repro.sweep import processes
+from paper_repro.sweep import engine
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -53,7 +53,7 @@ class Answer(NamedTuple):
 
 def ask(*question: Any, **more: Any) -> Answer:
     """answer() from a fresh process. Raises OSError when that process dies."""
-    process, (pipe,) = processes.start("paper_repro.sweep.preflight", settings=processes.TRAINING)
+    process, (pipe,) = engine.start("paper_repro.sweep.preflight")
     try:
         with pipe:
             pipe.send((question, more))
@@ -132,7 +132,7 @@ def _on_gpus(cells: Sequence[Cell], arrays: Arrays, form: Form) -> tuple[GpuEsti
 
     rows = []
     for cell in cells:
-        images = throughput.images_of(cell, form.train, form.test)
+        images = throughput.images_of(cell, form)
         _, height, _, channels = arrays.x_train.shape
         for change in ("", "precision=bf16") if cell.precision == "fp32" else ("",):
             size, precision = cell.image_size or height, change.removeprefix("precision=")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
@@ -32,7 +31,7 @@ class Display:
     def __enter__(self) -> Display:
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.show(last=True)
         self._bar.close()
 
@@ -46,23 +45,21 @@ class Display:
             tqdm.write(text, file=sys.stderr)
 
     def show(self, last: bool = False) -> None:
-        now = time.monotonic()
         if not self._bar.disable:
             self._bar.n = self._done()
-            self._bar.set_description_str(self._line(now))
-        elif last or now - self._shown > PLAIN_SECONDS:
-            self._shown = now
-            with suppress(OSError):
-                print(self._line(now), file=sys.stderr, flush=True)
+            self._bar.set_description_str(self._line())
+        elif last or time.monotonic() - self._shown > PLAIN_SECONDS:
+            self._shown = time.monotonic()
+            self.say(self._line())
 
     def _done(self) -> int:
         return len(self._outcome.finished) + len(self._outcome.diverged)
 
-    def _line(self, now: float) -> str:
-        seconds = now - self._started
-        rate = 60 * (self._done() - self._before) / seconds if seconds else 0.0
-        left = f"{clock(seconds * (self._work - self._worked) / self._worked)} left" if self._worked else "starting"
+    def _line(self) -> str:
+        seconds = time.monotonic() - self._started
         done, diverged, failed = self._done(), len(self._outcome.diverged), len(self._outcome.failed)
+        rate = 60 * (done - self._before) / seconds if seconds else 0.0
+        left = f"{clock(seconds * (self._work - self._worked) / self._worked)} left" if self._worked else "starting"
         return f"{done}/{self._total} done, {diverged} diverged, {failed} failed, {rate:.1f} cells/min, {left}"
 
 

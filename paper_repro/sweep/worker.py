@@ -11,19 +11,20 @@ import threading
 import traceback
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakValueDictionary
+
+from torch import AcceleratorError
 
 from paper_repro import files, records
 from paper_repro.cell import Cell
+from paper_repro.data import load
+from paper_repro.data.split import Dataset, prepare, settings
 from paper_repro.records import diagnosis
 from paper_repro.sweep import leases
+from paper_repro.sweep.engine import Message, Task
 from paper_repro.sweep.leases import Lease
-from paper_repro.sweep.messages import Message, Task
-from paper_repro.training import checkpoints, memory
-
-if TYPE_CHECKING:
-    from paper_repro.data.split import Dataset
+from paper_repro.training import checkpoints, memory, train
 
 BUSY_SECONDS = 0.5  # before a cell that another run holds is given back
 
@@ -45,8 +46,6 @@ def main(pipe: Connection[Any, Any], task: Task, data: SharedData) -> None:
 
 
 def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any]) -> Message:
-    from torch import AcceleratorError
-
     try:
         with leases.hold(leases.folder_of(task.out), cell.id) as lease:
             if lease is None:  # another run is at it; the parent offers the cell again, so wait a little
@@ -58,37 +57,30 @@ def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any])
         traceback.print_exc()
         os._exit(1)
     except Exception as error:  # whatever a model or an optimizer raises is reported with its cell; the sweep goes on
-        return _what_went_wrong(error, cell)
-
-
-def _what_went_wrong(error: Exception, cell: Cell) -> Message:
-    if isinstance(error, OSError) and files.concerns_all(error):
-        return Message("trouble", cell, text=files.error_line(error))
-    if memory.has_run_out(error):
-        return Message("memory", cell, text=str(error).partition("\n")[0])
-    return Message("failed", cell, text=traceback.format_exc())
+        if isinstance(error, OSError) and files.concerns_all(error):
+            return Message("trouble", cell, text=files.error_line(error))
+        if memory.has_run_out(error):
+            return Message("memory", cell, text=str(error).partition("\n")[0])
+        return Message("failed", cell, text=traceback.format_exc())
 
 
 def _train_held(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any], lease: Lease) -> Message:
-    from paper_repro.training.train import Stopped, train
-
-    folder = checkpoints.folder_of(task.out, cell.id)
     record = records.read_or_put_aside(task.out, cell.id)  # another run may have finished it meanwhile
     if record is None:
         try:
-            record = train(
+            record = train.train(
                 cell, data.of(cell), task.out, task.device,
                 should_stop=lambda: lease.lost or pipe.poll(),
                 on_epoch=lambda epochs: pipe.send(Message("epoch", cell, epochs)),
             )  # fmt: skip
-        except Stopped:
+        except train.Stopped:
             return Message("busy" if lease.lost else "stopped", cell)
         except OSError:
             lease.beat()
             if not lease.lost:
                 raise
             return Message("busy", cell)  # whoever took it over has finished it and removed its checkpoints meanwhile
-    checkpoints.remove(folder)
+    checkpoints.remove(checkpoints.folder_of(task.out, cell.id))
     return Message(record["status"], cell, odd=tuple(diagnosis.kinds(record)))
 
 
@@ -99,23 +91,18 @@ class SharedData:
     """
 
     def __init__(self, task: Task) -> None:
-        self._task = task
-        self._lock = threading.Lock()
+        self._task, self._lock = task, threading.Lock()
         self._in_use: WeakValueDictionary[tuple[object, ...], Dataset] = WeakValueDictionary()
         self._last: Dataset | None = None
 
     def of(self, cell: Cell) -> Dataset:
-        """The pictures of a cell. Raises DataError where they cannot be had."""
-        from paper_repro.data import load
-        from paper_repro.data.split import prepare, settings
-
+        """The images of a cell. Raises DataError where they cannot be had."""
         key = settings(cell)
         with self._lock:
             dataset = self._in_use.get(key)
             if dataset is None:
                 dataset = prepare(load(cell.dataset, self._task.data), cell).to(self._task.device)
-                self._in_use[key] = dataset
-            self._last = dataset
+            self._in_use[key] = self._last = dataset
             return dataset
 
 
@@ -134,7 +121,7 @@ def serve(pipes: list[Connection[Any, Any]]) -> None:
 
 def _serve(pipe: Connection[Any, Any], task: Task, data: SharedData) -> None:
     try:
-        with pipe, suppress(EOFError, ConnectionError):
+        with pipe:
             main(pipe, task, data)
     except BaseException:  # whatever it was: the parent waits for a process whose pipe has ended
         traceback.print_exc()

@@ -237,13 +237,10 @@ def save_seconds(device: str, last_save: float = 0.0) -> float:
     typed = os.environ.get(SAVE_NAME)
     if not typed:
         return max(SAVE_SECONDS[device.partition(":")[0]], SAVE_SHARE * last_save)
-    try:
-        seconds = float(typed)
-    except ValueError:
-        seconds = math.nan
-    if not seconds >= 0:
-        raise ValueError(f"{SAVE_NAME}={brief(typed)}: it must be a number of seconds, as in {SAVE_NAME}=5")
-    return seconds
+    with contextlib.suppress(ValueError):
+        if float(typed) >= 0:
+            return float(typed)
+    raise ValueError(f"{SAVE_NAME}={brief(typed)}: it must be a number of seconds, as in {SAVE_NAME}=5")
 
 
 def build_model(cell: Cell, data: Dataset) -> nn.Module:

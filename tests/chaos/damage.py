@@ -20,7 +20,7 @@ from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
 from paper_repro.sweep import leases, worker
-from paper_repro.sweep.messages import Task
+from paper_repro.sweep.engine import Task
 from paper_repro.training import checkpoints
 from slurm import attempts, plan, states, submissions
 from tests.chaos import small

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from paper_repro.cell import Cell
-from paper_repro.sweep import engine, leases, processes
+from paper_repro.sweep import engine, leases
 from tests.chaos.sweeps import write_pictures
 
 BEAT, STALE = 0.3, 4.0  # seconds: as 20 and 180, for those who cannot wait
@@ -125,7 +125,7 @@ def _work(folder: Path, ours: Connection, theirs: Connection) -> None:
     from paper_repro.training import train
 
     ours.close()
-    signal.pthread_sigmask(signal.SIG_BLOCK, processes.FOR_PARENTS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, engine.FOR_PARENTS)
     log, really = Log(folder), train.train
 
     def logged(cell: Cell, *rest: Any, **more: Any) -> Any:
@@ -147,7 +147,7 @@ def _warm_up() -> None:
     import torch
 
     from paper_repro.sweep import worker
-    from paper_repro.sweep.messages import Task
+    from paper_repro.sweep.engine import Task
     from paper_repro.training import train
 
     torch.set_num_threads(1)
@@ -172,7 +172,7 @@ def main() -> int:
     race: Callable[[Path, int, list[Any], random.Random], None]
     if kind == "trainers":
         _warm_up()
-        processes.start = lambda module, pipes=1, settings={}: (forked := Forked(folder), [forked.pipe])
+        engine.start = lambda module, count=1: (forked := Forked(folder), [forked.pipe])
         race, wanted = trainer, cells(names)
     else:
         race, wanted = stand_in, [f"{number:05}" for number in range(names)]

@@ -19,7 +19,7 @@ from typing import Any
 
 from paper_repro import files, records
 from paper_repro.sweep import leases, worker
-from paper_repro.sweep.messages import Task
+from paper_repro.sweep.engine import Task
 from paper_repro.training import checkpoints
 from tests.chaos import small
 from tests.chaos.sweeps import write_pictures

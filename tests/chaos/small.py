@@ -21,7 +21,7 @@ from paper_repro.cell import Cell
 from paper_repro.data import load
 from paper_repro.data.split import prepare
 from paper_repro.sweep import cleanup, engine, worker
-from paper_repro.sweep.messages import Task
+from paper_repro.sweep.engine import Task
 from paper_repro.training.train import Stopped, train
 
 ROOT = Path(__file__).resolve().parents[2]

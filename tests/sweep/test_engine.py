@@ -16,7 +16,7 @@ from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.data import load
 from paper_repro.data.split import prepare
-from paper_repro.sweep import engine, leases, processes
+from paper_repro.sweep import engine, leases
 from paper_repro.training import checkpoints
 from paper_repro.training.train import train
 
@@ -154,7 +154,7 @@ def test_a_gpu_trains_at_most_32_cells_in_one_process() -> None:
 def test_workers_get_what_makes_training_fast_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
     monkeypatch.setenv("CUDA_DEVICE_MAX_CONNECTIONS", "4")
-    process, (pipe,) = processes.start("paper_repro.sweep.worker", 1, processes.TRAINING)
+    process, (pipe,) = engine.start("paper_repro.sweep.worker")
     environment = Path(f"/proc/{process.pid}/environ").read_bytes().replace(b"\0", b":")  # as glibc leaves the colons
     process.kill()
     process.wait()

@@ -44,7 +44,7 @@ class _One(nn.Module):
 def test_of_a_single_convolution_to_the_last_operation(precision: str, size: int) -> None:
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     with torch.device("meta"):
-        cost = floors.counted(_One().to(kind), torch.empty(4, 3, 8, 8, dtype=kind), precision)
+        cost = floors.counted(_One(), torch.empty(4, 3, 8, 8, dtype=kind), precision)
     images, weights, logits = 4 * 3 * 8 * 8, 10 * 3 * 8 * 8, 4 * 10
     assert cost.flop == 2 * (2 * 4 * weights)  # the output and the weight's gradient; the images want none
     forward, backward = images + weights + logits, 2 * logits + images + 2 * weights

@@ -67,7 +67,7 @@ def test_what_was_tried_out_on_a_gpu_is_kept_for_it(
 ) -> None:
     tried: list[str] = []
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: device)
-    monkeypatch.setattr(throughput, "_tried_out", lambda cell, data, device: tried.append(cell.model) or 4)
+    monkeypatch.setattr(throughput, "_fastest_here", lambda cell, data, device: tried.append(cell.model) or 4)
     for model in ("mlp-8x1", "mlp-8x1", "resnet-8-w4", "mlp-8x1"):
         assert throughput.cells_at_once(cell.replace(model=model, alpha=0.5), data, "H100", tmp_path) == 4
     assert tried == ["mlp-8x1", "resnet-8-w4"]

@@ -11,7 +11,7 @@ import pytest
 from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.sweep import leases, worker
-from paper_repro.sweep.messages import Message, Task
+from paper_repro.sweep.engine import Message, Task
 from paper_repro.sweep.worker import SharedData
 from paper_repro.training import checkpoints
 
