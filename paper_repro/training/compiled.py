@@ -1,7 +1,6 @@
-"""torch.compile, not taken on trust.
+"""torch.compile, not taken on trust: its gradients are compared with those of the network as written.
 
-torch 2.11 compiles an autograd.Function that works in place in its forward pass into one whose gradients are zero, and
-says nothing. So before a compiled net trains, its gradients are compared with those of the net as written.
+torch 2.11 silently compiles an autograd.Function that works in place in its forward pass into one without gradients.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ _CHECKED: set[tuple[object, ...]] = set()
 
 
 class WrongGradients(RuntimeError):
-    """A net that torch.compile changes."""
+    """A network that torch.compile changes."""
 
 
 class Compiled:
-    """The net through torch.compile, for one batch size. Nets of one kind share what is compiled in a process.
+    """The network through torch.compile, for one batch size. Those of one kind share what is compiled in a process.
 
-    The first call for each kind of net and input compares gradients, on a copy, and raises WrongGradients.
+    The first call for each kind of network and input compares gradients, on a copy, and raises WrongGradients.
     """
 
     def __init__(self, model: nn.Module, kind: str) -> None:
@@ -47,14 +46,14 @@ class Compiled:
 
 
 def distance(model: nn.Module, inputs: tuple[Tensor, ...]) -> float:
-    """||compiled - written|| / ||written|| over all gradients of a scalar of the outputs, from copies of the net.
+    """||compiled - written|| / ||written|| over all gradients of a scalar of the outputs, from copies of the network.
 
-    NaN where the net as written has no finite gradient to compare with.
+    NaN where the network as written has no finite gradient to compare with.
     """
     written, compiled = copy.deepcopy(model), copy.deepcopy(model)
     expected = _gradients(written, written, inputs)
-    found = _gradients(compiled, torch.compile(compiled, dynamic=False), inputs)
-    return float(torch.linalg.vector_norm(found - expected) / torch.linalg.vector_norm(expected))
+    gradients = _gradients(compiled, torch.compile(compiled, dynamic=False), inputs)
+    return float(torch.linalg.vector_norm(gradients - expected) / torch.linalg.vector_norm(expected))
 
 
 def _gradients(model: nn.Module, call: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> Tensor:

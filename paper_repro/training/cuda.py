@@ -1,8 +1,8 @@
 """What a GPU needs beside the algorithm: a stream for each cell, updates recorded as CUDA graphs, shared switches.
 
-A small net leaves a GPU idle in two ways: its kernels end sooner than Python starts the next one, and none of them
-fills the chip. So an update is recorded once and then started by a single call, and several cells run side by side,
-each a thread of one process with its own stream.
+A small network leaves a GPU idle in two ways: its kernels end sooner than Python starts the next one, and none fills
+the chip. So an update is recorded once and then started by a single call, and several cells run side by side, each a
+thread of one process with its own stream.
 """
 
 from __future__ import annotations
@@ -64,10 +64,8 @@ def record(update: Update, run: Run, count: int) -> Callable[[], None]:
 
 
 def _give_back(pool: tuple[int, int]) -> None:
-    """The memory of a recording that CUDA broke off, which torch 2.11 keeps for ever (pytorch/pytorch#180395).
-
-    Not of any other: to give memory back twice ends the process.
-    """
+    """The memory of a recording that CUDA broke off, which torch 2.11 keeps for ever (pytorch/pytorch#180395); of no
+    other: to give memory back twice ends the process."""
     device = torch.cuda.current_device()
     for end in (torch._C._cuda_endAllocateToPool, torch._C._cuda_releasePool):
         with suppress(RuntimeError):  # it had not begun
@@ -93,8 +91,8 @@ def while_nobody_records(update: Update) -> Update:
 def while_kernels_are_tried(run: Run) -> AbstractContextManager[object]:
     """Hold this around work that is not recorded: nobody records meanwhile, if it may try which kernels are fastest.
 
-    cuDNN does with free kernels, whenever a thread meets a shape for the first time, and synchronizes the whole device
-    for it. CUDA forbids that beside a recording: seen on an H100 as "operation not permitted when stream is capturing".
+    cuDNN does, unless deterministic, when a thread meets a new shape, and synchronizes the device for it. CUDA forbids
+    that beside a recording: seen on an H100 as "operation not permitted when stream is capturing".
     """
     return nullcontext() if run.device == "cpu" or run.cell.deterministic else _RECORDING
 
@@ -104,8 +102,8 @@ class Recorded:
 
     The first one is made as written, so that libraries are loaded and states exist before the recording. A batch that
     is not whole is not recorded. lambda is a plain number in a recording, so a new one is made when it changes (at a
-    warm restart). What cannot be recorded, such as a model of yours that reads a tensor on the host, is said once and
-    made as written; what is not to be recorded (Run.recordable) is, too, but compiled while nobody records.
+    warm restart). What cannot be recorded, such as a network that reads a tensor on the host, is named once and made as
+    written; so is what shall not be recorded (Run.recordable).
     """
 
     def __init__(self, update: Update, recorder: Callable[[Update, Run, int], Callable[[], None]] = record) -> None:
