@@ -3,7 +3,7 @@
 # make test    run the tests
 # make test-slurm  run sweeps on a real SLURM that it installs and starts here (root on Debian; a quarter of an hour)
 # make test-report  open the report in a real browser and set its tables with pdflatex (installs both: root on Debian)
-# make figures redraw the README's pictures from the committed records (installs numpy, scipy and matplotlib alone)
+# make figures redraw the README's pictures from the committed records (installs requirements-analysis.txt alone: no torch)
 # make report  put all that the committed records say on one page, report/report.html (likewise)
 # make pages   write the tables of README and docs anew from the committed records
 # make check   ruff and mypy

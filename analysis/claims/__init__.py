@@ -16,16 +16,6 @@ def _place(claim: Claim) -> tuple[bool, int, str]:
     return not digits.isdigit(), int(digits) if digits.isdigit() else 0, claim.name
 
 
-CLAIMS = tuple(
-    sorted(
-        (
-            *grids.CLAIMS,
-            *long_runs.CLAIMS,
-            *restarts.CLAIMS,
-            *budgets.CLAIMS,
-            *texts.CLAIMS,
-            Claim("20", "AdamW classifies EEG better than Adam", "section 4.5", "", "the data are not public", None),
-        ),
-        key=_place,
-    )
-)
+_EEG = Claim("20", "AdamW classifies EEG better than Adam", "section 4.5", "", "the data are not public", None)
+_PARTS = (grids, long_runs, restarts, budgets, texts)
+CLAIMS = tuple(sorted((*(claim for part in _PARTS for claim in part.CLAIMS), _EEG), key=_place))

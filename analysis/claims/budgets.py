@@ -32,8 +32,8 @@ def _budget(name: str, text: str, rule: str, unit: str) -> Claim:
         words = f"exponent in the budget {format_estimate(exponents[0])}"
         if exponents[0] is None or exponents[0].low is None:
             words = "too few budgets hold their best decay, or the noise of single runs is not known"
-        panels = source.panels("supp3") if isinstance(source, Evidence) else []
-        return judge(by_interval, exponents[:1], words, [panel for panel in panels if panel.decay_unit == unit])
+        panels = [panel for panel in source.panels("supp3") if panel.decay_unit == unit]
+        return judge(by_interval, exponents[:1], words, panels)
 
     return Claim(name, text, "supplementary figure 3", "supp3", rule, measure, measure, True)
 

@@ -38,8 +38,7 @@ def _slopes(name: str, coupled: Run, free: Run) -> Claim:
         words = f"slopes {' and '.join(map(format_estimate, slopes))}"
         if any(slope is None or slope.low is None for slope in slopes):
             words = "too few rows hold their best decay"
-        panels = [panel for run in (coupled, free) if (panel := source.panel("fig2", run))]
-        return judge(_by_slopes, slopes, words, panels)
+        return judge(_by_slopes, slopes, words, source.selected("fig2", coupled, free))
 
     first, second = (NAMES[run.optimizer] for run in (coupled, free))
     return Claim(

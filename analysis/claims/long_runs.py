@@ -32,8 +32,7 @@ def _every_decay(source: Source) -> Finding | None:
     )  # fmt: skip
     words = f"{below} of AdamW's {len(errors)} decays end below Adam's best ({bar:.2f} %), {significant} by more than "
     words += f"{half:.2f}" + f"; {lost} diverged" * bool(lost)
-    panels = source.panels("fig3") if isinstance(source, Evidence) else []
-    return judge(_half_below, parts, words, panels)
+    return judge(_half_below, parts, words, source.panels("fig3"))
 
 
 def _half_below(parts: Sequence[Estimate]) -> str:
@@ -44,8 +43,8 @@ def _half_below(parts: Sequence[Estimate]) -> str:
 
 
 def _halves(evidence: Evidence) -> Finding | None:
-    tiles = [panel.best for run in (ADAM, ADAMW) if (panel := evidence.panel("fig3", run))]
-    lines = [curve(tile.records, "train_loss") for tile in tiles if tile is not None]
+    panels = evidence.selected("fig3", ADAM, ADAMW)
+    lines = [curve(panel.best.records, "train_loss") for panel in panels if panel.best]
     if len(lines) < 2 or not all(line.values for line in lines):
         return None
     halfway, end = (lines[1].values[place] / lines[0].values[place] for place in (len(lines[0].values) // 2 - 1, -1))
@@ -61,10 +60,9 @@ def _halves_paper(paper: Paper) -> Finding:
 
 
 def _at_equal_loss(evidence: Evidence) -> Finding | None:
-    panels = [panel for run in (ADAM, ADAMW) if (panel := evidence.panel("fig3", run))]
-    half = evidence.half_width("fig3")
+    panels, half = evidence.selected("fig3", ADAM, ADAMW), evidence.half_width("fig3")
     records = [panel.best.records for panel in panels if panel.best]
-    if len(records) < 2 or half is None:
+    if not records or half is None:
         return None
     difference = mean_difference(*records)
     if difference is None:
@@ -106,8 +104,7 @@ def _gain(source: Source) -> Finding | None:
     gain = Estimate(share * compared.difference.value, *(ends or (None, None)))
     words = f"{gain.value:.0f} %" + (f" [{ends[0]:.0f}, {ends[1]:.0f}]" if ends else "")
     words += f" (seeds: {compared.seeds_text})" * bool(compared.lacking)
-    panels = [panel for run in (ADAM, ADAMW) if (panel := source.panel("fig3", run))]
-    return judge(_fifteen, [compared.judged and gain], words, panels, OWN_SCATTER)
+    return judge(_fifteen, [compared.judged and gain], words, source.selected("fig3", ADAM, ADAMW), OWN_SCATTER)
 
 
 def _fifteen(gains: Sequence[Estimate]) -> str:

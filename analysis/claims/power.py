@@ -35,7 +35,7 @@ from paper_repro.records import Record
 
 DRAWS = 200
 NEVER = "never measured"
-SAME = ("image_size", "train_examples", "precision", "batch_size", "augment")  # what makes an epoch long
+SAME = ("image_size", "train_examples", "precision", "batch_size")  # what makes an epoch long
 GUESSED = ("cpu",)  # scales whose networks are so small that another network's time is better than none
 
 
@@ -108,14 +108,15 @@ def _of_scale(name: str, profile: Profile, records: Sequence[Record]) -> str:
         return f"{name}: its cells are recorded; others that the rule needs (the noise is figure 2's) are not"
     epochs, first = sum(cell.epochs for cell in missing), missing[0].to_dict()
     alike = [r for r in records if r["status"] == "finished" and all(r["cell"][key] == first[key] for key in SAME)]
-    own = [record for record in alike if record["cell"]["model"] == first["model"]]
-    similar = own or (alike if name in GUESSED else [])
-    if not similar:
+    in_common = [tuple(r["cell"][key] == first[key] for key in ("model", "augment")) for r in alike]
+    similar = [r for r, common in zip(alike, in_common, strict=True) if common == max(in_common)]
+    other = str(similar[0]["cell"]["model"]) if similar else ""
+    if not similar or (other != first["model"] and name not in GUESSED):
         return f"{name}: {len(missing)} cells, {epochs:,} epochs in all, {NEVER}"
     epoch = statistics.median(record["seconds"] / record["cell"]["epochs"] for record in similar)
     price = Price(len(missing), epoch * epochs / 3600, unit(provenance(similar[0])))
-    other = "" if own else f", if {first['model']} is as fast as {similar[0]['cell']['model']}"
-    return f"{name}: about {price.text()}{other}"
+    guess = "" if other == first["model"] else f", if {first['model']} is as fast as {other}"
+    return f"{name}: about {price.text()}{guess}"
 
 
 def _bare(cell: Cell) -> Cell:

@@ -56,8 +56,8 @@ def _ends(record: Record) -> list[dict[str, Any]]:
 
 
 def _losses(evidence: Evidence) -> Finding | None:
-    panels = [panel for run in (ADAMWR, SGDWR) if (panel := evidence.panel("fig4", run))]
-    if len(panels) < 2:
+    panels = evidence.selected("fig4", ADAMWR, SGDWR)
+    if not panels:
         return None
     logs = [
         {seed: np.log([row["train_loss"] for row in _ends(record)]) for seed, record in _by_seed(panel).items()}
@@ -86,8 +86,8 @@ def _at_equal_loss(evidence: Evidence) -> Finding | None:
     estimates: list[Estimate] = []
     panels: list[Panel] = []
     for restarted, plain, names in ((ADAMWR, ADAMW, "AdamWR − AdamW"), (SGDWR, SGDW, "SGDWR − SGDW")):
-        pair = [panel for run in (restarted, plain) if (panel := evidence.panel("fig4", run))]
-        if len(pair) < 2:
+        pair = evidence.selected("fig4", restarted, plain)
+        if not pair:
             return None
         panels += pair
         differences = _differences(*map(_by_seed, pair))

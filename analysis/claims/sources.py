@@ -129,10 +129,15 @@ class Evidence:
                 return dataclasses.replace(panel, best=best)
         return None
 
+    def selected(self, experiment: str, *runs: Run) -> list[Panel]:
+        """The panel of each; none where one was not run."""
+        own = [panel for run in runs if (panel := self.panel(experiment, run))]
+        return own if len(own) == len(runs) else []
+
     def compare(self, experiment: str, *runs: Run) -> Comparison | None:
-        """The first less the second in test error; None where one was not run, or the noise is not known."""
-        selected = [panel for run in runs if (panel := self.panel(experiment, run))]
-        pairs = compare(selected, self.noise()) if len(selected) == len(runs) else []
+        """The first − the second in test error; None where one was not run, or the noise is not known."""
+        own = self.selected(experiment, *runs)
+        pairs = compare(own, self.noise()) if own else []
         return dataclasses.replace(pairs[0], second=pairs[0].second + _remark(runs[1])) if pairs else None
 
     def error(self, experiment: str, run: Run) -> float | None:
@@ -251,8 +256,12 @@ class Paper:
     def half_width(self, experiment: str) -> float:
         return SINGLE
 
-    def panel(self, experiment: str, run: Run) -> None:
-        """None: no more seeds can be run of it."""
+    def selected(self, experiment: str, *runs: Run) -> list[Panel]:
+        """None: no more seeds can be run of them."""
+        return []
+
+    def panels(self, experiment: str) -> list[Panel]:
+        return []
 
     def compare(self, experiment: str, *runs: Run) -> Comparison:
         first, second = (self.error(experiment, run) for run in runs)
@@ -281,9 +290,9 @@ def differences(experiment: str, rule: Rule, *pairs: tuple[Run, Run]) -> Measure
         if len(compared) < len(pairs):
             return None
         runs = dict.fromkeys(run for pair in pairs for run in pair)
-        panels = [panel for run in runs if (panel := source.panel(experiment, run))]
         words = f"{', '.join(map(format_comparison, compared))} points"
-        return judge(rule, [each.judged for each in compared], words, panels, OWN_SCATTER)
+        estimates = [each.judged for each in compared]
+        return judge(rule, estimates, words, source.selected(experiment, *runs), OWN_SCATTER)
 
     return measure
 

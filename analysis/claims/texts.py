@@ -144,8 +144,7 @@ def _exemption(evidence: Evidence) -> Finding | None:
 
 def _transformer(evidence: Evidence) -> Finding | None:
     runs = Run("adam"), Run("adamw")
-    panels = [panel for run in runs if (panel := evidence.panel("transformer", run))]
-    compared = evidence.compare("transformer", *runs)
+    panels, compared = evidence.selected("transformer", *runs), evidence.compare("transformer", *runs)
     if compared is None:
         return None
     adam, adamw = (curve(panel.best.records, "train_loss") for panel in panels if panel.best)

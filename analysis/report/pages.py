@@ -223,16 +223,7 @@ def _chaos_runs() -> list[dict[str, Any]]:
 
 
 BLOCKS: Mapping[str, Callable[[Blocks], Table]] = {
-    "findings": _findings,
-    "slopes": _slopes,
-    "speed": _speed,
-    "precision": _precision,
-    "batch sizes": _batch_sizes,
-    "groups": _groups,
-    "claims": lambda blocks: ledger.table(blocks.decided),
-    "claims in short": _claims_in_short,
-    "verdicts": _verdicts,
-    "cost": _cost,
-    "chaos": _chaos,
-    "chaos origin": _chaos_origin,
-}
+    "findings": _findings, "slopes": _slopes, "speed": _speed, "precision": _precision, "batch sizes": _batch_sizes,
+    "groups": _groups, "claims": lambda blocks: ledger.table(blocks.decided), "claims in short": _claims_in_short,
+    "verdicts": _verdicts, "cost": _cost, "chaos": _chaos, "chaos origin": _chaos_origin,
+}  # fmt: skip

@@ -126,12 +126,14 @@ def numbers(rows: Sequence[Row]) -> str:
         estimates = {"ridge_slope": row.ridge.slope, "interaction": row.interaction, "basin_size": row.basin}
         estimates |= {f"regret_{field.name}": getattr(row.regret, field.name, None) for field in fields(Regret)}
         for name, part in estimates.items():
-            values = (str(part.value), part.low, part.high) if part else ()  # "nan", not empty, where all is noise
+            values = (
+                (str(part.value), part.low, part.high) if part else ("", None, None)
+            )  # "nan", not empty, where all is noise
             lines.append((row.panel, row.tiles, row.runs, name, *values))
         alphas = 2.0**row.ridge.u
         texts = distinct_texts(alphas, lambda value, digits: f"{value:.{digits}g}", 4)
         for alpha, best in zip(alphas, row.ridge.best, strict=True):
             decay = float(2.0**best) if np.isfinite(best) else "at the edge"
-            lines.append((row.panel, row.tiles, row.runs, f"best_decay_at_alpha_{texts[alpha]}", decay))
+            lines.append((row.panel, row.tiles, row.runs, f"best_decay_at_alpha_{texts[alpha]}", decay, None, None))
     columns = ("panel", "tiles", "runs", "statistic", "value", "low", "high")
     return pd.DataFrame(lines, columns=columns).to_csv(index=False, lineterminator="\n")

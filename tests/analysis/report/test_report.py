@@ -165,7 +165,7 @@ def test_the_method_names_the_numbers_of_the_code() -> None:
     assert f"{DRAWS} draws of noise-free surfaces" in text
 
 
-def test_it_needs_numpy_scipy_and_matplotlib_alone() -> None:
+def test_it_needs_nothing_that_trains() -> None:
     """In a Python that finds nothing else of what is pinned. (CI makes the whole report in a bare environment.)"""
     code = (
         "import sys\n"
