@@ -82,8 +82,7 @@ def _tried_out(cells: Sequence[Cell], data: Path, out: Path, device: str) -> int
 def check_code(submission: Submission) -> None:
     """Raise RuntimeError if the code on disk is no longer what was submitted: numbers of two codes must not mix."""
     here = provenance.source()
-    same = provenance.label({"source": submission.source}) == provenance.label({"source": here})
-    if not (same or submission.mixed_code):
+    if not (provenance.has_same_numbers(f"source {submission.source}") or submission.mixed_code):
         raise RuntimeError(
             f"the code has changed since this was submitted (source {submission.source}, now {here}): "
             "submit again, or with --mixed-code if the change does not touch numbers"

@@ -140,7 +140,7 @@ def _other_code(plan: Plan) -> list[str]:
     live = {folder for folder, _ in plan.jobs.live}
     ours = {cell.id for cell in plan.cells}
     queued = {provenance.label({"source": s.source}) for s in plan.sent if s.folder in live and ours & set(s.sweep)}
-    return sorted((made | queued) - provenance.labels_of_this())
+    return sorted(label for label in made | queued if not provenance.has_same_numbers(label))
 
 
 def _pack(plan: Plan) -> None:

@@ -9,6 +9,7 @@ from analysis.results.table import Chart, codes, fingerprint, of_cells, provenan
 from analysis.results.words import BOUNDARY, DIGITS, short_commit
 from experiments.declare import describe, listed, setting
 from paper_repro.records import Record
+from paper_repro.records.provenance import distinct
 
 
 def caption(chart: Chart, reading: str) -> str:
@@ -105,8 +106,9 @@ def _origin(records: Sequence[Record]) -> str:
     commits = sorted({short_commit(provenance(record)) for record in records})
     hardware = sorted({str(provenance(record).get("hardware") or "not recorded") for record in records})
     plural = "s" if len(commits) > 1 else ""
-    sources = sorted({str(found) for record in records if (found := provenance(record).get("source"))})
-    differing = f" (sources {listed(sources)})" if len(sources) > 1 else ""
+    sources = distinct(f"source {mark}" for record in records if (mark := provenance(record).get("source")))
+    marks = listed(each.removeprefix("source ") for each in sources)
+    differing = f" (sources {marks})" if len(sources) > 1 else ""
     return f"Commit{plural} {listed(commits)}{differing}; hardware: {listed(hardware, '; ')}."
 
 

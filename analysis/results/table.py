@@ -20,7 +20,7 @@ from experiments.declare import EACH_ITS_OWN, SWEPT, Experiment, Profile
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
 from paper_repro.records import Record
-from paper_repro.records.provenance import label
+from paper_repro.records.provenance import distinct, label
 
 Settings = tuple[tuple[str, object], ...]
 T = TypeVar("T")
@@ -154,9 +154,9 @@ def provenance(record: Record) -> dict[str, object]:
 
 
 def codes(records: Iterable[Record]) -> list[str]:
-    """The versions of the code that made these records, by commit or source: one, if nothing is amiss."""
+    """The versions of the code that made these records, by commit or source: one, if their numbers are the same."""
     unknown = {"commit": "unknown", "dirty": False}
-    return sorted({label({**unknown, **provenance(record)}) for record in records})
+    return distinct(label({**unknown, **provenance(record)}) for record in records)
 
 
 def check_one_data_set(records: Sequence[Record], where: str) -> None:

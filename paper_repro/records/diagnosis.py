@@ -1,29 +1,26 @@
-"""What looks odd in a run that went through: a loss spike, a blow-up of the gradient norm, training that is dead.
+"""Anomalies of a run that went through: a loss spike, a blow-up of the gradient norm, training that is dead.
 
-Seen in the curves of a record alone, without torch. The thresholds were set on the 1,636 committed records, of runs of
-2 to 80 epochs at good and at hopeless settings (their counts stand beside each); whoever changes one counts anew:
-
-    python -m paper_repro.records.diagnosis experiments/recorded/*.jsonl
+Seen in the curves of a record alone, without torch. The thresholds were set on the 1,636 records that were committed
+then, of runs of 2 to 80 epochs at good and at hopeless settings (their counts stand beside each); tests/records/
+test_diagnosis.py counts those of all that are committed now.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
-from pathlib import Path
 from typing import Any
 
 Row = Mapping[str, Any]
-Diagnosis = dict[str, Any]  # kind; epoch where it was first seen; value there; usual: what it was before, or chance
+Diagnosis = dict[str, Any]  # as schema.Diagnosis
 
 SPIKE, BLOW_UP, DEAD, DIVERGED = "loss spike", "gradient blow-up", "dead training", "diverged"
 
 # A loss of half as much again as the lowest so far, and by a tenth of the first epoch's. Both, because 0.009 to 0.015
-# is a wobble of a net that knows its pictures by heart, and 2.2 to 2.3 one that learns nothing. 1 record of 1,636; the
-# farthest of the others went from 0.15 to 0.29, by 0.06 of the first. After a restart (eta rises) the lowest is taken
-# anew, because there the loss is meant to rise.
+# is a wobble of a network that knows its images by heart, and 2.2 to 2.3 one that learns nothing. 1 record of 1,636;
+# the farthest of the others went from 0.15 to 0.29, by 0.06 of the first. After a restart (eta rises) the lowest is
+# taken anew, because there the loss is meant to rise.
 SPIKE_RATIO, SPIKE_SHARE = 1.5, 0.1
 
 # Three times the largest mean norm of any epoch before. The norm grows by itself as decay shrinks the weights under a
@@ -32,7 +29,7 @@ SPIKE_RATIO, SPIKE_SHARE = 1.5, 0.1
 BLOW_UP_RATIO = 3.0
 
 # A loss that is never 1 % below that of a guess, ln(classes), and an error that is never 5 % below a guess's. The error
-# alone wobbles by 1.5 points with the pictures; the loss alone is as high where a net is wrong but sure of itself.
+# alone wobbles by 1.5 points with the images; the loss alone is as high where a network is wrong but sure of itself.
 # 52 of 1,636 records, all at the largest decays or learning rates of their grids.
 DEAD_LOSS, DEAD_ERROR = 0.99, 0.95
 
@@ -46,10 +43,10 @@ CLASSES = {"synthetic": 10, "cifar10": 10, "cifar100": 100, "imagenet32": 1000} 
 
 
 def diagnose(epochs: Sequence[Row], classes: int | None = None, whole: bool = True) -> list[Diagnosis]:
-    """All that looks odd in a run's curves, each kind once. Without `classes`, or of a run that broke off, not whether
-    it was dead."""
-    found = [_spike(epochs), _blow_up(epochs), _dead(epochs, classes) if classes and whole else None]
-    return [each for each in found if each]
+    """All anomalies in a run's curves, each kind once. Without `classes`, or of a run that broke off, not whether it
+    was dead."""
+    each = [_spike(epochs), _blow_up(epochs), _dead(epochs, classes) if classes and whole else None]
+    return [diagnosis for diagnosis in each if diagnosis]
 
 
 def of(record: Mapping[str, Any]) -> list[Diagnosis]:
@@ -61,14 +58,15 @@ def of(record: Mapping[str, Any]) -> list[Diagnosis]:
 
 
 def kinds(record: Mapping[str, Any]) -> list[str]:
+    """The kinds of a record's anomalies."""
     return [each["kind"] for each in of(record)]
 
 
 def groups(cells: Iterable[tuple[str, Sequence[str]]]) -> list[dict[str, Any]]:
     """Cells (id, kinds) by kind, as plain values: kind, cells (how many), first (an id), remedy."""
     by_kind: dict[str, list[str]] = {kind: [] for kind in REMEDIES}
-    for name, odd in cells:
-        for kind in odd:
+    for name, own in cells:
+        for kind in own:
             by_kind.setdefault(kind, []).append(name)
     return [
         {"kind": kind, "cells": len(names), "first": names[0], "remedy": REMEDIES.get(kind, "")}
@@ -79,14 +77,12 @@ def groups(cells: Iterable[tuple[str, Sequence[str]]]) -> list[dict[str, Any]]:
 
 def _spike(epochs: Sequence[Row]) -> Diagnosis | None:
     losses = _curve(epochs, "train_loss")
-    if not losses:
-        return None
-    lowest = losses[0]
+    lowest = losses[0] if losses else math.inf
     for before, row, loss in zip(epochs, epochs[1:], losses[1:], strict=False):
         if row.get("eta", 0) > before.get("eta", 0):
             lowest = loss
         if loss >= SPIKE_RATIO * lowest and loss - lowest >= SPIKE_SHARE * losses[0]:
-            return _said(SPIKE, row, loss, lowest)
+            return _diagnosis(SPIKE, row, loss, lowest)
         lowest = min(lowest, loss)
     return None
 
@@ -95,10 +91,8 @@ def _blow_up(epochs: Sequence[Row]) -> Diagnosis | None:
     norms = _curve(epochs, "gradient_norm")
     for row, (largest, _), norm in zip(epochs[1:], pairwise(accumulate(norms, max)), norms[1:], strict=False):
         if norm >= BLOW_UP_RATIO * largest > 0:
-            return _said(BLOW_UP, row, norm, largest)
-    if norms and math.isinf(norms[0]):
-        return _said(BLOW_UP, epochs[0], norms[0], math.inf)
-    return None
+            return _diagnosis(BLOW_UP, row, norm, largest)
+    return _diagnosis(BLOW_UP, epochs[0], math.inf, math.inf) if norms and math.isinf(norms[0]) else None
 
 
 def _dead(epochs: Sequence[Row], classes: int) -> Diagnosis | None:
@@ -106,9 +100,8 @@ def _dead(epochs: Sequence[Row], classes: int) -> Diagnosis | None:
     if classes < 2 or not losses or not errors:
         return None
     loss, error = math.log(classes), 100 * (1 - 1 / classes)
-    if min(losses) < DEAD_LOSS * loss or min(errors) < DEAD_ERROR * error:
-        return None
-    return _said(DEAD, epochs[0], min(losses), loss)
+    is_dead = min(losses) >= DEAD_LOSS * loss and min(errors) >= DEAD_ERROR * error
+    return _diagnosis(DEAD, epochs[0], min(losses), loss) if is_dead else None
 
 
 def _curve(epochs: Sequence[Row], name: str) -> list[float]:
@@ -118,23 +111,7 @@ def _curve(epochs: Sequence[Row], name: str) -> list[float]:
     return [math.inf if row[name] is None else row[name] for row in epochs]
 
 
-def _said(kind: str, row: Row, value: float, usual: float) -> Diagnosis:
-    return {"kind": kind, "epoch": row["epoch"], "value": _plain(value), "usual": _plain(usual)}
-
-
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _counted(paths: Iterable[str]) -> Iterator[str]:
-    from paper_repro import records
-
-    for path in paths:
-        found = records.load(Path(path))
-        yield f"{path}: {len(found)} records"
-        for group in groups((record["id"], kinds(record)) for record in found):
-            yield f"  {group['cells']} {group['kind']}, first {group['first']}"
-
-
-if __name__ == "__main__":
-    print("\n".join(_counted(sys.argv[1:])))
+def _diagnosis(kind: str, row: Row, value: float, usual: float) -> Diagnosis:
+    numbers = {"value": value, "usual": usual}
+    plain = {name: number if math.isfinite(number) else None for name, number in numbers.items()}
+    return {"kind": kind, "epoch": row["epoch"], **plain}

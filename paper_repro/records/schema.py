@@ -16,8 +16,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 from paper_repro.cell import SPEC, Cell
 from paper_repro.cli import UNPRINTABLE, is_plain
 
-LARGEST = 1.7976931348623157e308  # what is above is infinite
-Positive = Annotated[float, Meta(ge=0, le=LARGEST)]
+Positive = Annotated[float, Meta(ge=0)]  # and finite, as JSON has no other numbers
 Percent = Annotated[float, Meta(ge=0, le=100)] | UnsetType
 Measured = Positive | UnsetType
 MayOverflow = Positive | None | UnsetType  # null: it was not finite
@@ -53,15 +52,11 @@ class Epoch(Struct, forbid_unknown_fields=True):
 
 
 class Data(Struct, forbid_unknown_fields=True):
-    """The images that a number was measured on."""
-
     name: Text
     fingerprint: Text
 
 
 class Provenance(Struct, forbid_unknown_fields=True):
-    """Where a number comes from."""
-
     commit: Code
     hardware: Text
     data: Data
@@ -73,18 +68,14 @@ class Provenance(Struct, forbid_unknown_fields=True):
 
 
 class Divergence(Struct, forbid_unknown_fields=True):
-    """The first update, counted from 1, at which a value was not finite (training/divergence.py)."""
-
-    step: int
+    step: int  # the first update, counted from 1, at which a value was not finite (training/divergence.py)
     reason: Text
     tensor: Text = "loss"  # "loss", "validation loss", "conv.weight", "gradient of conv.weight"
 
 
 class Diagnosis(Struct, forbid_unknown_fields=True):
-    """An anomaly in a record's curves (diagnosis.py): where it was first seen, its value, and what was usual before."""
-
-    kind: Text
-    epoch: int
+    kind: Text  # of an anomaly in the curves (diagnosis.py)
+    epoch: int  # where it was first seen
     value: float | None = None  # null: it was not finite
     usual: float | None = None
 
