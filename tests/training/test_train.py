@@ -90,6 +90,22 @@ def test_a_damaged_newest_checkpoint_costs_time_only(cell: Cell, data: Dataset, 
     assert "unusable checkpoint" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("part", ["code", "data", "model", "losses"])
+def test_a_checkpoint_that_does_not_fit_is_passed_over(part: str, cell: Cell, data: Dataset, tmp_path, capfd) -> None:
+    """Of other code or data; or of a network or an epoch of another form, found when a part was taken over already."""
+    undisturbed = _numbers(cell, data, tmp_path / "a")
+    asked = itertools.count(1)
+    with pytest.raises(train.Stopped):
+        train.train(cell, data, tmp_path / "b", should_stop=lambda: next(asked) >= 9)
+    folder = checkpoints.folder_of(tmp_path / "b", cell.id)
+    other = {"code": "0" * 16, "data": "0" * 16, "model": {}, "losses": torch.zeros(3)}[part]
+    checkpoints.save(folder, 10, checkpoints._read(folder / "000000009.pt", "cpu") | {part: other})
+    assert _numbers(cell, data, tmp_path / "b") == undisturbed
+    said = capfd.readouterr().err
+    assert said.startswith(f"{folder / '000000010.pt'}: unusable checkpoint (")
+    assert said.count("\n") == 1
+
+
 def test_numbers_do_not_depend_on_what_ran_before(cell: Cell, data: Dataset, tmp_path: Path) -> None:
     first = _numbers(cell, data, tmp_path / "a")
     _numbers(cell.replace(seed=9, optimizer="sgd", alpha=0.1), data, tmp_path / "b")
