@@ -1,4 +1,4 @@
-"""Every experiment is one file in paper/ or beyond/ that holds EXPERIMENT; a new file is found by itself."""
+"""Every experiment is declared in a file of paper/ or beyond/, mostly one a file; a new file is found by itself."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from experiments.declare import Experiment
 
 def names() -> list[str]:
     """The experiments there are, sorted."""
-    return sorted(experiment.name for experiment in _all())
+    return sorted(_all())
 
 
 def get(name: str) -> Experiment:
     """The experiment of this name. Raises KeyError."""
-    return {experiment.name: experiment for experiment in _all()}[name]
+    return _all()[name]
 
 
-def _all() -> list[Experiment]:
-    folders = ((room.__path__, f"{room.__name__}.") for room in (paper, beyond))
-    loaded = [importlib.import_module(found.name) for folder in folders for found in pkgutil.iter_modules(*folder)]
-    return [module.EXPERIMENT for module in loaded if hasattr(module, "EXPERIMENT")]
+def _all() -> dict[str, Experiment]:
+    folders = ((folder.__path__, f"{folder.__name__}.") for folder in (paper, beyond))
+    modules = [importlib.import_module(each.name) for folder in folders for each in pkgutil.iter_modules(*folder)]
+    values = [value for module in modules for value in vars(module).values()]
+    return {value.name: value for value in values if isinstance(value, Experiment)}

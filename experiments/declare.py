@@ -181,6 +181,11 @@ def halvings(top: float, count: int) -> list[float]:
     return [top / 2**k for k in range(count)]
 
 
+def zero_and(top: float, count: int) -> list[float]:
+    """0 and `count` values, each twice the one before, up to top."""
+    return [0.0, *reversed(halvings(top, count))]
+
+
 def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
     """["epochs=3", "seed=3,5"] as {"epochs": 3, "seed": (3, 5)}. Raises ValueError, also where one is given twice."""
     changes: dict[str, Any] = {}

@@ -29,12 +29,14 @@ GPU = Cell(
     evaluate_every=5,
 )  # fmt: skip
 GPU_SHORT = GPU.replace(model="wide_resnet-10-4", epochs=8, evaluate_every=4)
+GPUS = {"gpu_short": GPU_SHORT, "gpu": GPU}
 PAPER = Cell(
     dataset="cifar10", model="shake_shake-26-2x64d", optimizer="sgd", alpha=1.0, decay=0.0, epochs=100,
     validation_examples=0,
 )  # fmt: skip
 WIDE = PAPER.replace(model="shake_shake-26-2x96d", epochs=1800)  # the paper's net and budget for long runs
 IMAGENET32 = PAPER.replace(dataset="imagenet32")
+IMAGENET32_WIDE = WIDE.replace(dataset="imagenet32")
 IMAGENET32_GPU = GPU.replace(dataset="imagenet32", validation_examples=50_000)
 
 
@@ -50,9 +52,15 @@ def images(cell: Cell) -> str:
     return ", ".join(parts)
 
 
-DEMO_NOTE, LONG_DEMO_NOTE = images(DEMO), images(LONG_DEMO)
-CPU_NOTE, LONG_CPU_NOTE = (f"{images(cell)}, a plain 8-layer ResNet" for cell in (CPU, LONG_CPU))
-GPU_NET, GPU_SHORT_NET = (f"{cell.model} in bf16 instead of 26 2x64d in float32" for cell in (GPU, GPU_SHORT))
-GPU_NET_OF_WIDE = f"{GPU.model} in bf16 instead of 26 2x96d in float32"
-GPU_NOTE, GPU_SHORT_NOTE = f"{GPU_NET}, 15 epochs instead of 100", f"{GPU_SHORT_NET}, 8 epochs instead of 100"
-PAPER_NOTE = "as published, in float32: trained on all training images, selected and reported on the test set"
+NETS = {scale: f"{cell.model} in bf16 instead of 26 2x64d in float32" for scale, cell in GPUS.items()}
+NOTES = {
+    "demo": images(DEMO),
+    "cpu": f"{images(CPU)}, a plain 8-layer ResNet",
+    **{scale: f"{NETS[scale]}, {cell.epochs} epochs instead of 100" for scale, cell in GPUS.items()},
+    "paper": "as published, in float32: trained on all training images, selected and reported on the test set",
+}
+LONG_NOTES = {
+    "demo": images(LONG_DEMO),
+    "cpu": f"{images(LONG_CPU)}, a plain 8-layer ResNet",
+    "gpu": f"{GPU.model} in bf16 instead of 26 2x96d in float32",
+}

@@ -11,7 +11,7 @@ number of updates.
 
 The learning rate is fixed: figure 2's best decoupled decay hardly depends on it. A best decay at the edge of the axis
 is drawn as such. The decays of `gpu` and `gpu_short` hold what figure 2's power law gives for a batch of 128
-(fig2.py), less and more in proportion to the smallest and the largest batch. Cost: 11 x 9 cells for each of two
+(docs/experiments.md), less and more in proportion to the smallest and the largest batch. Cost: 11 x 9 cells for each of two
 optimizers; on two cores of an AMD EPYC `cpu` took 0.95 core-hours.
 """
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.declare import Experiment, Profile, grid, halvings
-from experiments.scales import CPU, DEMO, DEMO_NOTE, GPU, GPU_NET, GPU_SHORT, GPU_SHORT_NET, images
+from experiments.scales import CPU, DEMO, GPU, GPU_SHORT, NETS, NOTES, images
 from paper_repro.cell import Cell
 
 SIZES = (16, 32, 64, 128, 256, 512)
@@ -48,7 +48,7 @@ EXPERIMENT = Experiment(
     profiles={
         "demo": Profile(
             _cells(DEMO.replace(train_examples=1024), 8, 64, {"sgdw": 0.2, "adamw": 0.01}, halvings(0.256, 8)),
-            f"{DEMO_NOTE}; 8 epochs, or 128 updates",
+            f"{NOTES['demo']}; 8 epochs, or 128 updates",
         ),
         "cpu": Profile(
             _cells(CPU.replace(train_examples=4096), 16, 128, {"sgdw": 0.1, "adamw": 0.01}, halvings(0.128, 9)),
@@ -56,14 +56,14 @@ EXPERIMENT = Experiment(
         ),
         "gpu_short": Profile(
             _cells(GPU_SHORT.replace(train_examples=44_032), 8, 128, {"sgdw": 0.1, "adamw": 0.002}, halvings(0.032, 8)),
-            f"{GPU_SHORT_NET}; 8 epochs, or 2,752 updates",
+            f"{NETS['gpu_short']}; 8 epochs, or 2,752 updates",
         ),
         "gpu": Profile(
             _cells(
                 GPU.replace(train_examples=44_032), 16, 128, {"sgdw": 0.1, "adamw": 0.002}, halvings(0.032, 9),
                 sizes=(32, 64, 128, 256, 512, 1024),
             ),
-            f"{GPU_NET}; 16 epochs, or 5,504 updates",
+            f"{NETS['gpu']}; 16 epochs, or 5,504 updates",
         ),
     },
     facets=("batch_size", "epochs"),

@@ -14,7 +14,7 @@ from typing import Any
 
 from experiments.declare import Experiment, Profile
 from experiments.paper import fig2
-from experiments.scales import CPU_NOTE, DEMO_NOTE, GPU_NOTE
+from experiments.scales import NOTES
 
 
 def _settings(scale: str) -> dict[str, Any]:
@@ -29,9 +29,9 @@ EXPERIMENT = Experiment(
     title="What decay takes off each weight in one update",
     figure="effective_decay",
     profiles={
-        "demo": Profile((), DEMO_NOTE, settings=_settings("demo")),
-        "cpu": Profile((), CPU_NOTE, settings=_settings("cpu")),
-        "gpu": Profile((), GPU_NOTE, settings=_settings("gpu")),
+        "demo": Profile((), NOTES["demo"], settings=_settings("demo")),
+        "cpu": Profile((), NOTES["cpu"], settings=_settings("cpu")),
+        "gpu": Profile((), NOTES["gpu"], settings=_settings("gpu")),
     },
     study="effective_decay",
 )

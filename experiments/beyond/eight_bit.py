@@ -13,7 +13,7 @@ from typing import Any
 
 from experiments.declare import Experiment, Profile
 from experiments.paper import fig2
-from experiments.scales import DEMO_NOTE, GPU_NOTE
+from experiments.scales import NOTES
 from paper_repro.cell import Cell
 
 
@@ -30,8 +30,8 @@ EXPERIMENT = Experiment(
     title="AdamW with moments of eight bits",
     figure="seed_dots",
     profiles={
-        "demo": Profile((), DEMO_NOTE, settings=_settings(fig2.DEMO_CELLS[0], *fig2.NEAR_BEST["demo"]["adamw"])),
-        "gpu": Profile((), GPU_NOTE, settings=_settings(fig2.GPU_CELLS[0], 0.002, 0.001)),
+        "demo": Profile((), NOTES["demo"], settings=_settings(fig2.CELLS["demo"][0], *fig2.NEAR_BEST["demo"]["adamw"])),
+        "gpu": Profile((), NOTES["gpu"], settings=_settings(fig2.CELLS["gpu"][0], 0.002, 0.001)),
     },
     study="eight_bit",
 )

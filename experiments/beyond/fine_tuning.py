@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from experiments.declare import Experiment, Profile
-from experiments.scales import CPU, DEMO, LONG_DEMO_NOTE
+from experiments.scales import CPU, DEMO, LONG_NOTES
 from paper_repro.cell import Cell
 
 
@@ -33,7 +33,7 @@ EXPERIMENT = Experiment(
     profiles={
         "demo": Profile(
             (),
-            f"{LONG_DEMO_NOTE}; 200 of the new classes",
+            f"{LONG_NOTES['demo']}; 200 of the new classes",
             settings=_settings(DEMO, 0.01, 0.016, 900),
         ),
         "cpu": Profile(

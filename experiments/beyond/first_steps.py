@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from experiments.declare import Experiment, Profile
-from experiments.scales import CPU, CPU_NOTE, DEMO, DEMO_NOTE, GPU, GPU_NOTE
+from experiments.scales import CPU, DEMO, GPU, NOTES
 from paper_repro.cell import Cell
 
 # torch's defaults: 1e-3 and, for AdamW, weight_decay 0.01, which is 1e-5 in the paper's convention
@@ -34,9 +34,9 @@ EXPERIMENT = Experiment(
     title="The first 100 updates at default settings",
     figure="first_steps",
     profiles={
-        "demo": Profile((), DEMO_NOTE, settings=_settings(DEMO)),
-        "cpu": Profile((), CPU_NOTE, settings=_settings(CPU)),
-        "gpu": Profile((), GPU_NOTE, settings=_settings(GPU)),
+        "demo": Profile((), NOTES["demo"], settings=_settings(DEMO)),
+        "cpu": Profile((), NOTES["cpu"], settings=_settings(CPU)),
+        "gpu": Profile((), NOTES["gpu"], settings=_settings(GPU)),
     },
     study="first_steps",
 )

@@ -11,7 +11,7 @@ x 4 x 6 cells at the demo profile, 2 x 6 x 9 at cpu, 2 x 5 x 7 at gpu.
 from __future__ import annotations
 
 from experiments.declare import Experiment, Profile, grid, halvings
-from experiments.scales import CPU, DEMO, DEMO_NOTE, GPU, images
+from experiments.scales import CPU, DEMO, GPU, NOTES, images
 from paper_repro.cell import Cell
 
 
@@ -29,7 +29,7 @@ EXPERIMENT = Experiment(
             _both(
                 DEMO.replace(model="vit-2-64-p3", epochs=18, evaluate_every=1), halvings(0.008, 4), halvings(0.008, 5)
             ),
-            f"{DEMO_NOTE}; depth 2, width 64",
+            f"{NOTES['demo']}; depth 2, width 64",
         ),
         "cpu": Profile(
             _both(

@@ -10,25 +10,15 @@ the epochs. The paper's best of sixteen was 4.47 % at a learning rate and L2 fac
 from __future__ import annotations
 
 from experiments.declare import Experiment, Profile, grid
-from experiments.scales import (
-    GPU,
-    GPU_NET_OF_WIDE,
-    LONG_CPU,
-    LONG_CPU_NOTE,
-    LONG_DEMO,
-    LONG_DEMO_NOTE,
-    PAPER_NOTE,
-    WIDE,
-)
+from experiments.scales import GPU, LONG_CPU, LONG_DEMO, LONG_NOTES, NOTES, WIDE
 from paper_repro.cell import Cell
 
-RATES = [1e-2, 1e-3, 1e-4, 1e-5]
-FACTORS = [1e-6, 1e-5, 1e-4, 1e-3]
-HIGHER, STRONGER = [1e-1, 1e-2, 1e-3, 1e-4], [1e-4, 1e-3, 1e-2, 1e-1]  # a short run needs more
+AXES = ([1e-2, 1e-3, 1e-4, 1e-5], [1e-6, 1e-5, 1e-4, 1e-3])  # learning rates and L2 factors
+SHORT_AXES = ([1e-1, 1e-2, 1e-3, 1e-4], [1e-4, 1e-3, 1e-2, 1e-1])  # a short run needs more of both
 
 
-def _fixed(base: Cell, alphas: list[float], decays: list[float]) -> tuple[Cell, ...]:
-    return tuple(grid(base.replace(schedule="fixed"), ["adam"], alphas, decays))
+def _fixed(base: Cell, axes: tuple[list[float], list[float]]) -> tuple[Cell, ...]:
+    return tuple(grid(base.replace(schedule="fixed"), ["adam"], *axes))
 
 
 EXPERIMENT = Experiment(
@@ -36,12 +26,9 @@ EXPERIMENT = Experiment(
     title="Standard Adam: L2 regularisation and a fixed learning rate",
     figure="heat_maps",
     profiles={
-        "demo": Profile(_fixed(LONG_DEMO.replace(epochs=48, evaluate_every=48), HIGHER, STRONGER), LONG_DEMO_NOTE),
-        "cpu": Profile(_fixed(LONG_CPU.replace(epochs=100, evaluate_every=100), HIGHER, STRONGER), LONG_CPU_NOTE),
-        "gpu": Profile(
-            _fixed(GPU.replace(epochs=100), RATES, FACTORS),
-            f"{GPU_NET_OF_WIDE}, 100 epochs instead of 1800",
-        ),
-        "paper": Profile(_fixed(WIDE, RATES, FACTORS), PAPER_NOTE),
+        "demo": Profile(_fixed(LONG_DEMO.replace(epochs=48, evaluate_every=48), SHORT_AXES), LONG_NOTES["demo"]),
+        "cpu": Profile(_fixed(LONG_CPU.replace(epochs=100, evaluate_every=100), SHORT_AXES), LONG_NOTES["cpu"]),
+        "gpu": Profile(_fixed(GPU.replace(epochs=100), AXES), f"{LONG_NOTES['gpu']}, 100 epochs instead of 1800"),
+        "paper": Profile(_fixed(WIDE, AXES), NOTES["paper"]),
     },
 )
