@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paper_repro.cli import UsageError
+
 COLUMNS = ("what", "ours", "opponent", "unit", "ratio", "hardware", "versions")
 
 
@@ -33,12 +35,29 @@ class Row:
 
 
 def rows(device: str, quick: bool) -> Iterator[Row]:
-    """All comparisons, one after the other. quick: within two minutes on two cores, nothing compiled."""
+    """All comparisons, one after the other. quick: within a minute on two cores, nothing compiled."""
     from benchmarks import optimizer_step, overhead, training
 
     yield from training.rows(device, quick)
-    yield from optimizer_step.rows(device, 8 if quick else 40)
+    yield from optimizer_step.rows(device, 3 if quick else 40)
     yield from overhead.rows(100 if quick else 10_000)
+
+
+def bench(device: str, quick: bool, csv_file: Path | None) -> int:
+    """The command: print the rows as they come; the exit code. Raises UsageError where the file cannot be written."""
+    try:
+        if csv_file:
+            csv_file.open("a").close()  # rather now than after twenty minutes
+    except OSError as error:
+        raise UsageError(str(error)) from None
+    print(f"{hardware(device)}; {versions()}\n{HEADER}", flush=True)
+    table = []
+    for row in rows(device, quick):
+        table.append(row)
+        print(line(row), flush=True)
+    if csv_file:
+        write_csv(csv_file, table, device)
+    return 0
 
 
 def line(row: Row) -> str:
@@ -60,11 +79,11 @@ def write_csv(path: Path, table: Sequence[Row], device: str) -> None:
 
 
 def device(asked: str | None) -> str:
-    """What to measure: the asked-for device, or a GPU where there is one. Raises ValueError for a GPU without one."""
+    """What to measure: the asked-for device, or a GPU where there is one. Raises UsageError for a GPU without one."""
     import torch
 
     if asked == "cuda" and not torch.cuda.is_available():
-        raise ValueError("--device cuda: torch sees no GPU here")
+        raise UsageError("--device cuda: torch sees no GPU here")
     return asked or ("cuda" if torch.cuda.is_available() else "cpu")
 
 

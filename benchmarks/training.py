@@ -29,10 +29,10 @@ class Speed(NamedTuple):
 
 
 def rows(device: str, quick: bool) -> Iterator[Row]:
-    """Images a second, cells an hour, share of the peak and memory, for both nets. quick: less long, not compiled."""
-    seconds = 3.0 if quick else 30.0
+    """Images a second, cells an hour, share of the peak and memory, for both nets. quick: the small one, briefly."""
+    seconds = 1.0 if quick else 30.0
     peak = together(peak_rate, [(device,)])[0]
-    for net in NETS:
+    for net in NETS[:1] if quick else NETS:
         (theirs,) = together(plain_speed, [(net, device, seconds)])
         # on a CPU a process a core, each with one thread, which loads its images itself
         tuned = together(tuned_speed, [(net, device, seconds)] * (cores() if device == "cpu" else 1))
@@ -74,15 +74,10 @@ def _on_gpu(net: str, seconds: float, compile: bool, theirs: Speed, tuned: float
 
 def _derived(how: str, images: float, memory: float, theirs: Speed, peak: float) -> Iterator[Row]:
     hours = 3600 / CELL_IMAGES
-    work = training_flops(how.partition(",")[0])
+    work = floors.cost(how.partition(",")[0], BATCH).flop / BATCH
     yield Row(f"{how}: cells of 100 epochs", images * hours, theirs.images * hours, "cells/hour")
     yield Row(f"{how}: share of bf16 peak", 100 * images * work / peak, 100 * theirs.images * work / peak, "%")
     yield Row(f"{how}: peak memory of a process", memory, theirs.memory, "GB")
-
-
-def training_flops(net: str) -> float:
-    """Operations of training on one 32 x 32 image, products and sums apart."""
-    return floors.cost(net, 1).flop
 
 
 def plain_speed(net: str, device: str, seconds: float) -> Speed:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from paper_repro.cell import Cell
-from paper_repro.cli import brief, closest, number, typed, whole
+from paper_repro.cli import brief, no_such, number, typed, whole
 
 PROFILES = ("demo", "cpu", "gpu_short", "gpu", "paper")
 QUICK = {"train_examples": 128, "validation_examples": 100, "evaluate_every": 10**6}
@@ -17,9 +17,6 @@ _UNSWEPT = [field.name for field in dataclasses.fields(Cell) if field.name not i
 LISTED = 6  # values of one kind named before the rest is only counted; the CSV beside a figure has them all
 KINDS = {known.name: str(known.type) for known in dataclasses.fields(Cell)}
 WORDS = {"true": True, "false": False, "none": None}
-_EXPECTED = {
-    "float": "a number", "bool": "true or false", "int": "a whole number", "int | None": "a whole number or none",
-}  # fmt: skip
 EACH_ITS_OWN = ("alpha", "decay", "seed")  # where optimizers differ in more
 
 
@@ -42,17 +39,16 @@ class Profile:
 
     def is_declared(self, cells: Iterable[Cell]) -> bool:
         """Whether these are all its kinds of cells of these optimizers; what a heat map spans apart."""
-        own = {(cell.optimizer, _kind(cell)) for cell in cells}
-        optimizers = {optimizer for optimizer, _ in own}
-        return own == {(cell.optimizer, _kind(cell)) for cell in self.cells if cell.optimizer in optimizers}
+        kinds = {(cell.optimizer, _kind(cell)) for cell in cells}
+        optimizers = {optimizer for optimizer, _ in kinds}
+        return kinds == {(cell.optimizer, _kind(cell)) for cell in self.cells if cell.optimizer in optimizers}
 
     def describe(self, cells: Sequence[Cell]) -> str:
         """What these cells train and on what: the note, if it was written of them; else what they say themselves."""
         return self.note if self.note and self.is_declared(cells) else describe(cells)
 
     def with_seeds(self, seeds: int | Sequence[int]) -> list[Cell]:
-        """Every cell at these seeds (a number: at 0 .. seeds - 1), all of one seed before the next, so that a whole map
-        comes first."""
+        """Every cell at these seeds (a number: at 0 .. seeds - 1), a whole map before the next seed."""
         chosen = range(seeds) if isinstance(seeds, int) else seeds
         return [cell.replace(seed=seed) for seed in chosen for cell in self.cells]
 
@@ -69,7 +65,7 @@ class Experiment:
 
     name: str
     title: str
-    figure: str  # the module of analysis/ that draws it
+    figure: str  # the module of analysis/figures/ that draws it
     profiles: Mapping[str, Profile]
     swept: tuple[str, ...] = SWEPT
     also: tuple[str, ...] = ()  # modules that draw further figures of the same records
@@ -83,14 +79,14 @@ class Experiment:
 
         Raises ValueError for what no cell can have.
         """
-        if "quick" in changes:
-            return self.quick().changed({field: value for field, value in changes.items() if field != "quick"})
+        base = self.quick() if "quick" in changes else self
+        changes = {name: value for name, value in changes.items() if name != "quick"}
         fields = {name: value for name, value in changes.items() if name != "seed"}
         profiles = {
-            name: profile.changed(cell.replace(**fields) for cell in profile.cells)
-            for name, profile in self.profiles.items()
+            scale: profile.changed(cell.replace(**fields) for cell in profile.cells)
+            for scale, profile in base.profiles.items()
         }
-        return dataclasses.replace(self, profiles=profiles, changes={**self.changes, **changes})
+        return dataclasses.replace(base, profiles=profiles, changes={**base.changes, **changes})
 
     def wants(self, cell: Mapping[str, Any]) -> bool:
         """Whether a record's cell has what the user set, fields included that the cells of a figure may differ in."""
@@ -98,14 +94,14 @@ class Experiment:
         return all(cell[name] in values for name, values in set_to.items())
 
     def quick(self) -> Experiment:
-        """The same with so few pictures that whole grids are tried in a minute: to see that all works."""
+        """The same with so few images that whole grids are tried in a minute: to see that all works."""
         profiles = {
-            name: profile.changed(
+            scale: profile.changed(
                 (cell.replace(**QUICK) for cell in profile.cells),
                 seeds=1,
                 settings={**profile.settings, **profile.settings.get("quick", {})},
             )
-            for name, profile in self.profiles.items()
+            for scale, profile in self.profiles.items()
         }
         return dataclasses.replace(self, profiles=profiles, changes={"quick": "run"} if self.study is None else {})
 
@@ -123,12 +119,11 @@ def describe(cells: Sequence[Cell], dataset: str = "", images: int | None = None
 
     dataset: what to call it, if not by its name. images: how many it has to train on, where that is known.
     """
-    named, epochs = dataset or _each(cells, lambda cell: cell.dataset), _each(cells, lambda cell: cell.epochs)
+    epochs = _each(cells, "{0.epochs}")
     return (
-        f"data set {named}, model {_each(cells, lambda cell: cell.model)}, "
-        f"{epochs} epoch{'s' * (epochs != '1')}, batch size {_each(cells, lambda cell: cell.batch_size)}, "
-        f"{describe_images(cells, images)}, {_each(cells, lambda cell: cell.precision)}, "
-        f"schedule {_each(cells, lambda cell: cell.schedule)}"
+        f"data set {dataset or _each(cells, '{0.dataset}')}, model {_each(cells, '{0.model}')}, "
+        f"{epochs} epoch{'s' * (epochs != '1')}, batch size {_each(cells, '{0.batch_size}')}, "
+        f"{describe_images(cells, images)}, {_each(cells, '{0.precision}')}, schedule {_each(cells, '{0.schedule}')}"
     )
 
 
@@ -136,23 +131,41 @@ def describe_images(cells: Sequence[Cell], images: int | None = None) -> str:
     """Which images cells learn from, and how these were changed."""
 
     def examples(cell: Cell) -> str:
-        held, train = cell.validation_examples, cell.train_examples
-        left = "all remaining" if images is None else images - held
-        return f"{left if train is None else train} training and {held or 'no'} validation images"
+        left = "all remaining" if images is None else images - cell.validation_examples
+        train = left if cell.train_examples is None else cell.train_examples
+        return f"{train} training and {cell.validation_examples or 'no'} validation images"
 
     def size(cell: Cell) -> str:
         return "full size" if cell.image_size is None else f"{cell.image_size} x {cell.image_size} by averaging"
 
+    noise = listed(f"{100 * share:.3g}" for share in sorted({cell.label_noise for cell in cells}))
+    augment = listed("pad, crop and flip" if on else "no augmentation" for on in sorted({c.augment for c in cells}))
     return (
-        f"{_each(cells, examples)}, label noise {_each(cells, lambda cell: cell.label_noise * 100, '{:.3g}')} %, "
-        f"images of {_each(cells, size)}, "
-        f"{_each(cells, lambda cell: 'pad, crop and flip' if cell.augment else 'no augmentation')}"
+        f"{listed(sorted(set(map(examples, cells))))}, label noise {noise} %, "
+        f"images of {listed(sorted(set(map(size, cells))))}, {augment}"
     )
 
 
-def _each(cells: Sequence[Cell], of: Callable[[Cell], Any], form: str = "{}") -> str:
-    """What there is of it among the cells, in order."""
-    return listed(form.format(value) for value in sorted({of(cell) for cell in cells}))
+def _each(cells: Sequence[Cell], form: str) -> str:
+    """What there is of it among the cells, in order; numbers by size."""
+    return listed(sorted({form.format(cell) for cell in cells}, key=lambda text: (len(text) * text.isdigit(), text)))
+
+
+def settings_of(profile: Profile, dataset: str | None) -> tuple[dict[str, Any], str | None]:
+    """The study's settings with another data set put in, and that name, where one is given and the study uses data."""
+    settings = {key: value for key, value in profile.settings.items() if key != "quick"}
+    if dataset is None or "cell" not in settings:
+        return settings, None
+    return {**settings, "cell": {**settings["cell"], "dataset": dataset}}, dataset
+
+
+def note_of(profile: Profile, settings: Mapping[str, Any]) -> str:
+    """The profile's note; of a study on other data than the profile's, what there is to say of these."""
+    declared, cell = profile.settings.get("cell"), settings.get("cell")
+    if not cell or not declared or cell["dataset"] == declared["dataset"]:
+        return profile.note
+    trained = Cell.from_dict({**declared, **cell})
+    return f"data set {trained.dataset}, model {trained.model}, {describe_images([trained])}"
 
 
 def listed(values: Iterable[str], separator: str = ", ") -> str:
@@ -197,6 +210,21 @@ def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
     return changes
 
 
+def parse_setting(text: str) -> tuple[str, Any]:
+    """'epochs=3' as ("epochs", 3), read as the type of the Cell's field; seeds as a tuple. Raises ValueError."""
+    name, _, value = (part.strip() for part in text.partition("="))
+    if name not in KINDS or not value:
+        raise ValueError(f"--set {brief(text)}: FIELD=VALUE is wanted; {no_such('field', name, KINDS)}")
+    try:
+        if name == "seed":
+            return name, tuple(dict.fromkeys(map(whole, value.split(","))))
+        if KINDS[name] == "str" or value in WORDS:
+            return name, WORDS.get(value, value)  # the Cell refuses what its field cannot be
+        return name, number(value) if KINDS[name] == "float" else whole(value)
+    except ValueError:
+        raise ValueError(f"--set {brief(text)}: {name} must be one {KINDS[name]}") from None
+
+
 def setting(name: str, value: Any) -> str:
     """What parse_setting would read as this."""
     if isinstance(value, float):
@@ -206,32 +234,11 @@ def setting(name: str, value: Any) -> str:
 
 def options(changes: Mapping[str, Any]) -> list[str]:
     """The options that make these changes: --quick, and a --set for each field."""
-    words = ["--quick"] if "quick" in changes else []
-    return words + [w for name, value in changes.items() if name != "quick" for w in ("--set", setting(name, value))]
+    sets = [word for name, value in changes.items() if name != "quick" for word in ("--set", setting(name, value))]
+    return ["--quick"] * ("quick" in changes) + sets
 
 
 def told(changes: Mapping[str, Any]) -> str:
     """A sentence that says of which cells alone something is; changes: not empty."""
     few = " (so few images that it means nothing)" if "quick" in changes else ""
     return f"Of what was run with {' '.join(options(changes))} alone{few}."
-
-
-def parse_setting(text: str) -> tuple[str, Any]:
-    """'epochs=3' as ("epochs", 3), read as the type of the Cell's field; seeds as a tuple. Raises ValueError."""
-    name, _, value = (part.strip() for part in text.partition("="))
-    if name not in KINDS or not value:
-        meant = closest(name, KINDS) if name not in KINDS else None
-        hint = f"did you mean {meant}? " * bool(meant)
-        raise ValueError(f"--set {brief(text)}: {hint}FIELD=VALUE with FIELD one of {', '.join(KINDS)}")
-    kind = KINDS[name]
-    if kind == "str":
-        return name, value
-    try:
-        if name == "seed":
-            return name, tuple(dict.fromkeys(whole(part) for part in value.split(",")))
-        if value in WORDS:
-            return name, WORDS[value]  # the Cell refuses what its field cannot be
-        return name, number(value) if kind == "float" else whole(value)
-    except ValueError:
-        several = f" with a point; --{name}s takes several" * (name in ("alpha", "decay"))
-        raise ValueError(f"--set {brief(text)}: {name} is {_EXPECTED[kind]}{several}") from None

@@ -1,6 +1,6 @@
-"""`python -m experiments run`: which cells are meant, whether they can be trained, and training them.
+"""`python -m experiments run`: train the missing cells of a grid, or measure a study, and say what to type next.
 
-Nothing here imports torch, because this is the parent of a sweep: what needs torch is asked of another process.
+Nothing here imports torch before it is needed, because this is the parent of a sweep.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from experiments import studying
 from experiments.choose import axes, check_out, chosen_cells, data_name, find
-from experiments.declare import Experiment, Profile
+from experiments.declare import Experiment, Profile, note_of, settings_of
+from paper_repro import studies
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError, duration, price, python_m, span
-from paper_repro.records import diagnosis
+from paper_repro.records import BadRecord, diagnosis
 from paper_repro.sweep import engine, preflight
 from paper_repro.sweep.engine import Survey
 from paper_repro.sweep.preflight import Answer, GpuEstimate
@@ -26,71 +27,54 @@ from paper_repro.sweep.preflight import Answer, GpuEstimate
 MOST_WORKERS = 1024  # each is a process
 WORTH_A_GPU = 3600  # seconds of one core: from here on a dry run says what a GPU would take
 BF16 = "products in bfloat16, weights and updates in float32"
+FOR_CELLS = ("workers", "seeds", "only", "alphas", "decays", "set")
 
 
-def run(given: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """The command; its exit code."""
-    experiment, profile = find(given.name, given.profile, given.quick)
+    experiment, profile = find(args.name, args.profile, args.quick)
     if experiment.study is not None:
-        return _study(experiment, profile, given)
-    data = given.data or Path("data")
-    cells = chosen_cells(profile, given)
-    _check_workers(given)
-    if not given.dry_run:
-        check_out(given.out)
-    survey = Survey.of(cells, given.out)
-    known = ask_first(
-        cells, survey, data, None if given.dry_run else given.out, given.device, given.dry_run, given.workers is None
-    )
-    check_same_pictures(survey, known.fingerprint, given.out)
-    print(f"{experiment.name}, profile {given.profile}: {profile.describe(cells)}")
-    print("\n".join(axes(cells, given)))
+        return _study(experiment, profile, args)
+    cells = chosen_cells(profile, args)
+    if args.workers is not None and not 1 <= args.workers <= MOST_WORKERS:
+        raise UsageError(f"--workers {args.workers}: at least 1, at most {MOST_WORKERS}; more than cores gain nothing")
+    if not args.dry_run:
+        check_out(args.out)
+    survey, data = Survey.of(cells, args.out), args.data or Path("data")
+    out = None if args.dry_run else args.out
+    known = ask_first(cells, survey, data, out, args.device, args.dry_run, args.workers is None)
+    check_same_images(survey, known.fingerprint, args.out)
+    print(f"{experiment.name}, profile {args.profile}: {profile.describe(cells)}")
+    print("\n".join(axes(cells, args)))
     there = len(cells) - len(survey.missing)
-    print(f"{len(cells)} cell{'s' * (len(cells) > 1)}, {there} with a record in {given.out}", flush=True)
-    workers = given.workers or (cores() if known.device == "cpu" else known.at_once)
+    print(f"{len(cells)} cell{'s' * (len(cells) > 1)}, {there} with a record in {args.out}", flush=True)
+    workers = args.workers or (cores() if known.device == "cpu" else known.at_once)
     try:
         engine.groups(known.device, workers)
     except ValueError as error:
         raise UsageError(f"--workers {workers}: {error}") from None
-    if given.dry_run:
+    if args.dry_run:
         return _estimate(survey, known, workers)
-    return _train(experiment, cells, survey, known.device, workers, data, given)
+    outcome = engine.run(cells, args.out, data, workers, known.device, survey)
+    return _report(experiment, outcome, args)
 
 
-def _study(experiment: Experiment, profile: Profile, given: argparse.Namespace) -> int:
-    try:
-        name = data_name(given).get("dataset")
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-    if not given.dry_run:
-        check_out(given.out)
-    return studying.run(experiment, profile, name, given)
-
-
-def _train(
-    experiment: Experiment,
-    cells: list[Cell],
-    survey: Survey,
-    device: str,
-    workers: int,
-    data: Path,
-    given: argparse.Namespace,
-) -> int:
-    outcome = engine.run(cells, given.out, data, workers, device, survey)
+def _report(experiment: Experiment, outcome: engine.Outcome, args: argparse.Namespace) -> int:
+    """Print what came out and what to type next; the exit code."""
     done = f"{len(outcome.finished)} finished, {len(outcome.diverged)} diverged, {len(outcome.failed)} failed"
     if outcome.stopped:
         print(f"stopped ({done}); what was trained is saved: type the same command to go on")
         return 130
-    print(f"{done}; records in {given.out / 'records'}")
-    same = ["--runs", given.out, *["--quick"] * given.quick, *(word for text in given.set for word in ("--set", text))]
+    print(f"{done}; records in {args.out / 'records'}")
+    same = ["--runs", args.out, *["--quick"] * args.quick, *(word for text in args.set for word in ("--set", text))]
     if outcome.odd:
         print(f"{_odd(outcome)}; what to do: {python_m('analysis', 'report', *same)}")
     if outcome.failed:
-        print(f"tracebacks in {given.out / 'failures'}; the same command tries the failed cells again")
-    elif "alpha" in experiment.swept or (given.alphas is None and given.decays is None):
-        print(f"draw them: {python_m('analysis', 'figures', given.name, *same)}")
+        print(f"tracebacks in {args.out / 'failures'}; the same command tries the failed cells again")
+    elif "alpha" in experiment.swept or (args.alphas is None and args.decays is None):
+        print(f"draw them: {python_m('analysis', 'figures', args.name, *same)}")
     else:
-        print(f"the figure of {given.name} does not show these: its cells are at rates and decays of their own")
+        print(f"the figure of {args.name} does not show these: its cells are at rates and decays of their own")
     return 1 if outcome.failed else 0
 
 
@@ -100,16 +84,57 @@ def _odd(outcome: engine.Outcome) -> str:
     return f"{count} cell{'s' * (count > 1)} look{'s' * (count == 1)} odd: {kinds}"
 
 
+def _study(experiment: Experiment, profile: Profile, args: argparse.Namespace) -> int:
+    """Measure, unless the same findings are there already; the exit code."""
+    for option in FOR_CELLS:
+        if getattr(args, option) not in (None, []):
+            raise UsageError(f"--{option} is for cells, and {experiment.name} trains none of a grid")
+    if args.data is not None and "cell" not in profile.settings:
+        raise UsageError(f"--data: {experiment.name} uses no data")
+    draw = ("analysis", "figures", experiment.name)
+    if not experiment.study:
+        print(f"{experiment.name} is drawn without measuring anything: {python_m(*draw)}")
+        return 0
+    try:
+        settings, name = settings_of(profile, data_name(args).get("dataset"))
+        path = studies.path_of(args.out, experiment.study, _scale(args), name)
+        print(f"{experiment.name}, profile {args.profile}: {note_of(profile, settings)}")
+        if args.dry_run:
+            print(f"it would be written to {path}; nothing was measured")
+            return 0
+        check_out(args.out)
+        findings = studies.read(path)
+    except BadRecord as error:
+        raise UsageError(f"{error}; remove it to measure anew") from None
+    if findings is None or findings["settings"] != settings:
+        findings = _measured(path, experiment.study, settings, args)
+    print(f"{path}: {len(findings['rows'])} rows, {duration(findings['seconds'])}")
+    print(f"draw them: {python_m(*draw, '--runs', args.out)}")
+    return 0
+
+
+def _scale(args: argparse.Namespace) -> str:
+    """A quick run must not replace what was measured in full."""
+    return f"{args.profile}{'-quick' * args.quick}"
+
+
+def _measured(path: Path, study: str, settings: dict[str, Any], args: argparse.Namespace) -> studies.Findings:
+    import torch
+
+    if args.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch sees no GPU here")
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    from paper_repro.data import DataError
+
+    try:
+        return studies.run(path, study, _scale(args), settings, args.data or Path("data"), device)
+    except (studies.CannotRun, DataError) as error:  # any other error is a mistake of ours, and shows its traceback
+        raise UsageError(str(error)) from None
+
+
 def cores() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0))
-
-
-def _check_workers(given: argparse.Namespace) -> None:
-    if given.workers is not None and given.workers < 1:
-        raise UsageError(f"--workers must be at least 1, got {given.workers}")
-    if given.workers is not None and given.workers > MOST_WORKERS:
-        raise UsageError(f"--workers {given.workers}: at most {MOST_WORKERS}, and more than cores gain nothing")
 
 
 def ask_first(
@@ -151,8 +176,8 @@ def _fingerprint(data: Path) -> str:
         raise UsageError(str(error)) from None
 
 
-def check_same_pictures(survey: Survey, fingerprint: str, out: Path) -> None:
-    """Raise UsageError if records were made from other pictures of the same name."""
+def check_same_images(survey: Survey, fingerprint: str, out: Path) -> None:
+    """Raise UsageError if records were made from other images of the same name."""
     for other, name in survey.fingerprints.items():
         if fingerprint and other and other != fingerprint:  # a record may not say
             raise UsageError(

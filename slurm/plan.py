@@ -200,7 +200,7 @@ def _try(plan: Plan, survey: Survey, estimate: bool) -> Answer:
         raise UsageError(
             f"a job would train on {plan.settings.device}, and this machine has {known.device}: --gpus 0 or 1"
         )
-    run.check_same_pictures(survey, known.fingerprint, plan.given.out)
+    run.check_same_images(survey, known.fingerprint, plan.given.out)
     return known
 
 

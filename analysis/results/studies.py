@@ -14,8 +14,7 @@ from typing import Any
 
 import experiments
 from analysis.results.words import DIGITS, short_commit
-from experiments.declare import Experiment, options
-from experiments.studying import note_of
+from experiments.declare import Experiment, note_of, options
 from paper_repro import studies
 from paper_repro.cli import UsageError, python_m
 from paper_repro.records import BadRecord

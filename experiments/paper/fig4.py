@@ -29,7 +29,7 @@ PAPER_POINTS = ((0.001, 0.001 / 2**8), (0.001, 0.025), (0.05, 0.025))
 def _five(
     base: Cell, first: int, points: tuple[tuple[float, float], ...], restarted: int | None = None
 ) -> tuple[Cell, ...]:
-    """Adam, AdamW and SGDW, and the latter two with cycles of `first` epochs, twice as many, ... (`restarted` in all)."""
+    """Adam, AdamW and SGDW, and the latter two with cycles of `first` epochs, twice as many, ..."""
     normalized = base.replace(decay_unit="normalized")
     again = normalized.replace(schedule=f"warm_restarts:{first}:2", epochs=restarted or base.epochs)
     kinds = (("adam", [base]), ("adamw", [normalized, again]), ("sgdw", [normalized, again]))

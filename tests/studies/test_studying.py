@@ -28,7 +28,7 @@ def test_a_quick_try_replaces_nothing(tmp_path: Path, npz: Path) -> None:
 
 
 def test_the_data_set_of_a_file_is_named() -> None:
-    from experiments.studying import settings_of
+    from experiments.declare import settings_of
 
     profile = experiments.get("first_steps").profiles["demo"]
     settings, name = settings_of(profile, "tiny")

@@ -9,8 +9,7 @@ from analysis.figures.captions import caption
 from analysis.report import results
 from analysis.report.drawing import Drawn
 from analysis.results.table import charts
-from experiments.declare import Experiment, describe, setting
-from experiments.studying import note_of, settings_of
+from experiments.declare import Experiment, describe, note_of, setting, settings_of
 from paper_repro.records import Record
 from tests.conftest import made_record
 
