@@ -37,7 +37,7 @@ KINDS = {  # words, and how often in the long form
     "checkpoint": ("checkpoints", 1500),
     "folder": ("submissions, attempts, claims, caches, findings", 2000),
 }
-SHORT = 16  # times fewer
+SHORT = 32  # times fewer
 DEATHS = 20  # of a process, after which its kind is given up
 
 

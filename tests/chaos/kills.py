@@ -18,7 +18,7 @@ from paper_repro.records import BadRecord, Record
 from tests.chaos.sweeps import Process, Submitted, Sweep, write_pictures
 from tests.chaos.table import Row
 
-KINDS = ((Sweep, 26, 940), (Submitted, 9, 110))  # signals that end something, in the short form and the long one
+KINDS = ((Sweep, 12, 940), (Submitted, 4, 110))  # signals that end something, in the short form and the long one
 ROUND_SECONDS = 900  # after which a round counts as hung
 MOMENTS = {
     "write": "half of a file written", "rename": "a file synced, not yet renamed", "step": "inside optimizer.step",

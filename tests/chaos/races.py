@@ -43,7 +43,7 @@ def _names(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:
     _prepare(calm, names)
     said, _ = _raced(calm, "stand-ins", names, 0, draw)
     yield _row(f"{RACERS} processes race for names", names, said)
-    wild, names, disturbances = folder / "wild", NAMES * (10 if long else 2), 150 if long else 15
+    wild, names, disturbances = folder / "wild", NAMES * (10 if long else 1), 150 if long else 10
     _prepare(wild, names)
     said, disturbed = _raced(wild, "stand-ins", names, disturbances, draw)
     yield _row(f"the same, {disturbed.times} times one killed or asleep until its claim is stale", names, said)
@@ -60,14 +60,14 @@ def _prepare(folder: Path, names: int) -> None:
 
 
 def _cells(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:
-    alone, cells = folder / "alone", NAMES if long else 40
+    alone, cells = folder / "alone", NAMES if long else 24
     alone.mkdir()
     pictures = folder / "tiny.npz"
     write_pictures(pictures)
     with redirect_stderr(io.StringIO()):  # its progress would stand between the rows
         engine.run(racers.cells(cells), alone, pictures, workers=2)
     wanted = {record["id"]: records.without_times(record) for record in records.load(alone)}
-    for disturbances in (0, 60, 60, 60) if long else (0, 8):
+    for disturbances in (0, 60, 60, 60) if long else (0, 5):
         race = folder / f"cells {disturbances} {draw.random()}"
         race.mkdir()
         shutil.copy(pictures, race)

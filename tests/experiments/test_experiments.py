@@ -217,39 +217,6 @@ def test_collecting_makes_one_file_that_holds_all(demo_records, tmp_path: Path, 
     assert capsys.readouterr().err.count("\n") == 5  # a line for each refusal
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["run", "fig7"], "no experiment 'fig7': one of"),
-        (["run", "fig2", "--profile", "huge"], "no profile 'huge': one of demo, cpu, gpu_short, gpu, paper"),
-        (["run", "fig3", "--profile", "gpu_short"], "fig3 has no profile 'gpu_short': one of demo, cpu, gpu, paper"),
-        (["run", "fig2", "--data", "nowhere.npz"], "nowhere.npz: there is no such file"),
-        (["run", "fig2", "--data", "nowhere"], "neither an .npz file nor a folder"),
-        (["run", "fig2", "--data-name", "x"], "--data-name"),
-        (["run", "fig2", "--workers", "0"], "--workers must be at least 1"),
-        (["run", "fig2", "--workers", "two"], "invalid int value"),
-        (["run", "fig2", "--seeds", "0"], "--seeds must be at least 1"),
-        (["run", "fig2", "--only", "lion"], "no optimizer 'lion'"),
-        (["run", "fig2", "--alphas", "a"], "--alphas takes numbers"),
-        (["run", "fig2", "--alphas", "nan"], "alpha must lie between"),
-        (["run", "fig2", "--set", "epochs=x"], "epochs is a whole number"),
-        (["run", "fig2", "--set", "speed=1"], "FIELD one of dataset"),
-        (["run", "fig2", "--set", "model=vgg-3"], "no model 'vgg'"),
-        (["run", "fig2", "--set", "schedule=linear"], "schedule 'linear' is none of"),
-        (["run", "fig2", "--set", "train_examples=9999"], "3000 training images: 500 for validation"),
-        (["run", "fig2", "--out", "/proc/nothing"], "cannot be written"),
-        (["run", "fig2", "--velocity", "9"], "no option --velocity (see --help)"),
-        (["jump"], "no verb 'jump': one of list, run, collect, bench"),
-        ([], "required: list|run|collect"),
-    ],
-)
-def test_bad_arguments_get_one_line_and_exit_code_2(arguments: list[str], said: str, capsys) -> None:
-    assert main(arguments) == 2
-    error = capsys.readouterr().err
-    assert said in error
-    assert error.count("\n") == 1
-
-
 def test_damaged_and_misshapen_data_get_one_line(npz: Path, capsys) -> None:
     stored = dict(np.load(npz))
     whole = npz.read_bytes()

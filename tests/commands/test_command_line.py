@@ -17,15 +17,13 @@ from analysis.figures import charts_of
 from analysis.results.panels import panels
 from analysis.results.studies import to_type
 from experiments import choose
-from experiments.__main__ import _parser, main
+from experiments.__main__ import _parser
 from experiments.declare import parse_settings
-from experiments.scales import DEMO
-from paper_repro import decay, records
+from paper_repro import records
 from paper_repro.cell import Cell
-from slurm.__main__ import main as slurm
 from tests.conftest import made_record
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 ONE = ["fig2", "--quick", "--only", "adamw", "--alphas", "0.01", "--decays", "0.01"]
 
 
@@ -35,82 +33,6 @@ def understood(*options: str) -> tuple[list[Cell], list[str]]:
     _, profile = choose.find("fig2", given.profile, given.quick)
     cells = choose.chosen_cells(profile, given)
     return cells, choose.axes(cells, given)
-
-
-RUN = ["run", "fig2"]
-PLAN = ["plan", "fig2", "--cluster", "local"]
-
-
-@pytest.mark.parametrize(
-    ("command", "arguments", "said"),
-    [
-        (main, [*RUN, "--seed", "3"], "no option --seed: did you mean --seeds?"),
-        (main, [*RUN, "--seed=3"], "no option --seed: did you mean --seeds?"),
-        (main, [*RUN, "--alpha", "1"], "no option --alpha: did you mean --alphas?"),
-        (main, [*RUN, "--dry"], "did you mean --dry-run?"),
-        (main, [*RUN, "--epochs", "3"], "did you mean --set epochs=...?"),
-        (main, [*RUN, "--weight-decay", "3"], "did you mean --decays?"),
-        (main, [*RUN, "\u2014seeds", "3"], "did you mean --seeds?"),
-        (main, [*RUN, "-seeds", "3"], "did you mean --seeds?"),
-        (main, ["--seeds", "3", *RUN], "no verb '3'"),
-        (main, ["collect", "runs", "x.jsonl", "--se", "3"], "did you mean --seed?"),
-        (main, ["rnu", "fig2"], "no verb 'rnu', did you mean run?"),
-        (analysis, ["figures", "fig2", "--seed", "3"], "no option --seed: did you mean --set seed=...?"),
-        (main, ["collect", "nowhere", "file.jsonl"], "no such folder: nowhere"),
-        (main, ["run", "figg2"], "no experiment 'figg2', did you mean fig2?"),
-        (main, [*RUN, "--profile", "CPU"], "no profile 'CPU', did you mean cpu?"),
-        (main, [*RUN, "--only", "AdamW"], "no optimizer 'AdamW', did you mean adamw?"),
-        (main, [*RUN, "--set", "epoch=3"], "did you mean epochs?"),
-        (main, [*RUN, "--set", "compile=yes"], "compile is true or false"),
-        (main, [*RUN, "--seeds", ""], "--seeds: it is empty"),
-        (main, [*RUN, "--alphas="], "--alphas: it is empty"),
-        (main, [*RUN, "--only", ""], "--only: it is empty"),
-        (main, [*RUN, "--out", " "], "--out: it is empty"),
-        (main, [*RUN, "--alphas", "0.1,", "0.2"], "unrecognized arguments: 0.2"),
-        (main, [*RUN, "--alphas", "0,001"], "--alphas 0,001: 001 is no number; a decimal has a point"),
-        (main, [*RUN, "--decays", "0,01,0,02"], "--decays 0,01,0,02: 01 is no number"),
-        (main, [*RUN, "--alphas", "0,5"], "a decimal has a point; 0 and 5 are written 0.0,5"),
-        (main, [*RUN, "--decays", "0,5"], "a decimal has a point; 0 and 5 are written 0.0,5"),
-        (main, [*RUN, "--only", "adam", "--decays", "0,25"], "a decimal has a point; 0 and 25 are written 0.0,25"),
-        (main, [*RUN, "--alphas", "0,0.5"], "a learning rate of 0 trains nothing"),
-        (main, [*RUN, "--decays", "0.5,5"], "a decay of 5 with sgdw"),
-        (main, [*RUN, "--set", "alpha=0,001"], "alpha is a number with a point; --alphas takes several"),
-        (main, [*RUN, "--decays", "1_0"], "--decays takes numbers"),
-        (main, [*RUN, "--seeds", "1_0"], "invalid int value: '1_0'"),
-        (main, [*RUN, "--workers", "1_0"], "invalid int value: '1_0'"),
-        (main, [*RUN, "--set", "epochs=1_0"], "epochs is a whole number"),
-        (main, [*RUN, "--set", "alpha=1_0"], "alpha is a number"),
-        (main, [*RUN, "--seeds", "3,5"], "--set seed=3,5 trains these"),
-        (main, [*RUN, "--only", "sgdw", "--only", "adamw"], "--only: given twice"),
-        (main, [*RUN, "--alphas=0.1", "--alphas", "0.2"], "--alphas: given twice"),
-        (main, [*RUN, "--out", "a", "--out", "b"], "--out: given twice"),
-        (main, [*RUN, "--set", "epochs=1", "--set", "epochs=2"], "--set epochs is given twice"),
-        (main, [*RUN, "--set", "seed=5", "--seeds", "2"], "--set seed=... would replace the values of --seeds"),
-        (main, [*RUN, "--set", "alpha=1", "--alphas", "2"], "would replace the values of --alphas"),
-        (main, [*RUN, "--set", "decay=0", "--decays", "0.1"], "would replace the values of --decays"),
-        (main, [*RUN, "--set", "optimizer=lion", "--only", "sgd,sgdw"], "would make one of sgd,sgdw"),
-        (main, [*RUN, "--set", "seed=none"], "seed is a whole number"),
-        (main, [*RUN, "--set", "seed=-1"], "seed must lie between"),
-        (main, ["run", "propositions", "--workers", "0"], "--workers is for cells"),
-        (main, ["run", "propositions", "--data", "."], "--data: propositions uses no data"),
-        (slurm, [*PLAN, "--parti", "x"], "no option --parti: did you mean --partition?"),
-        (slurm, [*PLAN, "--time", "1", "--time", "2"], "--time: given twice"),
-        (slurm, ["staus"], "no verb 'staus', did you mean status?"),
-        (analysis, ["statistics", "--recorde"], "no option --recorde: did you mean --recorded?"),
-        (analysis, ["figures", "--set", "epochs=1", "--set", "epochs=2"], "--set epochs is given twice"),
-        (analysis, ["claim"], "no verb 'claim', did you mean claims?"),
-        (decay.main, ["1", "paper", "--lr", "1", "--l", "1"], "no option --l: did you mean --lr?"),
-    ],
-)  # fmt: skip
-def test_a_mistype_is_named_in_one_line(
-    command, arguments: list[str], said: str, capsys, tmp_path, monkeypatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert command(arguments) == 2
-    told = capsys.readouterr().err
-    assert said in told
-    assert told.count("\n") == 1
-    assert {path.name for path in tmp_path.iterdir()} <= {"runs"}
 
 
 @pytest.mark.parametrize(
@@ -150,18 +72,6 @@ def test_a_given_seed_is_the_seed_that_is_trained() -> None:
     assert len(cells) == 196
     assert {cell.seed for cell in cells} == {5}
     assert [cell.replace(seed=0) for cell in cells] == understood()[0]
-
-
-def test_eleven_values_of_three_digits_stay_one_whole_line() -> None:
-    values = ",".join(f"0.{number:03}" for number in range(1, 12))
-    assert (
-        f"learning rates: {values.replace(',', ', ')}".replace("0.010,", "0.01,") in understood("--alphas", values)[1]
-    )
-
-
-def test_the_help_of_set_has_an_example_of_every_field() -> None:
-    examples = choose._fields().split()
-    assert {**parse_settings(examples), "seed": 0} == DEMO.to_dict()
 
 
 @pytest.fixture(scope="module")

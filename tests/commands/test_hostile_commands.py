@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.__main__ import main as analysis
-from experiments.__main__ import main as experiments
-from paper_repro import decay, records
+from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.cli import is_plain
 from paper_repro.sweep import leases
@@ -16,47 +14,6 @@ from slurm import attempts, submissions
 from slurm.__main__ import main as slurm
 
 CELL = Cell(dataset="tiny", model="mlp", optimizer="adamw", alpha=0.01, decay=0.01, epochs=2)
-
-
-@pytest.mark.parametrize(
-    ("command", "arguments", "said"),
-    [
-        (experiments, ["run", "fig2", "--seeds", "1000000000"], "196,000,000,000 cells"),
-        (experiments, ["run", "fig2", "--alphas", ",".join(map(str, range(9000)))], "252,000 cells"),
-        (experiments, ["run", "fig2", "--workers", "1000000000"], "at most 1024"),
-        (experiments, ["run", "fig2", "--set", "dataset=../../x"], "may hold letters"),
-        (experiments, ["run", "fig2", "--alphas", "1e400"], "alpha must lie between"),
-        (experiments, ["run", "fig2", "--only", "a\x00b"], "cannot be printed"),
-        (experiments, ["run", "fig2", "--out", "a\nb"], "cannot be printed"),
-        (experiments, ["run", "fig2", "--profile", "x" * 10**6], "no profile"),
-        (experiments, ["run", "fig2", "--data", "/dev/zero"], "neither an .npz file nor a folder"),
-        (experiments, ["run", "fig2", "--data", "x.npz", "--set", "dataset=y"], "--data-name names"),
-        (experiments, ["run", "fig2", "--data", "x.npz", "--data-name", "../../x"], "cannot be called"),
-        (analysis, ["figures", "--runs", "\x1b[2J"], "cannot be printed"),
-        (slurm, ["plan", "fig2", "--cluster", "local", "--cells-per-job", "-" + "9" * 400], "must lie between"),
-        (slurm, ["plan", "fig2", "--cluster", "local", "--time", "9" * 5000], "--time 999"),
-        (slurm, ["plan", "fig2", "--cluster", "local", "--mem", "inf"], "--mem must be more than 0"),
-        (slurm, ["plan", "fig2", "--cluster", "local", "--seconds-per-cell", "1e-320"], "must lie between"),
-        (decay.main, ["1e308", "torch", "--lr", "1e308"], "positive|large"),
-        (decay.main, ["1", "normalized", "--lr", "1", "--examples", "9" * 400], "too large"),
-        (decay.main, ["1", "x\ny", "--lr", "1"], "cannot be printed"),
-    ],
-)  # fmt: skip
-def test_a_hostile_argument_is_one_line(
-    command, arguments: list[str], said: str, tmp_path, monkeypatch, capsys
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    try:
-        code = command(arguments)
-    except SystemExit as end:
-        code = end.code
-    told = capsys.readouterr().err
-    if not (command is decay.main and code == 0):  # inf is an answer of the converter's
-        assert code == 2
-        assert told.count("\n") == 1
-        assert said in told or any(part in told for part in said.split("|"))
-        assert len(told) < 5000
-    assert {path.name for path in tmp_path.iterdir()} <= {"runs"}
 
 
 SETTINGS = [

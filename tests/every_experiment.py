@@ -1,0 +1,31 @@
+"""Every experiment, quickly, ends in its figure: python -m tests.every_experiment FOLDER. No numbers are looked at."""
+
+import sys
+from pathlib import Path
+
+import experiments
+from analysis.__main__ import main as analyse
+from experiments.__main__ import main as experiment
+
+AXES = ["--alphas", "0.01,0.02,0.04", "--decays", "0.004,0.008,0.016"]
+CORNERS = {  # of a large grid: it shows the same
+    "batch_size": ["--only", "adamw", "--decays", "0.004,0.008,0.016"], "fig1": AXES, "fig2": AXES, "transformer": AXES,
+    "supp3": ["--only", "adamw", *AXES], "supp3_imagenet32": ["--only", "adamw", *AXES],
+    "precision": ["--only", "adamw", "--set", "seed=0,1"], "groups": ["--only", "adamw", "--set", "seed=0,1"],
+}  # fmt: skip
+
+
+def main() -> int:
+    runs, figures = Path(sys.argv[1]) / "runs", Path(sys.argv[1]) / "figures"
+    for name in experiments.names():
+        if name == "eight_bit":  # needs a GPU; that it says so is tested
+            continue
+        workers = ["--workers", "1"] if experiments.get(name).study is None else []
+        assert experiment(["run", name, "--quick", *workers, *CORNERS.get(name, []), "--out", str(runs)]) == 0, name
+        assert analyse(["figures", name, "--quick", "--runs", str(runs), "--out", str(figures)]) == 0, name
+        assert list(figures.glob(f"{name}-demo*.png")), name
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
