@@ -87,7 +87,8 @@ def _collect(args: argparse.Namespace) -> int:
         found = records.load(args.runs)
         chosen = [record for record in found if args.seed in (None, record["cell"]["seed"])]
         if args.of is not None:
-            declared = _declared_by(args.of)
+            profiles = choose.find(args.of, "demo", quick=False)[0].profiles.values()
+            declared = {_without_data(cell) for profile in profiles for cell in profile.cells}
             chosen = [record for record in chosen if _without_data(Cell.from_dict(record["cell"])) in declared]
         if not chosen:
             raise UsageError(f"{args.runs} holds no such records ({len(found)} others)")
@@ -102,11 +103,6 @@ def _collect(args: argparse.Namespace) -> int:
     except (OSError, records.BadRecord) as error:
         raise UsageError(str(error)) from None
     return 0
-
-
-def _declared_by(name: str) -> set[Cell]:
-    experiment = choose.find(name, next(iter(experiments.get(name).profiles)), quick=False)[0]
-    return {_without_data(cell) for profile in experiment.profiles.values() for cell in profile.cells}
 
 
 def _without_data(cell: Cell) -> Cell:
