@@ -45,7 +45,7 @@ REFUSED = [
     (main, ["run", "fig3", "--profile", "gpu_short"], "fig3 has no profile 'gpu_short'"),
     (main, [*RUN, "--only", "AdamW"], "no optimizer 'AdamW', did you mean adamw?"),
     (main, [*RUN, "--set", "epoch=3"], "did you mean epochs?"),
-    (main, [*RUN, "--set", "speed=1"], "one of dataset"),
+    (main, [*RUN, "--set", "speed=1"], "no field 'speed'"),
     (main, [*RUN, "--set", "model=vgg-3"], "no model 'vgg'"),
     (main, [*RUN, "--set", "schedule=linear"], "schedule 'linear' is none of"),
     (main, [*RUN, "--set", "dataset=../../x"], "may hold letters"),
