@@ -1,7 +1,8 @@
 """The schedule multiplier eta_t in [0, 1] (Algorithms 1 and 2, SetScheduleMultiplier; appendix B.2 for the cosine).
 
-Each function returns a multiplier: a function from the number of updates already made (0 for the first update) to
-eta_t. It can be pickled, and is what torch.optim.lr_scheduler.LambdaLR takes (and saves), stepped once per update:
+fixed, step_drop, cosine and warm_restarts make multipliers: functions from the number of updates already made (0 for
+the first update) to eta_t. They can be pickled, and are what torch.optim.lr_scheduler.LambdaLR takes (and saves),
+stepped once per update:
 
     scheduler = LambdaLR(optimizer, schedules.cosine(total_steps))
 
@@ -38,10 +39,20 @@ class Fixed:
 
 @dataclass
 class StepDrop:
-    """eta is multiplied by `factor` from each milestone on."""
+    """eta is multiplied by `factor` from each milestone on. The paper's figure 1 drops at epochs 30, 60 and 80.
 
-    milestones: tuple[int, ...]
-    factor: float
+    The paper does not state the factor; 0.1 is what the code it builds on uses.
+    """
+
+    milestones: Sequence[int]
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        self.milestones = tuple(self.milestones)
+        if self.milestones != tuple(sorted(set(self.milestones))) or any(time <= 0 for time in self.milestones):
+            raise ValueError(f"milestones must be positive and increasing, got {list(self.milestones)}")
+        if not 0 <= self.factor <= 1:
+            raise ValueError(f"factor must lie between 0 and 1, got {self.factor}")
 
     def __call__(self, step: int) -> float:
         return float(self.factor ** sum(step >= milestone for milestone in self.milestones))
@@ -49,9 +60,12 @@ class StepDrop:
 
 @dataclass
 class Cosine:
-    """Equation 15, one cycle."""
+    """eta = 0.5 + 0.5 cos(pi t / T) (equation 15), one cycle without restarts; 0 from step T on."""
 
     total_steps: int
+
+    def __post_init__(self) -> None:
+        _check_positive("total_steps", self.total_steps)
 
     def __call__(self, step: int) -> float:
         return _cosine(min(step, self.total_steps) / self.total_steps)
@@ -59,10 +73,14 @@ class Cosine:
 
 @dataclass
 class WarmRestarts:
-    """Equation 15, cycle after cycle."""
+    """Cosine cycles T_0, T_0 m, T_0 m^2, ...; eta jumps back to 1 at each restart (equation 15, T_mult = m)."""
 
     first_cycle_steps: int
-    multiplier: int
+    multiplier: int = 2
+
+    def __post_init__(self) -> None:
+        _check_positive("first_cycle_steps", self.first_cycle_steps)
+        _check_positive("multiplier", self.multiplier)
 
     def __call__(self, step: int) -> float:
         cycle = self.cycle(step)
@@ -72,34 +90,7 @@ class WarmRestarts:
         return cycle_at(step, self.first_cycle_steps, self.multiplier)
 
 
-def fixed() -> Multiplier:
-    """eta = 1 at every update."""
-    return Fixed()
-
-
-def step_drop(milestones: Sequence[int], factor: float = 0.1) -> Multiplier:
-    """eta is multiplied by `factor` from each milestone on. The paper's figure 1 drops at epochs 30, 60 and 80.
-
-    The paper does not state the factor; 0.1 is what the code it builds on uses.
-    """
-    if list(milestones) != sorted(set(milestones)) or any(milestone <= 0 for milestone in milestones):
-        raise ValueError(f"milestones must be positive and increasing, got {list(milestones)}")
-    if not 0 <= factor <= 1:
-        raise ValueError(f"factor must lie between 0 and 1, got {factor}")
-    return StepDrop(tuple(milestones), factor)
-
-
-def cosine(total_steps: int) -> Multiplier:
-    """eta = 0.5 + 0.5 cos(pi t / T) (equation 15), one cycle without restarts; 0 from step T on."""
-    _check_positive("total_steps", total_steps)
-    return Cosine(total_steps)
-
-
-def warm_restarts(first_cycle_steps: int, multiplier: int = 2) -> WarmRestarts:
-    """Cosine cycles T_0, T_0 m, T_0 m^2, ...; eta jumps back to 1 at each restart (equation 15, T_mult = m)."""
-    _check_positive("first_cycle_steps", first_cycle_steps)
-    _check_positive("multiplier", multiplier)
-    return WarmRestarts(first_cycle_steps, multiplier)
+fixed, step_drop, cosine, warm_restarts = Fixed, StepDrop, Cosine, WarmRestarts
 
 
 def cycle_at(step: int, first_cycle_steps: int, multiplier: int) -> Cycle:

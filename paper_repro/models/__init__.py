@@ -20,6 +20,8 @@ from __future__ import annotations
 
 import pkgutil
 import re
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -42,3 +44,15 @@ def build(spec: str, num_classes: int, image_size: int, channels: int = 3) -> nn
             raise ValueError(f"model {spec!r}: {name} must be at least 1, got {value}")
     model: nn.Module = module.build(variant, num_classes, image_size, channels)
     return model
+
+
+def stages(block: Callable[[int, int, int], nn.Module], per_stage: int, widths: Sequence[int]) -> list[nn.Module]:
+    """Blocks made of (inputs, outputs, stride) in stages of so many; widths: channels of the stem, then of each stage.
+
+    Every stage but the first begins with stride 2.
+    """
+    return [
+        block(outputs if index else inputs, outputs, 2 if stage and not index else 1)
+        for stage, (inputs, outputs) in enumerate(pairwise(widths))
+        for index in range(per_stage)
+    ]

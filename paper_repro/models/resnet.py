@@ -9,10 +9,11 @@ the AdamW paper: it stands in for Shake-Shake where that is too slow.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional
+
+from paper_repro.models import stages
 
 VARIANT = re.compile(r"(\d{1,4})(?:-w(\d{1,4}))?")
 FORM = "resnet-DEPTH or resnet-DEPTH-wWIDTH with DEPTH 8, 14, 20, .. (6n+2), such as resnet-20 or resnet-8-w16"
@@ -35,11 +36,7 @@ class ResNet(nn.Module):
         widths = (width, width, 2 * width, 4 * width)
         self.conv = _conv3x3(channels, width)
         self.norm = nn.BatchNorm2d(width)
-        self.blocks = nn.Sequential()
-        for stage, (inputs, outputs) in enumerate(pairwise(widths)):
-            for index in range((depth - 2) // 6):
-                first = index == 0
-                self.blocks.append(Block(inputs if first else outputs, outputs, 2 if first and stage > 0 else 1))
+        self.blocks = nn.Sequential(*stages(Block, (depth - 2) // 6, widths))
         self.linear = nn.Linear(widths[-1], num_classes)
         nn.init.zeros_(self.linear.bias)
 

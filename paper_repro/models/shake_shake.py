@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from paper_repro.models import stages
 
 VARIANT = re.compile(r"(\d{1,4})-2x(\d{1,4})d(?:-(image|batch|even))?")
 FORM = "shake_shake-DEPTH-2xWIDTHd, also with -image, -batch or -even, such as shake_shake-26-2x64d-even"
@@ -32,45 +33,37 @@ def build(variant: str, num_classes: int, image_size: int, channels: int) -> nn.
     match = VARIANT.fullmatch(variant)
     if not match:
         raise ValueError(f"model 'shake_shake-{variant}': want {FORM}")
-    shake, level = match[3] != "even", "batch" if match[3] == "batch" else "image"
-    return ShakeShake(int(match[1]), int(match[2]), num_classes, shake, shake, level, channels)
+    return ShakeShake(int(match[1]), int(match[2]), num_classes, match[3] or "image", channels)
 
 
 class ShakeShake(nn.Module):
     """Stem, three stages of blocks, average pool, linear layer.
 
-    forward_shake false: a is 0.5; backward_shake false: b is 0.5. noise_shape (absent where nothing shakes): per image,
-    a and b of every block; at level "batch" row 0 serves for all images.
+    shake: "image", "batch" or "even". noise_shape (absent where nothing shakes): per image, a and b of every block; of
+    a batch row 0 serves for all images.
     """
 
     noise_shape: tuple[int, ...]
 
-    def __init__(
-        self,
-        depth: int,
-        width: int,
-        num_classes: int,
-        forward_shake: bool = True,
-        backward_shake: bool = True,
-        level: str = "image",
-        channels: int = 3,
-    ) -> None:
+    def __init__(self, depth: int, width: int, num_classes: int, shake: str = "image", channels: int = 3) -> None:
         super().__init__()
-        _check(depth, width, level)
-        self.shakes = (forward_shake, backward_shake)
-        self.level = level
+        if depth < 8 or depth % 6 != 2:
+            raise ValueError(f"shake_shake: the depth must be one of 8, 14, 20, 26, .. (6n+2), got {depth}")
+        if width < 2 or width % 2:
+            raise ValueError(f"shake_shake: the width must be even, as the skip path has two halves, got {width}")
+        self.shake = shake
         self.conv = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(16)
-        self.blocks = nn.ModuleList(_blocks((depth - 2) // 6, (16, width, 2 * width, 4 * width)))
+        self.blocks = nn.ModuleList(stages(Block, (depth - 2) // 6, (16, width, 2 * width, 4 * width)))
         self.linear = nn.Linear(4 * width, num_classes)
-        if any(self.shakes):
+        if shake != "even":
             self.noise_shape = (len(self.blocks), 2)
         self._initialise()
 
     def forward(self, images: Tensor, noise: Tensor | None = None) -> Tensor:
         """Logits of [batch, channels, height, width] images; noise [batch, blocks, 2] is used in training only."""
         x = self.norm(self.conv(images))  # no ReLU here: each block has its own
-        if self.training and any(self.shakes):
+        if self.training and self.shake != "even":
             if noise is None:
                 noise = torch.rand(len(images), *self.noise_shape, device=images.device)
             for block, (a, b) in zip(self.blocks, self._coefficients(noise, x.dtype), strict=True):
@@ -84,14 +77,11 @@ class ShakeShake(nn.Module):
         return logits
 
     def _coefficients(self, noise: Tensor, dtype: torch.dtype) -> Iterable[tuple[Tensor, ...]]:
-        """(a, b) of every block, each of shape [batch, 1, 1, 1], or [1, 1, 1, 1] at level "batch"."""
-        if self.level == "batch":
+        """(a, b) of every block, each of shape [batch, 1, 1, 1], or [1, 1, 1, 1] of a batch."""
+        if self.shake == "batch":
             noise = noise[:1]
-        columns = [
-            noise[:, :, i] if shake else torch.full_like(noise[:, :, i], 0.5) for i, shake in enumerate(self.shakes)
-        ]
         # Cast once for all blocks: under autocast a float32 number would lift the whole map to float32.
-        pairs = torch.stack(columns).to(dtype)[..., None, None, None]
+        pairs = torch.stack((noise[:, :, 0], noise[:, :, 1])).to(dtype)[..., None, None, None]
         return zip(*(column.unbind(1) for column in pairs), strict=True)
 
     def _initialise(self) -> None:
@@ -161,23 +151,6 @@ class Skip(nn.Module):
         shifted = functional.pad(x, (1, -1, 1, -1))
         y: Tensor = self.norm(torch.cat((self.path1(x), self.path2(shifted)), 1))
         return y
-
-
-def _check(depth: int, width: int, level: str) -> None:
-    if depth < 8 or depth % 6 != 2:
-        raise ValueError(f"shake_shake: the depth must be one of 8, 14, 20, 26, .. (6n+2), got {depth}")
-    if width < 2 or width % 2:
-        raise ValueError(f"shake_shake: the width must be even, as the skip path has two halves, got {width}")
-    if level not in ("image", "batch"):
-        raise ValueError(f"shake_shake: the level must be image or batch, got {level!r}")
-
-
-def _blocks(per_stage: int, widths: tuple[int, ...]) -> list[Block]:
-    blocks = []
-    for stage, (inputs, outputs) in enumerate(pairwise(widths)):
-        blocks.append(Block(inputs, outputs, 1 if stage == 0 else 2))
-        blocks += [Block(outputs, outputs, 1) for _ in range(per_stage - 1)]
-    return blocks
 
 
 def _branch(inputs: int, outputs: int, stride: int) -> nn.Sequential:

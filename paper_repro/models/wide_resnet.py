@@ -9,10 +9,11 @@ parameters with ten classes (36.5M in the paper's table 4). Not a network of the
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional
+
+from paper_repro.models import stages
 
 VARIANT = re.compile(r"(\d{1,4})-(\d{1,3})")
 FORM = "wide_resnet-DEPTH-WIDTH with DEPTH 10, 16, 22, 28, .. (6n+4), such as wide_resnet-28-10"
@@ -34,11 +35,7 @@ class WideResNet(nn.Module):
         super().__init__()
         widths = (16, 16 * width, 32 * width, 64 * width)
         self.conv = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
-        self.blocks = nn.Sequential()
-        for stage, (inputs, outputs) in enumerate(pairwise(widths)):
-            for index in range((depth - 4) // 6):
-                first = index == 0
-                self.blocks.append(Block(inputs if first else outputs, outputs, 2 if first and stage > 0 else 1))
+        self.blocks = nn.Sequential(*stages(Block, (depth - 4) // 6, widths))
         self.norm = nn.BatchNorm2d(widths[-1])
         self.linear = nn.Linear(widths[-1], num_classes)
         for module in self.modules():

@@ -208,7 +208,7 @@ def test_at_test_time_it_is_even_whatever_the_noise():
 @pytest.mark.parametrize("level", ["image", "batch"])
 def test_images_have_their_own_numbers_or_share_those_of_row_0(level):
     torch.manual_seed(0)
-    model = ShakeShake(8, 8, 10, level=level).double()
+    model = ShakeShake(8, 8, 10, shake=level).double()
     images = images_like(1).expand(4, -1, -1, -1)  # equal images: only their numbers can tell them apart
     noise = torch.rand(4, 3, 2, dtype=torch.float64)
     logits = model(images, noise)
@@ -222,7 +222,7 @@ def test_images_have_their_own_numbers_or_share_those_of_row_0(level):
 
 @pytest.mark.parametrize("level", ["image", "batch"])
 def test_without_noise_the_numbers_come_from_the_global_generator(level):
-    model = ShakeShake(8, 8, 10, level=level)
+    model = ShakeShake(8, 8, 10, shake=level)
     images = images_like(4, dtype=torch.float32)
     torch.manual_seed(3)
     drawn = model(images)
@@ -231,15 +231,12 @@ def test_without_noise_the_numbers_come_from_the_global_generator(level):
     assert torch.equal(model(images, torch.rand(4, *model.noise_shape)), drawn)
 
 
-@pytest.mark.parametrize(("forward_shake", "backward_shake"), [(False, False), (False, True), (True, False)])
-def test_what_does_not_shake_is_one_half(forward_shake, backward_shake):
+def test_what_does_not_shake_is_one_half():
     torch.manual_seed(0)
-    model = ShakeShake(8, 8, 10, forward_shake, backward_shake).double()
-    assert hasattr(model, "noise_shape") == (forward_shake or backward_shake)
-    images, noise = images_like(4), torch.rand(4, 3, 2, dtype=torch.float64)
-    halves = noise.clone()
-    halves[:, :, [not forward_shake, not backward_shake]] = 0.5
-    found, wanted = model(images, noise), network_by_hand(model, images, halves)
+    model = ShakeShake(8, 8, 10, "even").double()
+    assert not hasattr(model, "noise_shape")
+    images, halves = images_like(4), torch.full((4, 3, 2), 0.5, dtype=torch.float64)
+    found, wanted = model(images), network_by_hand(model, images, halves)
     torch.testing.assert_close(found, wanted)
     assert_same_gradients(found, wanted, *(p for p in model.parameters() if p.dim() > 1))
 
@@ -248,7 +245,7 @@ def test_the_suffix_of_the_name_says_how_it_shakes():
     for suffix, shape in (("", (3, 2)), ("-image", (3, 2)), ("-batch", (3, 2)), ("-even", None)):
         model = models.build(f"shake_shake-8-2x8d{suffix}", 10, 8)
         assert getattr(model, "noise_shape", None) == shape
-        assert model.level == ("batch" if suffix == "-batch" else "image")
+        assert model.shake == (suffix[1:] or "image")
 
 
 # Where it runs.
@@ -303,8 +300,3 @@ def test_other_variants_are_refused(variant):
 def test_impossible_depths_and_widths_are_refused(variant, reason):
     with pytest.raises(ValueError, match=rf"\Ashake_shake: .*{reason}.*\Z"):
         models.build(f"shake_shake-{variant}", 10, 8)
-
-
-def test_an_unknown_level_is_refused():
-    with pytest.raises(ValueError, match="level must be image or batch"):
-        ShakeShake(8, 8, 10, level="pixel")
