@@ -169,7 +169,10 @@ def data_name(args: argparse.Namespace) -> dict[str, str]:
         raise UsageError(f"--data {args.data}: neither an .npz file nor a folder")
     from paper_repro.data import name_of
 
-    return {"dataset": name_of(args.data, args.data_name)}
+    try:
+        return {"dataset": name_of(args.data, args.data_name)}
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def check_out(out: Path) -> None:

@@ -86,6 +86,7 @@ REFUSED = [
     (main, [*RUN, "--data-name", "x"], "--data-name"),
     (main, [*RUN, "--data", "x.npz", "--set", "dataset=y"], "--data-name names"),
     (main, [*RUN, "--data", "x.npz", "--data-name", "../../x"], "cannot be called"),
+    (main, ["run", "first_steps", "--data", "x.npz", "--data-name", "../../x"], "cannot be called"),
     (main, [*RUN, "--out", "/proc/nothing"], "cannot be written"),
     (main, [*RUN, "--out", "a\nb"], "cannot be printed"),
     (main, [*RUN, "--only", "a\x00b"], "cannot be printed"),
