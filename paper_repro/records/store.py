@@ -164,23 +164,17 @@ def unseal(content: bytes, where: str, kind: type[msgspec.Struct]) -> dict[str, 
 
 def checksum(value: dict[str, Any]) -> str:
     """SHA-256 of canonical JSON: sorted keys, no blanks, numbers as Python writes them; without any checksum."""
-    return _digest(json.dumps(_unsealed(value), sort_keys=True, separators=(",", ":")).encode())
+    rest = {key: part for key, part in value.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _checksum_fits(value: dict[str, Any]) -> bool:
     """msgspec writes the same JSON ten times as fast, but for rare numbers (1e-05) and what is not ASCII."""
+    rest = {key: part for key, part in value.items() if key != "checksum"}
     with suppress(OverflowError):  # an integer of more than 64 bits
-        if value.get("checksum") == _digest(msgspec.json.encode(_unsealed(value), order="sorted")):
+        if value.get("checksum") == hashlib.sha256(msgspec.json.encode(rest, order="sorted")).hexdigest():
             return True
-    return value.get("checksum") == checksum(value)
-
-
-def _unsealed(value: dict[str, Any]) -> dict[str, Any]:
-    return {key: part for key, part in value.items() if key != "checksum"}
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    return value.get("checksum") == checksum(rest)
 
 
 TIMES = {"seconds", "images_per_second", "evaluation_seconds", "checkpoint_seconds", "written", "attempts", "checksum"}
