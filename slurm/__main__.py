@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -14,12 +13,9 @@ from experiments import choose
 from experiments.choose import chosen_cells, find
 from paper_repro import records
 from paper_repro.cli import Parser, UsageError, python_m, run_command
-from paper_repro.sweep import leases
-from slurm import cluster, settings, status, submissions, submit
+from slurm import cluster, settings, status, submit
 from slurm import plan as planning
-from slurm.plan import Plan
-from slurm.states import Jobs
-from slurm.status import Sweep
+from slurm.status import Sweep, jobs_of, some
 from slurm.submissions import Submission
 
 EXAMPLE = """examples:
@@ -45,7 +41,7 @@ def _parser() -> Parser:
     verbs = parser.add_subparsers(required=True, metavar="plan|submit|status|cancel|retry|logs", parser_class=Parser)
     for name, action, words in (
         ("plan", _plan, "say what submit would send, and what that costs"),
-        ("submit", _submit, "send what is neither finished nor running nor waiting"),
+        ("submit", _submit, "send jobs for what is missing, less those that live"),
         ("retry", _submit, "forget the failures of failed cells and submit"),
     ):
         verb = verbs.add_parser(name, help=words, description=words, epilog=EXAMPLE, formatter_class=form)
@@ -75,107 +71,102 @@ def _add_looking(verbs: argparse._SubParsersAction[Parser]) -> None:
     ending.add_argument("--profile", help="only of this scale")
     ending.add_argument("--out", type=Path, default=Path("runs"), help="folder of the records (default runs)")
     logs = verbs.add_parser(
-        "logs", help="what the jobs of a cell printed", epilog="example: python -m slurm logs adamw-a0.01"
+        "logs",
+        help="what the job printed that finished a cell or failed",
+        epilog="example: python -m slurm logs adamw-a0.01",
     )
     logs.set_defaults(command=_logs)
     logs.add_argument("cell", help="a cell's id, or the beginning of one")
     logs.add_argument("--out", type=Path, default=Path("runs"), help="folder of the records (default runs)")
 
 
-def _plan(given: argparse.Namespace) -> int:
-    plan = planning.make(given)
+def _plan(args: argparse.Namespace) -> int:
+    plan = planning.make(args)
     print("\n".join(planning.lines(plan)))
-    if plan.arrays and plan.settings.cluster == "slurm":
+    if plan.count:
         print(f"\n{submit.sbatch_text(plan)}")
     print("nothing was sent")
     return 0
 
 
-def _submit(given: argparse.Namespace) -> int:
-    choose.check_out(given.out)
-    with submit.alone(given.out):
-        return _send(planning.make(given, sending=True))
-
-
-def _send(plan: Plan) -> int:
-    print("\n".join(planning.lines(plan)))
-    if plan.states.failed:
-        again = python_m("slurm", "retry", *plan.given.words, "--failed")
-        print(f"{planning.some(len(plan.states.failed), 'failed cell')} left alone; to try again: {again}")
-    if not plan.arrays:
-        print("nothing to submit")
-        return 0
-    for submission in submit.send(plan):
-        jobs = planning.some(len(submission.bundles), "job")
-        print(f"submitted {submission.job_name}: {jobs}; logs in {submission.folder}")
-    print(f"see how it goes: {python_m('slurm', 'status', '--out', plan.given.out)}")
+def _submit(args: argparse.Namespace) -> int:
+    choose.check_out(args.out)
+    with submit.alone(args.out):
+        plan = planning.make(args, sending=True)
+        print("\n".join(planning.lines(plan)))
+        if failed := len(plan.states.failed):
+            print(f"{some(failed, 'failed cell')} left alone; to try again: "
+                  f"{python_m('slurm', 'retry', *args.words, '--failed')}")  # fmt: skip
+        if not plan.count:
+            print("nothing to submit")
+            return 0
+        submission = submit.send(plan)
+    print(f"submitted {submission.job_name}: {some(submission.jobs, 'job')}; logs in {submission.folder}")
+    print(f"see how it goes: {python_m('slurm', 'status', '--out', args.out)}")
     return 0
 
 
-def _status(given: argparse.Namespace) -> int:
+def _status(args: argparse.Namespace) -> int:
     try:
-        return _look(given)
+        return _look(args)
     except KeyboardInterrupt:  # the usual end of --watch
         print("no longer watched; the jobs go on", file=sys.stderr)
         return 130
 
 
-def _look(given: argparse.Namespace) -> int:
+def _look(args: argparse.Namespace) -> int:
     while True:
-        sent = planning.all_sent(given.out)
-        jobs = Jobs.of(sent)
-        tables = [sweep.table(given.out, jobs) for sweep in _sweeps(given, sent)]
-        print(status.as_json(tables, jobs) if given.json else "\n".join(status.lines(tables, jobs)), flush=True)
-        if not given.json and not tables:
-            print(f"nothing was submitted from {given.out}")
-        if not given.watch or not any(table["running"] or table["waiting"] for table in tables):
+        sent, jobs, unknown = planning.all_sent(args.out), None, ""
+        try:
+            jobs = jobs_of(sent)
+        except cluster.ClusterError as error:
+            unknown = str(error)
+        tables = [sweep.table(args.out, jobs) for sweep in _sweeps(args, sent)]
+        if args.json:
+            print(json.dumps({"sweeps": tables, "unknown": unknown or None}, indent=1), flush=True)
+        else:
+            nothing = [f"nothing was submitted from {args.out}"] * (not tables)
+            print("\n".join(status.lines(tables, unknown) + nothing), flush=True)
+        if not args.watch or not any(table["running"] or table["jobs"] for table in tables):
             return 1 if any(table["failed"] for table in tables) else 0
         time.sleep(WATCH_SECONDS)
 
 
-def _sweeps(given: argparse.Namespace, sent: list[Submission]) -> list[Sweep]:
-    if given.name is None:
-        if unused := [word for word in given.words if word.startswith("--") and word.partition("=")[0] != "--out"]:
+def _sweeps(args: argparse.Namespace, sent: list[Submission]) -> list[Sweep]:
+    if args.name is None:
+        if unused := [word for word in args.words if word.startswith("--") and word.partition("=")[0] != "--out"]:
             raise UsageError(f"{unused[0]} chooses cells of an experiment: name one")
         return status.sweeps(sent)
-    _, profile = find(given.name, given.profile, given.quick)
-    ids = [cell.id for cell in chosen_cells(profile, given)]
-    return [Sweep(given.name, given.profile, ids, [s for s in sent if s.name == given.name], given.words)]
+    _, profile = find(args.name, args.profile, args.quick)
+    ids = [cell.id for cell in chosen_cells(profile, args)]
+    return [Sweep(args.name, args.profile, ids, [s for s in sent if s.name == args.name], args.words)]
 
 
-def _cancel(given: argparse.Namespace) -> int:
-    sent = [s for s in planning.all_sent(given.out) if s.name == given.name and given.profile in (None, s.profile)]
+def _cancel(args: argparse.Namespace) -> int:
+    sent = [s for s in planning.all_sent(args.out) if s.name == args.name and args.profile in (None, s.profile)]
     if not sent:
-        raise UsageError(f"nothing of {given.name} was submitted from {given.out}")
-    jobs = Jobs.of(sent)
-    if jobs.unknown:
-        raise UsageError(jobs.unknown)
-    cluster.cancel([*jobs.ids.values()])
-    here = [owner for s in sent if s.cluster != "slurm" and (owner := submissions.process(s))]
-    for owner in here:
-        if leases.process_is_alive(owner) is None:
-            raise UsageError(f"its jobs run on {owner['host']}: type this there")
-        os.kill(owner["pid"], signal.SIGTERM)  # which it hands on to its job
-    cancelled = planning.some(len(jobs.ids) + len(here), "job")
-    print(f"{cancelled} of {given.name} cancelled; what they had trained is saved")
+        raise UsageError(f"nothing of {args.name} was submitted from {args.out}")
+    jobs = [task.id for live in jobs_of(sent).values() for task in live.values()]
+    cluster.cancel(jobs)
+    print(f"{some(len(jobs), 'job')} of {args.name} cancelled; what they had trained is saved")
     return 0
 
 
-def _logs(given: argparse.Namespace) -> int:
-    sent = planning.all_sent(given.out)
-    known = sorted({name for s in sent for bundle in s.bundles for name in bundle if name.startswith(given.cell)})
+def _logs(args: argparse.Namespace) -> int:
+    sent = planning.all_sent(args.out)
+    known = sorted({name for s in sent for name in s.cells if name.startswith(args.cell)})
     if len(known) != 1:
-        some = f"{len(known)} cells begin so: {', '.join(known[:3])}, ..." if known else "was not submitted from here"
-        raise UsageError(f"{given.cell}: {some}")
-    paths = status.log_of(known[0], sent)
+        several = f"{len(known)} cells begin so: {', '.join(known[:3])}, ..."
+        raise UsageError(f"{args.cell}: {several if known else 'was not submitted from here'}")
+    paths = status.logs_of(known[0], sent)
     for path in paths:
         print(f"==> {path} <==")
-        print("\n".join(status.said(path).splitlines()[-LOG_LINES:]))
-    failure = records.failure_path(given.out, known[0])
+        print("\n".join(status.tail(path).splitlines()[-LOG_LINES:]))
+    failure = records.failure_path(args.out, known[0])
     if failure.exists():
-        print(f"==> {failure} <==\n{status.said(failure)}")
+        print(f"==> {failure} <==\n{status.tail(failure)}")
     if not paths:
-        print(f"no job of {known[0]} has started yet")
+        print(f"no job names {known[0]} as finished or failed yet; all logs: {args.out / 'slurm'}")
     return 0
 
 

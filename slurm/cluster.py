@@ -7,10 +7,10 @@ import pwd
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from paper_repro.cli import UsageError, brief
+from paper_repro.cli import UsageError
 
 SECONDS = 60  # to wait for an answer
 
@@ -24,20 +24,12 @@ class ClusterError(UsageError):
 
 
 class Task(NamedTuple):
-    """A job, or one task of an array, that SLURM still knows. place: in its array (0 for a job without one)."""
+    """A job, or one task of an array, that SLURM still knows. state: with the reason where it waits."""
 
     id: str
-    place: int
+    place: int  # in its array; 0 without one
     name: str
     state: str
-    reason: str
-
-
-class Limits(NamedTuple):
-    """array: tasks of one array; jobs: how many more may be submitted now (None: not known)."""
-
-    array: int
-    jobs: int | None
 
 
 def environment() -> dict[str, str]:
@@ -51,7 +43,7 @@ def ask(command: Sequence[str]) -> str:
     if shutil.which(command[0]) is None:
         raise ClusterError(
             f"there is no {command[0]} here: type this on a login node of a SLURM cluster; "
-            "--cluster local does the same on this machine"
+            "on one machine, python -m experiments run does the same"
         )
     try:
         done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=SECONDS)
@@ -71,7 +63,8 @@ def tasks() -> list[Task]:
     for line in lines.splitlines():
         job, state, reason, name = line.split("|", 3)
         _, _, index = job.partition("_")
-        found.append(Task(job, int(index) if index.isdigit() else 0, name, state, reason))
+        state = state if reason == "None" else f"{state} ({reason})"
+        found.append(Task(job, int(index) if index.isdigit() else 0, name, state))
     return found
 
 
@@ -100,28 +93,13 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _config() -> dict[str, str]:
-    return dict(re.findall(r"^(\w+)\s*= (.*)$", ask(["scontrol", "show", "config"]), re.MULTILINE))
-
-
-def check_same(environ: Mapping[str, str]) -> None:
-    """Raise UsageError where the shell means another cluster: its jobs would not be found again from here."""
-    for name in ("SBATCH_CLUSTERS", "SLURM_CLUSTERS"):
-        if environ.get(name) and environ[name] != (here := _config().get("ClusterName", "unknown")):
-            raise UsageError(
-                f"{name}={brief(environ[name])}, and this machine's cluster is {here}: "
-                f"type this on a login node of the other, or unset {name}"
-            )
-
-
-def limits(qos: str | None) -> Limits:
-    """How large an array may be, and how many more jobs the controller and this user's account take."""
-    config, queue = _config(), ask(["squeue", "--noheader", "--all", "--array", "--format", "%i"])
-    room = [int(config["MaxJobCount"]) - len(queue.splitlines())]
-    mine = _allowed(qos or "normal")
-    if mine:
-        room.append(min(mine) - len(tasks()))
-    return Limits(max(1, int(config.get("MaxArraySize", 1001))), max(0, min(room)))
+def room(qos: str | None) -> int:
+    """How many more jobs the controller and this user's account take now, in one array."""
+    config = dict(re.findall(r"^(\w+)\s*= (.*)$", ask(["scontrol", "show", "config"]), re.MULTILINE))
+    queue = ask(["squeue", "--noheader", "--all", "--array", "--format", "%i"])
+    allowed = [most - len(tasks()) for most in _allowed(qos or "normal")]
+    free = int(config["MaxJobCount"]) - len(queue.splitlines())
+    return max(0, min(free, int(config.get("MaxArraySize", 1001)), *allowed))
 
 
 def _allowed(qos: str) -> list[int]:

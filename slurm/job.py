@@ -1,7 +1,7 @@
-"""What a job does: train its cells with the engine, until done or told to stop; then have submitit requeue it.
+"""What a job does: train cells of its sweep with the engine until none is left, or it is told to stop and requeued.
 
-The job carries the place of its submission and its index there, no state: what is finished or begun it finds on disk,
-so a requeued, killed or doubled job goes on with what is there.
+The job carries the place of its submission and its index there, no state: what is finished, begun or in another job's
+hands it finds on disk, so a requeued, killed or doubled job goes on with what is there.
 
 Signals only set a flag. The engine then has every worker save after the update under way and end; and only when nothing
 runs any more submitit's own handler is called, which pickles this object again and asks for the requeue. So nothing is
@@ -10,44 +10,42 @@ saved, and nothing raised, in the middle of an update.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from paper_repro import records
+from experiments import run
 from paper_repro.cell import Cell
 from paper_repro.records import provenance
-from paper_repro.sweep import engine, preflight
+from paper_repro.sweep import engine
+from paper_repro.sweep.engine import Survey
 from slurm import cluster, submissions
-from slurm.attempts import attempting
-from slurm.submissions import Submission
+from slurm.status import States
+from slurm.submissions import Submission, attempting
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
 
 
-class Bundle:
+class Job:
     """The callable that submitit pickles: one job of a submission."""
 
     def __init__(self, folder: Path, index: int) -> None:
         self.folder, self.index = str(folder), index
 
     def __call__(self) -> str:
-        """Train the cells. Returns "finished" or, where nobody could requeue it, "stopped"."""
+        """Train cells. Returns "finished" or, where nobody could requeue it, "stopped"."""
         remove_leftovers()
-        folder = Path(self.folder)
-        with attempting(folder, self.index) as attempt, _stopping() as stop:
+        folder, stop = Path(self.folder), Stop()
+        with attempting(folder, self.index) as attempt:
             submission = submissions.read(folder)
             check_code(submission)
-            stopped = _train(submission, self.index, stop)
-            attempt.ended = f"stopped ({stop.name})" if stopped else "finished"
-        if stopped:
-            stop.requeue(cluster.job_id() if submission.cluster == "slurm" else None)
+            _train(submission, self.index, stop)
+            attempt.ended = f"stopped ({stop.signal.name})" if stop.signal else "finished"
+        if stop.signal:
+            stop.requeue(cluster.job_id())
         return attempt.ended
 
     def checkpoint(self) -> DelayedSubmission:
@@ -57,26 +55,17 @@ class Bundle:
         return DelayedSubmission(self)
 
 
-def _train(submission: Submission, index: int, stop: Stop) -> bool:
-    """Train the job's cells that are left; whether it was stopped before all were done."""
-    out, data = Path(submission.out), Path(submission.data)
-    cells = [cell for cell in submission.cells(index) if not records.failure_path(out, cell.id).exists()]
-    print(f"job {submission.job_name}, {index}: {len(cells)} cells, attempt {os.environ.get('SLURM_RESTART_COUNT', 0)}")
-    survey = engine.Survey.of(cells, out)
-    if not survey.missing:
-        return False
-    at_once = submission.at_once or _tried_out(survey.missing, data, out, submission.device)
-    outcome = engine.run(cells, out, data, at_once, submission.device, survey, should_stop=lambda: stop.asked)
-    return outcome.stopped
-
-
-def _tried_out(cells: Sequence[Cell], data: Path, out: Path, device: str) -> int:
-    """How many cells the GPU takes side by side. Raises RuntimeError where there is none, or what else is wrong."""
-    kinds = {engine.kind_of(cell): cell for cell in cells}
-    known = preflight.ask(tuple(kinds.values()), data, out, device, at_once=True)
-    if known.error:
-        raise RuntimeError(known.error)
-    return known.at_once
+def _train(submission: Submission, index: int, stop: Stop) -> None:
+    """Train until every cell is finished, failed or in another job's hands; what those leave is looked for again."""
+    out, data, device, at_once = Path(submission.out), Path(submission.data), submission.device, submission.at_once
+    cells = {name: Cell.from_dict(fields) for name, fields in submission.cells.items()}
+    while stop.signal is None and (missing := States.of([*cells], out, mend=True).missing):
+        print(f"job {submission.job_name}, {index}: {len(missing)} cells that nobody trains", flush=True)
+        left = [cells[name] for name in missing]
+        if not at_once:  # a GPU tries it out
+            at_once = run.ask_first(left, Survey(missing=left), data, out, device, estimate=False, at_once=True).at_once
+        share = (index, submission.jobs)
+        engine.run(left, out, data, at_once, device, should_stop=lambda: stop.signal is not None, share=share)
 
 
 def check_code(submission: Submission) -> None:
@@ -102,19 +91,16 @@ def remove_leftovers() -> None:
 
 
 class Stop:
-    """Whether a signal has asked this job to stop, which one, and what to do then."""
+    """Which signal has asked this job to stop, and what to do then.
 
-    def __init__(self, handlers: dict[signal.Signals, Any]) -> None:
-        self.handlers = handlers  # those that were there before: submitit's
+    The handlers stay to the very end: a late signal must not cut the requeue.
+    """
+
+    def __init__(self) -> None:
         self.signal: signal.Signals | None = None
-
-    @property
-    def asked(self) -> bool:
-        return self.signal is not None
-
-    @property
-    def name(self) -> str:
-        return self.signal.name if self.signal else "no signal"
+        self.ask_for_requeue = signal.getsignal(notice())  # submitit's own handler
+        for number in (signal.SIGINT, signal.SIGTERM, notice()):
+            signal.signal(number, self.note)
 
     def note(self, number: int, frame: FrameType | None) -> None:
         """The first USR2 counts even after a TERM: it comes from who wants the job to go on."""
@@ -127,27 +113,10 @@ class Stop:
         job: SLURM's id. TERM comes before a job is cancelled or put back (SLURM no longer calls it running then), and
         alone when a cluster preempts without a notice: then the job must ask, or it would count as completed.
         """
-        handler = self.handlers[notice()]
         wanted = self.signal == notice() or (job is not None and cluster.is_running(job))
-        if wanted and callable(handler):
-            handler(notice(), None)
-        print(f"stopped by {self.name}; what was trained is saved", file=sys.stderr)
-
-
-@contextmanager
-def _stopping() -> Iterator[Stop]:
-    """Signals that end a job set a flag; where submitit had a handler, to the very end: a late one must not cut the
-    requeue."""
-    numbers = (signal.SIGINT, signal.SIGTERM, notice())
-    stop = Stop({which: signal.getsignal(which) for which in numbers})
-    for which in numbers:
-        signal.signal(which, stop.note)
-    try:
-        yield stop
-    finally:
-        if not callable(stop.handlers[notice()]):
-            for which, handler in stop.handlers.items():
-                signal.signal(which, handler)
+        if wanted and callable(self.ask_for_requeue):
+            self.ask_for_requeue(notice(), None)
+        print("stopped; what was trained is saved", file=sys.stderr)
 
 
 def notice() -> signal.Signals:

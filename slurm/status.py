@@ -1,26 +1,69 @@
-"""How the sweeps stand: a table, or JSON, from files and squeue."""
+"""How the sweeps stand, from content alone: records, failures, leases, attempts, and what squeue says."""
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from paper_repro import files, records
 from paper_repro.cli import duration, plain, python_m
-from paper_repro.records import diagnosis
+from paper_repro.records import Summary, diagnosis
 from paper_repro.sweep import leases
-from slurm import attempts, states
-from slurm.attempts import Attempt
-from slurm.plan import some, written
-from slurm.states import Jobs, States
-from slurm.submissions import Submission
+from paper_repro.sweep.leases import Owner
+from slurm import cluster
+from slurm.cluster import Task
+from slurm.submissions import Attempt, Submission
 
 RECENTLY = 3600.0  # seconds over which the rate is taken
-SAID = 100_000  # bytes of a failure or log that are read, from its end
+TAIL = 100_000  # bytes of a failure or log that are read, from its end
 SHOWN = 5  # reasons of failure
+COLUMNS = ("cells", "finished", "diverged", "failed", "running", "missing")
+
+
+@dataclass
+class States:
+    """Each cell's id is in one of these."""
+
+    finished: dict[str, Summary] = field(default_factory=dict)  # diverged ones too: a result
+    failed: list[str] = field(default_factory=list)  # left alone until `retry`
+    running: dict[str, Owner] = field(default_factory=dict)  # by any command on any machine that shares the folder
+    missing: list[str] = field(default_factory=list)  # for any job to take
+
+    @classmethod
+    def of(cls, ids: Sequence[str], out: Path, mend: bool = False) -> States:
+        """mend: put damaged records aside (else they are only named, and count as none)."""
+        finished = records.look(out, ids, mend)
+        held = {name: holder for name, holder in leases.owners(leases.folder_of(out)).items() if holder.is_alive}
+        failures = out / "failures"
+        failed = {path.stem for path in failures.glob("*.txt")} if failures.is_dir() else set()
+        states = cls()
+        for name in dict.fromkeys(ids):
+            if name in finished:
+                states.finished[name] = finished[name]
+            elif name in held:
+                states.running[name] = held[name]
+            else:
+                (states.failed if name in failed else states.missing).append(name)
+        return states
+
+    @property
+    def counts(self) -> dict[str, int]:
+        diverged = sum(known.status == "diverged" for known in self.finished.values())
+        counts = (len(self.finished) - diverged, diverged, len(self.failed), len(self.running), len(self.missing))
+        return dict(zip(COLUMNS, (sum(counts), *counts), strict=True))
+
+
+def jobs_of(sent: Sequence[Submission]) -> dict[str, dict[int, Task]]:
+    """The jobs that live of each submission, by its place and their index. Raises ClusterError."""
+    jobs: dict[str, dict[int, Task]] = {submission.place: {} for submission in sent}
+    places = {submission.job_name: submission.place for submission in sent}
+    for task in cluster.tasks() if sent else []:
+        if task.name in places:
+            jobs[places[task.name]][task.place] = task
+    return jobs
 
 
 @dataclass
@@ -33,25 +76,29 @@ class Sweep:
     sent: list[Submission]
     words: Sequence[str] = ()  # that were typed to choose the cells, where they were not taken from the submissions
 
-    def table(self, out: Path, jobs: Jobs) -> dict[str, Any]:
-        """All there is to say, as plain values."""
-        found = states.of(self.ids, out, self.sent, jobs)
-        rate = _cells_per_hour(found, out)
-        going = len(found.running) + len(found.waiting)
-        tried = [(s, attempt) for s in self.sent for attempt in attempts.of(s.folder)]
+    def table(self, out: Path, jobs: Mapping[str, Mapping[int, Task]] | None) -> dict[str, Any]:
+        """All there is to say, as plain values. jobs: that live; None where SLURM could not be asked."""
+        states = States.of(self.ids, out)
+        live = Counter(task.state for s in self.sent for task in (jobs or {}).get(s.place, {}).values())
+        attempts = {submission.place: submission.attempts() for submission in self.sent}
+        used = [(sum(attempt.seconds for attempt in attempts[s.place]) / 3600, s) for s in self.sent]
+        rate, going = _cells_per_hour(states, out), len(states.running) + len(states.missing) * bool(live)
+        anomalies = [(name, [diagnosis.DIVERGED] * (known.status == "diverged") + known.anomalies)
+                     for name, known in sorted(states.finished.items())]  # fmt: skip
         return {
-            "name": self.name, "profile": self.profile, **found.counts,
+            "name": self.name, "profile": self.profile, **states.counts,
             "cells_per_hour": round(rate, 2), "seconds_left": round(3600 * going / rate) if rate and going else None,
-            "gpu_hours": round(sum(a.seconds * s.gpus for s, a in tried) / 3600, 3),
-            "core_hours": round(sum(a.seconds * s.cores for s, a in tried) / 3600, 3),
-            "again": self._again([*found.missing, *found.failed], out),
-            "odd": odd(found), "jobs": jobs.counts(self.sent), "failures": failures(out, found.failed, self.sent),
-            "ended_early": ended_early(self.sent, found, jobs, {(s.folder, a.index): a for s, a in tried}),
+            "gpu_hours": round(sum((hours * s.gpus for hours, s in used), 0.0), 3),
+            "core_hours": round(sum((hours * s.cores for hours, s in used), 0.0), 3),
+            "again": self._again([*states.missing, *states.failed], out),
+            "odd": diagnosis.groups(anomalies), "jobs": dict(live),
+            "failures": failures(out, states.failed, self.sent),
+            "ended_early": ended_early(self.sent, jobs, attempts) if states.missing and jobs is not None else [],
         }  # fmt: skip
 
     def _again(self, cells: Sequence[str], out: Path) -> list[list[str]]:
         """What to type after submit for these cells: as before; of submissions for the same cells as for the last."""
-        typed = {tuple(s.sweep): s.words for s in self.sent if s.words and not set(cells).isdisjoint(s.sweep)}
+        typed = {tuple(s.cells): s.words for s in self.sent if s.words and not s.cells.keys().isdisjoint(cells)}
         if typed and set(cells) <= {name for names in typed for name in names}:
             return list(typed.values())
         return [list(self.words) or [self.name, "--profile", self.profile, "--out", str(out)]] * bool(cells)
@@ -59,120 +106,90 @@ class Sweep:
 
 def sweeps(sent: Iterable[Submission]) -> list[Sweep]:
     """What the submissions are of, one for each experiment and profile."""
-    found: dict[tuple[str, str], Sweep] = {}
+    found: dict[tuple[str, str], list[Submission]] = {}
     for submission in sent:
-        key = (submission.name, submission.profile)
-        sweep = found.setdefault(key, Sweep(*key, [], []))
-        sweep.ids = list(dict.fromkeys([*sweep.ids, *submission.sweep]))
-        sweep.sent.append(submission)
-    return list(found.values())
+        found.setdefault((submission.name, submission.profile), []).append(submission)
+    return [Sweep(*key, list(dict.fromkeys(name for s in group for name in s.cells)), group)
+            for key, group in found.items()]  # fmt: skip
 
 
-def _cells_per_hour(found: States, out: Path) -> float:
+def _cells_per_hour(states: States, out: Path) -> float:
     """Over the last hour, or since the first record in it."""
     now = leases.clock(out)
-    recent = [known.written for known in found.finished.values() if now - known.written < RECENTLY]
+    recent = [known.written for known in states.finished.values() if now - known.written < RECENTLY]
     if len(recent) < 2 or now - min(recent) < 1:
         return 0.0
     return 3600 * len(recent) / (now - min(recent))
 
 
-def odd(found: States) -> list[dict[str, Any]]:
-    """Cells with a record that diverged or look odd, by kind, with one to look at and the usual remedy."""
-    cells = sorted(found.finished.items())
-    return diagnosis.groups(
-        (name, [diagnosis.DIVERGED] * (known.status == "diverged") + known.anomalies) for name, known in cells
-    )
-
-
 def failures(out: Path, failed: Sequence[str], sent: Sequence[Submission]) -> list[dict[str, Any]]:
     """Failed cells by the last line of their tracebacks, most frequent first, with one to look at."""
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, dict[str, Any]] = {}
     for name in failed:
-        text = said(records.failure_path(out, name)).strip()
-        groups.setdefault(text.splitlines()[-1] if text else "nothing said", []).append(name)
-    found = []
-    for reason, names in sorted(groups.items(), key=lambda group: -len(group[1])):
-        text = said(records.failure_path(out, names[0]))
-        log = [str(path) for path in log_of(names[0], sent)]
-        found.append({
-            "reason": reason, "cells": len(names), "first": names[0], "log": log[-1] if log else None,
-            "file": str(records.failure_path(out, names[0])), "traceback": text.partition("\n")[2].strip(),
-        })  # fmt: skip
-    return found
+        path = records.failure_path(out, name)
+        reason = (tail(path).strip().splitlines() or ["no reason given"])[-1]
+        group = groups.setdefault(reason, {"reason": reason, "cells": 0, "first": name})
+        group["cells"] += 1
+        if group["first"] == name:
+            logs, traceback = logs_of(name, sent), tail(path).partition("\n")[2].strip()
+            group |= {"log": str(logs[-1]) if logs else None, "file": str(path), "traceback": traceback}
+    return sorted(groups.values(), key=lambda group: -int(group["cells"]))
 
 
-def said(path: Path) -> str:
-    """The last words of a failure or a log, whatever is in it, a line a line."""
+def tail(path: Path) -> str:
+    """The last lines of a failure or a log, whatever is in it, fit for a terminal."""
     try:
-        return "\n".join(map(plain, files.tail(path, SAID).splitlines()))
+        return "\n".join(map(plain, files.tail(path, TAIL).splitlines()))
     except (OSError, ValueError) as error:
         return f"{path} cannot be read ({error})"
 
 
+def logs_of(cell_id: str, sent: Sequence[Submission]) -> list[Path]:
+    """The logs that name a cell: of the jobs that finished it, or failed to."""
+    paths = [path for s in sent if cell_id in s.cells for index in range(s.jobs) for path in s.logs(index)]
+    return [path for path in paths if cell_id in tail(path)]
+
+
 def ended_early(
-    sent: Sequence[Submission], found: States, jobs: Jobs, last: Mapping[tuple[Path, int], Attempt]
+    sent: Sequence[Submission], jobs: Mapping[str, Mapping[int, Task]], attempts: Mapping[str, Sequence[Attempt]]
 ) -> list[dict[str, Any]]:
-    """Jobs that are gone and left cells, by what is known of their ends. last: of each job its last attempt."""
-    missing = set(found.missing)
-    latest = {name: (s, index) for s in sent for index, bundle in enumerate(s.bundles) for name in bundle}
-    left: dict[tuple[Path, int], int] = {}
-    for name in missing & latest.keys():
-        submission, index = latest[name]
-        if (submission.folder, index) not in jobs.live:
-            left[submission.folder, index] = left.get((submission.folder, index), 0) + 1
+    """Jobs that are gone before all was done, by what is known of their ends, with a log of each kind."""
     groups: dict[str, dict[str, Any]] = {}
-    by_folder = {submission.folder: submission for submission in sent}
-    for (folder, index), cells in left.items():
-        reason = _end_of(last.get((folder, index)))
-        if reason not in groups:  # one log of each: to look for all would read the folder once for every job
-            logs = by_folder[folder].logs(index)
-            groups[reason] = {"reason": reason, "jobs": 0, "cells": 0, "log": str(logs[-1]) if logs else None}
-        groups[reason]["jobs"] += 1
-        groups[reason]["cells"] += cells
+    for submission in sent:
+        last = {attempt.index: attempt for attempt in attempts[submission.place]}
+        for index in set(range(submission.jobs)).difference(jobs[submission.place]):
+            attempt = last.get(index)
+            lost = f"killed, or its machine lost ({attempt.host})" if attempt else "never started"
+            reason = plain((attempt and attempt.ended) or lost)
+            if reason != "finished":
+                logs = [] if reason in groups else submission.logs(index)  # to look for all would take long
+                group = groups.setdefault(reason, {"reason": reason, "jobs": 0, "log": str(logs[-1]) if logs else None})
+                group["jobs"] += 1
     return sorted(groups.values(), key=lambda group: -int(group["jobs"]))
 
 
-def _end_of(attempt: Attempt | None) -> str:
-    if attempt is None:
-        return "never started"
-    return plain(attempt.ended or "") or f"killed, or its machine lost ({plain(attempt.owner.get('host', 'unknown'))})"
-
-
-def log_of(cell_id: str, sent: Sequence[Submission]) -> list[Path]:
-    """The logs of the jobs that had the cell, oldest first."""
-    return [path for s in sent for index in s.jobs_of(cell_id) for path in s.logs(index)]
-
-
-COLUMNS = ("cells", "finished", "diverged", "failed", "running", "waiting", "missing")
-
-
-def lines(tables: Sequence[dict[str, Any]], jobs: Jobs) -> list[str]:
-    """The tables in words."""
-    width = max(24, *(len(f"{table['name']} {table['profile']}") for table in tables)) if tables else 24
-    text = [
-        " " * width
-        + "".join(f"{name:>10}" for name in COLUMNS)
-        + f"{'cells/h':>10}{'left':>10}{'GPU-h':>8}{'core-h':>8}"
-    ]
+def lines(tables: Sequence[dict[str, Any]], unknown: str) -> list[str]:
+    """The tables in words. unknown: why SLURM could not be asked."""
+    width = max([24, *(len(f"{table['name']} {table['profile']}") for table in tables)])
+    head = "".join(f"{name:>10}" for name in (*COLUMNS, "cells/h", "left")) + f"{'GPU-h':>8}{'core-h':>8}"
+    text = [" " * width + head]
     for table in tables:
         left = duration(table["seconds_left"]) if table["seconds_left"] is not None else "-"
         text.append(
             f"{table['name'] + ' ' + table['profile']:<{width}}" + "".join(f"{table[name]:>10}" for name in COLUMNS)
-            + f"{written(table['cells_per_hour']):>10}{left:>10}"
-            + f"{written(table['gpu_hours']):>8}{written(table['core_hours']):>8}"
+            + f"{format_number(table['cells_per_hour']):>10}{left:>10}"
+            + f"{format_number(table['gpu_hours']):>8}{format_number(table['core_hours']):>8}"
         )  # fmt: skip
     for table in tables:
         text += _details(table)
-    if jobs.unknown:
-        text.append(f"{jobs.unknown}; which jobs wait is not known")
+    if unknown:
+        text.append(f"{unknown}; which jobs live is not known")
     return text
 
 
 def _details(table: dict[str, Any]) -> list[str]:
-    text = [f"jobs of {table['name']}: " + ", ".join(f"{n} {state}" for state, n in table["jobs"].items())] * bool(
-        table["jobs"]
-    )
+    states = ", ".join(f"{number} {state}" for state, number in table["jobs"].items())
+    text = [f"jobs of {table['name']}: {states}"] * bool(states)
     text += [
         f"{group['kind']}: {some(group['cells'], 'cell')}, first {group['first']}; usual remedy: {group['remedy']}"
         for group in table["odd"]
@@ -182,21 +199,27 @@ def _details(table: dict[str, Any]) -> list[str]:
         text += [f"    {line}" for line in group["traceback"].splitlines()[-8:]]
         text += [f"  traceback: {group['file']}; log: {group['log'] or 'none'}"]
     if table["failures"]:
-        text += [f"try them again: {_line('retry', *words, '--failed')}" for words in table["again"]]
-    for group in table["ended_early"][:SHOWN]:
-        text.append(
-            f"{some(group['jobs'], 'job')} ended and left {some(group['cells'], 'cell')}: {group['reason']}; "
-            f"log: {group['log'] or 'none'}"
-        )
-    if table["missing"]:
-        lines = [_line("submit", *words) for words in table["again"]]
-        text += [f"{table['missing']} missing: {lines[0]}", *(f"  and {line}" for line in lines[1:])]
+        text += [f"try them again: {_command('retry', *words, '--failed')}" for words in table["again"]]
+    text += [
+        f"{some(group['jobs'], 'job')} ended before all was done: {group['reason']}; log: {group['log'] or 'none'}"
+        for group in table["ended_early"][:SHOWN]
+    ]
+    if table["missing"] and not table["jobs"]:
+        first, *others = [_command("submit", *words) for words in table["again"]]
+        text += [f"{table['missing']} missing: {first}", *(f"  and {line}" for line in others)]
     return text
 
 
-def _line(*words: str) -> str:
+def some(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def format_number(number: float) -> str:
+    """A number of three digits at most: '0.0496', '12.3', '1,230', '<0.001'."""
+    if 0 < number < 0.001:
+        return "<0.001"
+    return f"{float(f'{number:.3g}'):,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def _command(*words: str) -> str:
     return plain(python_m("slurm", *words))
-
-
-def as_json(tables: Sequence[dict[str, Any]], jobs: Jobs) -> str:
-    return json.dumps({"sweeps": list(tables), "unknown": jobs.unknown or None}, indent=1)

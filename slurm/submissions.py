@@ -1,88 +1,110 @@
 """What was handed to a cluster: a folder for each sbatch, written before it is sent, so that nothing sent is unknown.
 
-A job finds here what it is to do, and leaves here how its attempts went. Which of the jobs still live is asked of
-SLURM, by the submission's own job name; of jobs on this machine, by their processes.
+A job finds here what it is to do, and leaves a file for each of its starts: the seconds it has used, and how it ended.
+Which jobs still live is asked of SLURM, by the submission's own job name.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import hashlib
-import json
-import re
+import os
+import socket
+import sys
+import time
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
 
 from paper_repro import files
 from paper_repro.cell import ID, Cell
-from paper_repro.cli import brief, is_plain
+from paper_repro.cli import brief
 from paper_repro.files import write_atomically
 from paper_repro.sweep import leases
-from slurm import attempts
 
-LARGEST = 2**28  # bytes of submission.json: of choosing.MOST cells
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
-KINDS: dict[str, Any] = {
-    "Path": Path, "str": str, "int": int, "int | None": (int, type(None)), "bool": bool, "list[str]": list,
-    "list[dict[str, str]]": list,
-}  # fmt: skip
+LARGEST = 2**28  # bytes of submission.json: of choose.MOST cells
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,120}\Z")]
+CellId = Annotated[str, Meta(pattern=rf"^(?:{ID.pattern})\Z")]
+Count = Annotated[int, Meta(ge=0, lt=2**31)]
 
 
-@dataclass(frozen=True)
-class Submission:
-    """One sbatch, or its like on this machine."""
+class Submission(Struct, kw_only=True, forbid_unknown_fields=True):
+    """One sbatch."""
 
-    folder: Path
-    name: str  # of the experiment
-    profile: str
-    job_name: str
-    cluster: str
-    created: str  # ISO time
+    name: Name  # of the experiment
+    profile: Name
+    job_name: Name
     source: str  # fingerprint of the code
     out: str
     data: str
-    device: str
-    at_once: int | None  # cells of a job at once; None: the job finds out
-    cores: int  # of a job
-    gpus: int
+    device: Literal["cpu", "cuda"]
+    at_once: Count | None  # cells of a job at once; None: the job finds out
+    cores: Count  # of a job
+    gpus: Count
     mixed_code: bool
-    sweep: list[str]  # the ids of all cells that were meant, finished ones too
-    bundles: list[dict[str, str]]  # for each job, the cells that it trains: id and canonical JSON
-    words: list[str] = field(default_factory=list)  # that were typed after submit
+    jobs: Annotated[int, Meta(ge=1, lt=2**31)]
+    cells: dict[CellId, dict[str, Any]]  # all that were meant, finished ones too
+    words: list[str] = []  # that were typed after submit
+    place: str = ""  # its folder: set when it is read
 
-    def cells(self, index: int) -> list[Cell]:
-        return [Cell.from_dict(json.loads(text)) for text in self.bundles[index].values()]
-
-    def jobs_of(self, cell_id: str) -> list[int]:
-        return [index for index, bundle in enumerate(self.bundles) if cell_id in bundle]
+    @property
+    def folder(self) -> Path:
+        return Path(self.place)
 
     def logs(self, index: int) -> list[Path]:
         """What the job printed, oldest first: files that submitit names after SLURM's job id and index."""
-        single = len(self.bundles) == 1
-        paths = self.folder.glob("*_log.???") if single else self.folder.glob(f"*_{index}_?_log.???")
+        paths = self.folder.glob("*_log.???" if self.jobs == 1 else f"*_{index}_?_log.???")
         return sorted(paths, key=lambda path: (path.stat().st_mtime, path.name))
+
+    def attempts(self) -> list[Attempt]:
+        """In the order of their last beats, by the file server's clock. A damaged file is left out."""
+        found = []
+        for path in (self.folder / "attempts").glob("*.json"):
+            try:
+                beat = path.stat().st_mtime
+                found.append((beat, path.name, msgspec.json.decode(files.read(path, files.SMALL), type=Attempt)))
+            except (OSError, ValueError):
+                continue
+        return [attempt for _, _, attempt in sorted(found, key=lambda each: each[:2])]
+
+
+class Attempt(Struct, forbid_unknown_fields=True):
+    """A start of a job. ended: "finished", "stopped ..." or an error's last line; None where it did not come to say."""
+
+    index: Count
+    began: str  # ISO time
+    host: str
+    pid: int
+    job: str = ""  # SLURM's id, as in its environment
+    seconds: Annotated[float, Meta(ge=0, lt=1e12)] = 0.0
+    ended: str | None = None
+
+
+class _File(Struct):
+    checksum: str
+    content: Raw
 
 
 def root(out: Path) -> Path:
     return out / "slurm"
 
 
-def create(jobs: Sequence[Sequence[Cell]], **content: Any) -> Submission:
-    """Write the folder of a new submission that trains these cells in each of its jobs; nothing is sent."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    word = f"{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
-    content |= {
-        "job_name": f"{content['name']}-{content['profile']}-{word}",
-        "created": now.isoformat(timespec="seconds"),
-        "bundles": [{cell.id: cell.canonical() for cell in job} for job in jobs],
-    }
-    submission = Submission(root(Path(content["out"])) / word, **content)
-    text = json.dumps({**content, "checksum": _checksum(content)})
-    write_atomically(submission.folder / "submission.json", text.encode())
+def create(out: Path, cells: Sequence[Cell], **content: Any) -> Submission:
+    """Write the folder of a new submission; nothing is sent."""
+    word = f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+    submission = Submission(
+        job_name=f"{content['name']}-{content['profile']}-{word}",
+        out=str(out.absolute()), cells={cell.id: cell.to_dict() for cell in cells}, **content,
+    )  # fmt: skip
+    encoded = msgspec.json.encode(submission)
+    submission.place = str(root(out) / word)
+    text = msgspec.json.encode(_File(hashlib.sha256(encoded).hexdigest(), Raw(encoded)))
+    write_atomically(submission.folder / "submission.json", text)
     return submission
 
 
@@ -90,36 +112,14 @@ def read(folder: Path) -> Submission:
     """Raises ValueError, naming the file, for one that is damaged."""
     path = folder / "submission.json"
     try:
-        content = files.parse_json(files.read(path, LARGEST))
-        if content.pop("checksum") != _checksum(content):
+        file = msgspec.json.decode(files.read(path, LARGEST), type=_File)
+        if hashlib.sha256(file.content).hexdigest() != file.checksum:
             raise ValueError("checksum does not match")
-        submission = Submission(folder, **content)
-        _validate(submission)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        submission = msgspec.json.decode(file.content, type=Submission)
+    except (ValueError, RecursionError) as error:  # msgspec's are ValueErrors
         raise ValueError(f"{path}: damaged ({brief(error)})") from None
+    submission.place = str(folder)
     return submission
-
-
-def _validate(submission: Submission) -> None:
-    """Raise ValueError for what submit cannot have written."""
-    for part in dataclasses.fields(Submission):
-        value, kind = getattr(submission, part.name), KINDS[str(part.type)]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
-            raise ValueError(f"{part.name} is no {part.type}")
-    if not all(isinstance(bundle, dict) for bundle in submission.bundles):
-        raise ValueError("its jobs are no lists of cells")
-    pairs = [pair for bundle in submission.bundles for pair in bundle.items()]
-    if not all(isinstance(word, str) for word in submission.words):
-        raise ValueError("what was typed is no list of words")
-    names = [*submission.sweep, *(name for name, _ in pairs)]
-    if not all(isinstance(text, str) for text in (*names, *(text for _, text in pairs))):
-        raise ValueError("its jobs are no lists of cells")
-    if not all(map(ID.fullmatch, names)):
-        raise ValueError("it names what is no cell")
-    if not all(map(NAME.fullmatch, (submission.name, submission.profile))) or not is_plain(submission.job_name):
-        raise ValueError("it is of what is no experiment")
-    if not 0 <= submission.cores < 2**31 or not 0 <= submission.gpus < 2**31:
-        raise ValueError("a job of it cannot have so many cores")
 
 
 def all_of(out: Path) -> list[Submission]:
@@ -127,38 +127,27 @@ def all_of(out: Path) -> list[Submission]:
     return [read(path.parent) for path in sorted(root(out).glob("*/submission.json"))]
 
 
-def _checksum(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+@contextmanager
+def attempting(folder: Path, index: int) -> Iterator[Attempt]:
+    """Keep the file of an attempt at a submission's job while the block runs; it sets `ended`. An error ends it too."""
+    began = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    attempt = Attempt(index, began, socket.gethostname(), os.getpid(), os.environ.get("SLURM_JOB_ID", ""))
+    path, since = folder / "attempts" / f"{index}-{uuid.uuid4().hex}.json", time.monotonic()
 
+    def write() -> None:
+        """A job whose cells are done has not failed because this could not be written."""
+        attempt.seconds = round(time.monotonic() - since, 1)
+        try:
+            write_atomically(path, msgspec.json.encode(attempt))
+        except OSError as error:
+            print(error, file=sys.stderr)
 
-def note_process(submission: Submission, pid: int) -> None:
-    """Remember the process that serves a local submission's jobs."""
-    owner = {**leases.myself(), "pid": pid, "started": leases.started(pid)}
-    write_atomically(submission.folder / "process.json", json.dumps(owner).encode())
-
-
-def process(submission: Submission) -> dict[str, Any] | None:
-    """That process, if it lives (or cannot be seen from here, but its jobs' hearts beat); else a job that outlived it.
-
-    A submit that was killed at the wrong moment noted no process, and yet its job runs.
-    """
-    noted = _noted(submission)
-    alive = leases.process_is_alive(noted)
-    if alive:
-        return noted
-    jobs = [dict(attempt.owner) for attempt in attempts.of(submission.folder) if attempt.is_alive]
-    jobs = [owner for owner in jobs if _is_process(owner)]
-    return noted if jobs and noted and alive is None else next(iter(jobs), None)
-
-
-def _noted(submission: Submission) -> dict[str, Any]:
+    write()
     try:
-        owner = files.parse_json(files.read(submission.folder / "process.json", files.SMALL))
-    except (OSError, ValueError):
-        return {}
-    return owner if _is_process(owner) else {}
-
-
-def _is_process(owner: Any) -> bool:
-    """Cancel sends this process a signal: 0, 1 and negative numbers mean others."""
-    return isinstance(owner, dict) and type(owner.get("pid")) is int and owner["pid"] > 1
+        with leases.beating(write):
+            yield attempt
+    except BaseException as error:
+        attempt.ended = [type(error).__name__, *str(error).splitlines()][-1]
+        raise
+    finally:
+        write()

@@ -22,7 +22,7 @@ from paper_repro.cli import UsageError
 from paper_repro.sweep import leases, worker
 from paper_repro.sweep.engine import Task
 from paper_repro.training import checkpoints
-from slurm import attempts, plan, states, submissions
+from slurm import plan, status, submissions
 from tests.chaos import small
 from tests.chaos.sweeps import write_pictures
 from tests.chaos.table import Row
@@ -184,7 +184,7 @@ class Bench:
 def _others(bench: Bench, draw: random.Random, folder: Path) -> Iterator[Row]:
     """Everything else below an output folder: it holds no numbers, so cells end as ever."""
     kinds = {what: damages[0] for what, damages in _kinds(False, draw).items() if "another" not in what}
-    for name in (f"claims/{CELL.id}.1", f"failures/{CELL.id}.txt", "slurm/now/process.json",
+    for name in (f"claims/{CELL.id}.1", f"failures/{CELL.id}.txt",
                  "slurm/now/attempts/0-a.json", "slurm/now/submission.json"):  # fmt: skip
         wrong = [what for what, damage in kinds.items() if _stumbles(bench, name, damage, folder / "other")]
         for what in wrong:
@@ -205,10 +205,8 @@ def _stumbles(bench: Bench, name: str, damage: Damage, out: Path) -> bool:
         sent = plan.all_sent(out)
         if name.endswith("submission.json") and sent:
             return True
-        for submission in sent:
-            submissions.process(submission)
-            attempts.of(submission.folder)
-        states.of([CELL.id], out, sent, states.Jobs())
+        for sweep in status.sweeps(sent):
+            sweep.table(out, {s.place: {} for s in sent})
     except UsageError as error:  # which the commands say in one line
         if not (name.endswith("submission.json") and str(error).startswith(str(path)) and "\n" not in str(error)):
             return True
@@ -224,11 +222,10 @@ def _write_others(out: Path, data: Path) -> None:
     (out / "claims" / f"{CELL.id}.1").write_text(json.dumps({**leases.myself(), "machine": "another"}))
     records.write_failure(out, CELL, "why")
     made = submissions.create(
-        [[CELL]], name="fig2", profile="demo", cluster="local", source="s", out=str(out), data=str(data), device="cpu",
-        at_once=1, cores=1, gpus=0, mixed_code=False, sweep=[CELL.id],
+        out, [CELL], name="fig2", profile="demo", source="s", data=str(data), device="cpu", at_once=1, cores=1, gpus=0,
+        mixed_code=False, jobs=1,
     )  # fmt: skip
-    submissions.note_process(made, 1)
-    with attempts.attempting(made.folder, 0):
+    with submissions.attempting(made.folder, 0):
         pass
     made.folder.rename(made.folder.parent / "now")
     (note,) = (made.folder.parent / "now" / "attempts").iterdir()

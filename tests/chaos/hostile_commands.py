@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -23,7 +24,7 @@ from paper_repro import decay, files, records, studies
 from paper_repro.cli import UsageError, is_plain
 from paper_repro.sweep import engine, leases
 from paper_repro.sweep.preflight import Answer
-from slurm import attempts, submissions, submit
+from slurm import cluster, submissions, submit
 from slurm.__main__ import main as slurm
 from tests.chaos.hostile import Different
 from tests.chaos.hostile_inputs import CELL, check_said, made, sealed
@@ -58,7 +59,9 @@ def _cut_short() -> ExitStack:
 
     for place, name, instead in (
         (running.preflight, "ask", ask), (running.engine, "run", lambda *given, **more: engine.Outcome()),
-        (submit, "send", lambda plan: iter(())), (studies, "run", _cannot),
+        (submit, "send", lambda plan: SimpleNamespace(job_name="x", jobs=1, folder="x")),
+        (cluster, "tasks", list), (cluster, "partitions", lambda: {"main": None, "gpu": 60}),
+        (cluster, "room", lambda qos: 9), (studies, "run", _cannot),
         (experiment.__globals__["sys"].modules["experiments.__main__"], "_bench", lambda given: 0),
     ):  # fmt: skip
         stack.enter_context(patch.object(place, name, instead))
@@ -76,8 +79,8 @@ COMMANDS = {
 }  # fmt: skip
 CELLS = ["--profile", "--data", "--data-name", "--seeds", "--only", "--alphas", "--decays", "--set"]
 JOBS = [
-    "--settings", "--cluster", "--partition", "--time", "--gpus", "--cpus", "--mem", "--setup", "--parallel", "--slurm",
-    "--cells-per-job", "--cells-at-once", "--seconds-per-cell",
+    "--settings", "--partition", "--time", "--gpus", "--cpus", "--mem", "--setup", "--parallel", "--slurm",
+    "--cells-at-once", "--seconds-per-cell",
 ]  # fmt: skip
 OPTIONS = {
     "run": [*CELLS, "--workers", "--device"], "collect": ["--seed", "--of"], "bench": ["--csv", "--device"],
@@ -87,14 +90,13 @@ OPTIONS = {
     "decay": ["--lr", "--momentum", "--batch-size", "--examples", "--epochs"],
 }  # fmt: skip
 GIVEN = {  # without which nothing else is looked at
-    "retry": ["--failed", "--cluster", "local"], "plan": ["--cluster", "local"], "submit": ["--cluster", "local"],
-    "logs": ["adamw"], "decay": ["--lr", "0.1"],
+    "retry": ["--failed"], "logs": ["adamw"], "decay": ["--lr", "0.1"],
 }  # fmt: skip
 FITTING = {
     "--profile": ["demo", "cpu", "paper"],
     "--data": ["tiny.npz", "pipe.npz", "zero.npz", "loop.npz", "folder", "/dev/zero"],
     "--seeds": ["1", "3", "100", "1000000000"], "--only": ["adamw", "sgdw,adamw"], "--device": ["cpu", "cuda"],
-    "--workers": ["1", "1000000000"], "--seed": ["0", "7"], "--of": ["fig2"], "--cluster": ["local", "debug", "slurm"],
+    "--workers": ["1", "1000000000"], "--seed": ["0", "7"], "--of": ["fig2"],
     "--time": ["90", "1:00:00", "9-00:00:00"], "--gpus": ["0", "1"], "--cpus": ["8"],
     "--settings": ["file", "pipe.npz"],
 }  # fmt: skip
@@ -183,7 +185,7 @@ class Arguments:
         return [option, value]
 
 
-WHOLE = b"""partition = "gpu"\ntime = "4:00:00"\ngpus = 0\ncpus = 8\nmem = 16.5\nparallel = 64\ncluster = "local"
+WHOLE = b"""partition = "gpu"\ntime = "4:00:00"\ngpus = 0\ncpus = 8\nmem = 16\nparallel = 64
 setup = ["module load cuda", "ulimit -c 0"]\nexclusive = false\ncpus_per_gpu = 4\n[additional_parameters]\nnice = 100
 """
 TOKENS = [
@@ -209,9 +211,7 @@ class Settings:
                 name = draw.choice(lines).partition(b"=")[0]
                 lines[draw.randrange(len(lines))] = name + b"= " + draw.choice(TOKENS)
             self.path.write_bytes(b"\n".join(lines))
-        run(
-            slurm, ["plan", "fig2", "--quick", "--settings", str(self.path), *draw.choice([[], ["--cluster", "local"]])]
-        )
+        run(slurm, ["plan", "fig2", "--quick", "--settings", str(self.path)])
         remove(self.path)
 
 
@@ -221,16 +221,13 @@ class Folder:
     def __init__(self, folder: Path) -> None:
         self.out = folder / "runs"
         cells = [CELL.replace(seed=seed) for seed in range(4)]
-        content = {
-            "name": "fig2", "profile": "demo", "cluster": "local", "source": "0" * 16, "out": str(self.out),
-            "data": "d",
-            "device": "cpu", "at_once": 1, "cores": 2, "gpus": 0, "mixed_code": False, "sweep": [c.id for c in cells],
-        }  # fmt: skip
-        self.submission = submissions.create([cells[:2], cells[2:]], **content)
-        submissions.note_process(self.submission, 1)
-        note = attempts.Note(self.submission.folder, 1)
-        note.ended = "no space left"
-        note.write()
+        self.submission = submissions.create(
+            self.out, cells, name="fig2", profile="demo", source="0" * 16, data="d", device="cpu", at_once=1, cores=2,
+            gpus=0, mixed_code=False, jobs=2,
+        )  # fmt: skip
+        with submissions.attempting(self.submission.folder, 1) as attempt:
+            attempt.ended = "no space left"
+        (note,) = (self.submission.folder / "attempts").iterdir()
         records.write(self.out, made(0))
         records.write_failure(self.out, cells[2], "Traceback\nValueError: no")
         claim = leases.acquire(leases.folder_of(self.out), cells[1].id)
@@ -238,8 +235,8 @@ class Folder:
         found = self._findings()
         path = studies.path_of(self.out, "first_steps", "demo", None)
         files.write_atomically(path, sealed(found))
-        files = [path, claim.path, note.path, records.failure_path(self.out, cells[2].id)]
-        files += [self.submission.folder / name for name in ("submission.json", "process.json")]
+        files = [path, claim.path, note, records.failure_path(self.out, cells[2].id)]
+        files += [self.submission.folder / "submission.json"]
         self.files = {path: path.read_bytes() for path in files}
         self.ids = [cell.id for cell in cells]
 
@@ -261,10 +258,6 @@ class Folder:
             shown = findings.shown([experiments.get("first_steps")], [self.out], named=False)
             if any("/" in each.stem or not is_plain(each.caption("")) for each in shown):
                 raise Different("findings lead elsewhere")
-        with suppress(ValueError):
-            owner = submissions.process(submissions.read(self.submission.folder))
-            if owner is not None and not (type(owner["pid"]) is int and owner["pid"] > 1):
-                raise Different(f"cancel would send a signal to {owner['pid']!r}")
         remove(path)
         path.write_bytes(self.files[path])
 

@@ -1,6 +1,6 @@
 """Signals at random and at chosen moments: the sweep is started again each time, until all of it is done.
 
-Half of the rounds run under the engine, half under submitit's local executor. A round's records must be, byte for byte
+Half of the rounds run under the engine, half under submitit. A round's records must be, byte for byte
 and times aside, those of a sweep that nobody disturbed, and nothing else may be left behind.
 """
 

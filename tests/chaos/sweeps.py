@@ -1,4 +1,4 @@
-"""A small sweep, under the engine and under submitit's local executor: started, looked at, and started again."""
+"""A small sweep, under the engine and under submitit: started, looked at, and started again."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from paper_repro import records
 from paper_repro.sweep import leases
+from tests.cluster import stand_in
 
 ROOT = Path(__file__).resolve().parents[2]
 AIMED = Path(__file__).parent / "aimed"
@@ -27,7 +28,7 @@ CELLS = [
 ]  # fmt: skip
 NUMBER = 16
 ROLES = {
-    "paper_repro.sweep.worker": "worker", "submitit.core._submit": "parent", "submitit.local._local": "controller",
+    "paper_repro.sweep.worker": "worker", "submitit.core._submit": "parent", "stand_in.py": "controller",
     "experiments run": "parent", "paper_repro.sweep.preflight": "preflight", "slurm": "submit",
 }  # fmt: skip
 
@@ -72,10 +73,14 @@ class Sweep:
     def command(self) -> list[str]:
         return ["-m", "experiments", "run", *self.options]
 
+    def path(self) -> str:
+        return os.environ["PATH"]
+
     def start(self) -> None:
         """Type the command; what it says goes to a file."""
         path = os.pathsep.join([str(AIMED), str(ROOT)])
         environment = {**os.environ, "PYTHONPATH": path, "CHAOS_WORD": self.word, "CHAOS_AIMS": str(self.aims)}
+        environment["PATH"] = self.path()
         with open(self.folder / "said", "ab") as said:
             self.typed = subprocess.Popen(
                 [sys.executable, *self.command()], cwd=ROOT, env=environment, start_new_session=True,
@@ -117,13 +122,20 @@ class Sweep:
 
 
 class Submitted(Sweep):
-    """The same cells in a job of submitit's local executor; failed cells are tried again, as a user would."""
+    """The same cells in jobs, with a stand-in for SLURM; failed cells are tried again, as a user would."""
 
-    executor = "submitit, local"
+    executor = "submitit"
+
+    def __init__(self, folder: Path, data: Path) -> None:
+        super().__init__(folder, data)
+        stand_in.install(folder / "queue")
 
     def command(self) -> list[str]:
         failed = any((self.out / "failures").glob("*.txt"))
-        return ["-m", "slurm", *(["retry", "--failed"] if failed else ["submit"]), *self.options, "--cluster", "local"]
+        return ["-m", "slurm", *(["retry", "--failed"] if failed else ["submit"]), *self.options, "--cpus", "2"]
+
+    def path(self) -> str:
+        return os.pathsep.join([str(self.folder / "queue" / "bin"), os.environ["PATH"]])
 
 
 def _with_word(word: str) -> Iterator[tuple[int, str]]:

@@ -70,7 +70,7 @@ def main() -> None:
         row(f"plain sbatch, an array of {CELLS} tasks that do nothing", plain(slurm, CELLS, "true"), CELLS)
         for jobs in (2, 8, 50):
             out = Path(folder, str(jobs))
-            sent, done = ours(slurm, out, "--cells-per-job", str(CELLS // jobs), "--seconds-per-cell", "1")
+            sent, done = ours(slurm, out, "--parallel", str(jobs), "--seconds-per-cell", "1000")
             assert len(records.load(out)) == CELLS
             row(f"ours, {CELLS} cells in {jobs} jobs: all of it", done, CELLS)
             row("  of which the submit command", sent, CELLS)

@@ -21,9 +21,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PACKAGES = ["munge", "slurmctld", "slurmd", "slurm-client"]
-FOR_ACCOUNTS = ["slurmdbd", "slurm-wlm-mysql-plugin", "mariadb-server-core", "mariadb-client-core"]
+PACKAGES = [
+    "munge", "slurmctld", "slurmd", "slurm-client", "slurmdbd", "slurm-wlm-mysql-plugin", "mariadb-server-core",
+    "mariadb-client-core",
+]  # fmt: skip
 NODES = ("n1", "n2")
+NOTICE = "SlurmctldParameters=preempt_send_user_signal"  # preempted jobs get the user's signal
 CORES = 4  # declared for each node, whatever the machine has
 
 
@@ -34,12 +37,11 @@ class Unavailable(Exception):
 class RealSlurm:
     """Start with `with RealSlurm() as slurm`; its clients need slurm.environment.
 
-    accounts: with slurmdbd and its database, so that sacct works. notice: preempted jobs get the user's signal.
     largest: MaxArraySize.
     """
 
-    def __init__(self, accounts: bool = True, notice: bool = True, largest: int = 1001, port: int = 17810) -> None:
-        self.accounts, self.notice, self.largest, self.port = accounts, notice, largest, port
+    def __init__(self, largest: int = 1001, port: int = 17810) -> None:
+        self.largest, self.port = largest, port
         self.folder = Path(tempfile.mkdtemp(prefix="real-slurm-", dir="/var/tmp"))
         self.folder.chmod(0o755)
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
@@ -47,11 +49,10 @@ class RealSlurm:
 
     def __enter__(self) -> RealSlurm:
         try:
-            install([*PACKAGES, *(FOR_ACCOUNTS if self.accounts else [])])
+            install(PACKAGES)
             self._write_config()
             self._start_munge()
-            if self.accounts:
-                self._start_accounts()
+            self._start_accounts()
             self._launch("slurmctld", ["slurmctld", "-D", "-f", str(self.folder / "slurm.conf")])
             self._wait("slurmctld", lambda: "UP" in self.ask("scontrol", "ping"))
             for node in NODES:
@@ -95,6 +96,12 @@ class RealSlurm:
     def lose_node(self, name: str) -> None:
         """As if its power failed, except that the processes of its jobs go on, as behind a broken network."""
         self.stop(f"slurmd-{name}", signal.SIGKILL)
+
+    def preempt_without_notice(self) -> None:
+        """From now on preempted jobs get TERM alone."""
+        path = self.folder / "slurm.conf"
+        path.write_text(path.read_text().replace(NOTICE, ""))
+        self.ask("scontrol", "reconfigure")
 
     def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
         daemon = self.daemons.pop(name, None)
@@ -161,15 +168,6 @@ class RealSlurm:
 
     def _write_config(self) -> None:
         folder, host = self.folder, socket.gethostname().partition(".")[0]
-        accounts = (
-            f"""
-AccountingStorageType=accounting_storage/slurmdbd
-AccountingStorageHost=127.0.0.1
-AccountingStoragePort={self.port + 1}
-AccountingStoragePass={folder}/munge/socket"""
-            if self.accounts
-            else "AccountingStorageType=accounting_storage/none"
-        )
         nodes = "\n".join(
             f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={self.port + 10 + place} CPUs={CORES} "
             "RealMemory=64000 State=UNKNOWN"
@@ -213,9 +211,12 @@ JobRequeue=1
 KillWait=10
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
-{"SlurmctldParameters=preempt_send_user_signal" if self.notice else ""}
+{NOTICE}
 JobCompType=jobcomp/none
-{accounts}
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort={self.port + 1}
+AccountingStoragePass={folder}/munge/socket
 {nodes}
 PartitionName=main Nodes=ALL Default=YES PriorityTier=1 PreemptMode=REQUEUE GraceTime=20 DefaultTime=60
 PartitionName=high Nodes=ALL PriorityTier=10 PreemptMode=OFF DefaultTime=60

@@ -8,7 +8,7 @@ from paper_repro import decay
 from slurm.__main__ import main as slurm
 
 RUN = ["run", "fig2"]
-PLAN = ["plan", "fig2", "--cluster", "local"]
+PLAN = ["plan", "fig2"]
 DECAY = ["0.1", "paper", "--lr", "1"]
 REFUSED = [
     # options and verbs
@@ -73,7 +73,7 @@ REFUSED = [
     (main, [*RUN, "--set", "seed=-1"], "seed must lie between"),
     (main, [*RUN, "--set", "train_examples=9999"], "3000 training images: 500 for validation"),
     (slurm, [*PLAN, "--time", "9" * 5000], "--time 999"),
-    (slurm, [*PLAN, "--mem", "inf"], "--mem must be more than 0"),
+    (slurm, [*PLAN, "--mem", "inf"], "--mem must be a whole number"),
     (decay.main, ["x", "paper", "--lr", "1"], "value: invalid float value: 'x'"),
     (decay.main, ["0.1", "paper", "--lr", "0"], "lr (for 'torch') must be positive, got 0.0"),
     (decay.main, ["nan", "paper", "--lr", "1"], "decay must be zero or positive, got nan"),

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from paper_repro.cli import UsageError
 from slurm import cluster
 
 
@@ -25,8 +24,8 @@ def says(programs: Path, name: str, output: str, code: int = 0) -> None:
 def test_jobs_of_arrays_and_single_ones(programs: Path) -> None:
     says(programs, "squeue", "7_12|PENDING|Resources|fig2-demo-x\n8|RUNNING|None|a|b")
     assert cluster.tasks() == [
-        cluster.Task("7_12", 12, "fig2-demo-x", "PENDING", "Resources"),
-        cluster.Task("8", 0, "a|b", "RUNNING", "None"),
+        cluster.Task("7_12", 12, "fig2-demo-x", "PENDING (Resources)"),
+        cluster.Task("8", 0, "a|b", "RUNNING"),
     ]
 
 
@@ -72,29 +71,21 @@ def test_jobs_are_asked_for_in_hidden_partitions_too_and_of_who_this_really_is(p
     assert f"--user {pwd.getpwuid(os.getuid()).pw_name} " in said
 
 
-def test_a_shell_that_means_another_cluster_is_refused(programs: Path) -> None:
-    says(programs, "scontrol", "ClusterName             = here")
-    cluster.check_same({"SLURM_CLUSTERS": "here"})
-    cluster.check_same({"SBATCH_CLUSTERS": ""})
-    with pytest.raises(UsageError, match=r"^SBATCH_CLUSTERS=there, and this machine's cluster is here: "):
-        cluster.check_same({"SBATCH_CLUSTERS": "there", "SLURM_CLUSTERS": "here"})
-
-
 def test_partitions_the_default_one_first(programs: Path) -> None:
     says(programs, "sinfo", "long|7-00:00:00\nmain*|infinite\nquick|30:00\nday|1-00:00:00\nhours|4:00:00")
     assert cluster.partitions() == {"main": None, "long": 7 * 1440, "quick": 30, "day": 1440, "hours": 240}
     assert next(iter(cluster.partitions())) == "main"
 
 
-def test_limits_of_the_cluster_and_of_the_account(programs: Path) -> None:
+def test_room_of_the_cluster_and_of_the_account(programs: Path) -> None:
     says(programs, "scontrol", "MaxArraySize            = 1001\nMaxJobCount             = 10000")
     says(programs, "squeue", "1_0|RUNNING|None|x\n1_1|RUNNING|None|x")
     says(programs, "sacctmgr", "", code=1)  # no accounting
-    assert cluster.limits(None) == cluster.Limits(1001, 9998)
+    assert cluster.room(None) == 1001
     says(programs, "sacctmgr", "50\n\n300")
-    assert cluster.limits("normal") == cluster.Limits(1001, 48)
+    assert cluster.room("normal") == 48
     says(programs, "sacctmgr", "1")
-    assert cluster.limits("normal") == cluster.Limits(1001, 0)
+    assert cluster.room("normal") == 0
 
 
 def test_a_job_that_was_put_back_or_cancelled_does_not_run(programs: Path) -> None:
@@ -108,7 +99,7 @@ def test_a_job_that_was_put_back_or_cancelled_does_not_run(programs: Path) -> No
 
 def test_where_there_is_no_slurm_one_line_says_so(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(cluster.ClusterError, match=r"there is no sinfo here: .* --cluster local") as error:
+    with pytest.raises(cluster.ClusterError, match=r"there is no sinfo here: .* experiments run") as error:
         cluster.partitions()
     assert "\n" not in str(error.value)
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,20 @@ import pytest
 from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.records import provenance
-from slurm import attempts, cluster, submissions
-from slurm.job import Bundle, Stop, remove_leftovers
+from paper_repro.sweep import leases
+from slurm import cluster, submissions
+from slurm.job import Job, Stop, remove_leftovers
 from slurm.submissions import Submission
+
+
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    """A job sets handlers for the rest of its process."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -21,42 +33,42 @@ def submission(cell: Cell, npz: Path, tmp_path: Path) -> Submission:
 
 
 def _submission(cell: Cell, npz: Path, out: Path, **changes: Any) -> Submission:
-    cells = [cell.replace(seed=seed) for seed in range(4)]
     content = {
-        "name": "fig2", "profile": "demo", "cluster": "debug", "source": provenance.source(), "out": str(out),
-        "data": str(npz), "device": "cpu", "at_once": 1, "cores": 1, "gpus": 0, "mixed_code": False,
-        "sweep": [cell.id for cell in cells], **changes,
+        "name": "fig2", "profile": "demo", "source": provenance.source(), "data": str(npz), "device": "cpu",
+        "at_once": 1, "cores": 1, "gpus": 0, "mixed_code": False, "jobs": 2, **changes,
     }  # fmt: skip
-    return submissions.create([cells[:2], cells[2:]], **content)
+    return submissions.create(out, [cell.replace(seed=seed) for seed in range(4)], **content)
 
 
-def test_it_trains_its_own_cells_and_leaves_failed_ones_alone(submission: Submission, tmp_path: Path) -> None:
-    _, last = submission.cells(1)
-    records.write_failure(tmp_path, last, "ValueError: it failed")
-    assert Bundle(submission.folder, 1)() == "finished"
-    assert {record["cell"]["seed"] for record in records.load(tmp_path)} == {2}
-    assert Bundle(submission.folder, 0)() == "finished"
-    assert {record["cell"]["seed"] for record in records.load(tmp_path)} == {0, 1, 2}
-    assert [attempt.ended for attempt in attempts.of(submission.folder)] == ["finished", "finished"]
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL  # outside of submitit's jobs nothing stays replaced
+def test_it_trains_what_is_missing_and_leaves_what_failed_or_another_trains(
+    submission: Submission, cell: Cell, tmp_path: Path
+) -> None:
+    failed, held = cell.replace(seed=1), cell.replace(seed=2)
+    records.write_failure(tmp_path, failed, "ValueError: it failed")
+    with leases.hold(leases.folder_of(tmp_path), held.id):
+        assert Job(submission.folder, 1)() == "finished"
+        assert {record["cell"]["seed"] for record in records.load(tmp_path)} == {0, 3}
+    assert Job(submission.folder, 0)() == "finished"
+    assert {record["cell"]["seed"] for record in records.load(tmp_path)} == {0, 2, 3}
+    assert [attempt.ended for attempt in submission.attempts()] == ["finished", "finished"]
 
 
 def test_changed_code_is_refused_unless_asked_for(cell: Cell, npz: Path, tmp_path: Path) -> None:
     old = _submission(cell, npz, tmp_path, source="0" * 16)
     with pytest.raises(RuntimeError, match="the code has changed since this was submitted"):
-        Bundle(old.folder, 0)()
-    (attempt,) = attempts.of(old.folder)
+        Job(old.folder, 0)()
+    (attempt,) = old.attempts()
     assert "the code has changed" in str(attempt.ended)
     assert records.load(tmp_path) == []
     mixed = _submission(cell, npz, tmp_path, source="0" * 16, mixed_code=True)
-    assert Bundle(mixed.folder, 0)() == "finished"
+    assert Job(mixed.folder, 0)() == "finished"
 
 
 def test_a_damaged_submission_is_named(submission: Submission) -> None:
     path = submission.folder / "submission.json"
     path.write_bytes(path.read_bytes().replace(b'"demo"', b'"cpu"'))
     with pytest.raises(ValueError, match=f"{path}: damaged"):
-        Bundle(submission.folder, 0)()
+        Job(submission.folder, 0)()
 
 
 def test_what_a_kill_left_of_submitit_s_saving_is_removed(tmp_path: Path, monkeypatch) -> None:
@@ -81,10 +93,10 @@ def test_what_a_kill_left_of_submitit_s_saving_is_removed(tmp_path: Path, monkey
 )
 def test_when_a_job_asks_to_be_put_back(heard: list[signal.Signals], runs: bool, asks: bool, monkeypatch) -> None:
     asked = []
-    stop = Stop({signal.SIGUSR2: lambda number, frame: asked.append(number)})
+    signal.signal(signal.SIGUSR2, lambda number, frame: asked.append(number))
+    stop = Stop()
     for number in heard:
         stop.note(number, None)
-    assert stop.asked
     monkeypatch.setattr(cluster, "is_running", lambda job: runs)
     stop.requeue("12_3")
     assert asked == [signal.SIGUSR2] * asks
@@ -92,7 +104,8 @@ def test_when_a_job_asks_to_be_put_back(heard: list[signal.Signals], runs: bool,
 
 def test_on_one_machine_a_term_is_a_cancel() -> None:
     asked = []
-    stop = Stop({signal.SIGUSR2: lambda number, frame: asked.append(number)})
+    signal.signal(signal.SIGUSR2, lambda number, frame: asked.append(number))
+    stop = Stop()
     stop.note(signal.SIGTERM, None)
     stop.requeue(None)
     assert asked == []
@@ -104,12 +117,12 @@ def test_a_signal_stops_it_at_a_safe_point(cell: Cell, npz: Path, tmp_path: Path
     child = os.fork()
     if child == 0:
         try:
-            os._exit(Bundle(content.folder, 0)() != "stopped (SIGTERM)")
+            os._exit(Job(content.folder, 0)() != "stopped (SIGTERM)")
         finally:
             os._exit(9)
     while not list(tmp_path.glob("checkpoints/*/*.pt")):
         assert os.waitpid(child, os.WNOHANG) == (0, 0)
     os.kill(child, signal.SIGTERM)
     assert os.waitpid(child, 0)[1] == 0
-    assert attempts.of(content.folder)[0].ended == "stopped (SIGTERM)"
+    assert content.attempts()[0].ended == "stopped (SIGTERM)"
     assert not list(tmp_path.glob("claims/*"))

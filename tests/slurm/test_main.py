@@ -1,13 +1,15 @@
-"""The command, through submitit's executors for one machine: the same path that a cluster takes."""
+"""The command, with a stand-in for SLURM: the same path that a cluster takes."""
 
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +19,17 @@ import torch
 import experiments
 from paper_repro import records
 from paper_repro.sweep import engine
+from slurm import submissions
 from slurm.__main__ import main
+from tests.cluster import stand_in
 
 ROOT = Path(__file__).parents[2]
 CELLS = ["fig2", "--quick", "--only", "adamw", "--alphas", "0.01", "--decays", "0.002,0.004", "--set", "model=mlp-8x1"]
 
 
 @pytest.fixture
-def out(tmp_path: Path) -> Iterator[Path]:
-    """An output folder whose jobs in the background are ended with the test."""
-    yield tmp_path / "runs"
-    for path in tmp_path.glob("runs/slurm/*/process.json"):
-        pid = json.loads(path.read_text())["pid"]
-        if Path(f"/proc/{pid}").exists():
-            os.kill(pid, signal.SIGTERM)
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
 
 
 def typed(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -39,23 +38,15 @@ def typed(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """SLURM's commands as small programs: what sbatch was given lies in this folder, and squeue shows it as waiting."""
-    folder = tmp_path / "queue"
-    folder.mkdir()
-    for name, lines in {
-        "srun": "",
-        "sinfo": "echo 'main*|infinite'; echo 'gpu|infinite'",
-        "scontrol": "echo 'MaxJobCount = 10000'",
-        "sacctmgr": "exit 1",
-        "sbatch": f"cp $1 {folder}/script; env > {folder}/environment; echo Submitted batch job 7",
-        "squeue": '[ "$SQUEUE_STATES" ] || sed -n "s/#SBATCH --job-name=/7|PENDING|None|/p" ' + f"{folder}/script",
-    }.items():
-        (folder / name).write_text(f"#!/bin/sh\n{lines}\n:\n")
-        (folder / name).chmod(0o755)
-    (folder / "script").touch()
-    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
-    return folder
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The stand-in's folder; its jobs wait while it holds a file of that name. They are ended with the test."""
+    stand_in.install(tmp_path / "queue")
+    (tmp_path / "queue" / "hold").touch()
+    monkeypatch.setenv("PATH", str(tmp_path / "queue" / "bin"), prepend=os.pathsep)
+    yield tmp_path / "queue"
+    for path in (tmp_path / "queue").glob("jobs/*/pid"):
+        with suppress(ProcessLookupError):
+            os.killpg(int(path.read_text()), signal.SIGKILL)
 
 
 def test_a_job_that_waits_is_seen_whatever_the_shell_filters_and_sent_once(out: Path, queue: Path, monkeypatch) -> None:
@@ -63,7 +54,7 @@ def test_a_job_that_waits_is_seen_whatever_the_shell_filters_and_sent_once(out: 
     submit = ["submit", *CELLS, "--seconds-per-cell", "5", "--out", str(out)]
     assert "submitted fig2-demo-" in typed(*submit).stdout
     monkeypatch.setenv("SQUEUE_STATES", "RUNNING")
-    assert table(out)["waiting"] == 2
+    assert table(out)["jobs"] == {"PENDING": 1}
     assert "nothing to submit" in typed(*submit).stdout
     command = [sys.executable, "-m", "slurm", "status", "--watch", "--out", str(out)]
     watching = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -111,7 +102,8 @@ def test_what_is_printed_to_be_typed_later_can_be_pasted_and_means_the_same_cell
     assert "a cell takes about 83 min (as given)" in said
     assert "at most 120 hours each, about 5.56 core-hours" in said
     (line,) = [line for line in said.splitlines() if line.startswith("see how it goes: ")]
-    (queue / "script").write_text("")  # and its job is gone
+    shutil.rmtree(queue / "jobs")  # and its job is gone
+    (queue / "jobs").mkdir()
     look = subprocess.run(line.partition(": ")[2], shell=True, cwd=ROOT,
                           capture_output=True, text=True)  # fmt: skip
     (line,) = [line for line in look.stdout.splitlines() if line.startswith("2 missing: ")]
@@ -139,17 +131,17 @@ def until(condition) -> None:
         time.sleep(0.2)
 
 
-def test_jobs_in_the_background_are_sent_once_requeued_and_end_as_undisturbed_ones(out: Path, tmp_path: Path) -> None:
-    submit = ["submit", *CELLS, "--set", "epochs=600", "--cluster", "local", "--out", str(out)]
-    submit += ["--seconds-per-cell", "1", "--cells-at-once", "1"]
-    began = time.monotonic()
-    assert "submitted fig2-demo-" in typed(*submit).stdout
-    assert time.monotonic() - began < 30  # it does not wait for its job
-    until(lambda: list(out.glob("checkpoints/*/*.pt")))
-    assert "nothing to submit" in typed(*submit).stdout
-    (path,) = out.glob("slurm/*/attempts/*.json")
-    os.kill(json.loads(path.read_text())["owner"]["pid"], signal.SIGUSR2)
-    until(lambda: len(list(out.glob("slurm/*/attempts/*.json"))) == 2)  # it was requeued
+def test_jobs_share_the_cells_are_requeued_and_end_as_undisturbed_ones(out: Path, queue: Path, tmp_path: Path) -> None:
+    (queue / "hold").unlink()
+    submit = ["submit", *CELLS, "--set", "epochs=600", "--cpus", "1", "--seconds-per-cell", "1000", "--out", str(out)]
+    assert ": 2 jobs; logs in " in typed(*submit).stdout
+    until(lambda: len(list(out.glob("checkpoints/*/*.pt"))) > 1)  # each has one of the two cells
+    said = typed(*submit).stdout
+    assert "2 jobs of this folder wait or run" in said or "0 missing" in said
+    assert "nothing to submit" in said
+    (path, _) = out.glob("slurm/*/attempts/*.json")
+    os.kill(json.loads(path.read_text())["pid"], signal.SIGUSR2)
+    until(lambda: len(list(out.glob("slurm/*/attempts/*.json"))) == 3)  # it was requeued
     until(lambda: table(out)["finished"] == 2)
     assert table(out)["core_hours"] > 0
     assert "nothing to submit" in typed(*submit).stdout
@@ -162,44 +154,51 @@ def test_jobs_in_the_background_are_sent_once_requeued_and_end_as_undisturbed_on
         for folder in (out, tmp_path / "solo")
     ]
     assert pair[0] == pair[1]
-    assert max(record["provenance"]["attempts"] for record in records.load(out)) == 2
+    said = typed("logs", cells[0].id, "--out", str(out)).stdout
+    assert f"finished: {cells[0].id}" in said
 
 
-def test_cancel_ends_it_saved_and_submit_goes_on(out: Path) -> None:
-    submit = [
-        "submit",
-        *CELLS,
-        "--set",
-        "epochs=5000",
-        "--cluster",
-        "local",
-        "--out",
-        str(out),
-        "--seconds-per-cell",
-        "9",
-    ]
+def test_cancel_ends_them_saved_and_submit_goes_on(out: Path, queue: Path) -> None:
+    (queue / "hold").unlink()
+    submit = ["submit", *CELLS, "--set", "epochs=5000", "--seconds-per-cell", "9", "--out", str(out)]
     typed(*submit)
     until(lambda: list(out.glob("checkpoints/*/*.pt")))
     assert "1 job of fig2 cancelled" in typed("cancel", "fig2", "--out", str(out)).stdout
     until(lambda: table(out)["missing"] == 2)
     (path,) = out.glob("slurm/*/attempts/*.json")
-    assert json.loads(path.read_text())["ended"] == "stopped (SIGTERM)"
+    until(lambda: json.loads(path.read_text())["ended"] == "stopped (SIGTERM)")
     said = typed("status", "--out", str(out)).stdout
-    assert "1 job ended and left 2 cells: stopped (SIGTERM)" in said
+    assert "1 job ended before all was done: stopped (SIGTERM)" in said
     assert "submitted" in typed(*submit).stdout
 
 
-def test_debug_trains_here_and_now(out: Path) -> None:
-    assert typed("submit", *CELLS, "--cluster", "debug", "--out", str(out)).returncode == 0
-    assert len(records.load(out)) == 2
-    assert table(out)["finished"] == 2
+def test_failed_cells_are_left_alone_until_retry_which_forgets_them_when_their_jobs_are_sent(
+    out: Path, queue: Path
+) -> None:
+    submit = [*CELLS, "--seconds-per-cell", "1000", "--cpus", "1", "--out", str(out)]
+    assert ": 2 jobs;" in typed("submit", *submit).stdout
+    name = next(iter(submissions.all_of(out)[0].cells))
+    records.failure_path(out, name).parent.mkdir()
+    records.failure_path(out, name).write_text("ValueError: too small")
+    said = typed("submit", *submit).stdout
+    assert "1 failed cell left alone; to try again: " in said
+    assert "nothing to submit" in said
+    (queue / "bin" / "sbatch").rename(queue / "bin" / "kept")
+    (queue / "bin" / "sbatch").write_text("#!/bin/sh\necho 'sbatch: error: closed' >&2\nexit 1\n")
+    (queue / "bin" / "sbatch").chmod(0o755)
+    assert "sbatch refused: sbatch: error: closed" in typed("retry", *submit, "--failed").stderr
+    assert records.failure_path(out, name).exists()
+    (queue / "bin" / "kept").rename(queue / "bin" / "sbatch")
+    assert ": 1 job;" in typed("retry", *submit, "--failed").stdout  # those that wait may have passed over it
+    assert not records.failure_path(out, name).exists()
 
 
-def test_plan_sends_and_writes_nothing(out: Path) -> None:
-    said = typed("plan", *CELLS, "--cluster", "local", "--out", str(out))
+def test_plan_sends_and_writes_nothing(out: Path, queue: Path) -> None:
+    said = typed("plan", *CELLS, "--out", str(out))
     assert "2 missing" in said.stdout
     assert "nothing was sent" in said.stdout
     assert not out.exists()
+    assert not (queue / "script").exists()
 
 
 @pytest.mark.parametrize(
@@ -207,16 +206,10 @@ def test_plan_sends_and_writes_nothing(out: Path) -> None:
     [
         (["submit", "nope"], "no experiment 'nope': one of"),
         (["submit", "fig2", "--profile", "huge"], "fig2 has no profile 'huge'"),
-        (["plan", "propositions", "--cluster", "local"], "propositions trains no cells of a grid"),
-        (
-            ["plan", "fig2", "--gpus", "1", "--cells-at-once", "33", "--cluster", "local"],
-            "33: a GPU trains at most 32 cells at once",
-        ),
-        (["submit", "fig2", "--cells-per-job", "0"], "--cells-per-job must lie between 1e-06 and 1e+09, got 0"),
-        (
-            ["submit", "fig2", "--gpus", "1", "--cluster", "local", "--quick"],
-            "would train on cuda, and this machine has",
-        ),
+        (["plan", "propositions"], "propositions trains no cells of a grid"),
+        (["plan", "fig2", "--gpus", "1", "--cells-at-once", "33"], "33: a GPU trains at most 32 cells at once"),
+        (["submit", "fig2", "--cells-at-once", "0"], "--cells-at-once must lie between 1e-06 and 1e+09, got 0"),
+        (["submit", "fig2", "--cells-per-job", "3"], "no option --cells-per-job"),
         (["status", "--alphas", "0.01"], "--alphas chooses cells of an experiment: name one"),
         (["retry", "fig2"], "the following arguments are required: --failed"),
         (["cancel", "fgi2"], "nothing of fgi2 was submitted from"),
@@ -224,7 +217,7 @@ def test_plan_sends_and_writes_nothing(out: Path) -> None:
         (["fly"], "no verb 'fly'"),
     ],
 )
-def test_a_bad_argument_is_one_line(arguments: list[str], told: str, tmp_path: Path, capsys, monkeypatch) -> None:
+def test_a_bad_argument_is_one_line(arguments: list[str], told: str, tmp_path: Path, capsys, queue) -> None:
     if arguments[0] != "fly":
         arguments = [*arguments, "--out", str(tmp_path / "runs")]
     assert main(arguments) == 2
@@ -237,7 +230,7 @@ def test_a_bad_argument_is_one_line(arguments: list[str], told: str, tmp_path: P
 
 def test_an_output_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys) -> None:
     (tmp_path / "file").touch()
-    assert main(["submit", "fig2", "--out", str(tmp_path / "file" / "runs"), "--cluster", "local"]) == 2
+    assert main(["submit", "fig2", "--out", str(tmp_path / "file" / "runs")]) == 2
     assert "cannot be written" in capsys.readouterr().err
 
 
@@ -254,12 +247,12 @@ def test_a_retry_that_is_refused_forgets_no_failure(tmp_path: Path, capsys) -> N
     assert records.failure_path(tmp_path, first.id).exists()
 
 
-def test_records_of_other_code_are_not_added_to_unless_asked_for(tmp_path: Path, capsys) -> None:
+def test_records_of_other_code_are_not_added_to_unless_asked_for(tmp_path: Path, capsys, queue) -> None:
     line = (ROOT / "experiments" / "recorded" / "fig2-demo.jsonl").read_text().splitlines()[0]
     path = records.record_path(tmp_path, json.loads(line)["id"])
     path.parent.mkdir()
     path.write_text(line + "\n")
-    arguments = ["submit", "fig2", "--cluster", "local", "--out", str(tmp_path), "--seconds-per-cell", "1"]
+    arguments = ["submit", "fig2", "--out", str(tmp_path), "--seconds-per-cell", "1"]
     assert main(arguments) == 2
     assert "other code than this" in capsys.readouterr().err
     assert not (tmp_path / "slurm").exists()

@@ -1,0 +1,152 @@
+"""A stand-in for SLURM on one machine, without its daemons: sbatch starts the jobs' script at once, in the background.
+
+`python stand_in.py install FOLDER` writes FOLDER/bin/{sbatch,squeue,srun,scancel,scontrol,sinfo,sacctmgr}: with that
+first on the PATH they share FOLDER/jobs, a folder a job. FOLDER/hold: sbatch lets its jobs wait. (What a real SLURM
+does is tested in tests/cluster; this is for what must be tried hundreds of times.)
+"""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+NAMES = ("sbatch", "squeue", "srun", "scancel", "scontrol", "sinfo", "sacctmgr")
+
+
+def install(folder: Path) -> None:
+    (folder / "bin").mkdir(parents=True)
+    (folder / "jobs").mkdir()
+    for name in NAMES:
+        words = shlex.join([sys.executable, "-S", "-E", __file__, name, str(folder)])
+        (folder / "bin" / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        (folder / "bin" / name).chmod(0o755)
+
+
+def sbatch(folder: Path, words: list[str]) -> None:
+    text = Path(words[0]).read_text()
+    options = dict(line[len("#SBATCH --") :].partition("=")[::2] for line in text.splitlines() if line[:7] == "#SBATCH")
+    count = int(options["array"].partition("%")[0].split("-")[1]) + 1 if "array" in options else 0
+    number = next(number for number in range(1, 10**6) if _made(folder / "jobs" / f"{number}"))
+    (folder / "script").write_text(text)
+    (folder / "environment").write_text("".join(f"{name}={value}\n" for name, value in os.environ.items()))
+    for index in range(count or 1):
+        job = folder / "jobs" / (f"{number}_{index}" if count else f"{number}")
+        job.mkdir(exist_ok=True)
+        (job / "script").write_text(text)
+        (job / "name").write_text(options["job-name"])
+        (job / "state").write_text("PENDING")
+        if not (folder / "hold").exists():
+            environment = {
+                **os.environ,
+                "SLURM_JOB_ID": f"{1000 * number + index if count else number}",
+                "SLURM_JOB_NUM_NODES": "1",
+            }
+            if count:
+                environment |= {"SLURM_ARRAY_JOB_ID": f"{number}", "SLURM_ARRAY_TASK_ID": f"{index}"}
+            # submitit names the job's file after sbatch has answered
+            command = [sys.executable, "-S", "-E", __file__, "batch", str(folder), job.name]
+            process = subprocess.Popen(command, env=environment, start_new_session=True, stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+            (job / "pid").write_text(f"{process.pid}")
+    if count:
+        (folder / "jobs" / f"{number}").rmdir()
+        (folder / "jobs" / f"{number}").touch()  # the number is taken
+    print(f"Submitted batch job {number}")
+
+
+def _made(path: Path) -> bool:
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def batch(folder: Path, words: list[str]) -> None:
+    """What slurmd does: run the script, again where scontrol was told to requeue it."""
+    job = folder / "jobs" / words[0]
+    (job / "state").write_text("RUNNING")
+    time.sleep(0.3)
+    for restarts in range(1000):
+        environment = {**os.environ, "SLURM_RESTART_COUNT": f"{restarts}"}
+        process = subprocess.Popen(["bash", str(job / "script")], env=environment)
+        for number in (signal.SIGTERM, signal.SIGUSR2, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        process.wait()
+        if not (job / "requeued").exists():
+            break
+        (job / "requeued").unlink()
+    (job / "state").write_text("COMPLETED")
+
+
+def squeue(folder: Path, words: list[str]) -> None:
+    if os.environ.get("SQUEUE_STATES"):
+        return
+    for job in _alive(folder):
+        kind = "%i" if "%i" in words else ""
+        state, name = (job / "state").read_text(), (job / "name").read_text()
+        print(job.name if kind else f"{job.name}|{state}|None|{name}")
+
+
+def _alive(folder: Path) -> list[Path]:
+    jobs = [path for path in sorted((folder / "jobs").iterdir()) if (path / "name").exists()]
+    return [job for job in jobs if (job / "state").read_text() != "COMPLETED" and _runs(job)]
+
+
+def _runs(job: Path) -> bool:
+    """A job that waits has no process."""
+    if not (job / "pid").exists():
+        return True
+    try:
+        return Path(f"/proc/{(job / 'pid').read_text()}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def srun(folder: Path, words: list[str]) -> None:
+    """Run the command after the options, in place of this, its output where --output and --error say."""
+    first = next(
+        place
+        for place, word in enumerate(words)
+        if word.startswith("/") and words[place - 1] not in ("--output", "--error")
+    )
+    for option, descriptor in (("--output", 1), ("--error", 2)):
+        path = words[words.index(option) + 1].replace("%t", "0").replace("%j", os.environ["SLURM_JOB_ID"])
+        path = path.replace("%A", os.environ.get("SLURM_ARRAY_JOB_ID", "")).replace(
+            "%a", os.environ.get("SLURM_ARRAY_TASK_ID", "")
+        )
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), descriptor)
+    os.execv(words[first], words[first:])
+
+
+def scancel(folder: Path, words: list[str]) -> None:
+    for job in _alive(folder):
+        if job.name in words:
+            (job / "state").write_text("COMPLETED")
+            if (job / "pid").exists():
+                os.killpg(int((job / "pid").read_text()), signal.SIGTERM)
+
+
+def scontrol(folder: Path, words: list[str]) -> None:
+    if words[0] == "requeue":
+        (folder / "jobs" / words[1] / "requeued").touch()
+    elif words[:2] == ["show", "job"]:
+        print(f"JobState={(folder / 'jobs' / words[2] / 'state').read_text()}")
+    else:
+        print("MaxJobCount             = 10000\nMaxArraySize            = 1001\nClusterName             = test")
+
+
+def sinfo(folder: Path, words: list[str]) -> None:
+    print("main*|infinite\ngpu|infinite")
+
+
+def sacctmgr(folder: Path, words: list[str]) -> None:
+    sys.exit("no accounting")
+
+
+if __name__ == "__main__":
+    name, place, *rest = sys.argv[1:]
+    install(Path(place)) if name == "install" else globals()[name](Path(place), rest)

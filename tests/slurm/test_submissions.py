@@ -1,0 +1,97 @@
+"""What was sent is read as it was written, or refused; each start of a job leaves how long it took and how it ended."""
+
+import json
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from paper_repro.cell import Cell
+from paper_repro.sweep import leases
+from slurm import submissions
+from slurm.submissions import Submission, attempting
+
+
+@pytest.fixture
+def sent(cell: Cell, tmp_path: Path) -> Submission:
+    return submissions.create(
+        tmp_path, [cell], name="fig2", profile="demo", source="0" * 16, data="d", device="cpu", at_once=1, cores=2,
+        gpus=0, mixed_code=False, jobs=2,
+    )  # fmt: skip
+
+
+def test_a_submission_is_read_as_it_was_written(sent: Submission, cell: Cell, tmp_path: Path) -> None:
+    (read,) = submissions.all_of(tmp_path)
+    assert read == sent
+    assert {name: Cell.from_dict(fields) for name, fields in read.cells.items()} == {cell.id: cell}
+
+
+def test_how_it_ended(sent: Submission) -> None:
+    with attempting(sent.folder, 3) as attempt:
+        (running,) = sent.attempts()
+        assert (running.index, running.ended) == (3, None)
+        attempt.ended = "finished"
+    (done,) = sent.attempts()
+    assert (done.ended, done.pid) == ("finished", os.getpid())
+
+
+def test_an_error_is_its_last_line(sent: Submission) -> None:
+    with pytest.raises(RuntimeError), attempting(sent.folder, 0):
+        raise RuntimeError("first\nthe reason")
+    with pytest.raises(SystemExit), attempting(sent.folder, 1):
+        raise SystemExit
+    assert {attempt.index: attempt.ended for attempt in sent.attempts()} == {0: "the reason", 1: "SystemExit"}
+
+
+def test_the_seconds_of_one_that_was_killed_are_those_of_its_last_beat(sent: Submission, monkeypatch) -> None:
+    monkeypatch.setattr(leases, "BEAT", 0.05)
+    with attempting(sent.folder, 0):
+        while not sent.attempts()[0].seconds:
+            pass
+        (beaten,) = sent.attempts()
+        assert beaten.ended is None
+
+
+def test_one_that_cannot_be_written_does_not_end_a_job(sent: Submission, capsys) -> None:
+    (sent.folder / "attempts").touch()
+    with attempting(sent.folder, 0) as attempt:
+        attempt.ended = "finished"
+    assert capsys.readouterr().err.count(f"{sent.folder / 'attempts'}") == 2
+
+
+def test_the_last_attempt_is_the_last_whatever_the_clocks_of_its_machine_said(sent: Submission) -> None:
+    for ended, beat in (("second", 200), ("first", 100)):
+        with attempting(sent.folder, 0) as attempt:
+            attempt.ended = ended
+        (path,) = {path for path in (sent.folder / "attempts").iterdir() if path.stat().st_mtime > 1000}
+        os.utime(path, (beat, beat))
+    assert [attempt.ended for attempt in sent.attempts()] == ["first", "second"]
+
+
+REFUSED = [
+    {"name": "../x"}, {"profile": "\x1b[2J"}, {"cores": "2"}, {"cores": -1}, {"gpus": 10**40}, {"jobs": 0},
+    {"cells": {"../../x": {}}}, {"cells": [3]}, {"cells": {"x": 3}}, {"job_name": None}, {"words": [3]}, {"more": 1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", REFUSED)
+def test_a_submission_that_submit_has_not_written_is_refused(sent: Submission, changes: dict) -> None:
+    path = sent.folder / "submission.json"
+    content = json.dumps(json.loads(path.read_text())["content"] | changes).encode()
+    digest = submissions.hashlib.sha256(content).hexdigest()
+    path.write_bytes(msgspec.json.encode({"checksum": digest, "content": msgspec.Raw(content)}))
+    with pytest.raises(ValueError, match="damaged") as error:
+        submissions.read(sent.folder)
+    assert str(error.value).startswith(f"{path}: damaged (")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seconds": "x"}, {"seconds": 1e999}, {"index": -1}, {"ended": 3}, {"began": None}, {"x": 1}]
+)
+def test_an_attempt_that_no_job_has_written_is_left_out(sent: Submission, changes: dict) -> None:
+    with attempting(sent.folder, 0):
+        pass
+    (path,) = (sent.folder / "attempts").iterdir()
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    assert sent.attempts() == []
