@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 import experiments
 from analysis.results import studies as findings
-from analysis.results.studies import RECORDED, to_type
+from analysis.results.studies import to_type
 from analysis.results.table import Chart, all_charts, charts, fingerprint, provenance
 from experiments.declare import Experiment
 from paper_repro.cli import UsageError, no_such, python_m
@@ -133,7 +133,8 @@ def read_records(sources: Sequence[Path], example: str = "fig2", changes: Mappin
     """The records of output folders, of .jsonl files and of folders of these, each cell once: that of the first source.
 
     What is there twice with other numbers, as from another machine, is told on stderr. example, changes: what to run
-    where there is no such folder. Raises UsageError for that, and where one cell was trained on different data.
+    where there is no such folder. Raises UsageError for that, for what cannot be read, and where one cell was trained
+    on different data.
     """
     for source in sources:
         if not source.exists():
@@ -141,52 +142,46 @@ def read_records(sources: Sequence[Path], example: str = "fig2", changes: Mappin
             if source.suffix == ".jsonl":
                 made = f"; make it with: {python_m('experiments', 'collect', 'runs', source)}"
             raise UsageError(f"no such {'file' if source.suffix == '.jsonl' else 'folder'}: {source}{made}")
-    found: dict[str, tuple[Record, Path]] = {}
+    first_of: dict[str, tuple[Record, Path]] = {}
     for source in dict.fromkeys(sources):
         others: dict[Path, list[str]] = {}
         for record in read_runs(source):
-            first, where = found.setdefault(record["id"], (record, source))
-            if first["checksum"] == record["checksum"]:
-                continue
+            first, where = first_of.setdefault(record["id"], (record, source))
             if fingerprint(first) != fingerprint(record):
                 raise UsageError(f"record {record['id']} was trained on other data in {where} than in {source}")
-            if _numbers(first) != _numbers(record):
+            if _differ(first, record):
                 others.setdefault(where, []).append(record["id"])
         for where, ids in others.items():
-            told = f"{len(ids)} cells have" if len(ids) > 1 else "a cell has"
+            cells = f"{len(ids)} cells have" if len(ids) > 1 else "a cell has"
             of_first = f"those of {where} are used"
-            print(f"{told} other numbers in {source} than in {where} (as {ids[0]}): {of_first}", file=sys.stderr)
-    return [record for record, _ in found.values()]
+            print(f"{cells} other numbers in {source} than in {where} (as {ids[0]}): {of_first}", file=sys.stderr)
+    return [record for record, _ in first_of.values()]
 
 
-def _numbers(record: Record) -> object:
-    """All that was measured, without times."""
-    rows = [dict(row) for row in record["epochs"]]
-    return without_times([record["status"], record["diverged"], record["final"], rows])
+def _differ(first: Record, second: Record) -> bool:
+    """Whether anything measured differs, times aside."""
+    if first["checksum"] == second["checksum"]:
+        return False
+    one, other = ([r["status"], r["diverged"], r["final"], [dict(row) for row in r["epochs"]]] for r in (first, second))
+    return bool(without_times(one) != without_times(other))
 
 
 def read_runs(source: Path) -> list[Record]:
-    """The records of an output folder, a .jsonl file or a folder of these. Raises UsageError that names the file where
-    they cannot be read."""
+    """The records of an output folder, a .jsonl file or a folder of these, each once. Raises UsageError, naming the
+    file, when they cannot be read or two files disagree about a cell."""
+    is_folder = source.is_dir() and not (source / "records").is_dir() and any(source.glob("*.jsonl"))
+    first_of: dict[str, tuple[Record, Path]] = {}
     try:
-        if source.is_dir() and not (source / "records").is_dir() and any(source.glob("*.jsonl")):
-            return read_recorded(source)
-        return load(source)
+        for path in sorted(source.glob("*.jsonl")) if is_folder else [source]:
+            for record in load(path):
+                first, where = first_of.setdefault(record["id"], (record, path))
+                if _differ(first, record):
+                    raise UsageError(f"record {record['id']} differs between {where} and {path}; keep one of them")
     except BadRecord as error:
         raise UsageError(f"damaged record: {error}") from None
     except OSError as error:
         raise UsageError(f"cannot read {error.filename or source}: {error.strerror}") from None
-
-
-def read_recorded(folder: Path = RECORDED) -> list[Record]:
-    """The records of all .jsonl files of a folder, each once. Raises UsageError where two files disagree."""
-    found: dict[str, tuple[Record, Path]] = {}
-    for path in sorted(folder.glob("*.jsonl")):
-        for record in read_runs(path):
-            first, where = found.setdefault(record["id"], (record, path))
-            if first["checksum"] != record["checksum"] and _numbers(first) != _numbers(record):
-                raise UsageError(f"record {record['id']} differs between {where} and {path}; keep one of them")
-    return [record for record, _ in found.values()]
+    return [record for record, _ in first_of.values()]
 
 
 def check_writable(out: Path) -> None:

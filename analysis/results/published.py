@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
 
 from analysis.results.panels import Panel, Tile
 from paper_repro.cli import UsageError
@@ -17,12 +19,9 @@ RUN_SIGMA = 0.14
 WORDS = {"fixed": "fixed rate", "cifar": "CIFAR-10", "in32": "ImageNet32x32", "raw": "per update", "norm": "normalized"}
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One value of a figure. alpha, decay, reading_error: None where it does not say. clipped: at least this.
-
-    among_best_ten: circled in the paper. line: where it stands in the file.
-    """
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """One value of a figure. alpha, decay, reading_error: None where it does not say. among_best_ten: circled in the
+    paper. line: where it stands in the file."""
 
     figure: str
     panel: str
@@ -31,21 +30,33 @@ class Reading:
     epochs: int
     epoch: int
     metric: str
-    alpha: float | None
-    decay_kind: str
-    decay: float | None
-    value: float
-    clipped: bool
-    reading_error: float | None
-    schedule: str
-    among_best_ten: bool
+    alpha: float | None = None
+    decay_kind: str = ""
+    decay: float | None = None
+    value: Annotated[float, msgspec.Meta(ge=0, le=100)]
+    censored: Literal["", "ge"] = ""
+    reading_error: float | None = None
+    schedule: str = ""
+    among_best_ten: bool = False
     line: int
+
+    @property
+    def clipped(self) -> bool:
+        """Whether it is only known to be at least this."""
+        return self.censored == "ge"
 
 
 def load(path: Path = FILE) -> list[Reading]:
     """All readings. Raises UsageError, naming the line, for a file that is not what it should be."""
+    readings = []
     with open(path, newline="", encoding="utf-8") as lines:
-        return [_reading(row, path, line) for line, row in enumerate(csv.DictReader(lines), 2)]
+        for line, row in enumerate(csv.DictReader(lines), 2):
+            try:
+                fields = {name: text for name, text in row.items() if text} | {"line": line}
+                readings.append(msgspec.convert(fields, Reading, strict=False))
+            except msgspec.ValidationError as error:
+                raise UsageError(f"{path}, line {line}: not a reading ({error})") from None
+    return readings
 
 
 def rows(readings: Iterable[Reading], path: Path = FILE) -> str:
@@ -60,23 +71,6 @@ def words(panel: str) -> str:
     return ", ".join(
         f"{part} epoch{'s' * (part != '1')}" if part.isdigit() else WORDS.get(part, part) for part in parts
     )
-
-
-def _reading(row: dict[str, str], path: Path, line: int) -> Reading:
-    def number(name: str) -> float | None:
-        return float(row[name]) if row[name] else None
-
-    try:
-        value = float(row["value"])
-        if not 0 <= value <= 100 or row["censored"] not in ("", "ge"):
-            raise ValueError(f"value {value}, censored {row['censored']!r}")
-        return Reading(
-            row["figure"], row["panel"], row["optimizer"], row["dataset"], int(row["epochs"]), int(row["epoch"]),
-            row["metric"], number("alpha"), row["decay_kind"], number("decay"), value, row["censored"] == "ge",
-            number("reading_error"), row["schedule"], row["among_best_ten"] == "1", line,
-        )  # fmt: skip
-    except (KeyError, ValueError, TypeError) as error:
-        raise UsageError(f"{path}, line {line}: not a reading ({error})") from None
 
 
 def panel_of(readings: Sequence[Reading], facets: Sequence[str] = ()) -> Panel:

@@ -7,7 +7,7 @@ import io
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,20 +38,13 @@ class Shown:
 
     def caption(self, reading: str) -> str:
         """The whole caption, one paragraph. `reading`: how to read this kind of figure."""
-        return " ".join(
-            filter(
-                None, (f"{self.experiment.title}.", reading, f"{self.note[:1].upper()}{self.note[1:]}.", self._origin())
-            )
-        )
-
-    def _origin(self) -> str:
-        if self.provenance is None:
-            return ""
-        data, commit = self.provenance["data"], short_commit(self.provenance)
-        on = (
-            f"Data set {data['name']} (fingerprint {data['fingerprint'][:DIGITS]}). " if "cell" in self.settings else ""
-        )
-        return f"{on}Commit {commit}; hardware: {self.provenance['hardware']}."
+        parts = [f"{self.experiment.title}.", reading, f"{self.note[:1].upper()}{self.note[1:]}."]
+        if self.provenance is not None:
+            if "cell" in self.settings:
+                data = self.provenance["data"]
+                parts.append(f"Data set {data['name']} (fingerprint {data['fingerprint'][:DIGITS]}).")
+            parts.append(f"Commit {short_commit(self.provenance)}; hardware: {self.provenance['hardware']}.")
+        return " ".join(parts)
 
     def table(self) -> str:
         """The rows as CSV, lists in them as JSON; empty without rows."""
@@ -75,17 +68,20 @@ def shown(asked: Sequence[Experiment], sources: Sequence[Path], named: bool, qui
     named: they were asked for one by one. What is drawn without measuring is left out otherwise. quick: those of quick
     runs only. Raises UsageError where a named one has nothing, and for damaged findings.
     """
-    there = [found for found in _read(sources) if not quick or found["profile"].endswith("-quick")]
-    found = []
+    there = [findings for findings in _read(sources) if not quick or findings["profile"].endswith("-quick")]
+    results = []
     for experiment in asked:
         own = [each for each in there if each["study"] == experiment.study]
         if not experiment.study and (named or RECORDED in sources):
-            found += list(_declared(experiment))[0 if named else -1 :]  # the paper's own, when nobody asks
+            profiles = list(experiment.profiles.items())[0 if named else -1 :]  # the paper's own, when nobody asks
+            for name, profile in profiles:
+                stem, settings = f"{experiment.name}-{name}", dict(profile.settings)
+                results.append(Shown(experiment, name, "none", stem, profile.note, settings, [], None))
         elif named and not own:
             run = to_type(experiment.name, sources, {"quick": "run"} if quick else {}, here=True)
             raise UsageError(f"no findings of {experiment.name} in {listed(sources)}; make some with: {run}")
-        found += [_measured(experiment, each) for each in own]
-    return found
+        results += [_measured(experiment, each) for each in own]
+    return results
 
 
 def _read(sources: Sequence[Path]) -> list[studies.Findings]:
@@ -124,12 +120,6 @@ def to_type(
     given = [*(["--data", f"{data}.npz"] if data else []), *(["--out", *folders[:1]] if folders else []), *changed]
     words = ("experiments", "run", name, "--profile", profile, *given)
     return python_m(*words) if here else shlex.join(["python", "-m", *map(str, words)])
-
-
-def _declared(experiment: Experiment) -> Iterable[Shown]:
-    for name, profile in experiment.profiles.items():
-        stem = f"{experiment.name}-{name}"
-        yield Shown(experiment, name, "none", stem, profile.note, dict(profile.settings), [], None)
 
 
 def _measured(experiment: Experiment, found: studies.Findings) -> Shown:

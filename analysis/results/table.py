@@ -12,19 +12,18 @@ import functools
 import operator
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from experiments.declare import EACH_ITS_OWN, SWEPT, Experiment, Profile
+from experiments.declare import EACH_ITS_OWN, SWEPT, Experiment
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
 from paper_repro.records import Record
 from paper_repro.records.provenance import distinct, label
 
-Settings = tuple[tuple[str, object], ...]
+Settings = tuple[object, ...]
 T = TypeVar("T")
-_NAMES = sorted(field.name for field in dataclasses.fields(Cell))
 
 
 @dataclass(frozen=True)
@@ -67,17 +66,22 @@ def charts(experiment: Experiment, records: Iterable[Record], alone: bool = Fals
     Records of no profile are left out, those without what the user set, and, unless `alone`, a comparison of which
     only one variant has records. Raises UsageError where records of different data meet under one name.
     """
-    found: dict[tuple[str, str], list[Record]] = {}
-    scales = {name: Scale.of(profile, experiment.swept) for name, profile in experiment.profiles.items()}
+    declared = {name: {settings(cell, experiment.swept) for cell in p.cells} for name, p in experiment.profiles.items()}
+    datasets = {name: {cell.dataset for cell in p.cells} for name, p in experiment.profiles.items()}
+
+    def profiles(cell: Cell) -> list[str]:
+        """Those it belongs to. One that declares the cell's very data set goes before all others."""
+        fits = [name for name, kinds in declared.items() if settings(cell, experiment.swept) in kinds]
+        return [name for name in fits if cell.dataset in datasets[name]] or fits
+
+    groups: dict[tuple[str, str], list[Record]] = {}
     records = [record for record in records if experiment.wants(record["cell"])]
-    profiles = of_cells(records, lambda cell: matching_profiles(scales, cell))
-    for record, fits in zip(records, profiles, strict=True):
+    for record, fits in zip(records, of_cells(records, profiles), strict=True):
         for profile in fits:
-            found.setdefault((profile, record["cell"]["dataset"]), []).append(record)
-    order = {profile: place for place, profile in enumerate(experiment.profiles)}
-    shown = [key for key in found if alone or _compares(experiment, found[key])]
-    keys = sorted(shown, key=lambda key: (order[key[0]], key[1]))
-    return [_chart(experiment, profile, dataset, found[profile, dataset]) for profile, dataset in keys]
+            groups.setdefault((profile, record["cell"]["dataset"]), []).append(record)
+    order = list(experiment.profiles)
+    keys = sorted(groups, key=lambda key: (order.index(key[0]), key[1]))
+    return [_chart(experiment, *key, groups[key]) for key in keys if alone or _compares(experiment, groups[key])]
 
 
 def all_charts(asked: Sequence[Experiment], records: Sequence[Record]) -> list[Chart]:
@@ -89,52 +93,28 @@ def all_charts(asked: Sequence[Experiment], records: Sequence[Record]) -> list[C
     return found + [chart for experiment in asked for chart in charts(experiment, rest, alone=True) if rest]
 
 
-@dataclass(frozen=True)
-class Scale:
-    """What the cells of a profile have in common."""
-
-    templates: frozenset[Settings]
-    datasets: frozenset[str]
-    swept: tuple[str, ...]
-
-    @classmethod
-    def of(cls, profile: Profile, swept: tuple[str, ...]) -> Scale:
-        templates = frozenset(settings(cell, swept) for cell in profile.cells)
-        return cls(templates, frozenset(cell.dataset for cell in profile.cells), swept)
-
-    def holds(self, cell: Cell) -> bool:
-        return settings(cell, self.swept) in self.templates
-
-
-def matching_profiles(scales: Mapping[str, Scale], cell: Cell) -> list[str]:
-    """The profiles a cell belongs to. One that declares the cell's very data set goes before all others."""
-    fits = [name for name, scale in scales.items() if scale.holds(cell)]
-    return [name for name in fits if cell.dataset in scales[name].datasets] or fits
-
-
 def settings(cell: Cell, swept: tuple[str, ...] = SWEPT) -> Settings:
-    """All that the cells of one sweep have in common: every field but the swept ones and the data set."""
-    names, values = _in_common(swept)
-    return tuple(zip(names, values(cell), strict=True))
+    """All that the cells of one sweep have in common: every field but the swept ones and the data set, by name."""
+    return _in_common(swept)(cell)
 
 
-@functools.cache  # with a getter in C: settings are asked for a hundred thousand times in a report
-def _in_common(swept: tuple[str, ...]) -> tuple[list[str], Callable[[Cell], tuple[object, ...]]]:
-    names = [name for name in _NAMES if name not in swept and name != "dataset"]
-    return names, operator.attrgetter(*names)
+@functools.cache  # a getter in C: settings are asked for a hundred thousand times in a report
+def _in_common(swept: tuple[str, ...]) -> Callable[[Cell], Settings]:
+    names = (field.name for field in dataclasses.fields(Cell))
+    return operator.attrgetter(*(name for name in names if name not in (*swept, "dataset")))
 
 
-def of_cells(records: Iterable[Record], told: Callable[[Cell], T]) -> list[T]:
-    """What is told of the cell of each record, where its seed does not matter: worked out once for all its seeds."""
+def of_cells(records: Iterable[Record], function: Callable[[Cell], T]) -> list[T]:
+    """function(cell) of each record, where the seed does not matter: worked out once for all seeds of a cell."""
     known: dict[tuple[object, ...], T] = {}
-    found = []
+    results = []
     for record in records:
         rest = {**record["cell"], "seed": 0}
         key = (tuple(rest), tuple(rest.values()))
         if key not in known:
-            known[key] = told(_cell(*key))
-        found.append(known[key])
-    return found
+            known[key] = function(_cell(*key))
+        results.append(known[key])
+    return results
 
 
 @functools.cache  # every experiment asks for all of them
@@ -159,18 +139,6 @@ def codes(records: Iterable[Record]) -> list[str]:
     return distinct(label({**unknown, **provenance(record)}) for record in records)
 
 
-def check_one_data_set(records: Sequence[Record], where: str) -> None:
-    """Raise UsageError, naming both fingerprints and a record of each, when the records do not share one data set."""
-    first: dict[str, str] = {}
-    for record in records:
-        mark = fingerprint(record)
-        if mark is not None:
-            first.setdefault(mark, record["id"])
-    if len(first) > 1:
-        told = " and ".join(f"{mark} (as in record {name})" for mark, name in list(first.items())[:2])
-        raise UsageError(f"{where}: the records were trained on different data, fingerprints {told}; draw them apart")
-
-
 def _compares(experiment: Experiment, records: Iterable[Record]) -> bool:
     """A map by itself compares within itself; facets and variants want at least two kinds of cells."""
     return ("alpha" in experiment.swept and not experiment.facets) or len(set(of_cells(records, settings))) > 1
@@ -182,7 +150,10 @@ def _chart(experiment: Experiment, profile: str, dataset: str, records: list[Rec
     used = {record["id"] for record in common}
     beyond = [record for record in records if record["id"] not in used]
     chart = Chart(experiment, profile, dataset, declared, *(tuple(sorted(r, key=_order)) for r in (common, beyond)))
-    check_one_data_set((*chart.records, *chart.beyond), chart.stem)
+    marks = {mark: record["id"] for record in records if (mark := fingerprint(record)) is not None}
+    if len(marks) > 1:
+        texts = " and ".join(f"{mark} (as in record {name})" for mark, name in list(marks.items())[:2])
+        raise UsageError(f"{chart.stem}: the records were trained on different data, fingerprints {texts}")
     return chart
 
 
@@ -193,24 +164,20 @@ def common_seeds(seeds_of_cells: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
 
 
 def _at_common_seeds(records: Sequence[Record]) -> list[Record]:
-    """Of each grid the seeds that most of its cells have.
+    """Of each grid the seeds that most of its cells have; a cell without all of these keeps those it has.
 
     Cells that another experiment ran with many more seeds are beside the others in a map with the same number of them.
     """
-    seeds: dict[Settings, dict[tuple[float, float], list[int]]] = {}
-    grids = of_cells(records, lambda cell: settings(cell, EACH_ITS_OWN))
-    for grid, record in zip(grids, records, strict=True):
+    grids: dict[Settings, dict[tuple[float, float], dict[int, Record]]] = {}
+    for grid, record in zip(of_cells(records, lambda cell: settings(cell, EACH_ITS_OWN)), records, strict=True):
         cell = record["cell"]
-        seeds.setdefault(grid, {}).setdefault((cell["alpha"], cell["decay"]), []).append(cell["seed"])
-    common = {grid: set(common_seeds(tuple(sorted(s)) for s in cells.values())) for grid, cells in seeds.items()}
-    lacking = {  # cells without all of the common seeds: they keep those they have
-        (grid, place) for grid, cells in seeds.items() for place, own in cells.items() if not common[grid] <= set(own)
-    }
-
-    def wanted(grid: Settings, cell: dict[str, Any]) -> bool:
-        return cell["seed"] in common[grid] or (grid, (cell["alpha"], cell["decay"])) in lacking
-
-    return [record for grid, record in zip(grids, records, strict=True) if wanted(grid, record["cell"])]
+        grids.setdefault(grid, {}).setdefault((cell["alpha"], cell["decay"]), {})[cell["seed"]] = record
+    kept: list[Record] = []
+    for cells in grids.values():
+        common = set(common_seeds(tuple(sorted(seeds)) for seeds in cells.values()))
+        for seeds in cells.values():
+            kept += [record for seed, record in seeds.items() if seed in common or not common <= seeds.keys()]
+    return kept
 
 
 def _order(record: Record) -> tuple[str, float, float, int]:

@@ -16,7 +16,8 @@ import experiments
 from analysis.__main__ import main
 from analysis.claims import CLAIMS, ledger
 from analysis.claims.sources import Evidence
-from analysis.figures import RECORDED, read_records
+from analysis.figures import read_records
+from analysis.results.studies import RECORDED
 from analysis.results.table import charts
 from experiments.__main__ import _parser as experiments_parser
 from experiments.choose import chosen_cells, find

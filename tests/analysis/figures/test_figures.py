@@ -62,10 +62,10 @@ def test_drawing_never_imports_torch(runs: Path, tmp_path: Path) -> None:
 def test_committed_records_are_whole_and_each_there_once(tmp_path: Path, demo_records) -> None:
     records.merge(demo_records[:3], tmp_path / "a.jsonl")
     records.merge(demo_records[2:5], tmp_path / "b.jsonl")
-    assert len(figures.read_recorded(tmp_path)) == 5
+    assert len(figures.read_runs(tmp_path)) == 5
     records.merge([made_record(experiments_cell(demo_records[4]), 1.0)], tmp_path / "c.jsonl")
     with pytest.raises(UsageError, match=r"differs between .*b\.jsonl and .*c\.jsonl"):
-        figures.read_recorded(tmp_path)
+        figures.read_runs(tmp_path)
 
 
 def experiments_cell(record: records.Record) -> Cell:
@@ -90,7 +90,7 @@ def _damage(runs: Path) -> Path:
         (["figures", "fgi2"], "no experiment 'fgi2', did you mean fig2? One of"),
         (["figures", "--runs", "no.jsonl"], "python -m experiments collect runs no.jsonl"),
         (["figures", "--run", "x"], "no option --run: did you mean --runs?"),
-        (["figures", "--out", "a", "--out", "b"], "--out is given twice"),
+        (["figures", "--out", "a", "--out", "b"], "--out: given twice"),
         (["figures", "fig2", "--set", "compile=true"], "are of other experiments or settings); make some with"),
         (["draw"], "'draw'"),
         ([], "required"),
