@@ -172,12 +172,12 @@ def _at_common_seeds(records: Sequence[Record]) -> list[Record]:
     for grid, record in zip(of_cells(records, lambda cell: settings(cell, EACH_ITS_OWN)), records, strict=True):
         cell = record["cell"]
         grids.setdefault(grid, {}).setdefault((cell["alpha"], cell["decay"]), {})[cell["seed"]] = record
-    kept: list[Record] = []
+    kept: set[str] = set()
     for cells in grids.values():
         common = set(common_seeds(tuple(sorted(seeds)) for seeds in cells.values()))
         for seeds in cells.values():
-            kept += [record for seed, record in seeds.items() if seed in common or not common <= seeds.keys()]
-    return kept
+            kept |= {record["id"] for seed, record in seeds.items() if seed in common or not common <= seeds.keys()}
+    return [record for record in records if record["id"] in kept]
 
 
 def _order(record: Record) -> tuple[str, float, float, int]:
