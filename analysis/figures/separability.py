@@ -30,7 +30,7 @@ RIDGE, BETWEEN, FOREST_LINE = 1.1, 0.47, 0.2  # inches of height: of axes, betwe
 NAME = 24  # letters of a line of a name
 GUIDES = {"slope 0: decay tuned alone": (0.0, ":"), "slope -1: L2 in SGD (Prop. 1)": (-1.0, "--")}
 NO_LINE = "too few rows"
-WORDS = 0.4  # of the height of axes: what the words on the grid boundary take, upright
+WORDS = 0.5  # of the height of axes: what the words on the grid boundary take, upright
 READING = (
     "Left: the best decay of each learning rate (the lowest point of a parabola through its lowest tile and the two "
     f"beside it); {BOUNDARY}: the best may lie beyond the decays that were run. Dotted: slope 0, what decoupling "

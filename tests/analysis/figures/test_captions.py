@@ -7,7 +7,6 @@ import pytest
 import experiments
 from analysis.figures.captions import caption
 from analysis.report import results
-from analysis.report.drawing import Drawn
 from analysis.results.table import charts
 from experiments.declare import Experiment, describe, note_of, setting, settings_of
 from paper_repro.records import Record
@@ -25,8 +24,8 @@ def _records(experiment: Experiment, profile: str = "demo", **changes: Any) -> l
 def _words(experiment: Experiment, records: list[Record]) -> tuple[str, str]:
     """Caption, and what the report says of the scale."""
     (chart,) = charts(experiment, records)
-    _, scale, *_ = results.section(chart, Drawn((), ()))
-    return caption(chart, ""), scale.text
+    _, scale, *_ = results.section(chart, results.Drawn(()))
+    return caption(chart, ""), str(scale)
 
 
 def test_the_note_is_said_of_unchanged_cells() -> None:

@@ -87,7 +87,7 @@ def test_what_is_missing_or_damaged_is_refused_in_a_line(tmp_path: Path) -> None
     with pytest.raises(UsageError, match="run propositions --profile demo"):
         list(make(["propositions"], [tmp_path], tmp_path / "out"))
     _write(tmp_path, "propositions").write_text("{}")
-    with pytest.raises(UsageError, match=r"propositions-demo\.json: damaged"):
+    with pytest.raises(UsageError, match=r"propositions-demo\.json: .*damaged"):
         list(make(["propositions"], [tmp_path], tmp_path / "out"))
 
 
