@@ -64,6 +64,68 @@ def breaches(package: str, forbidden: set[str]) -> list[str]:
     return [f"{path.relative_to(ROOT)} imports {name}" for path, name in found]
 
 
+# Each room and those that it may import from: DESIGN, a number's way from the cell to the report.
+ROOT_FILES = {"paper_repro"}  # cell, decay, schedules, files, cli, own
+TRAINS = ROOT_FILES | {f"paper_repro.{room}" for room in ("optim", "models", "data", "records")}
+DECLARED = {"paper_repro", "paper_repro.records", "experiments", "paper_repro.studies"}
+LAYERS = {
+    "paper_repro": {"paper_repro.optim"},  # `from paper_repro import AdamW`, once it is asked for
+    **{f"paper_repro.{room}": ROOT_FILES for room in ("optim", "models", "data", "records")},
+    "paper_repro.training": TRAINS,
+    "paper_repro.sweep": TRAINS | {"paper_repro.training"},
+    "paper_repro.studies": TRAINS | {"paper_repro.training"},
+    "experiments.paper": {"paper_repro", "experiments"},
+    "experiments.beyond": {"paper_repro", "experiments", "experiments.paper"},
+    "analysis.results": DECLARED,
+    "analysis.statistics": DECLARED | {"analysis.results"},
+    "analysis.figures": DECLARED | {"analysis.results", "analysis.statistics"},
+    "analysis.claims": DECLARED | {"analysis.results", "analysis.statistics", "analysis.figures"},
+    "analysis.report": DECLARED | {f"analysis.{room}" for room in ("results", "statistics", "figures", "claims")},
+}  # fmt: skip
+PACKAGES = ("paper_repro", "experiments", "slurm", "analysis", "benchmarks")
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def room_of(name: str) -> str:
+    """The folder that holds a module, or what is imported from it."""
+    package, _, rest = name.partition(".")
+    first = rest.partition(".")[0]
+    return f"{package}.{first}" if first and (ROOT / package / first).is_dir() else package
+
+
+def test_no_room_imports_from_one_above_it() -> None:
+    breached = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for room, allowed in LAYERS.items()
+        for path in sources(room.replace(".", "/"))
+        if room_of(module_of(path)) == room
+        for name in imported(path)
+        if name.partition(".")[0] in PACKAGES and room_of(name) not in allowed | {room}
+    }
+    assert breached == set()
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    files = {module_of(path): path for package in PACKAGES for path in sources(package)}
+    graph: dict[str, set[str]] = {}
+    for module, path in files.items():
+        names = {name if name in files else name.rpartition(".")[0] for name in imported(path, everywhere=False)}
+        graph[module] = (names & set(files)) - {module}
+    while leaves := [module for module, names in graph.items() if not names & set(graph)]:
+        for module in leaves:
+            del graph[module]
+    assert graph == {}
+
+
+def test_no_folder_has_more_than_twelve_files() -> None:
+    folders = {path.parent for package in (*PACKAGES, "tests") for path in sources(package)}
+    many = {str(folder.relative_to(ROOT)): len(list(folder.glob("*.py"))) for folder in folders}
+    assert {name: count for name, count in many.items() if count > 12} == {}
+
+
 def test_the_reader_of_imports_sees_them(tmp_path: Path) -> None:
     path = ROOT / "analysis" / "pretended.py"
     text = "try:\n import torch.nn\nexcept ImportError:\n from a import b\ndef f():\n from . import c\n"
