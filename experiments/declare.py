@@ -222,7 +222,8 @@ def parse_setting(text: str) -> tuple[str, Any]:
             return name, WORDS.get(value, value)  # the Cell refuses what its field cannot be
         return name, number(value) if KINDS[name] == "float" else whole(value)
     except ValueError:
-        raise ValueError(f"--set {brief(text)}: {name} must be one {KINDS[name]}") from None
+        kind = {"float": "a number", "bool": "true or false"}.get(KINDS[name], "a whole number")
+        raise ValueError(f"--set {brief(text)}: {name} is {kind}") from None
 
 
 def setting(name: str, value: Any) -> str:

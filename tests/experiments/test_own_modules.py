@@ -68,7 +68,8 @@ def test_a_sweep_with_modules_of_ones_own_is_trained_by_workers_and_resumed(tmp_
         command = ["run", "fig2", "--quick", "--only", "adamw", "--alphas", "0.01", "--decays", "0.01"]
         done = subprocess.run(
             [sys.executable, "-m", "experiments", *command, *options, "--seeds", "2", "--workers", "2", "--out", out],
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False,
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path), "PAPER_REPRO_SAVE_SECONDS": "0"},
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         ends.append([json.loads(path.read_text()) for path in sorted((out / "records").glob("*.json"))])

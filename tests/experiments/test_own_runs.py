@@ -73,14 +73,12 @@ def test_a_seed_of_one_s_own_stands_beside_the_committed_ones(tmp_path: Path) ->
     assert {record["cell"]["seed"] for record in chart.records} == {0, 1, 2, 3}
 
 
-def test_a_file_named_like_an_experiment_is_not_guessed_at(tmp_path: Path, monkeypatch, capsys) -> None:
+def test_a_folder_of_runs_may_be_named_like_an_experiment(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("fig1", "fig2"):
         _write(tmp_path / name, _seed(0))
-    assert main(["figures", "--runs", "fig1", "fig2"]) == 2
-    assert "--runs fig2: an experiment and a file here; write ./fig2" in capsys.readouterr().err
-    assert main(["figures", "--runs", "fig1", "./fig2", "fig2", "--out", "out"]) == 2
-    assert main(["figures", "fig2", "--runs", "fig1", "./fig2", "--out", "out"]) == 0
+    assert main(["figures", "--runs", "fig1", "fig2", "--out", "out"]) == 0
+    assert main(["figures", "fig2", "--runs", "fig1", "fig2", "--out", "out"]) == 0
 
 
 def test_the_same_numbers_from_another_machine_count_once(tmp_path: Path, capsys) -> None:

@@ -1,7 +1,7 @@
 """The optimizers against reference.py, that against an independent transcription of the paper; and against torch's.
 
 The oracle below is written from the paper's Algorithms 1 and 2 (numpy, float64, one parameter at a time), not from
-paper_repro.optim. How decay follows schedules and alpha: tests/test_schedules.py and tests/test_decay.py; what a user
+paper_repro.optim. How decay follows schedules and alpha: tests/core/test_schedules.py and test_decay.py; what a user
 does with an optimizer: tests/optim/test_optim_interface.py.
 """
 

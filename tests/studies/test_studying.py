@@ -42,7 +42,7 @@ def test_the_data_set_of_a_file_is_named() -> None:
     [
         (["--seeds", "3"], "--seeds is for cells"),
         (["--set", "epochs=3"], "--set is for cells"),
-        (["--data", "pictures.txt"], "neither an .npz file nor a folder"),
+        (["--data", "pictures.txt"], "propositions uses no data"),
         (["--out", "/proc/nothing"], "cannot be written"),
         (["--profile", "huge"], "no profile 'huge'"),
     ],

@@ -155,7 +155,11 @@ def test_workers_get_what_makes_training_fast_unless_it_is_set(monkeypatch: pyte
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
     monkeypatch.setenv("CUDA_DEVICE_MAX_CONNECTIONS", "4")
     process, (pipe,) = engine.start("paper_repro.sweep.worker")
-    environment = Path(f"/proc/{process.pid}/environ").read_bytes().replace(b"\0", b":")  # as glibc leaves the colons
+    environment = b""
+    while not environment:  # it is there once the program has been loaded
+        environment = (
+            Path(f"/proc/{process.pid}/environ").read_bytes().replace(b"\0", b":")
+        )  # as glibc leaves the colons
     process.kill()
     process.wait()
     pipe.close()

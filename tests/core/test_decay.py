@@ -184,7 +184,7 @@ def test_bad_arguments_are_refused_by_name(change: dict[str, Any], message: str)
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     line = [sys.executable, "-m", "paper_repro.decay", *arguments]
     return subprocess.run(line, cwd=root, capture_output=True, text=True, check=False)
 
