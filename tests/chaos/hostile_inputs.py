@@ -29,7 +29,7 @@ from tests.chaos.hostile import Different
 from tests.chaos.mutations import Malice, in_its_place, of_bytes, of_value, remove
 from tests.conftest import made_record
 
-PAGE = re.compile(r"<script|javascript:")
+PAGE = re.compile(r"<script|<[^>]*javascript:")  # in a tag: as a word it is shown like any other
 CELL = Cell(dataset="tiny", model="resnet-8-w2", optimizer="adamw", alpha=0.01, decay=0.01, epochs=3)
 
 
