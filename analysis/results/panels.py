@@ -95,17 +95,20 @@ class Panel:
     @property
     def at_edge(self) -> bool:
         """Whether nothing was run beyond the best tile at its own rate or decay, so that a better one may lie there."""
-        return self.best is not None and at_border(self.best.place, self.tiles)
+        return self.best is not None and at_border(self.best.place, self.tiles, (self.alphas, self.decays))
 
 
-def at_border(place: tuple[float, float], places: Iterable[tuple[float, float]]) -> bool:
+def at_border(
+    place: tuple[float, float], places: Iterable[tuple[float, float]], axes: Sequence[Sequence[float]] = ()
+) -> bool:
     """Whether these hold nothing beyond an alpha at its own decay, or beyond a decay at its own alpha, on either side.
 
-    What diverged was run. An axis that was not searched has no border; decay 0 is one, beyond which nothing can be run.
+    What diverged was run. An axis of one value has no border; decay 0 is one, beyond which nothing can be run.
+    axes: all values of alpha and of decay, also those that were not run yet; else those of the places.
     """
     places = list(places)
     for axis, other in ((0, 1), (1, 0)):
-        every = sorted(each[axis] for each in places)
+        every = sorted(axes[axis] if axes else (each[axis] for each in places))
         own = sorted(each[axis] for each in places if math.isclose(each[other], place[other], rel_tol=SAME))
         below, above = beside(place[axis], own)
         was_searched = beside(place[axis], every) != (-1, len(every))

@@ -49,6 +49,14 @@ def test_without_a_validation_split_the_test_set_selects() -> None:
     assert _panel(records).best.test_error == 31.0
 
 
+def test_a_sweep_that_has_only_begun_has_its_best_on_the_boundary() -> None:
+    row = [made_record(INSIDE.replace(decay=decay), 40.0 + abs(decay - INSIDE.decay)) for decay in DECAYS]
+    panel = _panel(row)
+    assert panel.best is not None
+    assert panel.best.place == (INSIDE.alpha, INSIDE.decay)
+    assert panel.at_edge  # no other learning rate was run, though others are declared
+
+
 @pytest.mark.parametrize("axis", ["alpha", "decay"])
 @pytest.mark.parametrize("end", [0, -1])
 def test_the_rim_of_the_grid_is_flagged(axis: str, end: int) -> None:
