@@ -235,9 +235,9 @@ class Folder:
         found = self._findings()
         path = studies.path_of(self.out, "first_steps", "demo", None)
         files.write_atomically(path, sealed(found))
-        files = [path, claim.path, note, records.failure_path(self.out, cells[2].id)]
-        files += [self.submission.folder / "submission.json"]
-        self.files = {path: path.read_bytes() for path in files}
+        whole = [path, claim.path, note, records.failure_path(self.out, cells[2].id)]
+        whole += [self.submission.folder / "submission.json"]
+        self.files = {path: path.read_bytes() for path in whole}
         self.ids = [cell.id for cell in cells]
 
     def _findings(self) -> dict[str, Any]:
