@@ -30,7 +30,7 @@ SWEEP = """
 import sys
 from pathlib import Path
 from paper_repro.sweep import engine
-from tests.chaos import racers
+from tests.chaos.races import racers
 out, pictures, count, workers = sys.argv[1:]
 outcome = engine.run(racers.cells(int(count)), Path(out), Path(pictures), int(workers))
 assert len(outcome.finished) == int(count), outcome

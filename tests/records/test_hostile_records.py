@@ -1,4 +1,4 @@
-"""Whatever is put in is taken as valid or refused in the documented way. tests/chaos/hostile.py tries more of it."""
+"""Whatever is put in is taken as valid or refused in the documented way. tests/chaos/hostile tries more of it."""
 
 import hashlib
 import io

@@ -26,7 +26,7 @@ from paper_repro.data import DataError, arrays, imagenet32
 from paper_repro.records import BadRecord
 from paper_repro.sweep import engine
 from tests.chaos.hostile import Different
-from tests.chaos.mutations import Malice, in_its_place, of_bytes, of_value, remove
+from tests.chaos.hostile.mutations import Malice, in_its_place, of_bytes, of_value, remove
 from tests.conftest import made_record
 
 PAGE = re.compile(r"<script|<[^>]*javascript:")  # in a tag: as a word it is shown like any other

@@ -28,8 +28,8 @@ from paper_repro.sweep.preflight import Answer
 from slurm import cluster, submissions, submit
 from slurm.__main__ import main as slurm
 from tests.chaos.hostile import Different
-from tests.chaos.hostile_inputs import CELL, check_said, made, sealed
-from tests.chaos.mutations import in_its_place, of_bytes, of_value, remove
+from tests.chaos.hostile.inputs import CELL, check_said, made, sealed
+from tests.chaos.hostile.mutations import in_its_place, of_bytes, of_value, remove
 
 Command = Callable[[Sequence[str]], int | None]
 

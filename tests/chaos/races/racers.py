@@ -1,4 +1,6 @@
-"""Processes that race for names, or for cells: python -m tests.chaos.racers FOLDER stand-ins|trainers COUNT NAMES SEED
+"""Processes that race for names, or for cells: python -m tests.chaos.races.racers FOLDER stand-ins|trainers ...
+
+The rest of the line is COUNT NAMES SEED.
 
 Forks COUNT racers and replaces those that are killed, until every name is done. Each racer writes a line to a log of
 its own when it begins a name and when it ends it; judging.py reads them. The environment may give each group a clock of

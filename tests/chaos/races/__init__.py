@@ -20,12 +20,12 @@ from pathlib import Path
 
 from paper_repro import records
 from paper_repro.sweep import engine, leases
-from tests.chaos import clocks, judging, racers, submits
-from tests.chaos.judging import Disturbed
+from tests.chaos.races import clocks, judging, racers, submits
+from tests.chaos.races.judging import Disturbed
 from tests.chaos.sweeps import write_pictures
 from tests.chaos.table import Row
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RACERS, NAMES = 32, 100
 MINUTES_WRONG = (-10, -5, 0, 5, 10)
 PATIENCE = 400.0  # seconds: a race that lasts longer hangs
@@ -122,7 +122,7 @@ def _raced(
     with open(folder / "said", "a") as log:
         groups = [
             subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.racers", *given],
+                [sys.executable, "-m", "tests.chaos.races.racers", *given],
                 cwd=ROOT, env={**os.environ, **environment}, start_new_session=True, stderr=log,
             )
             for environment in environments

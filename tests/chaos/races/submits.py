@@ -18,7 +18,7 @@ from slurm import submissions
 from tests.chaos.table import Row
 from tests.cluster import stand_in
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SWEEP = ["fig2", "--quick", "--only", "adamw", "--alphas", "0.01,0.02", "--decays", "0.002,0.004"]
 SWEEP += ["--set", "epochs=8"]
 SENDING = ["--seconds-per-cell", "200", "--cpus", "1"]  # two jobs

@@ -9,24 +9,16 @@ lines or with control characters.
 
 from __future__ import annotations
 
-import importlib
-import json
-import os
 import random
-import resource
-import signal
 import subprocess
 import sys
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.chaos.table import Row
 
-ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 30  # for one input, on a machine with other work
-MEMORY = 2**30  # bytes more than the imports take
+ROOT = Path(__file__).resolve().parents[3]
 KINDS = {  # words, and how often in the long form
     "arguments": ("arguments of experiments, slurm, analysis and decay", 4000),
     "settings": ("slurm.toml", 2500),
@@ -71,51 +63,3 @@ def _all_of(kind: str, count: int, seed: int, folder: Path) -> tuple[int, int]:
 
 class Different(Exception):
     """Something got in, or was not said as it should be."""
-
-
-class Slow(BaseException):
-    """It took too long."""
-
-
-def main(kind: str, first: str, seed: str, place: str, count: str = "") -> None:
-    """Try inputs from the first on; print a line for each that differs."""
-    module = "hostile_commands" if kind in ("arguments", "settings", "folder") else "hostile_inputs"
-    folder = Path(place)
-    make = getattr(importlib.import_module(f"tests.chaos.{module}"), kind.capitalize())
-    below = folder / "a" / "b"
-    below.mkdir(parents=True, exist_ok=True)
-    os.chdir(below)  # a path that leads out of here is seen
-    tries: Callable[[random.Random], None] = make(below).once
-    _limit()
-    for number in range(int(first), int(count or int(first) + 1)):
-        (folder / "now").write_text(str(number))
-        if told := _told(tries, random.Random(f"{seed} {kind} {number}"), folder):
-            print(json.dumps(f"input {number} of seed {seed}: {told}"), flush=True)
-
-
-def _told(tries: Callable[[random.Random], None], draw: random.Random, folder: Path) -> str:
-    """What is different, if anything."""
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
-    try:
-        tries(draw)
-    except Slow:
-        return f"took {SECONDS} s: {traceback.format_exc()[-1500:]}"
-    except BaseException:  # SystemExit among them
-        return traceback.format_exc()[-1500:]
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    outside = {path.name for path in (*folder.iterdir(), *(folder / "a").iterdir())} - {"a", "b", "now"}
-    return f"it made {sorted(outside)} outside its folder" if outside else ""
-
-
-def _limit() -> None:
-    def too_slow(number: int, frame: object) -> None:
-        raise Slow
-
-    signal.signal(signal.SIGALRM, too_slow)
-    size = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
