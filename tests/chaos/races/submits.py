@@ -21,7 +21,7 @@ from tests.cluster import stand_in
 ROOT = Path(__file__).resolve().parents[3]
 SWEEP = ["fig2", "--quick", "--only", "adamw", "--alphas", "0.01,0.02", "--decays", "0.002,0.004"]
 SWEEP += ["--set", "epochs=8"]
-SENDING = ["--seconds-per-cell", "200", "--cpus", "1"]  # two jobs
+SENDING = ["--seconds-per-cell", "150", "--cpus", "1"]  # two jobs
 CELLS = 4
 PATIENCE = 120.0  # seconds
 # What a submit does from now on ends in the middle: nothing was started; it was started, and nobody knows of it.
@@ -173,13 +173,13 @@ def _ended(out: Path, wanted: dict[str, object]) -> list[str]:
 
 
 def _processes_of(out: Path) -> Iterator[int]:
-    """Whose command names the folder: submitit's, and its jobs'."""
+    """Whose command names the folder: submitit's, its jobs', and the stand-in's that begins them."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().decode(errors="replace").split("\0")
         except OSError:
             continue
-        if any(word.startswith(f"{out}/slurm") for word in words):
+        if any(word.startswith((f"{out}/slurm", f"{out} queue")) for word in words):
             yield int(path.parent.name)
 
 
