@@ -15,6 +15,8 @@ from pathlib import Path
 from paper_repro import files, records
 from paper_repro.sweep import leases
 
+DAY = 86400.0  # seconds after which a half-written file of another machine is nobody's
+
 
 def clear(out: Path, finished: Collection[str]) -> None:
     """Remove the checkpoints, dead leases and old failures of cells that have a record, and half-written files; what
@@ -29,11 +31,9 @@ def clear(out: Path, finished: Collection[str]) -> None:
     with suppress(OSError):
         for name in wanted.intersection(file.removesuffix(".txt") for file in os.listdir(out / "failures")):
             records.clear_failure(out, name)
+    claims = leases.folder_of(out)
     with suppress(OSError):
-        dead = {name for name, owner in leases.owners(leases.folder_of(out)).items() if not owner.is_alive}
-        for name in wanted & dead:
-            leases.forget(leases.folder_of(out), name)
-    with suppress(OSError):
-        before = leases.clock(out) - leases.STALE
-        for folder in (out, out / "records", out / "failures", *out.glob("slurm/*"), *out.glob("slurm/*/attempts")):
-            files.clear_temporaries(folder, before)
+        leases.forget(claims, wanted)
+    before = leases.clock(out) - DAY
+    for folder in (out, out / "records", out / "failures", claims, *out.glob("slurm/*"), *out.glob("slurm/*/attempts")):
+        files.clear_temporaries(folder, before)

@@ -10,8 +10,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple
 
 from paper_repro import records
 from paper_repro.cell import Cell
+from paper_repro.records import Summary
 from paper_repro.sweep import cleanup
 from paper_repro.sweep.progress import Display
 
@@ -93,9 +95,11 @@ class Survey:
     fingerprints: dict[str, str] = field(default_factory=dict)  # of the data, and the name it went by
 
     @classmethod
-    def of(cls, cells: Sequence[Cell], out: Path) -> Survey:
-        """A record that is damaged is put aside, named on stderr, and its cell counts as missing."""
-        survey, known = cls(), records.look(out, (cell.id for cell in cells), mend=True)
+    def of(cls, cells: Sequence[Cell], out: Path, known: Mapping[str, Summary] | None = None) -> Survey:
+        """known: the summaries of the records, where they have been read already; a damaged record is put aside here,
+        named on stderr, and its cell counts as missing."""
+        survey = cls()
+        known = records.look(out, (cell.id for cell in cells), mend=True) if known is None else known
         for cell in dict.fromkeys(cells):
             record = known.get(cell.id)
             if record is None:
@@ -129,23 +133,29 @@ def run(
     """
     survey = survey or Survey.of(cells, out)
     cleanup.clear(out, survey.outcome.finished + survey.outcome.diverged)
-    if survey.missing:
-        task = Task(out, data, device, wait_for_others=share is None)
-        sweep = _Sweep(_ordered(survey.missing, *(share or (0, 1))), task, survey.outcome, len(set(cells)))
-        with nullcontext() if should_stop else _on_signals(sweep.stop):
-            sweep.run(min(workers, len(survey.missing)), should_stop)
+    if not survey.missing:
+        return survey.outcome
+    task = Task(out, data, device, wait_for_others=share is None)
+    sweep = _Sweep(_ordered(survey.missing, *(share or (0, 1))), task, survey.outcome, len(set(cells)))
+    before = {} if should_stop else {number: signal.signal(number, sweep.on_signal) for number in SIGNALS}
+    try:
+        sweep.run(min(workers, len(survey.missing)), should_stop)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return survey.outcome
 
 
 def _ordered(cells: Sequence[Cell], index: int, jobs: int) -> list[Cell]:
     """The longest first, equals in the order given; of several jobs each begins with other ones of them."""
-    ordered = sorted(cells, key=lambda cell: -cell.epochs * _epoch_work(cell))
+    ordered = sorted(cells, key=lambda cell: -_work(cell))
     return [cell for place in range(jobs) for cell in ordered[(index + place) % jobs :: jobs]]
 
 
-def _epoch_work(cell: Cell) -> int:
-    """What an epoch costs beside others of its sweep, in images (the whole training set is taken as CIFAR-10's)."""
-    return cell.train_examples or 50_000
+def _work(cell: Cell, epochs: int | None = None) -> int:
+    """What epochs (default: all) cost beside others of its sweep, in images (a whole training set counts as
+    CIFAR-10's)."""
+    return (cell.epochs if epochs is None else epochs) * (cell.train_examples or 50_000)
 
 
 def groups(device: str, count: int) -> list[int]:
@@ -183,19 +193,15 @@ def start(module: str, count: int = 1) -> tuple[subprocess.Popen[bytes], list[Co
     return process, [ours for ours, _ in pairs]
 
 
+@dataclass(eq=False)
 class _Worker:
     """The parent's end of a pipe, the process at the other end, and the cell it has in hand (None: told to end)."""
 
-    def __init__(self, process: subprocess.Popen[bytes], pipe: Connection[Any, Any], task: Task) -> None:
-        self.process, self.pipe = process, pipe
-        self.cell: Cell | None = None
-        self.epochs = 0  # of the cell in hand, done
-        self.started = False  # it has said something
-        self.send(task)
-
-    def give(self, cell: Cell | None) -> None:
-        self.cell, self.epochs = cell, 0
-        self.send(cell)
+    process: subprocess.Popen[bytes]
+    pipe: Connection[Any, Any]
+    cell: Cell | None = None
+    epochs: int = 0  # of the cell in hand, done
+    started: bool = False  # it has said something
 
     def send(self, message: Task | Cell | None) -> None:
         with suppress(ConnectionError):  # it died in this moment: the loop will see its pipe end
@@ -206,12 +212,13 @@ class _Sweep:
     """The parent's side of a run."""
 
     def __init__(self, cells: Sequence[Cell], task: Task, outcome: Outcome, total: int) -> None:
-        self.waiting = [*reversed(cells)]  # taken from the end
+        self.waiting = deque(cells)
         self.task, self.outcome, self.stopping = task, outcome, False
         self.workers: dict[Any, _Worker] = {}  # by the parent's end of their pipes
-        self.crashes: dict[Cell, int] = {}
+        self.crashes = Counter[Cell]()
         self.trouble = ""  # a full disk or its like, in one line
-        self.display = Display(total, sum(cell.epochs * _epoch_work(cell) for cell in cells), outcome)
+        self.settled = 0  # work of cells that have ended
+        self.display = Display(total, sum(map(_work, cells)), outcome)
 
     def run(self, count: int, should_stop: Callable[[], bool] | None) -> None:
         try:
@@ -220,18 +227,25 @@ class _Sweep:
                     self._start_worker(size)
                 while self.workers:
                     for pipe in wait(list(self.workers), timeout=0.5):
-                        self._on_message(self.workers[pipe])
+                        self._listen(self.workers[pipe])
                     if should_stop and should_stop():
                         self.stop()
                     if self.stopping:
                         self._stop_workers("" if should_stop else "; Ctrl-C again ends at once")
-                    self.display.show()
+                    in_hand = sum(_work(each.cell, each.epochs) for each in self.workers.values() if each.cell)
+                    self.display.show(self.settled + in_hand)
         finally:
             for worker in self.workers.values():
                 worker.pipe.close()  # whatever went wrong here: workers save and end when their pipe does
                 worker.process.wait()
         if self.trouble:
             raise OSError(self.trouble)
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """The first stops cleanly, a second one ends at once."""
+        if self.outcome.stopped:
+            os._exit(128 + number)
+        self.stop()
 
     def stop(self) -> None:
         """Have every worker save and end. Only sets flags, so that a signal handler may call it."""
@@ -243,72 +257,62 @@ class _Sweep:
             cells = f"{len(busy)} cell{'s are' if len(busy) > 1 else ' is'}"
             self.display.say(f"stopping: {cells} saving what was trained{again}")
         for worker in busy:
-            worker.give(None)
+            self._assign(worker)
 
     def _start_worker(self, count: int = 1) -> None:
         """Start a process that trains so many cells at once."""
         process, pipes = start("paper_repro.sweep.worker", count)
-        for pipe in pipes:
-            self.workers[pipe] = _Worker(process, pipe, self.task)
-        for pipe in pipes:  # a process waits for all its tasks before it takes a cell
-            self._assign(self.workers[pipe])
+        workers = [_Worker(process, pipe) for pipe in pipes]
+        self.workers |= zip(pipes, workers, strict=True)
+        for worker in workers:  # a process waits for all its tasks before it takes a cell
+            worker.send(self.task)
+        for worker in workers:
+            self._assign(worker)
 
-    def _assign(self, worker: _Worker) -> None:
-        """The next cell that is not settled, or the end."""
-        cell = None
-        while self.waiting and not self.stopping and cell is None:
-            cell = self.waiting.pop()
-            paths = (records.record_path(self.task.out, cell.id), records.failure_path(self.task.out, cell.id))
-            if not self.task.wait_for_others and any(path.exists() for path in paths):
-                cell = None  # another job has finished it, or failed to
-        worker.give(cell)
+    def _assign(self, worker: _Worker, last: bool = False) -> None:
+        """Hand over the next cell that is not settled, or the end."""
+        worker.cell, worker.epochs = None, 0
+        while self.waiting and worker.cell is None and not (last or self.stopping):
+            cell = self.waiting.popleft()
+            settled = (records.record_path(self.task.out, cell.id), records.failure_path(self.task.out, cell.id))
+            if self.task.wait_for_others or not any(path.exists() for path in settled):  # else another job settled it
+                worker.cell = cell
+        worker.send(worker.cell)
 
-    def _on_message(self, worker: _Worker) -> None:
+    def _listen(self, worker: _Worker) -> None:
         try:
-            message: Message = worker.pipe.recv()
+            kind, cell, epochs, text, odd = worker.pipe.recv()
         except (EOFError, ConnectionError):
             self._on_exit(worker)
             return
         worker.started = True
-        if message.kind == "epoch":
-            self.display.advance(_epoch_work(message.cell) * (message.epochs - worker.epochs))
-            worker.epochs = message.epochs
-        elif message.kind == "busy":
-            self.display.advance(-_epoch_work(message.cell) * worker.epochs)
+        others = sum(each.cell is not None for each in self.workers.values()) - 1
+        if kind == "epoch":
+            worker.epochs = epochs
+        elif kind == "busy":
             if self.task.wait_for_others:
-                self.waiting.insert(0, message.cell)  # others first
+                self.waiting.append(cell)  # others first
             self._assign(worker)
-        elif message.kind in ("finished", "diverged", "failed"):
-            self._finish(message)
+        elif kind in ("finished", "diverged"):
+            self.settled += _work(cell)
+            self.outcome.add(cell.id, kind, odd)
+            records.clear_failure(self.task.out, cell.id)
+            if not self.task.wait_for_others:  # the log of a job says which cells it trained
+                self.display.say(f"{kind}: {cell.id}")
             self._assign(worker)
-        elif message.kind == "memory":
-            self._retry_alone(worker, message)
-        elif message.kind == "trouble":  # every cell would meet it: end, before a thousand fail alike
-            self.trouble, self.stopping = self.trouble or message.text, True
-            worker.give(None)
-
-    def _retry_alone(self, worker: _Worker, message: Message) -> None:
-        """Fewer cells at once, and the one that had too little memory last; alone it fails."""
-        cell, others = message.cell, sum(worker.cell is not None for worker in self.workers.values()) - 1
-        if others:
-            self.display.advance(-_epoch_work(cell) * worker.epochs)
+        elif kind == "memory" and others:  # fewer cells at once, and this one last; alone it fails
             self.display.say(f"{cell.id}: too little memory beside {others} others: one cell fewer at once from now")
-            self.waiting.insert(0, cell)
-            worker.give(None)
-        else:
-            self._fail(cell, f"{message.text}\ntoo little memory for it, even alone: {REMEDY}")
+            self.waiting.append(cell)
+            self._assign(worker, last=True)
+        elif kind in ("failed", "memory"):
+            self._fail(cell, text if kind == "failed" else f"{text}\ntoo little memory for it, even alone: {REMEDY}")
             self._assign(worker)
-
-    def _finish(self, message: Message) -> None:
-        if message.kind == "failed":
-            self._fail(message.cell, message.text)
-            return
-        self.outcome.add(message.cell.id, message.kind, message.odd)
-        records.clear_failure(self.task.out, message.cell.id)
-        if not self.task.wait_for_others:  # the log of a job says which cells it trained
-            self.display.say(f"{message.kind}: {message.cell.id}")
+        elif kind == "trouble":  # every cell would meet it: end, before a thousand fail alike
+            self.trouble, self.stopping = self.trouble or text, True
+            self._assign(worker)
 
     def _fail(self, cell: Cell, text: str) -> None:
+        self.settled += _work(cell)
         self.outcome.failed[cell.id] = text
         path = records.write_failure(self.task.out, cell, text)
         self.display.say(f"failed: {cell.id}: {text.strip().splitlines()[-1]} (traceback in {path})")
@@ -317,42 +321,20 @@ class _Sweep:
         """As it was told, or by a crash, which costs the cell in hand the work since its last checkpoint."""
         del self.workers[worker.pipe]
         worker.pipe.close()
-        if worker.cell is None and any(other.process is worker.process for other in self.workers.values()):
+        cell = worker.cell
+        if cell is None and any(other.process is worker.process for other in self.workers.values()):
             return  # one of several threads has ended; its process goes on
         code = worker.process.wait()
         if code > 0 and not worker.started:
             raise OSError(f"worker processes do not start (exit code {code}): what they said stands above")
-        if worker.cell is not None and not self.stopping:
-            self._on_crash(worker.cell, worker.epochs, code)
-        if self.waiting and not self.stopping and (worker.cell is not None or not self.workers):
+        if cell is not None and not self.stopping:
+            self.crashes[cell] += 1
+            cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            text = f"its worker process died ({cause}), for the {self.crashes[cell]}. time"
+            if self.crashes[cell] < CRASHES_PER_CELL:
+                self.display.say(f"{cell.id}: {text}; going on from its last checkpoint")
+                self.waiting.appendleft(cell)
+            else:
+                self._fail(cell, text)
+        if self.waiting and not self.stopping and (cell is not None or not self.workers):
             self._start_worker()  # for one that crashed, not for one that was told to end
-
-    def _on_crash(self, cell: Cell, epochs: int, code: int) -> None:
-        crashes = self.crashes[cell] = self.crashes.get(cell, 0) + 1
-        cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        text = f"its worker process died ({cause}), for the {crashes}. time"
-        self.display.advance(-_epoch_work(cell) * epochs)
-        if crashes < CRASHES_PER_CELL:
-            self.display.say(f"{cell.id}: {text}; going on from its last checkpoint")
-            self.waiting.append(cell)
-        else:
-            self._fail(cell, text)
-
-
-@contextmanager
-def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """The first SIGINT or SIGTERM stops cleanly, a second one ends at once."""
-    seen: list[int] = []
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        if seen:
-            os._exit(128 + number)
-        seen.append(number)
-        stop()
-
-    before = {number: signal.signal(number, handler) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)

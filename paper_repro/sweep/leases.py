@@ -23,26 +23,23 @@ import re
 import socket
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from paper_repro import files
-from paper_repro.files import machine as _machine
+from paper_repro.files import machine
 
 BEAT = 20.0  # seconds
 STALE = 180.0  # seconds without a beat: longer than NFS keeps attributes (60 s) and a file server stutters
-DAY = 86400.0  # seconds
-DRAFT = re.compile(r"\..+\.[0-9a-f]{32}")  # files that live for a moment
+FILE = re.compile(r"([^.].*)\.([0-9]+)")  # NAME.G; drafts begin with a dot
 
 Identity = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     """Who holds a name: what it wrote of itself, and the seconds since its last beat."""
 
     identity: Identity
@@ -127,18 +124,25 @@ def beating(beat: Callable[[], None]) -> Iterator[None]:
 
 def acquire(folder: Path, name: str) -> Lease | None:
     """Take the name, from nobody or from a stale owner. The caller beats and releases (or uses hold())."""
-    word = uuid.uuid4().hex
-    draft, text = folder / f".{name}.{word}", json.dumps({**myself(), "claim": word})
+    draft = files.temporary(folder / name)
+    text = json.dumps({**myself(), "claim": draft.name})
     try:
-        _write_draft(draft, text)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            draft.write_text(text)
+        except FileNotFoundError as error:  # nobody has taken a draft away yet
+            raise files.StorageError.at(folder / name, error) from None
         now = draft.stat().st_mtime
-        _remove_old_drafts(folder, now)
-        generations = _generations(folder, name)
-        if generations and _is_held(generations[-1][1], now):
+        before = _files(folder, name)
+        if before and _is_held(before[-1], now):
             return None
-        generation = generations[-1][0] + 1 if generations else 1
-        lease = Lease(folder / f"{name}.{generation}", text)
-        return lease if _link(draft, lease) and _stands(lease, folder, name, now) else None
+        lease = Lease(folder / f"{name}.{_generation(before[-1]) + 1 if before else 1}", text)
+        try:
+            os.link(draft, lease.path)
+        except FileExistsError:
+            if draft.stat().st_nlink != 2:  # else it was our own link, and the server's answer to it was lost
+                return None
+        return lease if _stands(lease, folder, name, now) else None
     except FileNotFoundError:
         return None  # asleep for a day: the draft was removed as one that a kill had left
     except OSError as error:
@@ -148,28 +152,12 @@ def acquire(folder: Path, name: str) -> Lease | None:
             draft.unlink()
 
 
-def _write_draft(draft: Path, text: str) -> None:
-    try:
-        draft.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text)
-    except OSError as error:  # FileNotFoundError, too: nobody has taken a draft away yet
-        raise files.StorageError.at(draft.with_name(draft.name[1:].rpartition(".")[0]), error) from None
-
-
-def _link(draft: Path, lease: Lease) -> bool:
-    try:
-        os.link(draft, lease.path)
-    except FileExistsError:
-        return draft.stat().st_nlink == 2  # it was our own link, and the server's answer to it was lost
-    return True
-
-
 def _stands(lease: Lease, folder: Path, name: str, now: float) -> bool:
     """Whether a lease just linked holds: between the look before and the link others may have come and gone."""
     lease.beat()  # who judged it by the time of its draft judges again
-    generations = _generations(folder, name)  # our own link has made the client read the folder anew
-    stale = [path for _, path in generations[:-1]]
-    if lease.lost or not generations or generations[-1][1] != lease.path or any(_is_held(path, now) for path in stale):
+    after = _files(folder, name)  # our own link has made the client read the folder anew
+    stale = after[:-1]
+    if lease.lost or after[-1:] != [lease.path] or any(_is_held(path, now) for path in stale):
         lease.release()
         return False
     for path in stale:
@@ -178,41 +166,25 @@ def _stands(lease: Lease, folder: Path, name: str, now: float) -> bool:
     return True
 
 
-def _is_held(path: Path, now: float) -> bool:
-    owner = _read(path, now)
-    return owner is not None and owner.is_alive
-
-
-def _remove_old_drafts(folder: Path, now: float) -> None:
-    """Remove what processes left that were killed before they could: drafts, and probes of the clock."""
-    for entry in os.scandir(folder):
-        if DRAFT.fullmatch(entry.name):
-            with suppress(OSError):  # another removes it too
-                if now - entry.stat().st_mtime > DAY:
-                    os.unlink(entry.path)
-
-
 def owners(folder: Path) -> dict[str, Owner]:
     """Everyone who holds a name in the folder, the stale ones too."""
     if not folder.is_dir():
         return {}
     now = clock(folder)
-    newest: dict[str, tuple[int, Path]] = {}
-    for name, generation, path in _leases(folder):
-        newest[name] = max(newest.get(name, (0, path)), (generation, path))
-    found = {name: _read(path, now) for name, (_, path) in newest.items()}
-    return {name: owner for name, owner in found.items() if owner is not None}
+    everyone = {name: _read(paths[-1], now) for name, paths in _all_files(folder).items()}
+    return {name: owner for name, owner in everyone.items() if owner is not None}
 
 
-def forget(folder: Path, name: str) -> None:
-    """Remove the leases on a name that nobody needs any more; the caller knows that their owners are dead."""
-    for _, path in _generations(folder, name):
+def forget(folder: Path, names: Collection[str]) -> None:
+    """Remove the leases on these names that nobody needs any more and whose owners are dead."""
+    dead = [name for name, owner in owners(folder).items() if name in names and not owner.is_alive]
+    for path in [path for name in dead for path in _files(folder, name)]:
         files.remove(path)
 
 
 def clock(folder: Path) -> float:
     """The time on the clock of the folder's file server, in seconds since 1970; where it is read-only, our own."""
-    probe = folder / f".clock.{uuid.uuid4().hex}"
+    probe = files.temporary(folder / "clock")
     try:
         probe.touch()
         return probe.stat().st_mtime
@@ -223,48 +195,49 @@ def clock(folder: Path) -> float:
             probe.unlink()
 
 
+def _is_held(path: Path, now: float) -> bool:
+    owner = _read(path, now)
+    return owner is not None and owner.is_alive
+
+
 def _read(path: Path, now: float) -> Owner | None:
+    """Where what the owner wrote of itself is damaged, only its heart can tell."""
     try:
         with files.open_regular(path, files.SMALL) as file:  # to open it makes an NFS client ask for its times anew
-            owner, beat = _owner(file.read()), os.fstat(file.fileno()).st_mtime
-        return Owner(owner, now - beat)
+            identity, beat = files.parse_json(file.read()), os.fstat(file.fileno()).st_mtime
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):  # unreadable, or no file: only its heart can tell
-        return Owner({}, now - path.lstat().st_mtime)
+    except (OSError, ValueError):
+        identity, beat = {}, path.lstat().st_mtime
+    return Owner(identity if isinstance(identity, dict) else {}, now - beat)
 
 
-def _owner(content: bytes) -> Identity:
-    """What the owner wrote of itself; nothing where that is damaged: then only its heart can tell."""
-    try:
-        owner = files.parse_json(content)
-    except ValueError:
-        return {}
-    return owner if isinstance(owner, dict) else {}
+def _files(folder: Path, name: str) -> list[Path]:
+    """The name's leases, by generation."""
+    return _all_files(folder).get(name, [])
 
 
-def _leases(folder: Path) -> Iterator[tuple[str, int, Path]]:
-    for entry in os.scandir(folder):
-        name, _, generation = entry.name.rpartition(".")
-        if name and not name.startswith(".") and generation.isascii() and generation.isdigit():
-            yield name, int(generation), Path(entry.path)
+def _all_files(folder: Path) -> dict[str, list[Path]]:
+    by_name = defaultdict[str, list[Path]](list)
+    for match in filter(None, map(FILE.fullmatch, os.listdir(folder))):
+        by_name[match[1]].append(folder / match[0])
+    return {name: sorted(paths, key=_generation) for name, paths in by_name.items()}
 
 
-def _generations(folder: Path, name: str) -> list[tuple[int, Path]]:
-    return sorted((generation, path) for other, generation, path in _leases(folder) if other == name)
+def _generation(path: Path) -> int:
+    return int(path.suffix[1:])
 
 
 def myself() -> Identity:
     """What tells this process from every other: machine (kernel and process namespace), id, time of its start."""
     job = {"job": os.environ["SLURM_JOB_ID"]} if "SLURM_JOB_ID" in os.environ else {}
-    return {
-        "host": socket.gethostname(), "machine": _machine(), "pid": os.getpid(), "started": started(os.getpid()), **job
-    }  # fmt: skip
+    pid = os.getpid()
+    return {"host": socket.gethostname(), "machine": machine(), "pid": pid, "started": started(pid), **job}
 
 
 def process_is_alive(owner: Identity) -> bool | None:
     """Whether the process runs; None where that cannot be seen from here: another machine, or one without /proc."""
-    if not owner.get("machine") or owner["machine"] != _machine():
+    if not owner.get("machine") or owner["machine"] != machine():
         return None
     return owner.get("started") is not None and started(owner.get("pid")) == owner["started"]
 

@@ -32,19 +32,17 @@ class Display:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.show(last=True)
+        self.show(self._worked, last=True)
         self._bar.close()
-
-    def advance(self, work: int) -> None:
-        """So much more of the work is done (negative: lost again)."""
-        self._worked += work
 
     def say(self, text: str) -> None:
         """A line of its own that stays."""
         with suppress(OSError):  # a log on a disk that is full
             tqdm.write(text, file=sys.stderr)
 
-    def show(self, last: bool = False) -> None:
+    def show(self, worked: int, last: bool = False) -> None:
+        """worked: so much of the work is done."""
+        self._worked = worked
         if not self._bar.disable:
             self._bar.n = self._done()
             self._bar.set_description_str(self._line())

@@ -105,11 +105,11 @@ class Sweep:
     def leftovers(self) -> list[Path]:
         """Files that a finished sweep should not leave: checkpoints, claims, failures, temporary files.
 
-        Drafts of claims (a hundred bytes) may stay for a day: whoever claims anything then removes them.
+        Drafts of leases (a hundred bytes) may stay: whoever types the command again removes them.
         """
         unwanted = ("checkpoints/*", "claims/*", "failures/*", "**/*.tmp", "records/*.damaged")
         found = {path for pattern in unwanted for path in self.out.glob(pattern)}
-        return sorted(path for path in found if not leases.DRAFT.fullmatch(path.name))
+        return sorted(path for path in found if not (path.parent.name == "claims" and path.suffix == ".tmp"))
 
     def records(self) -> dict[str, records.Record]:
         return {record["id"]: records.without_times(record) for record in records.load(self.out)}

@@ -159,17 +159,6 @@ def test_a_sleeper_takes_nothing_from_one_who_began_to_count_anew(tmp_path: Path
     assert third.path.stat().st_mtime == 1  # nobody beats for another
 
 
-def test_what_kills_left_is_removed_when_it_is_old(tmp_path: Path) -> None:
-    left, young = tmp_path / f".a.{'0' * 32}", tmp_path / f".clock.{'1' * 32}"
-    for path in (left, young):
-        path.touch()
-    then = time.time() - leases.DAY - 60
-    os.utime(left, (then, then))
-    with leases.hold(tmp_path, "b"):
-        pass
-    assert list(tmp_path.iterdir()) == [young]
-
-
 def test_one_whose_draft_was_removed_takes_nothing(tmp_path: Path, monkeypatch) -> None:
     _before_the_link(monkeypatch, os.unlink)
     assert leases.acquire(tmp_path, "a") is None

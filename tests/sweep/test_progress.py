@@ -17,8 +17,7 @@ def test_plain_lines_count_cells_and_judge_the_time_left(capsys, monkeypatch: py
         outcome.finished.append("a")
         outcome.diverged.append("b")
         outcome.failed["c"] = "why"
-        display.advance(300)
-        display.show()
+        display.show(300)
         display.say("a line of its own")
     errors = capsys.readouterr().err.splitlines()
     assert errors[0] == "3/5 done, 1 diverged, 1 failed, 2.0 cells/min, 0:20 left"
@@ -28,7 +27,7 @@ def test_plain_lines_count_cells_and_judge_the_time_left(capsys, monkeypatch: py
 def test_lines_are_not_many(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     display = Display(total=5, work=400, outcome=Outcome())
     for _ in range(100):
-        display.show()
+        display.show(0)
     assert capsys.readouterr().err.count("\n") == 1
 
 

@@ -63,7 +63,8 @@ def test_what_says_that_memory_has_run_out(error: Exception, has: bool) -> None:
 
 def test_half_written_files_of_killed_processes_go_when_a_run_begins(cell: Cell, tmp_path: Path) -> None:
     files.write_atomically(tmp_path / "records" / "x.json", b"x")
-    gone = [folder / ".x.0badf00d-1.tmp" for folder in (tmp_path, tmp_path / "records", tmp_path / "failures")]
+    folders = (tmp_path, tmp_path / "records", tmp_path / "failures", tmp_path / "claims")
+    gone = [folder / ".x.0badf00d-1.tmp" for folder in folders]
     for path in gone:
         path.parent.mkdir(exist_ok=True)
         path.touch()

@@ -54,7 +54,7 @@ def stand_in(folder: Path, number: int, names: list[str], draw: random.Random) -
     """Hold each name for a moment and leave a result, except where another did; a few times stop without one."""
     log, left = Log(folder), list(names)
     if number % 2:  # as on another machine: nobody sees whether it lives
-        leases._machine = lambda: f"another, of {number % 4}"
+        leases.machine = lambda: f"another, of {number % 4}"
     _answer_late(draw)
     while left:
         if draw.random() < 0.5:  # else all go the same way
@@ -79,7 +79,7 @@ def _hold(lease: leases.Lease, name: str, folder: Path, log: Log, draw: random.R
 def _answer_late(draw: random.Random) -> None:
     """A file server that takes its time where it matters, so that others come and go meanwhile: after the folder is
     read, and before and after a link."""
-    link, look = os.link, leases._generations
+    link, look = os.link, leases._files
 
     def pause() -> None:
         time.sleep(draw.expovariate(20 if draw.random() < 0.2 else 2000))
@@ -89,12 +89,12 @@ def _answer_late(draw: random.Random) -> None:
         link(source, target)
         pause()
 
-    def late_look(folder: Path, name: str) -> list[tuple[int, Path]]:
+    def late_look(folder: Path, name: str) -> list[Path]:
         found = look(folder, name)
         pause()
         return found
 
-    os.link, leases._generations = late_link, late_look
+    os.link, leases._files = late_link, late_look
 
 
 def trainer(folder: Path, number: int, wanted: list[Cell], draw: random.Random) -> None:
