@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from paper_repro.optim.base import Batch, Group, Optimizer, Params, alpha
+from paper_repro.optim.base import Batch, Betas, Group, Optimizer, Params, alpha
 
 
 class Adam(Optimizer):
@@ -21,25 +21,13 @@ class Adam(Optimizer):
     t counts the updates of each parameter and is never reset, not by a warm restart either.
     """
 
-    STATE, KNOWN = ("m", "v"), ("lr", "decay", "betas", "eps")
+    STATE, KNOWN = ("m", "v", "step"), ("lr", "decay", "betas", "eps")
 
     def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-3,
-        *,
-        decay: float = 0.0,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
+        self, params: Params, lr: float = 1e-3, *, decay: float = 0.0, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
         **unknown: Any,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(params, {"lr": lr, "decay": decay, "betas": betas, "eps": eps}, unknown)
-
-    def _new_state(self, parameter: Tensor) -> dict[str, Tensor]:
-        # float32 on the parameter's device: the form that torch's fused kernels count in
-        state = super()._new_state(parameter)
-        state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
-        return state
 
     def _update(self, group: Group, eta: float | Tensor, batch: Batch) -> None:
         self._step(torch._fused_adam_, group["decay"], group, batch)  # which adds weight_decay * theta to the gradient

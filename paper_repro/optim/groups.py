@@ -15,9 +15,6 @@ from typing import Any
 
 from torch import nn
 
-from paper_repro import optim
-from paper_repro.optim.base import BESIDE, checked
-
 Groups = list[dict[str, Any]]
 
 
@@ -26,38 +23,25 @@ def by_name(model: nn.Module, patterns: Mapping[str, Mapping[str, Any]]) -> Grou
 
     A pattern is a parameter's name as in model.named_parameters(), where * stands for any characters ("head.*",
     "*.bias"); a tied weight goes by any of its names. Every parameter that is trained must match exactly one. Raises
-    ValueError naming those that match none or several, a pattern that matches nothing, a setting that none of this
-    project's optimizers has (such as torch's weight_decay), and a negative lr or decay.
+    ValueError naming those that match none or several, and a pattern that matches nothing; settings are checked by the
+    optimizer that gets the groups.
     """
-    known = {name for cls in optim.BUILT_IN.values() for name in cls.KNOWN} | {*BESIDE} - {"params"}
-    groups: Groups = [{"params": [], **settings} for settings in patterns.values()]
+    groups = {pattern: {**settings, "params": []} for pattern, settings in patterns.items()}
     problems: list[str] = []
     names: dict[nn.Parameter, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         if parameter.requires_grad:
             names.setdefault(parameter, []).append(name)
     for parameter, tied in names.items():
-        matches = {
-            pattern: group
-            for pattern, group in zip(patterns, groups, strict=True)
-            if any(fnmatchcase(name, pattern) for name in tied)
-        }
-        for group in matches.values():
-            group["params"].append(parameter)
+        matches = [pattern for pattern in groups if any(fnmatchcase(name, pattern) for name in tied)]
+        for pattern in matches:
+            groups[pattern]["params"].append(parameter)
         if len(matches) != 1:
             problems.append(f"{' = '.join(tied)} matches {' and '.join(matches) or 'no pattern'}")
-    for (pattern, settings), group in zip(patterns.items(), groups, strict=True):
-        if not group["params"]:
-            problems.append(f"{pattern} matches no parameter")
-        for key in settings.keys() - known:
-            problems.append(f"{pattern} sets {key!r}, which no optimizer here has (from_torch takes a weight_decay)")
-        try:
-            checked(settings)
-        except ValueError as error:
-            problems.append(f"{pattern}: {error}")
+    problems += [f"{pattern} matches no parameter" for pattern, group in groups.items() if not group["params"]]
     if problems:
         raise ValueError("parameter groups: " + "; ".join(problems))
-    return groups
+    return list(groups.values())
 
 
 def decay_matrices(model: nn.Module) -> Groups:
@@ -72,6 +56,6 @@ def decay_matrices(model: nn.Module) -> Groups:
     ]
 
 
-def of_cell(model: nn.Module, decay_on: str) -> Groups:
+def for_cell(model: nn.Module, decay_on: str) -> Groups:
     """The groups that a Cell's decay_on names: "all" (one group, as in the paper's code) or "matrices"."""
     return decay_matrices(model) if decay_on == "matrices" else [{"params": list(model.parameters())}]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from paper_repro.optim.base import Batch, Group, Optimizer, Params
+from paper_repro.optim.base import Batch, Betas, Group, Optimizer, Params
 
 
 class Lion(Optimizer):
@@ -21,13 +21,7 @@ class Lion(Optimizer):
     decoupled = True
 
     def __init__(
-        self,
-        params: Params,
-        lr: float = 1e-4,
-        *,
-        decay: float = 0.0,
-        betas: tuple[float, float] = (0.9, 0.99),
-        **unknown: Any,
+        self, params: Params, lr: float = 1e-4, *, decay: float = 0.0, betas: Betas = (0.9, 0.99), **unknown: Any
     ) -> None:
         super().__init__(params, {"lr": lr, "decay": decay, "betas": betas}, unknown)
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from paper_repro.optim.base import Batch, Group, Optimizer, Params, is_plain
+from paper_repro.optim.base import Batch, Group, Optimizer, Params
 
 
 class SGD(Optimizer):
@@ -31,18 +31,15 @@ class SGD(Optimizer):
         """m = momentum m + lr (grad + l2 theta);  theta = theta - m"""
         # The fused kernel takes no lr in a tensor, no momentum 0 and no sharded parameters; without L2 it is slower
         # than one operation a time.
-        if isinstance(lr, Tensor) or not momentum or not l2 or not is_plain(batch.params[0]):
-            self._step_by_foreach(lr, momentum, l2, batch)
+        if not isinstance(lr, Tensor) and momentum and l2 and batch.plain:
+            with batch.laid_out_as("m") as (params, gradients, m):
+                torch._fused_sgd_(
+                    params, gradients, m,
+                    # m = momentum m + (1 - dampening) (grad + weight_decay theta);  theta = theta - lr m
+                    momentum=momentum, dampening=1 - lr, weight_decay=l2, lr=1.0,
+                    nesterov=False, maximize=False, is_first_step=False,
+                )  # fmt: skip
             return
-        with batch.laid_out_as("m") as (params, gradients, m):
-            torch._fused_sgd_(
-                params, gradients, m,
-                # m = momentum m + (1 - dampening) (grad + weight_decay theta);  theta = theta - lr m
-                momentum=momentum, dampening=1 - lr, weight_decay=l2, lr=1.0,
-                nesterov=False, maximize=False, is_first_step=False,
-            )  # fmt: skip
-
-    def _step_by_foreach(self, lr: float | Tensor, momentum: float, l2: float, batch: Batch) -> None:
         m = batch.state("m")
         torch._foreach_mul_(m, momentum)
         if isinstance(lr, Tensor):

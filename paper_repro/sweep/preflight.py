@@ -166,7 +166,7 @@ def check(cell: Cell, data: Dataset, device: str = "cpu") -> None:
     size = evaluate.batch_size(device, shape[:2])
     evaluated = min(smallest_batch(len(split), size) for split in (data.validation, data.test) if len(split))
     model = _tried(cell.model, data.num_classes, shape, device, len(data.train), cell.batch_size, evaluated)
-    optim.build(cell.optimizer, groups.of_cell(model, cell.decay_on), cell.alpha, 0.0)
+    optim.build(cell.optimizer, groups.for_cell(model, cell.decay_on), cell.alpha, 0.0)
     schedules.from_spec(cell.schedule, cell.epochs, 1)
 
 

@@ -79,7 +79,7 @@ class Run:
         self.model = built.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.compiled = Compiled(self.model, cell.model) if cell.compile else self.model
         self.noise_shape: tuple[int, ...] | None = getattr(self.model, "noise_shape", None)
-        self.optimizer = optim.build(cell.optimizer, groups.of_cell(self.model, cell.decay_on), cell.alpha, 0.0)
+        self.optimizer = optim.build(cell.optimizer, groups.for_cell(self.model, cell.decay_on), cell.alpha, 0.0)
         self.progress = Progress(self.updates_per_epoch, self.device)
 
     def _resume(self, state: dict[str, Any]) -> None:

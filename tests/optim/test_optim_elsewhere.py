@@ -172,9 +172,8 @@ def test_what_an_optimizer_does_not_know_is_refused_by_name(cls: Any, name: str)
     with pytest.raises(ValueError, match=told):
         optimizer.add_param_group({"params": [weight()], name: value})
     assert len(optimizer.param_groups) == 1
-    model = torch.nn.Linear(2, 2)
-    with pytest.raises(ValueError, match=rf"\* sets '{name}'"):
-        groups.by_name(model, {"*": {name: value}})
+    with pytest.raises(ValueError, match=told):
+        cls(groups.by_name(torch.nn.Linear(2, 2), {"*": {name: value}}), lr=0.1)
 
 
 def test_the_momentum_of_another_optimizer_is_refused() -> None:
@@ -183,9 +182,10 @@ def test_the_momentum_of_another_optimizer_is_refused() -> None:
             cls([{"params": [weight()], **theirs}], lr=0.1)
 
 
-@pytest.mark.parametrize(("cls", "decay"), [(SGD, 0.1), (SGDW, 0.02), (Adam, 0.1), (AdamW, 0.02), (Lion, 0.02)])
-def test_torchs_weight_decay_is_refused_with_its_conversion(cls: Any, decay: float) -> None:
-    told = rf"decay = .* = {decay:g} here, or use {cls.__name__}\.from_torch"
+@pytest.mark.parametrize("cls", [*ALL, Lion])
+def test_torchs_weight_decay_is_refused_with_its_conversion(cls: Any) -> None:
+    decay = r"lr \* weight_decay" if cls.decoupled else "weight_decay"
+    told = rf"decay = {decay} here, or use {cls.__name__}\.from_torch"
     with pytest.raises(TypeError, match=told):
         cls([weight()], lr=0.2, weight_decay=0.1)
     with pytest.raises(ValueError, match=told):
@@ -227,8 +227,6 @@ def test_what_is_no_number_is_refused_by_name(name: str, value: Any) -> None:
     group = {"params": [weight()], name.partition("[")[0]: value}
     with pytest.raises(ValueError, match=f"{re.escape(name)} must be a number"):
         AdamW([group], lr=1e-3)
-    with pytest.raises(ValueError, match=f"{re.escape(name)} must be a number"):
-        groups.by_name(torch.nn.Linear(2, 2), {"*": {name.partition("[")[0]: value}})
 
 
 @pytest.mark.parametrize("cls", [*ALL, Lion])
@@ -245,7 +243,7 @@ def test_what_is_written_into_a_group_later_is_checked_before_anything_moves(cls
     for name, value in (("decay", math.nan), ("decay", -0.1), ("lr", -0.1), ("lr", math.nan)):
         optimizer = cls([{"params": [weight()]}, {"params": [weight()]}], lr=0.1, decay=0.1)
         optimizer.param_groups[1][name] = value
-        with pytest.raises(ValueError, match=f"{name} must be zero or positive"):
+        with pytest.raises(ValueError, match=rf"{name} must be a number in \[0, inf\)"):
             etas(optimizer)
         assert optimizer.param_groups[0]["params"][0].item() == 1
 
@@ -299,7 +297,7 @@ def test_from_torch_gives_later_groups_the_default_and_swallows_nothing() -> Non
     assert [group["decay"] for group in optimizer.param_groups] == pytest.approx([0.02, 0.02])
     with pytest.raises(TypeError, match="decay"):
         AdamW.from_torch([weight()], lr=0.2, weight_decay=0.1, decay=0.3)
-    with pytest.raises(ValueError, match="a decay and a weight_decay"):
+    with pytest.raises(ValueError, match="AdamW has no 'weight_decay'"):
         AdamW.from_torch([{"params": [weight()], "decay": 0.1, "weight_decay": 0.1}], lr=0.2, weight_decay=0.1)
     with pytest.raises(ValueError, match="weight_decay must be a number"):
         AdamW.from_torch([weight()], lr=0.2, weight_decay="0.1")  # type: ignore[arg-type]
@@ -308,7 +306,7 @@ def test_from_torch_gives_later_groups_the_default_and_swallows_nothing() -> Non
 @pytest.mark.parametrize("cls", DECOUPLED)
 def test_from_torch_at_a_rate_of_zero_needs_the_full_rate(cls: Any) -> None:
     for params in ([weight()], [{"params": [weight()]}]):
-        with pytest.raises(ValueError, match='lr is 0: give the group an "initial_lr"'):
+        with pytest.raises(ValueError, match='lr is 0: give the group "initial_lr"'):
             cls.from_torch(params, lr=0.0, weight_decay=0.1)
     optimizer = cls.from_torch([{"params": [weight()], "initial_lr": 0.2}], lr=0.0, weight_decay=0.1)
     assert optimizer.param_groups[0]["decay"] == pytest.approx(0.02)
@@ -327,27 +325,21 @@ def test_from_torch_for_sgd_keeps_the_factor_and_for_sgdw_multiplies_it_by_the_r
 
 @pytest.mark.parametrize("cls", ALL)
 def test_a_state_is_loaded_again_and_again(cls: Any) -> None:
-    """Also into a copy, and from version 0.1.0, whose groups kept alpha in initial_lr alone."""
+    """Also into a copy."""
     params = tensors()
     optimizer = cls(params, lr=0.02, decay=0.01)
     scheduler = lr_scheduler.LambdaLR(optimizer, schedules.cosine(40))
     run(optimizer, params, 20, scheduler)
     state = copy.deepcopy(optimizer.state_dict())
-    old = copy.deepcopy(state)
-    for group in old["param_groups"]:
-        del group["first_lr"]
-    ends = []
-    for saved in (state, old):
-        own = [p.detach().clone().requires_grad_() for p in params]
-        other = copy.deepcopy(pickle.loads(pickle.dumps(cls(own, lr=0.3))))
-        own = other.param_groups[0]["params"]
-        resumed = lr_scheduler.LambdaLR(other, schedules.cosine(40))
-        resumed.load_state_dict(scheduler.state_dict())
-        for _ in range(2):
-            other.load_state_dict(saved)
-        ends.append(run(other, own, range(20, 40), resumed))
-    end = run(optimizer, params, range(20, 40), scheduler)
-    assert difference(ends[0], end) == difference(ends[1], end) == 0
+    other = copy.deepcopy(
+        pickle.loads(pickle.dumps(cls([p.detach().clone().requires_grad_() for p in params], lr=0.3)))
+    )
+    resumed = lr_scheduler.LambdaLR(other, schedules.cosine(40))
+    resumed.load_state_dict(scheduler.state_dict())
+    for _ in range(2):
+        other.load_state_dict(state)
+    copied = run(other, other.param_groups[0]["params"], range(20, 40), resumed)
+    assert difference(copied, run(optimizer, params, range(20, 40), scheduler)) == 0
 
 
 @pytest.mark.parametrize("cls", [*ALL, Lion])
