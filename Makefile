@@ -1,5 +1,5 @@
 # Each target takes a fresh machine to the end by itself: it makes .venv and installs the pinned requirements first.
-# make demo    train figure 2 on embedded pictures and draw it (minutes on 2 cores)
+# make demo    train figure 2 on embedded images and draw it (minutes on 2 cores)
 # make test    run the tests
 # make test-slurm  run sweeps on a real SLURM that it installs and starts here (root on Debian; a quarter of an hour)
 # make test-report  open the report in a real browser and set its tables with pdflatex (installs both: root on Debian)

@@ -31,7 +31,7 @@ Damage = Callable[[Path, Path], None]  # to a path; the other path is a whole fi
 CELL = Cell("tiny", "resnet-8-w2", "adamw", 0.01, 0.01, epochs=3, batch_size=16, validation_examples=20)
 OTHERS = {
     "another cell's file": CELL.replace(seed=1),
-    "another net's state": CELL.replace(model="resnet-8-w3"),
+    "another network's state": CELL.replace(model="resnet-8-w3"),
 }
 TARGETS = ("newest", "older", "both", "record")
 
@@ -44,7 +44,7 @@ def rows(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:
             if what == "a byte flipped" and long:
                 some = damages[TARGETS.index(target) :: len(TARGETS)]
             yield Row("damage", f"{target}: {what}", len(some), sum(bench.wrong(target, one) for one in some))
-    for what in ("another net's state", "other code", "missing keys"):
+    for what in ("another network's state", "other code", "missing keys"):
         for target in TARGETS[:3]:
             yield Row("damage", f"{target}: checksum right, {what}", 1, bench.wrong(target, bench.sealed(what)))
     yield from _others(bench, draw, folder)
