@@ -45,7 +45,7 @@ def run(path: Path, study: str, profile: str, settings: Mapping[str, Any], data:
     began = time.monotonic()
     module = importlib.import_module(f"{__name__}.{study}")
     rows, name, fingerprint = module.measure(settings, data, device)
-    found = {
+    findings = {
         "study": study,
         "profile": profile,
         "settings": dict(settings),
@@ -53,9 +53,9 @@ def run(path: Path, study: str, profile: str, settings: Mapping[str, Any], data:
         "seconds": time.monotonic() - began,
         "provenance": provenance.describe(device, name, fingerprint, 1),
     }
-    found["checksum"] = checksum(found)
-    write_atomically(path, (json.dumps(found, allow_nan=False) + "\n").encode())
-    return found
+    findings["checksum"] = checksum(findings)
+    write_atomically(path, (json.dumps(findings, allow_nan=False) + "\n").encode())
+    return findings
 
 
 def read(path: Path) -> Findings | None:
@@ -68,5 +68,5 @@ def read(path: Path) -> Findings | None:
 
 def load(folder: Path) -> list[Findings]:
     """All findings below an output folder, by file name. Raises BadRecord for the first damaged one."""
-    found = (read(path) for path in sorted((folder / "studies").glob("*.json")))
-    return [findings for findings in found if findings is not None]
+    paths = sorted((folder / "studies").glob("*.json"))
+    return [findings for path in paths if (findings := read(path)) is not None]

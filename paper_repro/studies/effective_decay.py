@@ -37,61 +37,52 @@ def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows,
     rows: Rows = []
     for name, alpha, decay in settings["optimizers"]:
         with run_of(base.replace(optimizer=name, alpha=alpha, decay=decay), dataset, device) as run:
-            rows += _rows(name, _Watch(run))
+            names = [parameter for parameter, _ in run.model.named_parameters()]
+            rows += _rows(name, names, [_shares(run, *weight) for weight in zip(*_watch(run), strict=True)])
     return rows, dataset.name, dataset.fingerprint
 
 
-class _Watch:
-    """A run up to its middle, and what its last update did to each weight."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.names = [name for name, _ in run.model.named_parameters()]
-        self.weights = list(run.model.parameters())
-        self.l2 = [torch.zeros_like(weight) for weight in self.weights]  # the part of m that lambda theta has made
-        (self.group,) = run.optimizer.param_groups
-        most = (run.cell.epochs // 2) * run.updates_per_epoch
-        self.before = self._copies()
-        for _ in updates(run, most):
-            beta1 = self.group["betas"][0]
-            torch._foreach_mul_(self.l2, beta1)
-            torch._foreach_add_(self.l2, self.before, alpha=(1 - beta1) * self.group["decay"])
-            self.taken_from, self.before = self.before, self._copies()
-
-    def _copies(self) -> list[Tensor]:
-        return [weight.detach().clone() for weight in self.weights]
-
-    def shares(self, place: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Of one tensor's weights: gradient scale, rate, and share that decay took off in the last update."""
-        state, group = self.run.optimizer.state[self.weights[place]], self.group
-        eta, alpha = optim.eta(group), optim.alpha(group)
-        t, (beta1, beta2) = state["step"].item(), group["betas"]
-        scale = (state["v"] / (1 - beta2**t)).sqrt()
-        rate = alpha / (scale + group["eps"])
-        before, after = self.taken_from[place], self.before[place]
-        if self.run.cell.optimizer == "adamw":
-            taken = before - after - eta * rate * state["m"] / (1 - beta1**t)
-        else:
-            taken = eta * rate * self.l2[place] / (1 - beta1**t)
-        kept = before.abs() > SMALLEST
-        return scale[kept], rate[kept], (taken / before / eta)[kept]
+def _watch(run: Run) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
+    """Train to the middle. Returns the weights, what they were before and after the last update, and the part of its m
+    that lambda theta has made."""
+    (group,) = run.optimizer.param_groups
+    weights = list(run.model.parameters())
+    l2 = [torch.zeros_like(weight) for weight in weights]
+    before = after = [weight.detach().clone() for weight in weights]
+    for _ in updates(run, (run.cell.epochs // 2) * run.updates_per_epoch):
+        beta1 = group["betas"][0]
+        before, after = after, [weight.detach().clone() for weight in weights]
+        torch._foreach_mul_(l2, beta1)
+        torch._foreach_add_(l2, before, alpha=(1 - beta1) * group["decay"])
+    return weights, before, after, l2
 
 
-def _rows(name: str, watch: _Watch) -> Rows:
+def _shares(run: Run, weight: Tensor, before: Tensor, after: Tensor, l2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of one tensor's weights: gradient scale, rate, and share that decay took off in the last update."""
+    state, (group,) = run.optimizer.state[weight], run.optimizer.param_groups
+    eta, t, (beta1, beta2) = optim.eta(group), state["step"].item(), group["betas"]
+    scale = (state["v"] / (1 - beta2**t)).sqrt()
+    rate = optim.alpha(group) / (scale + group["eps"])
+    if run.cell.optimizer == "adamw":
+        taken = before - after - eta * rate * state["m"] / (1 - beta1**t)
+    else:
+        taken = eta * rate * l2 / (1 - beta1**t)
+    kept = before.abs() > SMALLEST
+    return scale[kept], rate[kept], (taken / before / eta)[kept]
+
+
+def _rows(optimizer: str, names: list[str], parts: list[tuple[Tensor, Tensor, Tensor]]) -> Rows:
     rows: Rows = []
-    parts = [watch.shares(place) for place in range(len(watch.names))]
-    for parameter, (scale, rate, share) in zip(watch.names, parts, strict=True):
-        if len(share):
-            medians = {"scale": scale, "rate": rate, "share": share}
-            values = {key: value.median().item() for key, value in medians.items()}
-            rows.append({"what": "parameter", "optimizer": name, "name": parameter, **values})
+    for name, part in zip(names, parts, strict=True):
+        if len(part[0]):
+            medians = {key: x.median().item() for key, x in zip(("scale", "rate", "share"), part, strict=True)}
+            rows.append({"what": "parameter", "optimizer": optimizer, "name": name, **medians})
     scale, _, share = (torch.cat(column).double() for column in zip(*parts, strict=True))
     octave = scale.clamp(min=1e-30).log2().floor()
     for place in sorted(set(octave.tolist())):
         shares = share[octave == place]
         if len(shares) >= FEWEST:
             low, median, high = shares.quantile(torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)).tolist()
-            middle = 2.0 ** (place + 0.5)
-            values = {"scale": middle, "weights": len(shares), "low": low, "median": median, "high": high}
-            rows.append({"what": "scale", "optimizer": name, **values})
+            values = {"scale": 2.0 ** (place + 0.5), "weights": len(shares), "low": low, "median": median, "high": high}
+            rows.append({"what": "scale", "optimizer": optimizer, **values})
     return rows

@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
+import torch
 
 from paper_repro import optim
 from paper_repro.cell import Cell
 from paper_repro.data import Arrays
-from paper_repro.data.split import Dataset, prepare
+from paper_repro.data.split import prepare
 from paper_repro.optim import groups
 from paper_repro.studies.stepping import Rows, loaded, run_of, updates
 from paper_repro.training.evaluate import evaluate
+from paper_repro.training.run import Run
 
 HEAD = "linear"  # what every family here calls its last layer
 FRESH = "fresh"
@@ -35,50 +36,37 @@ def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows,
     cell = Cell.from_dict(settings["cell"])
     arrays = loaded(cell, data)
     half = arrays.num_classes // 2
-    first = prepare(_classes(arrays, 0, half), cell)
+    first = prepare(select_classes(arrays, 0, half), cell)
     second_cell = cell.replace(epochs=settings["epochs"], train_examples=settings["pictures"])
-    second = prepare(_classes(arrays, half, arrays.num_classes), second_cell)
+    second = prepare(select_classes(arrays, half, arrays.num_classes), second_cell)
     rows: Rows = []
     for seed in range(settings["seeds"]):
-        body = _trained(cell.replace(seed=seed), first, device)
+        with run_of(cell.replace(seed=seed), first, device) as run:
+            list(updates(run))
+            body = {name: x for name, x in run.model.state_dict().items() if not name.startswith(f"{HEAD}.")}
         for factor in settings["factors"]:
-            error = _error_after(second_cell.replace(seed=seed), second, body, factor, device)
+            with run_of(second_cell.replace(seed=seed), second, device) as run:
+                if factor != FRESH:
+                    run.model.load_state_dict(body, strict=False)
+                    run.optimizer = optimizer(run, float(factor))
+                list(updates(run))
+                error = evaluate(run.model, run.data.test, run.data, run.precision)["error"]
             rows.append({"factor": factor, "seed": seed, "test_error": error})
     return rows, arrays.name, arrays.fingerprint
 
 
-def _classes(arrays: Arrays, start: int, stop: int) -> Arrays:
+def optimizer(run: Run, factor: float) -> torch.optim.Optimizer:
+    """The cell's optimizer, for which the body's learning rate is `factor` times that of the head."""
+    cell, body = run.cell, {"lr": factor * run.cell.alpha, "alpha_scale": factor}
+    patterns = {f"{name}.*": {} if name == HEAD else body for name, _ in run.model.named_children()}
+    return optim.build(cell.optimizer, groups.by_name(run.model, patterns), cell.alpha, cell.decay)
+
+
+def select_classes(arrays: Arrays, start: int, stop: int) -> Arrays:
     """The images of some classes, their labels counted from 0; normalised as the whole set is."""
-
-    def part(x: Any, y: Any) -> tuple[Any, Any]:
+    parts: dict[str, Any] = {"num_classes": stop - start}
+    for split in ("train", "test"):
+        x, y = getattr(arrays, f"x_{split}"), getattr(arrays, f"y_{split}")
         chosen = np.flatnonzero((y >= start) & (y < stop))
-        return x[chosen], y[chosen] - start
-
-    (x_train, y_train), (x_test, y_test) = part(arrays.x_train, arrays.y_train), part(arrays.x_test, arrays.y_test)
-    return dataclasses.replace(
-        arrays, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, num_classes=stop - start
-    )
-
-
-def _trained(cell: Cell, data: Dataset, device: str) -> dict[str, Any]:
-    """The body's weights after the first part."""
-    with run_of(cell, data, device) as run:
-        list(updates(run))
-        state = run.model.state_dict()
-    return {name: value for name, value in state.items() if not name.startswith(f"{HEAD}.")}
-
-
-def _error_after(cell: Cell, data: Dataset, body: dict[str, Any], factor: float | str, device: str) -> float:
-    """Test error in percent after the second part."""
-    with run_of(cell, data, device) as run:
-        if factor != FRESH:
-            run.model.load_state_dict(body, strict=False)
-            parts = _groups(run.model, cell.alpha, float(factor))
-            run.optimizer = optim.build(cell.optimizer, parts, cell.alpha, cell.decay)
-        list(updates(run))
-        return evaluate(run.model, run.data.test, run.data, run.precision)["error"]
-
-
-def _groups(model: nn.Module, alpha: float, factor: float) -> groups.Groups:
-    body = {"lr": factor * alpha, "alpha_scale": factor}
-    return groups.by_name(model, {f"{name}.*": {} if name == HEAD else body for name, _ in model.named_children()})
+        parts |= {f"x_{split}": x[chosen], f"y_{split}": y[chosen] - start}
+    return dataclasses.replace(arrays, **parts)

@@ -26,100 +26,57 @@ import torch
 from torch import Tensor
 
 from paper_repro.optim import SGD, SGDW, Adam, AdamW
+from paper_repro.studies.stepping import Rows
 
-RATIOS = {"sgd": tuple(2.0 ** (k / 2) for k in range(-6, 7)), "adam": tuple(2.0**k for k in range(-12, 5))}
 SPREADS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
-
-Rows = list[dict[str, Any]]
-Iterate = Callable[[Tensor], Tensor]
-Make = Callable[..., torch.optim.Optimizer]
 
 
 def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows, str, str]:
     """The rows; no data set is used."""
-    problem = Quadratic(int(settings["dimension"]), int(settings["seed"]))
-    steps, decay, alphas = int(settings["steps"]), float(settings["decay"]), settings["alphas"]
-    plain_sgd, plain_sgdw = partial(SGD, momentum=0.0), partial(SGDW, momentum=0.0)
-    rows = _ratios(problem, steps, decay, "sgd", alphas[0], plain_sgd, plain_sgdw) + _residuals(problem)
-    rows += _ratios(problem, steps, decay, "adam", alphas[0], Adam, AdamW)
-    for alpha in alphas:
-        rows += _scaled(problem, steps, decay, alpha)
-    return rows, "a quadratic", "none"
+    dimension, steps = int(settings["dimension"]), int(settings["steps"])
+    decay, alphas = float(settings["decay"]), settings["alphas"]
+    draw = np.random.RandomState(int(settings["seed"]))
+    basis, _ = np.linalg.qr(draw.standard_normal((dimension, dimension)))
+    hessian = torch.tensor(basis @ np.diag(np.geomspace(0.01, 1.0, dimension)) @ basis.T)
+    offset, start, normal = (torch.tensor(draw.standard_normal(dimension)) for _ in range(3))
 
-
-class Quadratic:
-    """f, its gradient, and where the iterations start."""
-
-    def __init__(self, dimension: int, seed: int) -> None:
-        draw = np.random.RandomState(seed)
-        basis, _ = np.linalg.qr(draw.standard_normal((dimension, dimension)))
-        self.hessian = torch.tensor(basis @ np.diag(np.geomspace(0.01, 1.0, dimension)) @ basis.T)
-        self.offset = torch.tensor(draw.standard_normal(dimension))
-        self.start = torch.tensor(draw.standard_normal(dimension))
-        self.normal = torch.tensor(draw.standard_normal(dimension))  # for preconditioners
-
-    def gradient(self, theta: Tensor) -> Tensor:
-        return self.hessian @ theta - self.offset
-
-    def after(self, steps: int, step: Iterate) -> Tensor:
-        """The iterate after so many steps."""
-        theta = self.start.clone()
+    def optimize(make: Callable[..., torch.optim.Optimizer], factor: float) -> Tensor:
+        """The iterate after all steps of an optimizer of this project."""
+        theta = start.clone()
+        optimizer = make([theta], lr=alphas[0], decay=factor)
         for _ in range(steps):
-            theta = step(theta)
+            theta.grad = hessian @ theta - offset
+            optimizer.step()
         return theta
 
-    def optimized(self, steps: int, make: Callable[[list[Tensor]], torch.optim.Optimizer]) -> Tensor:
-        """The iterate after so many steps of an optimizer of this project."""
-        theta = self.start.clone()
-        optimizer = make([theta])
+    def precondition(alpha: float, shrink: float = 0.0, penalty: float = 0.0) -> Tensor:
+        """theta - alpha diag(s)^-1 gradient after all steps, with decay or with penalty / 2 || theta sqrt(s) ||^2."""
+        theta, scale = start, torch.exp(normal)
         for _ in range(steps):
-            theta.grad = self.gradient(theta)
-            optimizer.step()
-        return theta.detach()
+            gradient = hessian @ theta - offset + penalty * scale * theta
+            theta = (1 - shrink) * theta - alpha * gradient / scale
+        return theta
+
+    rows: Rows = []
+    for what, l2, decoupled, powers in (
+        ("sgd", partial(SGD, momentum=0.0), partial(SGDW, momentum=0.0), np.arange(-6, 7) / 2),
+        ("adam", Adam, AdamW, np.arange(-12, 5)),
+    ):
+        decayed, bare = optimize(decoupled, decay), optimize(decoupled, 0.0)
+        for ratio in (2.0**powers).tolist():
+            distance = _relative(optimize(l2, ratio * decay / alphas[0]), decayed, bare)
+            rows.append({"what": what, "ratio": ratio, "distance": distance})
+    for spread in SPREADS:
+        moved = start / torch.exp(spread * normal)  # M theta
+        cosine = (start @ moved) / (start.norm() * moved.norm())
+        rows.append({"what": "residual", "spread": spread, "residual": float((1 - cosine**2).clamp(min=0).sqrt())})
+    for alpha in alphas:
+        decayed, bare = precondition(alpha, shrink=decay), precondition(alpha)
+        for form, factor in (("appendix", decay / alpha), ("statement", decay / alpha**2)):
+            distance = _relative(precondition(alpha, penalty=factor), decayed, bare)
+            rows.append({"what": "scaled", "form": form, "alpha": alpha, "distance": distance})
+    return rows, "a quadratic", "none"
 
 
 def _relative(theta: Tensor, expected: Tensor, without: Tensor) -> float:
     return float(torch.linalg.vector_norm(theta - expected) / torch.linalg.vector_norm(expected - without))
-
-
-def _ratios(problem: Quadratic, steps: int, decay: float, what: str, alpha: float, l2: Make, decoupled: Make) -> Rows:
-    """Distances of an optimizer with L2, of several factors, from the one with decay."""
-
-    def after(make: Make, factor: float) -> Tensor:
-        return problem.optimized(steps, lambda params: make(params, lr=alpha, decay=factor))
-
-    decayed, bare = after(decoupled, decay), after(decoupled, 0.0)
-    distances = {ratio: _relative(after(l2, ratio * decay / alpha), decayed, bare) for ratio in RATIOS[what]}
-    return [{"what": what, "ratio": ratio, "distance": distance} for ratio, distance in distances.items()]
-
-
-def _residuals(problem: Quadratic) -> Rows:
-    rows = []
-    for spread in SPREADS:
-        moved = problem.start / torch.exp(spread * problem.normal)  # M theta
-        cosine = (problem.start @ moved) / (problem.start.norm() * moved.norm())
-        rows.append({"what": "residual", "spread": spread, "residual": float((1 - cosine**2).clamp(min=0).sqrt())})
-    return rows
-
-
-def _scaled(problem: Quadratic, steps: int, decay: float, alpha: float) -> Rows:
-    """O with a fixed preconditioner: theta - alpha diag(s)^-1 gradient, with the decay or with the scaled penalty."""
-    scale = torch.exp(problem.normal)
-    decayed = problem.after(steps, lambda theta: (1 - decay) * theta - alpha * problem.gradient(theta) / scale)
-    bare = problem.after(steps, lambda theta: theta - alpha * problem.gradient(theta) / scale)
-    rows = []
-    for form, factor in (("appendix", decay / alpha), ("statement", decay / alpha**2)):
-
-        def step(theta: Tensor, factor: float = factor) -> Tensor:
-            penalty = factor * scale * theta  # the gradient of factor / 2 || theta sqrt(s) ||^2
-            return theta - alpha * (problem.gradient(theta) + penalty) / scale
-
-        rows.append(
-            {
-                "what": "scaled",
-                "form": form,
-                "alpha": alpha,
-                "distance": _relative(problem.after(steps, step), decayed, bare),
-            }
-        )
-    return rows

@@ -38,21 +38,13 @@ def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows,
         torch.set_num_threads(1)  # as cells are trained
     rows: Rows = []
     for model in settings["models"]:
-        rows += _of_network(model, int(settings["rounds"]), device)
+        count = sum(tensor.numel() for tensor in parameters(device, model))
+        best: dict[str, dict[str, Any]] = {}
+        for _ in range(ALLOCATIONS):
+            optimizers = [make(parameters(device, model)) for _, make in MAKERS]
+            times = in_turns([optimizer.step for optimizer in optimizers], int(settings["rounds"]), device)
+            for (name, _), optimizer, milliseconds in zip(MAKERS, optimizers, times, strict=True):
+                if name not in best or milliseconds < best[name]["milliseconds"]:
+                    best[name] = {"milliseconds": milliseconds, "bytes": state_bytes(optimizer) / count}
+        rows += [{"model": model, "parameters": count, "optimizer": name, **row} for name, row in best.items()]
     return rows, "none", "none"
-
-
-def _of_network(model: str, rounds: int, device: str) -> Rows:
-    count = sum(tensor.numel() for tensor in parameters(device, model))
-    best: dict[str, float] = {}
-    state: dict[str, float] = {}
-    for _ in range(ALLOCATIONS):
-        optimizers = [make(parameters(device, model)) for _, make in MAKERS]
-        times = in_turns([optimizer.step for optimizer in optimizers], rounds, device)
-        for (name, _), optimizer, took in zip(MAKERS, optimizers, times, strict=True):
-            best[name] = min(took, best.get(name, took))
-            state[name] = state_bytes(optimizer) / count
-    return [
-        {"model": model, "parameters": count, "optimizer": name, "milliseconds": best[name], "bytes": state[name]}
-        for name in best
-    ]

@@ -131,14 +131,13 @@ class TestEffectiveDecay:
         """The share of L2 is that of a step from which Adam without L2's sum of gradients was taken off."""
         l2 = cell.replace(optimizer="adam", decay=0.05)
         with run_of(l2, prepare(arrays, l2), "cpu") as run:
-            watch = effective_decay._Watch(run)
-            weight = max(range(len(watch.weights)), key=lambda place: watch.weights[place].numel())
-            scale, rate, share = watch.shares(weight)
-            before, after = watch.taken_from[weight], watch.before[weight]
+            largest = max(zip(*effective_decay._watch(run), strict=True), key=lambda tensors: tensors[0].numel())
+            scale, rate, share = effective_decay._shares(run, *largest)
+            weight, before, after, l2_part = largest
             kept = before.abs() > effective_decay.SMALLEST
-            state, group = run.optimizer.state[watch.weights[weight]], watch.group
+            state, (group,) = run.optimizer.state[weight], run.optimizer.param_groups
             eta = optim.eta(group)
-            bare = (state["m"] - watch.l2[weight])[kept] / (1 - 0.9 ** state["step"].item())
+            bare = (state["m"] - l2_part)[kept] / (1 - 0.9 ** state["step"].item())
         whole = ((before - after) / before)[kept] / eta
         torch.testing.assert_close(share + rate * bare / before[kept], whole, rtol=1e-3, atol=1e-4)
         assert (scale > 0).all()
@@ -180,14 +179,13 @@ class TestFineTuning:
         assert len({row["test_error"] for row in rows}) > 1
 
     def test_the_other_half_of_the_classes_is_counted_from_0(self, arrays: Arrays) -> None:
-        rest = fine_tuning._classes(arrays, 1, 3)
+        rest = fine_tuning.select_classes(arrays, 1, 3)
         assert set(rest.y_train) == set(rest.y_test) == {0, 1}
         assert len(rest.y_train) == (arrays.y_train > 0).sum()
 
     def test_the_body_follows_at_its_share_of_the_learning_rate(self, cell: Cell, arrays: Arrays) -> None:
         with run_of(cell, prepare(arrays, cell), "cpu") as run:
-            parts = fine_tuning._groups(run.model, cell.alpha, 0.1)
-            run.optimizer = optim.build("adamw", parts, cell.alpha, cell.decay)
+            run.optimizer = fine_tuning.optimizer(run, 0.1)
             for _ in updates(run, 5):
                 *body, head = run.optimizer.param_groups
                 assert all(group["lr"] == pytest.approx(0.1 * head["lr"]) for group in body)
