@@ -28,19 +28,6 @@ _RECORDING = threading.Lock()  # one cell of the process at a time: compilation 
 _OF_THREAD = threading.local()
 
 
-@contextmanager
-def own_stream(device: str) -> Iterator[None]:
-    """Do all work on this thread's own stream, so that cells in other threads neither wait for it nor hold it up."""
-    if not hasattr(_OF_THREAD, "stream"):
-        _OF_THREAD.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    _OF_THREAD.stream.wait_stream(torch.cuda.current_stream(device))
-    with torch.cuda.stream(_OF_THREAD.stream):
-        try:
-            yield
-        finally:  # the memory of what is given up next may be handed out on another stream
-            _OF_THREAD.stream.synchronize()
-
-
 def record(update: Update, run: Run, count: int) -> Callable[[], None]:
     """A CUDA graph: calling it does on the device what update(run, count) would do. Nothing is done yet."""
     graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
@@ -54,7 +41,11 @@ def record(update: Update, run: Run, count: int) -> Callable[[], None]:
         try:
             graph.pool()  # known once a recording has ended as it should: it gives its memory back by itself then
         except RuntimeError:
-            _give_back(pool)
+            # CUDA broke this one off: torch 2.11 would keep its memory for ever (pytorch/pytorch#180395). Of no other:
+            # to give memory back twice ends the process.
+            for end in (torch._C._cuda_endAllocateToPool, torch._C._cuda_releasePool):
+                with suppress(RuntimeError):  # it had not begun
+                    end(torch.cuda.current_device(), pool)
         raise
     finally:
         if collecting:
@@ -63,29 +54,16 @@ def record(update: Update, run: Run, count: int) -> Callable[[], None]:
     return replay
 
 
-def _give_back(pool: tuple[int, int]) -> None:
-    """The memory of a recording that CUDA broke off, which torch 2.11 keeps for ever (pytorch/pytorch#180395); of no
-    other: to give memory back twice ends the process."""
-    device = torch.cuda.current_device()
-    for end in (torch._C._cuda_endAllocateToPool, torch._C._cuda_releasePool):
-        with suppress(RuntimeError):  # it had not begun
-            end(device, pool)
-
-
 def wait_if_far_ahead(device: str, position: int) -> None:
     """Let the device catch up with the host, once in a while. position: the number of the update in its epoch."""
     if device != "cpu" and position % UNWAITED == 0:
         torch.cuda.current_stream(device).synchronize()
 
 
-def while_nobody_records(update: Update) -> Update:
-    """The update, made as written; it may have to be compiled first, which must not happen beside a recording."""
-
-    def made(run: Run, count: int) -> None:
-        with _RECORDING:
-            update(run, count)
-
-    return made
+def alone(update: Update, run: Run, count: int) -> None:
+    """Make the update as written; it may have to be compiled first, which must not happen beside a recording."""
+    with _RECORDING:
+        update(run, count)
 
 
 def while_kernels_are_tried(run: Run) -> AbstractContextManager[object]:
@@ -178,9 +156,17 @@ SWITCHES = Switches(_switch)
 
 @contextmanager
 def prepared(cell: Cell, device: str) -> Iterator[None]:
-    """Train the cell in here: on a GPU with the switches it wants and on this thread's own stream."""
+    """Train the cell in here: on a GPU with the switches it wants and on this thread's own stream, so that cells in
+    other threads neither wait for it nor hold it up."""
     if device == "cpu":
         yield
         return
-    with SWITCHES.hold(cell.precision == "tf32", cell.deterministic), own_stream(device):
-        yield
+    with SWITCHES.hold(cell.precision == "tf32", cell.deterministic):
+        if not hasattr(_OF_THREAD, "stream"):
+            _OF_THREAD.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        _OF_THREAD.stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(_OF_THREAD.stream):
+            try:
+                yield
+            finally:  # the memory of what is given up next may be handed out on another stream
+                _OF_THREAD.stream.synchronize()

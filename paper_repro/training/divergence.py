@@ -18,10 +18,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 
-from paper_repro.training.cuda import Recorded, Update, while_nobody_records
+from paper_repro.training.cuda import Recorded, Update, alone
 from paper_repro.training.run import Diverged, Run
 
 
@@ -38,13 +39,14 @@ def check(run: Run, update: Update) -> None:
 
 
 def _in_a_second_run(run: Run, update: Update, first_bad: int) -> Diverged | None:
-    again = run.again()
+    attempt = partial(Run, run.cell, run.data, run.out, run.device, run.recordable)  # goes on from the last checkpoint
+    again = attempt()
     # Only made, not looked at; a weight may have gone bad one update before the loss.
     for _ in _updates(again, update if run.device == "cpu" else Recorded(update), first_bad - 2):
         pass
     if not _weights_are_finite(again):
-        again = run.again()  # a weight that few updates read
-    for _ in _updates(again, update if run.device == "cpu" else while_nobody_records(update), run.progress.step):
+        again = attempt()  # a weight that few updates read
+    for _ in _updates(again, partial(alone, update), run.progress.step):
         if diverged := _first_bad(again):
             return diverged
     return None

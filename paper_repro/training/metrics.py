@@ -24,10 +24,10 @@ class Stopwatch:
 
     @property
     def seconds(self) -> float:
-        return self._before + time.monotonic() - self._since
+        return time.monotonic() - self._began
 
     def restart(self, seconds: float = 0.0) -> None:
-        self._before, self._since = seconds, time.monotonic()
+        self._began = time.monotonic() - seconds
 
 
 class Progress:

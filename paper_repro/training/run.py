@@ -57,7 +57,10 @@ class Run:
 
     def __init__(self, cell: Cell, data: Dataset, out: Path, device: str, recordable: bool | None = None) -> None:
         self.cell, self.data, self.out, self.device = cell, data, out, device
-        _settle(device)
+        # What torch would otherwise choose by machine or history, because it changes the last bits.
+        torch.set_num_threads(1)  # the order of a parallel sum depends on the number; on a GPU each cell is a thread
+        if device == "cpu":
+            torch.set_flush_denormal(True)  # strongly decayed weights would otherwise slow every product down
         self.recordable = device != "cpu" and cell.optimizer in optim.BUILT_IN if recordable is None else recordable
         self.updates_per_epoch = math.ceil(len(data.train) / cell.batch_size)
         self.schedule = schedules.from_spec(cell.schedule, cell.epochs, self.updates_per_epoch)
@@ -92,10 +95,6 @@ class Run:
             self._start()
             raise
 
-    def again(self) -> Run:
-        """Another attempt, from where the last checkpoint was written."""
-        return Run(self.cell, self.data, self.out, self.device, self.recordable)
-
     def begin_epoch(self) -> None:
         """Put what the epoch's updates read on the device: random choices and learning rates; set lambda."""
         cell, first = self.cell, self.progress.epoch * self.updates_per_epoch
@@ -106,8 +105,12 @@ class Run:
             self.choices.take(drawn)
         rates = [self.schedule.eta(first + position) * cell.alpha for position in range(self.updates_per_epoch)]
         self.rates.copy_(torch.tensor(rates, dtype=torch.float64))
+        decay = cell.decay
+        if cell.decay_unit == "normalized":  # to the current cycle, which begins and ends with an epoch
+            epochs = self.schedule.cycle(first).length / self.updates_per_epoch
+            decay = normalized(decay, cell.batch_size, len(self.data.train), epochs)
         for group in self.optimizer.param_groups:
-            group["decay"] = self._decay(first) * group.get("decay_scale", 1.0)
+            group["decay"] = decay * group.get("decay_scale", 1.0)
         self.model.train()
 
     def remaining_counts(self) -> Iterator[int]:
@@ -129,10 +132,6 @@ class Run:
             own = rate if self.recordable else rate.item()
             group["lr"] = own * group["alpha_scale"] if "alpha_scale" in group else own
 
-    def net(self, count: int) -> Callable[..., Tensor]:
-        """The network for an update from `count` images: only whole batches are worth compiling for."""
-        return self.compiled if count == self.cell.batch_size else self.model
-
     def precision(self) -> contextlib.AbstractContextManager[Any]:
         """Autocast to bfloat16 where the cell wants it."""
         if self.cell.precision != "bf16":
@@ -149,7 +148,10 @@ class Run:
         stop = should_stop()
         if stop or self.progress.since_save.seconds > save_seconds(self.device, self.progress.last_save):
             check()
-            self.save()
+            began = time.monotonic()
+            state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+            checkpoints.save(self.folder, self.progress.step, state | self.progress.state() | self.origin)
+            self.progress.saved(time.monotonic() - began)
         if stop:
             raise Stopped
 
@@ -164,8 +166,9 @@ class Run:
             "seconds": seconds,
             "images_per_second": len(self.data.train) / seconds,
         }
-        done = progress.epoch + 1
-        ends_cycle = self._ends_cycle()
+        done, cycle = progress.epoch + 1, self.schedule.cycle(progress.step - 1)
+        # The next epoch begins with a warm restart (or would: the last cycle may end with the run).
+        ends_cycle = cycle.length < cell.epochs * self.updates_per_epoch and progress.step == cycle.start + cycle.length
         if done % cell.evaluate_every == 0 or done == cell.epochs or ends_cycle:
             began = time.monotonic()
             row |= self._evaluate()
@@ -195,20 +198,6 @@ class Run:
         checkpoints.remove(self.folder)
         return record
 
-    def _decay(self, step: int) -> float:
-        """lambda: where it is normalized, that of the current cycle, which begins and ends with an epoch."""
-        cell = self.cell
-        if cell.decay_unit == "step":
-            return cell.decay
-        epochs = self.schedule.cycle(step).length / self.updates_per_epoch
-        return normalized(cell.decay, cell.batch_size, len(self.data.train), epochs)
-
-    def _ends_cycle(self) -> bool:
-        """Whether the next epoch begins with a warm restart (or would: the last cycle may end with the run)."""
-        step, updates = self.progress.step, self.cell.epochs * self.updates_per_epoch
-        cycle = self.schedule.cycle(step - 1)
-        return cycle.length < updates and step == cycle.start + cycle.length
-
     def _evaluate(self) -> dict[str, float]:
         """What evaluate() measures, on validation (if there is such a split) and test."""
         row: dict[str, float] = {}
@@ -220,13 +209,6 @@ class Run:
                     raise Diverged(self.progress.step, f"{name} loss", f"{name} loss {measured['loss']}")
                 row |= {f"{name}_{measure}": value for measure, value in measured.items()}
         return row
-
-    def save(self) -> None:
-        """Write a checkpoint from which another attempt goes on."""
-        began = time.monotonic()
-        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
-        checkpoints.save(self.folder, self.progress.step, state | self.progress.state() | self.origin)
-        self.progress.saved(time.monotonic() - began)
 
 
 def save_seconds(device: str, last_save: float = 0.0) -> float:
@@ -248,10 +230,3 @@ def build_model(cell: Cell, data: Dataset) -> nn.Module:
     with _BUILDING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(cell.seed)
         return models.build(cell.model, data.num_classes, data.image_size, data.channels)
-
-
-def _settle(device: str) -> None:
-    """Fix what torch would otherwise choose by machine or history, because it changes the last bits."""
-    torch.set_num_threads(1)  # the order of a parallel sum depends on the number; on a GPU each cell is a thread
-    if device == "cpu":
-        torch.set_flush_denormal(True)  # strongly decayed weights would otherwise slow every product down

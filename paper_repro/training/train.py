@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from torch.nn.functional import cross_entropy
 
@@ -40,28 +39,23 @@ def train(
     """
     with cuda.prepared(cell, device):
         run = Run(cell, data.to(device), out, device)
-        return run.write_record(_train(run, should_stop, on_epoch))
-
-
-def _train(run: Run, should_stop: Callable[[], bool], on_epoch: Callable[[int], None]) -> dict[str, Any] | None:
-    """All updates that are left. Returns where and why the run diverged, if it did."""
-    make_update = update if run.device == "cpu" else cuda.Recorded(update)
-    cell, progress, check = run.cell, run.progress, partial(divergence.check, run, update)
-    try:
-        while progress.epoch < cell.epochs:
-            run.begin_epoch()
-            for count in run.remaining_counts():
-                make_update(run, count)
-                progress.position += 1
-                cuda.wait_if_far_ahead(run.device, progress.position)
-                run.save_if_due(should_stop, check)
-            run.end_epoch(check)
-            on_epoch(progress.epoch)
-            if progress.epoch < cell.epochs:
-                run.save_if_due(should_stop, check)
-    except Diverged as diverged:
-        return {"step": diverged.step, "tensor": diverged.tensor, "reason": str(diverged)}
-    return None
+        make_update = update if device == "cpu" else cuda.Recorded(update)
+        progress, check, diverged = run.progress, partial(divergence.check, run, update), None
+        try:
+            while progress.epoch < cell.epochs:
+                run.begin_epoch()
+                for count in run.remaining_counts():
+                    make_update(run, count)
+                    progress.position += 1
+                    cuda.wait_if_far_ahead(device, progress.position)
+                    run.save_if_due(should_stop, check)
+                run.end_epoch(check)
+                on_epoch(progress.epoch)
+                if progress.epoch < cell.epochs:
+                    run.save_if_due(should_stop, check)
+        except Diverged as error:
+            diverged = {"step": error.step, "tensor": error.tensor, "reason": str(error)}
+        return run.write_record(diverged)
 
 
 def update(run: Run, count: int) -> None:
@@ -72,8 +66,9 @@ def update(run: Run, count: int) -> None:
     """
     images, labels, noise = run.next_batch(count)
     run.set_schedule()
+    network = run.compiled if count == run.cell.batch_size else run.model  # only whole batches are worth compiling for
     with run.precision():
-        logits = run.net(count)(images, *noise)
+        logits = network(images, *noise)
     loss = cross_entropy(logits.float(), labels)
     run.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
