@@ -9,8 +9,7 @@ import argparse
 import os
 import statistics
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from paper_repro.cli import UsageError, duration, price, python_m, span
 from paper_repro.records import BadRecord, diagnosis
 from paper_repro.sweep import engine, preflight
 from paper_repro.sweep.engine import Survey
-from paper_repro.sweep.preflight import Answer, GpuEstimate
+from paper_repro.sweep.preflight import Answer
 
 MOST_WORKERS = 1024  # each is a process
 WORTH_A_GPU = 3600  # seconds of one core: from here on a dry run says what a GPU would take
@@ -157,8 +156,6 @@ def ask_first(
     kinds = {engine.kind_of(cell): cell for cell in cells}
     estimate = estimate and any(engine.kind_of(cell) not in survey.seconds for cell in survey.missing)
     answer = preflight.ask(tuple(kinds.values()), data, out, device, estimate, at_once)
-    if answer.error:
-        raise UsageError(answer.error)
     for warning in answer.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return answer
@@ -188,11 +185,11 @@ def check_same_images(survey: Survey, fingerprint: str, out: Path) -> None:
 
 def _estimate(survey: Survey, known: Answer, workers: int) -> int:
     """Print cells and time, from the records that there are or from a few updates tried just now."""
-    tried = {engine.kind_of(cell): seconds for cell, seconds in known.seconds}
-    took = {kind: statistics.mean(seconds) for kind, seconds in survey.seconds.items()}
-    each = [took[kind] if kind in took else tried[kind] for kind in map(engine.kind_of, survey.missing)]
+    seconds = {**known.seconds, **{kind: statistics.mean(took) for kind, took in survey.seconds.items()}}
+    each = [seconds[engine.kind_of(cell)] for cell in survey.missing]
     recorded = sum(map(len, survey.seconds.values()))
-    sources = [f"{recorded} records"] * bool(took) + [f"a few updates on {known.device}, just now"] * bool(tried)
+    sources = [f"{recorded} records"] * bool(recorded)
+    sources += [f"a few updates on {known.device}, just now"] * bool(known.seconds)
     if known.note:
         print(known.note)
     if not each:
@@ -211,17 +208,14 @@ def _estimate(survey: Survey, known: Answer, workers: int) -> int:
     return 0
 
 
-def _on_gpus(known: Sequence[GpuEstimate], missing: Sequence[Cell]) -> list[str]:
+def _on_gpus(known: Mapping[tuple[str, str], Mapping[Cell, float]], missing: Sequence[Cell]) -> list[str]:
     """A line for the cells as they are and one for what may be set, with the time of all of them on each card."""
-    taken: dict[str, dict[str, float]] = {}
-    count, counted = Counter(map(engine.kind_of, missing)), defaultdict[str, set[Cell]](set)
-    for change, card, cell, seconds in known:
-        total = taken.setdefault(change, {})
-        total[card] = total.get(card, 0.0) + seconds * count[engine.kind_of(cell)]
-        counted[change].add(engine.kind_of(cell))
-    taken = {change: total for change, total in taken.items() if counted[change] == set(count)}  # of all, or nothing
-    lines = ["on one GPU, training alone, reckoned from counted FLOP and bytes, not measured (+- 40 %):"] * bool(taken)
-    for change, total in taken.items():
+    prices: dict[str, list[str]] = {}
+    for (change, card), seconds in known.items():
+        total = sum(seconds[engine.kind_of(cell)] for cell in missing)
+        prices.setdefault(change, []).append(f"{price(total, 'GPU')} ({card})")
+    lines = ["on one GPU, training alone, reckoned from counted FLOP and bytes, not measured (+- 40 %):"]
+    for change, words in prices.items():
         how = f"with --set {change} ({BF16}): " * bool(change)
-        lines.append(f"  {how}" + ", ".join(f"{price(seconds, 'GPU')} ({card})" for card, seconds in total.items()))
+        lines.append(f"  {how}{', '.join(words)}")
     return lines

@@ -159,18 +159,17 @@ def _seconds(plan: Plan, missing: list[Cell], sending: bool) -> tuple[dict[Cell,
         return dict.fromkeys(missing, typed), "as given"
     foreign = known.device != plan.settings.device
     asked = " ".join(map(str, plan.settings.options.values())).upper()  # as in gres gpu:h100:1
-    card = next((each.card for each in known.on_gpus if each.card in asked), CARD)
-    rows = [each for each in known.on_gpus if foreign and (each.change, each.card) == ("", card)]
-    reckoned = {kind_of(each.cell): each.seconds for each in rows}
-    tried = {kind_of(cell): seconds for cell, seconds in known.seconds} | reckoned
-    each = {cell: statistics.fmean(took.get(kind_of(cell)) or [tried[kind_of(cell)]]) for cell in missing}
+    card = next((card for _, card in known.on_gpus if card in asked), CARD)
+    counted = known.on_gpus.get(("", card), {}) if foreign else {}
+    seconds = {**known.seconds, **counted, **{kind: statistics.fmean(each) for kind, each in took.items()}}
+    each = {cell: seconds[kind_of(cell)] for cell in missing}
     words = [f"{len(plan.states.finished)} records"] * bool(took)
-    if reckoned:
+    if counted:
         words.append(f"FLOP and bytes counted for an {card}, +- 40 %: --seconds-per-cell says what one takes")
-    if tried.keys() - reckoned:
+    elif known.seconds:
         words.append(f"a few updates here on {known.device}")
     note = f"; {known.note}" * bool(known.note)
-    if foreign and tried.keys() - reckoned:
+    if foreign and known.seconds and not counted:
         note += "; jobs ask for a GPU, which will be faster: --seconds-per-cell says how fast"
     return each, f"from {' and '.join(words)}{note}"
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -23,6 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from paper_repro import models
 from paper_repro.cell import Cell
+from paper_repro.data import Arrays, Form
+from paper_repro.sweep.engine import kind_of
 
 KERNEL = 3.6e-6  # seconds between two counted kernels of a recorded update; there are 1.2 to 1.3 times as many
 EAGER = 0.9  # share of the copy rate that kernels reach which read and write maps
@@ -85,12 +88,38 @@ def cost(
         return counted(network, torch.empty(batch_size, channels, size, size), precision)
 
 
-def of_cell(cell: Cell, classes: int, size: int, channels: int, precision: str = "") -> Cost | None:
-    """Of one update of the cell, in its own precision or another; None for what shapes alone do not tell."""
+def of_cell(cell: Cell, classes: int, size: int, channels: int) -> Cost | None:
+    """Of one update of the cell; None for what shapes alone do not tell."""
     try:
-        return cost(cell.model, cell.batch_size, classes, size, channels, precision or cell.precision)
+        return cost(cell.model, cell.batch_size, classes, size, channels, cell.precision)
     except Exception:  # a user's network may raise anything on the meta device
         return None
+
+
+def seconds(cells: Sequence[Cell], arrays: Arrays, form: Form) -> dict[tuple[str, str], dict[Cell, float]]:
+    """What each kind of cell takes on each card, alone, on `form` many images of the size of those in arrays.
+
+    By what to --set ("", or "precision=bf16" where all are float32) and the card; nothing where one cannot be counted.
+    """
+    _, height, _, channels = arrays.x_train.shape
+    by_card: dict[tuple[str, str], dict[Cell, float]] = {}
+    for precision in ("", "bf16") if all(cell.precision == "fp32" for cell in cells) else ("",):
+        changed = [cell.replace(precision=precision or cell.precision) for cell in cells]
+        costs = [of_cell(cell, arrays.num_classes, cell.image_size or height, channels) for cell in changed]
+        for card, ceilings in CARDS.items():
+            by_card[f"precision={precision}" * bool(precision), card] = {
+                kind_of(cell): images_of(cell, form) / images_per_second(cost, ceilings)
+                for cell, cost in zip(cells, costs, strict=True)
+                if cost is not None
+            }
+    return {} if any(len(kinds) < len(cells) for kinds in by_card.values()) else by_card
+
+
+def images_of(cell: Cell, form: Form) -> float:
+    """How many images the cell learns from, of a data set of this form, counting an evaluated one as a third."""
+    learnt = cell.train_examples or form.train - cell.validation_examples
+    evaluated = math.ceil(cell.epochs / cell.evaluate_every) * (cell.validation_examples + form.test)
+    return cell.epochs * learnt + evaluated / 3
 
 
 def counted(network: nn.Module, images: Tensor, precision: str) -> Cost:

@@ -10,61 +10,52 @@ import functools
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from paper_repro.cli import brief
+from paper_repro.cli import UsageError, brief
 from paper_repro.sweep import engine
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from paper_repro.cell import Cell
-    from paper_repro.data import Arrays, Form
     from paper_repro.data.split import Dataset
 
 MOST_EPOCHS = 100_000  # whose curves fit into records.LARGEST bytes
 
 
-class GpuEstimate(NamedTuple):
-    """What a cell would take on a GPU, computed from its network and the card's data sheet (floors.py)."""
-
-    change: str  # of the cell: "" or what to --set
-    card: str
-    cell: Cell
-    seconds: float
-
-
 class Answer(NamedTuple):
-    """error: why the cells cannot be trained, one or two lines; the rest is of no use then."""
+    """What was learned; of cells that differ in alpha, decay and seed alone (engine.kind_of) once."""
 
-    error: str = ""
     device: str = "cpu"
     fingerprint: str = ""  # of the data; empty where there was none to plan with
-    seconds: tuple[tuple[Cell, float], ...] = ()  # about how long each takes
+    seconds: Mapping[Cell, float] = {}  # about how long each kind takes here
+    on_gpus: Mapping[tuple[str, str], Mapping[Cell, float]] = {}  # and on GPUs that are not here (floors.seconds)
     note: str = ""  # what else there is to say
     warnings: tuple[str, ...] = ()  # what can be trained and is probably not meant, a line each
     at_once: int = 1
-    on_gpus: tuple[GpuEstimate, ...] = ()  # where there is no GPU, of each cell
 
 
 def ask(*question: Any, **more: Any) -> Answer:
-    """answer() from a fresh process. Raises OSError when that process dies."""
+    """answer() from a fresh process. Raises UsageError as it does, and OSError when that process dies."""
     process, (pipe,) = engine.start("paper_repro.sweep.preflight")
     try:
         with pipe:
             pipe.send((question, more))
-            answer: Answer = pipe.recv()
-            return answer
+            result: Answer | UsageError = pipe.recv()
     except (EOFError, ConnectionError):
         code = process.wait()
         raise OSError(f"the process that checks data and settings died (exit code {code})") from None
     finally:  # nothing is left to tidy up there, for which torch takes most of a second
         process.kill()
         process.wait()
+    if isinstance(result, UsageError):
+        raise result
+    return result
 
 
 def answer(
@@ -75,72 +66,53 @@ def answer(
 
     cells: one of each kind. out: where what is tried out is kept. device: None is a GPU where there is one. estimate:
     how long each of these cells takes; without their data, from random images. at_once: also try how many cells a GPU
-    takes side by side.
+    takes side by side. Raises UsageError, in one line or two, for what cannot be trained.
     """
     try:
         import torch
     except (ImportError, OSError, MemoryError) as error:  # a limit of memory or of open files, as a rule
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return Answer(error=f"torch cannot be loaded ({reason}): ulimit -a shows the limits, it needs 4 GB of -v")
+        line = f"torch cannot be loaded ({reason}): ulimit -a shows the limits, it needs 4 GB of -v"
+        raise UsageError(line) from None
     from paper_repro.data import FORMS, DataError, Form, label_gaps, load, stand_in
     from paper_repro.data.split import doubts, prepare, settings
-    from paper_repro.sweep import throughput
-
-    if device == "cuda" and not torch.cuda.is_available():
-        return Answer(error="--device cuda: torch sees no GPU here")
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    first, planned = cells[0], None
-    try:
-        arrays = load(first.dataset, data)
-    except DataError as error:
-        planned = FORMS.get(first.dataset) if estimate else None
-        if planned is None:
-            return Answer(error=str(error))
-        arrays = stand_in(first.dataset, planned)
-    form = planned or Form(len(arrays.y_train), len(arrays.y_test), 0, 0)
-    warnings = [] if planned else [label_gaps(arrays)]
-    prepared: dict[object, Dataset] = {}
-    try:
-        for cell in cells:
-            seen = throughput.kind_of_speed(cell) if planned else cell  # random images are few
-            if settings(seen) not in prepared:
-                prepared[settings(seen)] = prepare(arrays, seen)
-            dataset = prepared[settings(seen)]
-            check(cell.replace(batch_size=2) if planned else cell, dataset, device)
-            warnings += [] if planned else doubts(cell, dataset)
-    except ValueError as error:  # DataError is one
-        return Answer(error=str(error))
-    count = 1
-    if at_once and device != "cpu":
-        tried = throughput.kind_of_speed(first) if planned else first
-        count = throughput.cells_at_once(tried, prepare(arrays, tried).to(device), device, out)
-    return Answer(
-        device=device,
-        fingerprint="" if planned else arrays.fingerprint,
-        seconds=tuple(throughput.estimate_seconds(cells, arrays, form, device, count).items()) if estimate else (),
-        note=f"{first.dataset} is not here: tried on random images, planned for its {form.train} + {form.test}"
-        * bool(planned),
-        warnings=tuple(dict.fromkeys(filter(None, warnings))),
-        at_once=count,
-        on_gpus=_on_gpus(cells, arrays, form) if estimate and device == "cpu" else (),
-    )
-
-
-def _on_gpus(cells: Sequence[Cell], arrays: Arrays, form: Form) -> tuple[GpuEstimate, ...]:
-    """What each would take, float32 cells in bfloat16 as well."""
     from paper_repro.sweep import floors, throughput
 
-    rows = []
-    for cell in cells:
-        images = throughput.images_of(cell, form)
-        _, height, _, channels = arrays.x_train.shape
-        for change in ("", "precision=bf16") if cell.precision == "fp32" else ("",):
-            size, precision = cell.image_size or height, change.removeprefix("precision=")
-            cost = floors.of_cell(cell, arrays.num_classes, size, channels, precision)
-            if cost is not None:
-                rates = {card: floors.images_per_second(cost, ceilings) for card, ceilings in floors.CARDS.items()}
-                rows += [GpuEstimate(change, card, cell, images / rate) for card, rate in rates.items()]
-    return tuple(rows)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch sees no GPU here")
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    name, note = cells[0].dataset, ""
+    try:
+        try:
+            arrays = load(name, data)
+            form, tried = Form(len(arrays.y_train), len(arrays.y_test), 0, 0), list(cells)
+        except DataError:
+            if not estimate or name not in FORMS:
+                raise
+            arrays, form = stand_in(name, FORMS[name]), FORMS[name]
+            tried = [throughput.kind_of_speed(cell) for cell in cells]  # random images are few
+            note = f"{name} is not here: tried on random images, planned for its {form.train} + {form.test}"
+        wanted = {settings(cell): cell for cell in tried}
+        datasets = {key: prepare(arrays, cell) for key, cell in wanted.items()}
+        for cell in tried:
+            check(cell.replace(batch_size=2) if note else cell, datasets[settings(cell)], device)
+    except ValueError as error:  # DataError is one
+        raise UsageError(str(error)) from None
+    warnings = []
+    if not note:
+        warnings = [label_gaps(arrays), *(line for cell in tried for line in doubts(cell, datasets[settings(cell)]))]
+    count = 1
+    if at_once and device != "cpu":
+        count = throughput.cells_at_once(tried[0], datasets[settings(tried[0])].to(device), device, out)
+    return Answer(
+        device=device,
+        fingerprint="" if note else arrays.fingerprint,
+        seconds=throughput.estimate_seconds(cells, arrays, form, device, count) if estimate else {},
+        on_gpus=floors.seconds(cells, arrays, form) if estimate and device == "cpu" else {},
+        note=note,
+        warnings=tuple(dict.fromkeys(filter(None, warnings))),
+        at_once=count,
+    )
 
 
 def check(cell: Cell, data: Dataset, device: str = "cpu") -> None:
@@ -165,8 +137,8 @@ def check(cell: Cell, data: Dataset, device: str = "cpu") -> None:
     shape = tuple(data.train.images.shape[1:])
     size = evaluate.batch_size(device, shape[:2])
     evaluated = min(smallest_batch(len(split), size) for split in (data.validation, data.test) if len(split))
-    model = _tried(cell.model, data.num_classes, shape, device, len(data.train), cell.batch_size, evaluated)
-    optim.build(cell.optimizer, groups.for_cell(model, cell.decay_on), cell.alpha, 0.0)
+    network = _checked_network(cell.model, data.num_classes, shape, device, len(data.train), cell.batch_size, evaluated)
+    optim.build(cell.optimizer, groups.for_cell(network, cell.decay_on), cell.alpha, 0.0)
     schedules.from_spec(cell.schedule, cell.epochs, 1)
 
 
@@ -176,7 +148,7 @@ def smallest_batch(examples: int, batch_size: int) -> int:
 
 
 @functools.lru_cache(maxsize=8)  # the cells of a sweep differ in little else
-def _tried(
+def _checked_network(
     name: str, classes: int, shape: tuple[int, ...], device: str, total: int, batch: int, evaluated: int
 ) -> nn.Module:
     """The network, called in each mode with one image or two, as its smallest batch has; without its numbers."""
@@ -185,51 +157,57 @@ def _tried(
     from paper_repro import models
 
     height, width, channels = shape
-    size = f"{height} x {width}"
     try:
-        model = models.build(name, classes, height, channels)
-        model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = models.build(name, classes, height, channels)
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     except ValueError:
         raise
     except (Exception, SystemExit) as error:  # whatever a file of yours does
         raise ValueError(f"model {name!r} cannot be built: {_in_a_line(error)}") from None
     for mode, smallest in (("training", smallest_batch(total, batch)), ("evaluation", evaluated)):
         count = min(smallest, 2)
-        fault = _fault(model.train(mode == "training"), shape, count, classes, device)
+        fault = _fault(network.train(mode == "training"), shape, count, classes, device)
         if not fault:
             continue
-        if mode == "training" and count == 1 and not _fault(model, shape, 2, classes, device):
+        if mode == "training" and count == 1 and not _fault(network, shape, 2, classes, device):
+            sizes = [size for size in range(2, total + 1) if smallest_batch(total, size) > 1]
+            nearest = f"batch_size={min(sizes, key=lambda size: abs(size - batch))}" if sizes else "train_examples=2"
             raise ValueError(
-                f"model {name!r} cannot train on a batch of one image of {size}, and of {total} training images "
-                f"in batches of {batch} one is left for the last: {_without_one(total, batch)}"
+                f"model {name!r} cannot train on a batch of one image of {height} x {width}, and of {total} training "
+                f"images in batches of {batch} one is left for the last: --set {nearest}"
             )
-        if width != height and not _fault(model, (height, height, channels), count, classes, device):
+        if width != height and not _fault(network, (height, height, channels), count, classes, device):
             raise ValueError(
-                f"model {name!r} takes square images only, and these are {size}: "
+                f"model {name!r} takes square images only, and these are {height} x {width}: "
                 "resnet, wide_resnet and shake_shake take any (--set model=resnet-8-w8)"
             )
-        images = f"{count} image{'s' * (count > 1)} of {size} x {channels}"
+        images = f"{count} image{'s' * (count > 1)} of {height} x {width} x {channels}"
         raise ValueError(f"model {name!r} fails in {mode} mode, on {images}: {fault}")
-    return model.to("meta")
+    return network.to("meta")
 
 
-def _fault(model: nn.Module, shape: tuple[int, ...], count: int, classes: int, device: str) -> str:
+def _fault(network: nn.Module, shape: tuple[int, ...], count: int, classes: int, device: str) -> str:
     """What goes wrong when the network is called once with so many images of zeros; nothing, if nothing does."""
     import torch
 
-    noise_shape = getattr(model, "noise_shape", None) if model.training else None
+    noise_shape = getattr(network, "noise_shape", None) if network.training else None
     noise = () if noise_shape is None else (torch.zeros(count, *noise_shape, device=device),)
-    images, before = torch.zeros(count, *shape, device=device).permute(0, 3, 1, 2), _generators(device)
+    images = torch.zeros(count, *shape, device=device).permute(0, 3, 1, 2)
+
+    def generators() -> list[Tensor]:
+        return [torch.get_rng_state(), *([] if device == "cpu" else [torch.cuda.get_rng_state(device)])]
+
+    before = generators()
     try:
-        logits = model(images, *noise)
+        logits = network(images, *noise)
     except (Exception, SystemExit) as error:
         return _in_a_line(error)
-    got = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-    if got != [count, classes]:
-        return f"it must return a tensor [images, classes], {[count, classes]}, and returned {got}"
-    if model.training and not logits.requires_grad:
+    result = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    if result != [count, classes]:
+        return f"it must return a tensor [images, classes], {[count, classes]}, and returned {result}"
+    if network.training and not logits.requires_grad:
         return "what it returns has no gradient, so that nothing could be trained"
-    if model.training and not all(map(torch.equal, before, _generators(device))):
+    if network.training and not all(map(torch.equal, before, generators())):
         return (
             "it draws random numbers, which would depend on what was trained before: "
             "let it take them as noise (paper_repro/models/__init__.py)"
@@ -237,21 +215,8 @@ def _fault(model: nn.Module, shape: tuple[int, ...], count: int, classes: int, d
     return ""
 
 
-def _generators(device: str) -> list[Tensor]:
-    """The states of torch's generators."""
-    import torch
-
-    return [torch.get_rng_state(), *([] if device == "cpu" else [torch.cuda.get_rng_state(device)])]
-
-
 def _in_a_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {brief((str(error).splitlines() or [''])[0])}"
-
-
-def _without_one(total: int, batch: int) -> str:
-    """The nearest setting under which no batch is of one image."""
-    sizes = [size for size in range(2, total + 1) if smallest_batch(total, size) > 1]
-    return f"--set batch_size={min(sizes, key=lambda size: abs(size - batch))}" if sizes else "--set train_examples=2"
 
 
 if __name__ == "__main__":
@@ -260,6 +225,10 @@ if __name__ == "__main__":
     parent: Connection[Any, Any] = Connection(int(sys.argv[1]))
     with suppress(EOFError, ConnectionError):  # the other end may be gone already
         question, more = parent.recv()
-        answered = preflight.answer(*question, **more)
+        result: Answer | UsageError
+        try:
+            result = preflight.answer(*question, **more)
+        except UsageError as error:
+            result = error
         sys.stdout.flush()
-        parent.send(answered)
+        parent.send(result)

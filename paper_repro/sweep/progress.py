@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from paper_repro.cli import duration
+
 if TYPE_CHECKING:
     from paper_repro.sweep.engine import Outcome
 
@@ -57,12 +59,5 @@ class Display:
         seconds = time.monotonic() - self._started
         done, diverged, failed = self._done(), len(self._outcome.diverged), len(self._outcome.failed)
         rate = 60 * (done - self._before) / seconds if seconds else 0.0
-        left = f"{clock(seconds * (self._work - self._worked) / self._worked)} left" if self._worked else "starting"
+        left = f"{duration(seconds * (self._work / self._worked - 1))} left" if self._worked else "starting"
         return f"{done}/{self._total} done, {diverged} diverged, {failed} failed, {rate:.1f} cells/min, {left}"
-
-
-def clock(seconds: float) -> str:
-    """3725 -> '1:02:05', 65 -> '1:05'."""
-    minutes, seconds = divmod(round(max(seconds, 0)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

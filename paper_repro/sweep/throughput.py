@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 import threading
 import time
@@ -11,7 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import torch
 
 from paper_repro.cell import Cell
@@ -19,14 +20,16 @@ from paper_repro.data import Arrays, Form
 from paper_repro.data.split import Dataset, prepare
 from paper_repro.files import write_atomically
 from paper_repro.sweep import floors
-from paper_repro.sweep.engine import MOST_ON_A_GPU
+from paper_repro.sweep.engine import MOST_ON_A_GPU, kind_of
 from paper_repro.training import cuda, memory
 from paper_repro.training.run import Run
 from paper_repro.training.train import update
 
 WORTH_IT = 1.1  # the gain for which the number of cells at once is doubled
 TRIED_FLOP = 1e11  # of one update on a CPU: seconds on a slow one
+SPEED = ("model", "batch_size", "precision", "compile", "deterministic")  # what changes a cell's, beside its images
 SHARE_OF_MEMORY = 0.8  # of what is free: the data, the allocator's slack and other people want some
+Count = Annotated[int, msgspec.Meta(ge=1, le=MOST_ON_A_GPU)]
 
 
 def images_per_second(cells: Sequence[Cell], data: Dataset, device: str, seconds: float = 3.0) -> float:
@@ -77,23 +80,14 @@ def _endless(run: Run) -> Iterator[int]:
         run.progress.cursor.zero_()
 
 
-def images_of(cell: Cell, form: Form) -> float:
-    """How many images the cell learns from, of a data set of this form, counting an evaluated one as a third."""
-    learnt = cell.train_examples or form.train - cell.validation_examples
-    evaluated = math.ceil(cell.epochs / cell.evaluate_every) * (cell.validation_examples + form.test)
-    return cell.epochs * learnt + evaluated / 3
-
-
 def kind_of_speed(cell: Cell) -> Cell:
     """The cell with all at one value that does not change how fast it trains an image."""
-    return cell.replace(
-        alpha=0.0, decay=0.0, seed=0, epochs=1000, schedule="fixed", decay_unit="step", decay_on="all", label_noise=0.0,
-        evaluate_every=1, validation_examples=0, train_examples=None, optimizer="adamw",
-    )  # fmt: skip
+    kept = {name: getattr(cell, name) for name in (*SPEED, "augment", "image_size")}
+    return Cell(cell.dataset, optimizer="adamw", alpha=0.0, decay=0.0, epochs=1000, validation_examples=0, **kept)
 
 
 def estimate_seconds(cells: Sequence[Cell], arrays: Arrays, form: Form, device: str, at_once: int) -> dict[Cell, float]:
-    """About how long each cell will take on `form` many images beside at_once - 1 others in its process.
+    """About how long each kind of cell will take on `form` many images beside at_once - 1 others in its process.
 
     Its speed is tried on the images in arrays.
     """
@@ -102,7 +96,7 @@ def estimate_seconds(cells: Sequence[Cell], arrays: Arrays, form: Form, device: 
         data = prepare(arrays, kind).to(device)
         tried = lighter(kind, data) if device == "cpu" else kind
         rates[kind] = images_per_second(_copies(tried, at_once), data, device, seconds=1.0) / at_once
-    return {cell: images_of(cell, form) / rates[kind_of_speed(cell)] for cell in cells}
+    return {kind_of(cell): floors.images_of(cell, form) / rates[kind_of_speed(cell)] for cell in cells}
 
 
 def lighter(cell: Cell, data: Dataset) -> Cell:
@@ -118,27 +112,25 @@ def cells_at_once(cell: Cell, data: Dataset, device: str, out: Path | None = Non
     out: the sweep's folder, whose throughput.json keeps what was measured, so that a minute of trials is paid once for
     each GPU, network, batch size and precision.
     """
-    wanted = {name: getattr(cell, name) for name in ("model", "batch_size", "precision", "compile", "deterministic")}
     size = "x".join(map(str, data.train.images.shape[1:]))
-    key = ", ".join([torch.cuda.get_device_name(device), f"images={size}", *(f"{n}={v}" for n, v in wanted.items())])
-    if out is None or not out.is_dir():
-        return _fastest_here(cell, data, device)
-    count = _read(out).get(key)
-    if type(count) is not int or not 1 <= count <= MOST_ON_A_GPU:
-        count = _fastest_here(cell, data, device)
+    settings = [f"images={size}", *(f"{name}={getattr(cell, name)}" for name in SPEED)]
+    key = ", ".join([torch.cuda.get_device_name(device), *settings])
+    count = _measured(out).get(key) or _fastest_here(cell, data, device)
+    if out is not None and out.is_dir():
         with suppress(OSError):  # a full disk, or a folder that may only be read: it is tried again then
-            content = json.dumps({**_read(out), key: count}, indent=1)  # another run may have added to it meanwhile
+            content = json.dumps({**_measured(out), key: count}, indent=1)  # another run may have added to it meanwhile
             write_atomically(out / "throughput.json", content.encode())
     return count
 
 
-def _read(out: Path) -> dict[str, object]:
+def _measured(out: Path | None) -> dict[str, int]:
     """What throughput.json holds; nothing where it is not there or damaged."""
+    if out is None:
+        return {}
     try:
-        known = json.loads((out / "throughput.json").read_text())
+        return msgspec.json.decode((out / "throughput.json").read_bytes(), type=dict[str, Count])
     except (OSError, ValueError):
         return {}
-    return known if isinstance(known, dict) else {}
 
 
 def _fastest_here(cell: Cell, data: Dataset, device: str) -> int:

@@ -23,7 +23,6 @@ from paper_repro.data.split import Dataset, prepare, settings
 from paper_repro.records import diagnosis
 from paper_repro.sweep import leases
 from paper_repro.sweep.engine import Message, Task
-from paper_repro.sweep.leases import Lease
 from paper_repro.training import checkpoints, memory, train
 
 BUSY_SECONDS = 0.5  # before a cell that another run holds is given back
@@ -50,7 +49,22 @@ def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any])
         with leases.hold(leases.folder_of(task.out), cell.id) as lease:
             if lease is None:  # another run is at it; the parent offers the cell again, so wait a little
                 return Message("stopped" if pipe.poll(BUSY_SECONDS * task.wait_for_others) else "busy", cell)
-            return _train_held(cell, data, task, pipe, lease)
+            record = records.read_or_put_aside(task.out, cell.id)  # another run may have finished it meanwhile
+            try:
+                record = record or train.train(
+                    cell, data.of(cell), task.out, task.device,
+                    should_stop=lambda: lease.lost or pipe.poll(),
+                    on_epoch=lambda epochs: pipe.send(Message("epoch", cell, epochs)),
+                )  # fmt: skip
+            except train.Stopped:
+                return Message("busy" if lease.lost else "stopped", cell)
+            except OSError:
+                lease.beat()
+                if not lease.lost:
+                    raise
+                return Message("busy", cell)  # who took it over has finished it and removed its checkpoints meanwhile
+            checkpoints.remove(checkpoints.folder_of(task.out, cell.id))
+            return Message(record["status"], cell, odd=tuple(diagnosis.kinds(record)))
     except ConnectionError:  # the parent is gone
         raise
     except AcceleratorError:  # no cell can be trained in this process any more: die, and be replaced
@@ -62,26 +76,6 @@ def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any])
         if memory.has_run_out(error):
             return Message("memory", cell, text=str(error).partition("\n")[0])
         return Message("failed", cell, text=traceback.format_exc())
-
-
-def _train_held(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any], lease: Lease) -> Message:
-    record = records.read_or_put_aside(task.out, cell.id)  # another run may have finished it meanwhile
-    if record is None:
-        try:
-            record = train.train(
-                cell, data.of(cell), task.out, task.device,
-                should_stop=lambda: lease.lost or pipe.poll(),
-                on_epoch=lambda epochs: pipe.send(Message("epoch", cell, epochs)),
-            )  # fmt: skip
-        except train.Stopped:
-            return Message("busy" if lease.lost else "stopped", cell)
-        except OSError:
-            lease.beat()
-            if not lease.lost:
-                raise
-            return Message("busy", cell)  # whoever took it over has finished it and removed its checkpoints meanwhile
-    checkpoints.remove(checkpoints.folder_of(task.out, cell.id))
-    return Message(record["status"], cell, odd=tuple(diagnosis.kinds(record)))
 
 
 class SharedData:
@@ -109,12 +103,12 @@ class SharedData:
 def serve(pipes: list[Connection[Any, Any]]) -> None:
     """Serve each pipe in a thread. The first thing that the other end of each hands over is the sweep's Task."""
     with suppress(EOFError, ConnectionError):  # the other end may be gone already
-        tasks = [pipe.recv() for pipe in pipes]
-        data = SharedData(tasks[0])
-        threads = [threading.Thread(target=_serve, args=(pipe, tasks[0], data)) for pipe in pipes[1:]]
+        (task, *_) = [pipe.recv() for pipe in pipes]
+        data = SharedData(task)
+        threads = [threading.Thread(target=_serve, args=(pipe, task, data)) for pipe in pipes[1:]]
         for thread in threads:
             thread.start()
-        _serve(pipes[0], tasks[0], data)
+        _serve(pipes[0], task, data)
         for thread in threads:
             thread.join()
 

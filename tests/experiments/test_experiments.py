@@ -18,7 +18,7 @@ from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.decay import normalized
 from paper_repro.sweep.engine import Outcome, Survey, kind_of
-from paper_repro.sweep.preflight import Answer, GpuEstimate
+from paper_repro.sweep.preflight import Answer
 from tests.conftest import made_record
 
 ROOT = Path(__file__).parents[2]
@@ -334,7 +334,7 @@ def test_the_estimate_takes_each_kind_from_its_records_or_else_from_the_trial(ca
     short, long = Cell("d", "m", "sgd", 1.0, 0.0, 1), Cell("d", "m", "sgd", 1.0, 0.0, 9)
     missing = [short, short.replace(alpha=0.5), long]
     survey = Survey(missing=missing, seconds={kind_of(short): [100.0, 300.0]})
-    known = Answer(seconds=((short, 7.0), (long, 3200.0)))
+    known = Answer(seconds={kind_of(short): 7.0, kind_of(long): 3200.0})
     assert running._estimate(survey, known, 2) == 0
     told = capsys.readouterr().out
     assert "3 cells of about 3.3 min to 53 min each (2 records and a few updates on cpu, just now)" in told
@@ -343,21 +343,21 @@ def test_the_estimate_takes_each_kind_from_its_records_or_else_from_the_trial(ca
 
 def test_the_estimate_says_what_a_gpu_would_take_where_that_is_worth_it(capsys) -> None:
     short, long = Cell("d", "m", "sgd", 1.0, 0.0, 1), Cell("d", "m", "sgd", 1.0, 0.0, 9)
-    on_gpus = tuple(
-        GpuEstimate(change, card, cell, seconds * cell.epochs)
+    finished = Cell("d", "m", "sgd", 1.0, 0.0, 3)  # its kind is counted too, and adds nothing
+    on_gpus = {
+        (change, card): {kind_of(cell): seconds * cell.epochs for cell in (short, long, finished)}
         for change, seconds in (("", 600.0), ("precision=bf16", 60.0))
         for card in ("H100", "A100")
-        for cell in (short, long)
-    )
+    }
     missing = [short, short.replace(alpha=0.5), long]
-    hours = Answer(seconds=((short, 600.0), (long, 5400.0)), on_gpus=on_gpus)
+    hours = Answer(seconds={kind_of(short): 600.0, kind_of(long): 5400.0}, on_gpus=on_gpus)
     assert running._estimate(Survey(missing=missing), hours, 2) == 0
     head, as_is, changed = capsys.readouterr().out.splitlines()[-3:]
     assert "not measured (+- 40 %)" in head
     assert as_is == "  1.83 GPU-hours (H100), 1.83 GPU-hours (A100)"
     assert changed.startswith("  with --set precision=bf16 (")
     assert changed.endswith(": 11 GPU-minutes (H100), 11 GPU-minutes (A100)")
-    minutes = hours._replace(seconds=((short, 60.0), (long, 540.0)))
+    minutes = hours._replace(seconds={kind_of(short): 60.0, kind_of(long): 540.0})
     assert running._estimate(Survey(missing=missing), minutes, 2) == 0
     assert "GPU" not in capsys.readouterr().out
     there = Answer(seconds=hours.seconds, device="cuda")
