@@ -114,25 +114,24 @@ def distinct(cells: Iterable[Cell]) -> tuple[Cell, ...]:
     return tuple(kinds.values())
 
 
-def describe(cells: Sequence[Cell], dataset: str = "", images: int | None = None) -> str:
+def describe(cells: Sequence[Cell], dataset: str = "") -> str:
     """What cells train and on what, from their fields alone: true of any cells.
 
-    dataset: what to call it, if not by its name. images: how many it has to train on, where that is known.
+    dataset: what to call it, if not by its name.
     """
     epochs = _each(cells, "{0.epochs}")
     return (
         f"data set {dataset or _each(cells, '{0.dataset}')}, model {_each(cells, '{0.model}')}, "
         f"{epochs} epoch{'s' * (epochs != '1')}, batch size {_each(cells, '{0.batch_size}')}, "
-        f"{describe_images(cells, images)}, {_each(cells, '{0.precision}')}, schedule {_each(cells, '{0.schedule}')}"
+        f"{describe_images(cells)}, {_each(cells, '{0.precision}')}, schedule {_each(cells, '{0.schedule}')}"
     )
 
 
-def describe_images(cells: Sequence[Cell], images: int | None = None) -> str:
+def describe_images(cells: Sequence[Cell]) -> str:
     """Which images cells learn from, and how these were changed."""
 
     def examples(cell: Cell) -> str:
-        left = "all remaining" if images is None else images - cell.validation_examples
-        train = left if cell.train_examples is None else cell.train_examples
+        train = "all remaining" if cell.train_examples is None else cell.train_examples
         return f"{train} training and {cell.validation_examples or 'no'} validation images"
 
     def size(cell: Cell) -> str:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from analysis.claims.ledger import Claim
 from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, all_above, interval, not_on_side, sign
 from analysis.claims.sources import Evidence, Finding, Measure, Paper, Run, Source, decided, differences, judge
-from analysis.results.table import provenance
 from analysis.results.words import NAMES, Estimate, format_estimate
 
 FLAT = 0.25  # a ridge slope within -FLAT .. FLAT is flat: less than one grid step over four
@@ -87,7 +86,7 @@ def _no_decay_no_difference(evidence: Evidence) -> Finding | None:
     for panel in evidence.panels("fig2"):
         for record in [r for (_, decay), tile in panel.tiles.items() if not decay for r in tile.records]:
             if panel.optimizer in finals:
-                place = (record["cell"]["alpha"], record["cell"]["seed"], provenance(record).get("hardware"))
+                place = (record["cell"]["alpha"], record["cell"]["seed"], record["provenance"]["hardware"])
                 finals[panel.optimizer][place] = record["final"]
     both = finals["adam"].keys() & finals["adamw"].keys()
     equal = sum(finals["adam"][place] == finals["adamw"][place] for place in both)

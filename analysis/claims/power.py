@@ -26,7 +26,7 @@ import numpy as np
 from scipy import special
 
 from analysis.claims.rules import Rule, interval
-from analysis.results.table import of_cells, provenance
+from analysis.results.table import cell_of
 from analysis.results.words import Estimate
 from analysis.statistics.estimate import LEVEL, MOST, POWER
 from experiments.declare import PROFILES, Experiment, Profile
@@ -53,7 +53,7 @@ def hours(records: Iterable[Record]) -> str:
     """Their training time in words, all attempts counted."""
     spent: Counter[str] = Counter()
     for record in records:
-        spent[unit(provenance(record))] += record["seconds"] / 3600
+        spent[unit(record["provenance"])] += record["seconds"] / 3600
     return format_hours(spent)
 
 
@@ -85,9 +85,9 @@ def of_a_seed(records: Iterable[Record]) -> Price:
     work may have taken many times as long."""
     records = list(records)
     seconds: dict[Cell, list[float]] = {}
-    for record, cell in zip(records, of_cells(records, lambda cell: cell.replace(seed=0)), strict=True):
-        seconds.setdefault(cell, []).append(record["seconds"])
-    units = {unit(provenance(record)) for record in records}
+    for record in records:
+        seconds.setdefault(cell_of(record), []).append(record["seconds"])
+    units = {unit(record["provenance"]) for record in records}
     return Price(len(seconds), sum(map(statistics.median, seconds.values())) / 3600, max(units, default="core"))
 
 
@@ -102,7 +102,7 @@ def of_a_first_run(experiment: Experiment, records: Sequence[Record]) -> str:
 
 def _of_scale(name: str, profile: Profile, records: Sequence[Record]) -> str:
     """The median epoch of similar recorded cells gives the time."""
-    recorded = set(of_cells(records, _bare))
+    recorded = set(map(_bare, set(map(cell_of, records))))
     missing = [cell for cell in profile.with_seeds(profile.seeds) if _bare(cell) not in recorded]
     if not missing:
         return f"{name}: its cells are recorded; others that the rule needs (the noise is figure 2's) are not"
@@ -114,7 +114,7 @@ def _of_scale(name: str, profile: Profile, records: Sequence[Record]) -> str:
     if not similar or (other != first["model"] and name not in GUESSED):
         return f"{name}: {len(missing)} cells, {epochs:,} epochs in all, {NEVER}"
     epoch = statistics.median(record["seconds"] / record["cell"]["epochs"] for record in similar)
-    price = Price(len(missing), epoch * epochs / 3600, unit(provenance(similar[0])))
+    price = Price(len(missing), epoch * epochs / 3600, unit(similar[0]["provenance"]))
     guess = "" if other == first["model"] else f", if {first['model']} is as fast as {other}"
     return f"{name}: about {price.text()}{guess}"
 

@@ -8,9 +8,7 @@ For each figure: NAME.png, NAME.pdf and NAME.csv, one row per record.
 
 from __future__ import annotations
 
-import csv
 import importlib
-import io
 import multiprocessing
 import os
 import signal
@@ -23,9 +21,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import experiments
-from analysis.results import studies as findings
-from analysis.results.studies import to_type
-from analysis.results.table import Chart, all_charts, charts, fingerprint, provenance
+from analysis.results.markdown import csv_text
+from analysis.results.studies import Shown, listed, shown, to_type
+from analysis.results.table import Chart, all_charts, charts
 from experiments.declare import Experiment
 from paper_repro.cli import UsageError, no_such, python_m
 from paper_repro.files import write_atomically
@@ -53,32 +51,27 @@ def make(names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapp
         if experiments.get(name).study is not None and changes.keys() - {"quick"}:
             raise UsageError(f"{name} has no cells to change: --set is for the others")
     studies = [each for name in names or known if (each := experiments.get(name)).study is not None]
-    measured = findings.shown(studies, sources, bool(names), "quick" in changes)
+    measured = shown(studies, sources, bool(names), "quick" in changes)
     grids = [name for name in names or known if experiments.get(name).study is None]
     records = read_records(sources, next(iter(names), "fig2"), changes) if grids else []
     wanted = charts_of(grids, records, sources, changes, bool(names)) if grids else []
     if not wanted and (changes.keys() - {"quick"} or not measured):
         raise UsageError(nothing("any experiment", "fig2", records, sources, changes))
-    check_writable(out)
-    yield from _drawn(
-        [partial(write_chart, c, out, module) for c in wanted for module in (c.experiment.figure, *c.experiment.also)]
-        + [partial(write_study, study, out) for study in measured]
-    )
+    yield from _written([*wanted, *measured], out)
 
 
 def make_published(names: Sequence[str], out: Path) -> Iterator[Path]:
     """Draw the paper's own figures from the values read off them, for these experiments (for all that have any)."""
-    published = importlib.import_module("analysis.figures.published")  # only now, as in write_figure
+    known = importlib.import_module("analysis.figures.published").FIGURES  # only now, as in write_figure
     for name in names:
-        if name not in published.FIGURES:
-            known = ", ".join(published.FIGURES)
-            raise UsageError(f"no values of the paper's own figures for {name!r}; there are for: {known}")
+        if name not in known:
+            raise UsageError(f"no values of the paper's own figures for {name!r}; there are for: {', '.join(known)}")
+    yield from _written(list(dict.fromkeys(names or known)), out)
+
+
+def _written(drawn: Sequence[Chart | Shown | str], out: Path) -> Iterator[Path]:
     check_writable(out)
-    yield from _drawn([partial(write_published, name, out) for name in dict.fromkeys(names or published.FIGURES)])
-
-
-def _drawn(jobs: Sequence[Callable[[], list[Path]]]) -> Iterator[Path]:
-    for paths in in_parallel(jobs):
+    for paths in in_parallel([partial(write, each, out) for each in drawn]):
         yield from paths
 
 
@@ -120,34 +113,34 @@ def charts_of(
     asked = changed(names, changes)
     if not named:
         return all_charts(asked, records)
-    found = []
+    result: list[Chart] = []
     for experiment in asked:
-        own = charts(experiment, records) or charts(experiment, records, alone=True)  # one variant, so far
-        if not own:
+        of_one = charts(experiment, records) or charts(experiment, records, alone=True)  # one variant, so far
+        if not of_one:
             raise UsageError(nothing(experiment.name, experiment.name, records, sources, changes))
-        found += own
-    return found
+        result += of_one
+    return result
 
 
 def read_records(sources: Sequence[Path], example: str = "fig2", changes: Mapping[str, Any] = {}) -> list[Record]:
     """The records of output folders, of .jsonl files and of folders of these, each cell once: that of the first source.
 
-    What is there twice with other numbers, as from another machine, is told on stderr. example, changes: what to run
-    where there is no such folder. Raises UsageError for that, for what cannot be read, and where one cell was trained
-    on different data.
+    What is there twice with other numbers, as from another machine, is reported on stderr. example, changes: what to
+    run where there is no such folder. Raises UsageError for that, for what cannot be read, and where one cell was
+    trained on different data.
     """
     for source in sources:
         if not source.exists():
-            made = f"; make records with: {to_type(example, [source], changes, here=True)}"
+            kind, advice = "folder", f"make records with: {to_type(example, [source], changes, here=True)}"
             if source.suffix == ".jsonl":
-                made = f"; make it with: {python_m('experiments', 'collect', 'runs', source)}"
-            raise UsageError(f"no such {'file' if source.suffix == '.jsonl' else 'folder'}: {source}{made}")
+                kind, advice = "file", f"make it with: {python_m('experiments', 'collect', 'runs', source)}"
+            raise UsageError(f"no such {kind}: {source}; {advice}")
     first_of: dict[str, tuple[Record, Path]] = {}
     for source in dict.fromkeys(sources):
         others: dict[Path, list[str]] = {}
         for record in read_runs(source):
             first, where = first_of.setdefault(record["id"], (record, source))
-            if fingerprint(first) != fingerprint(record):
+            if first["provenance"]["data"]["fingerprint"] != record["provenance"]["data"]["fingerprint"]:
                 raise UsageError(f"record {record['id']} was trained on other data in {where} than in {source}")
             if _differ(first, record):
                 others.setdefault(where, []).append(record["id"])
@@ -156,14 +149,6 @@ def read_records(sources: Sequence[Path], example: str = "fig2", changes: Mappin
             of_first = f"those of {where} are used"
             print(f"{cells} other numbers in {source} than in {where} (as {ids[0]}): {of_first}", file=sys.stderr)
     return [record for record, _ in first_of.values()]
-
-
-def _differ(first: Record, second: Record) -> bool:
-    """Whether anything measured differs, times aside."""
-    if first["checksum"] == second["checksum"]:
-        return False
-    one, other = ([r["status"], r["diverged"], r["final"], [dict(row) for row in r["epochs"]]] for r in (first, second))
-    return bool(without_times(one) != without_times(other))
 
 
 def read_runs(source: Path) -> list[Record]:
@@ -184,6 +169,14 @@ def read_runs(source: Path) -> list[Record]:
     return [record for record, _ in first_of.values()]
 
 
+def _differ(first: Record, second: Record) -> bool:
+    """Whether anything measured differs, times aside."""
+    if first["checksum"] == second["checksum"]:
+        return False
+    one, other = ([r["status"], r["diverged"], r["final"], [dict(row) for row in r["epochs"]]] for r in (first, second))
+    return bool(without_times(one) != without_times(other))
+
+
 def check_writable(out: Path) -> None:
     """Make the output folder. Raises UsageError when that, or writing into it, is impossible."""
     try:
@@ -194,21 +187,18 @@ def check_writable(out: Path) -> None:
         raise UsageError(f"cannot write to {out}: permission denied")
 
 
-def write_chart(chart: Chart, out: Path, module: str, kinds: Sequence[str] = KINDS) -> list[Path]:
-    """Draw one chart with a module of this package and write its image in these kinds, and CSV; their paths."""
-    stem = chart.stem if module == chart.experiment.figure else f"{chart.stem}-{module}"
-    return write_figure(out, stem, module, [chart], table(chart.records), kinds)
-
-
-def write_study(study: findings.Shown, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
-    """The same of what a study measured."""
-    return write_figure(out, study.stem, f"studies.{study.experiment.figure}", [study], study.table(), kinds)
-
-
-def write_published(name: str, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
-    """The same of the paper's own figure, from the values read off it."""
-    published = importlib.import_module("analysis.figures.published")
-    return write_figure(out, f"{name}-published", "published", [name], published.table(name), kinds)
+def write(drawn: Chart | Shown | str, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
+    """Draw a chart, what a study measured, or the paper's counterpart of an experiment's figure, and write its images
+    in these kinds, and the numbers as CSV; their paths."""
+    if isinstance(drawn, Chart):
+        stem, numbers, first = drawn.stem, table(drawn.records), drawn.experiment.figure
+        stems = {first: stem} | {module: f"{stem}-{module}" for module in drawn.experiment.also}
+        figures = stems.items()
+        return [path for f, stem in figures for path in write_figure(out, stem, f, [drawn], numbers, kinds)]
+    if isinstance(drawn, Shown):
+        return write_figure(out, drawn.stem, f"studies.{drawn.experiment.figure}", [drawn], drawn.table(), kinds)
+    numbers = importlib.import_module("analysis.figures.published").table(drawn)
+    return write_figure(out, f"{drawn}-published", "published", [drawn], numbers, kinds)
 
 
 def write_figure(
@@ -234,13 +224,8 @@ def write_figure(
 
 def table(records: Sequence[Record]) -> str:
     """The records as CSV with a header: errors in percent, losses in nats, empty where diverged or not evaluated."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    for record in records:
-        origin = {"id": record["id"], "status": record["status"], "commit": provenance(record).get("commit")}
-        writer.writerow({**(record["final"] or {}), **record["cell"], **origin})
-    return text.getvalue()
+    rows = ({**record, **record["provenance"], **(record["final"] or {}), **record["cell"]} for record in records)
+    return csv_text(COLUMNS, ([row.get(name) for name in COLUMNS] for row in rows))
 
 
 def nothing(
@@ -251,4 +236,4 @@ def nothing(
     if records and not changes:
         others = f"{others[:-1]}; name the --set that they were run with)"
     made = to_type(example, sources, changes, here=True)
-    return f"no record of {what} in {findings.listed(sources)}{others}; make some with: {made}"
+    return f"no record of {what} in {listed(sources)}{others}; make some with: {made}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -22,7 +23,7 @@ from matplotlib.patheffects import withStroke
 
 from analysis.figures.captions import caption, error_name, reading_maps
 from analysis.figures.style import BETWEEN, WIDTH, new_figure
-from analysis.results.panels import Panel, panels
+from analysis.results.panels import Panel, Tile, panels
 from analysis.results.table import Chart
 from analysis.results.words import BOUNDARY, decay_label, decay_symbol, distinct_texts, facet_text, format_error
 
@@ -54,18 +55,12 @@ class Scale:
 
 def draw(chart: Chart) -> Figure:
     """The figure of a chart. Raises UsageError for records that do not make one."""
-    maps, facets = panels(chart), chart.experiment.facets
-    scale = scale_of(maps, f"{error_name(chart)} (%)")
-    text = caption(chart, reading_maps(chart, maps, scale.high if scale.clipped else None))
-    columns = len({panel.facets[facets[0]] for panel in maps}) if facets else min(2, len(maps))
-    return compose(maps, [scale] * len(maps), columns, text)
-
-
-def scale_of(maps: Sequence[Panel], label: str) -> Scale:
-    """The colours of our own panels: see above."""
+    maps = panels(chart)
     errors = [error for panel in maps for tile in panel.tiles.values() if (error := tile.test_error) is not None]
     low, high = limits(errors)
-    return Scale(low, high, bool(errors) and max(errors) > high, label)
+    scale = Scale(low, high, bool(errors) and max(errors) > high, f"{error_name(chart)} (%)")
+    text = caption(chart, reading_maps(chart, maps, scale.high if scale.clipped else None))
+    return compose(maps, [scale] * len(maps), text)
 
 
 def limits(errors: Sequence[float]) -> tuple[float, float]:
@@ -75,10 +70,13 @@ def limits(errors: Sequence[float]) -> tuple[float, float]:
     return min(errors), max(statistics.median(errors), min(errors) + 1.0)
 
 
-def compose(maps: Sequence[Panel], scales: Sequence[Scale], columns: int, text: str) -> Figure:
-    """Maps row by row above a caption; one colour bar where all have the same scale, if not one beside each."""
-    rows, has_facets = -(-len(maps) // columns), any(panel.facets for panel in maps)
-    width = min((WIDTH - 0.6) / columns - 0.6, WIDEST)
+def compose(maps: Sequence[Panel], scales: Sequence[Scale], text: str) -> Figure:
+    """Maps above a caption, the values of the first facet from left to right; one colour bar where all have the same
+    scale, if not one beside each."""
+    firsts = [next(iter(panel.facets.values()), None) for panel in maps]
+    has_facets = firsts[0] is not None
+    columns = len(set(firsts)) if has_facets else min(2, len(maps))
+    rows, width = -(-len(maps) // columns), min((WIDTH - 0.6) / columns - 0.6, WIDEST)
     tile_width = width / max(len(panel.decays) + GAP for panel in maps)
     # Tiles a little wider than high, as their numbers are, but panels neither flat nor longer than a page.
     height = max(len(panel.alphas) for panel in maps) * min(max(0.85 * tile_width, 0.12), 0.3)
@@ -94,14 +92,10 @@ def compose(maps: Sequence[Panel], scales: Sequence[Scale], columns: int, text: 
         bars = [(places[: len(maps)], scales[0])]
     for place, (axes, scale) in enumerate(bars):
         last = (place + 1) % columns == 0 or place == len(bars) - 1  # only beside it is room for the label
-        bar = figure.colorbar(
-            scale.colours, ax=axes, extend="max" if scale.clipped else "neither", extendfrac=0.03, aspect=25,
-            label=scale.label * last, pad=0.02,
-        )  # fmt: skip
+        extend, label = "max" if scale.clipped else "neither", scale.label * last
+        bar = figure.colorbar(scale.colours, ax=axes, extend=extend, extendfrac=0.03, aspect=25, label=label, pad=0.02)
         bar.ax.tick_params(length=2, width=0.5)
-    engine = figure.get_layout_engine()
-    assert engine is not None
-    engine.execute(figure)  # only now is known how large a tile is
+    figure.draw_without_rendering()  # only now is known how large a tile is
     figure.set_layout_engine("none")
     for axes, panel, scale in zip(places, maps, scales, strict=False):
         _draw_numbers(axes, panel, scale)
@@ -136,18 +130,16 @@ def _draw_tiles(axes: Axes, panel: Panel, scale: Scale) -> None:
     xs, ys = positions(panel.decays), {alpha: float(place) for place, alpha in enumerate(panel.alphas)}
     axes.set(xlim=(-0.5, max(xs.values()) + 0.5), ylim=(-0.5, len(ys) - 0.5))
     axes.set_title(title(panel), pad=4, linespacing=1.25)
-    squares = [
-        (Rectangle((xs[tile.decay] - 0.5, ys[tile.alpha] - 0.5), 1, 1), tile.test_error)
-        for tile in panel.tiles.values()
-    ]
-    coloured = [(square, error) for square, error in squares if error is not None]
+
+    def square(tile: Tile, **look: Any) -> Rectangle:
+        return Rectangle((xs[tile.decay] - 0.5, ys[tile.alpha] - 0.5), 1, 1, **look)
+
+    coloured = [(square(tile), scale.colour(e)) for tile in panel.tiles.values() if (e := tile.test_error) is not None]
+    hatched = [square(tile) for tile in panel.tiles.values() if tile.test_error is None]
     if coloured:
-        faces = [scale.colour(error) for _, error in coloured]
-        tiles = PatchCollection(
-            [square for square, _ in coloured], facecolors=faces, edgecolors="white", linewidths=0.4
-        )
-        axes.add_collection(tiles)
-    if hatched := [square for square, error in squares if error is None]:
+        squares, faces = zip(*coloured, strict=True)
+        axes.add_collection(PatchCollection(squares, facecolors=faces, edgecolors="white", linewidths=0.4))
+    if hatched:
         grey = PatchCollection(hatched, facecolors="none", edgecolors="0.6", linewidths=0.3, hatch="/////")
         axes.add_collection(grey)
     axes.spines[:].set_visible(False)
@@ -161,12 +153,9 @@ def _draw_tiles(axes: Axes, panel: Panel, scale: Scale) -> None:
             ring.set_path_effects([withStroke(linewidth=1.5, foreground="0.2")])  # seen on light tiles as well
             axes.add_patch(ring)
     for tile in filter(None, (panel.best, *panel.ties)):  # a heavy frame, and a star on its corner: the number is free
-        x, y = xs[tile.decay], ys[tile.alpha]
-        frame = Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, ec="crimson", lw=1.1, zorder=4, clip_on=False)
-        axes.add_patch(frame)
-        axes.plot(
-            [x + 0.5], [y + 0.5], "*", clip_on=False, zorder=5, ms=8, mfc="crimson", mec="white", mew=0.5
-        )  # fmt: skip
+        axes.add_patch(square(tile, fill=False, ec="crimson", lw=1.1, zorder=4, clip_on=False))
+        x, y = xs[tile.decay] + 0.5, ys[tile.alpha] + 0.5
+        axes.plot([x], [y], "*", clip_on=False, zorder=5, ms=8, mfc="crimson", mec="white", mew=0.5)
     for axis, values, places in ((axes.xaxis, panel.decays, xs), (axes.yaxis, panel.alphas, ys)):
         texts = distinct_texts(values)
         axis.set_ticks([places[value] for value in values], [texts[value] for value in values])
@@ -183,27 +172,22 @@ def _draw_tiles(axes: Axes, panel: Panel, scale: Scale) -> None:
 def _draw_numbers(axes: Axes, panel: Panel, scale: Scale) -> None:
     """The error inside each tile, how many seeds diverged where only some did; both only where they can be read. Ticks
     that would touch go."""
-    box = axes.get_window_extent()
     xs, ys = positions(panel.decays), {alpha: float(place) for place, alpha in enumerate(panel.alphas)}
-    width, height = (72 * inches for inches in (box.width, box.height))
-    width, height = (
-        size / axes.figure.dpi / tiles for size, tiles in ((width, max(xs.values()) + 1), (height, len(ys)))
-    )
+    box, points = axes.get_window_extent(), 72 / axes.figure.dpi
+    width, height = box.width * points / (max(xs.values()) + 1), box.height * points / len(ys)  # of a tile
     for axis, values, size in ((axes.xaxis, panel.decays, width), (axes.yaxis, panel.alphas, height)):
         step = max(1, -int(-APART // size))
         for place, (value, tick) in enumerate(zip(values, axis.get_major_ticks(), strict=True)):
             tick.set_visible((len(values) - 1 - place) % step == 0 or value == 0)
     # A digit of the font is 0.64 em wide: four of them and a point must leave a margin in the tile.
-    points = min(width * 0.8 / 2.25, height * 0.6, 6.5)
-    if points < SMALLEST_TEXT:
-        return
-    for tile in panel.tiles.values():
+    font = min(width * 0.8 / 2.25, height * 0.6, 6.5)
+    for tile in panel.tiles.values() if font >= SMALLEST_TEXT else ():
         x, y = xs[tile.decay], ys[tile.alpha]
         if (error := tile.test_error) is not None:
             red, green, blue, _ = scale.colour(error)
             tint = "w" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5 else "k"
-            axes.text(x, y, tile.label, ha="center", va="center_baseline", fontsize=points, color=tint)
+            axes.text(x, y, tile.label, ha="center", va="center_baseline", fontsize=font, color=tint)
         elif tile.diverged < len(tile.seeds):
-            white, small = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}, min(points, height * 0.35)
+            small, white = min(font, height * 0.35), {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
             text = f"{tile.diverged}/{len(tile.seeds)}\ndiv."
             axes.text(x, y, text, ha="center", va="center", fontsize=small, linespacing=0.95, bbox=white)

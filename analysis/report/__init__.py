@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
 import experiments
 from analysis.claims import CLAIMS, ledger, sources
-from analysis.figures import charts_of, check_writable, nothing, processes, write_chart, write_published, write_study
+from analysis.figures import charts_of, check_writable, nothing, processes, write
 from analysis.report import appendix, render, results, summary
 from analysis.report.results import Drawn
 from analysis.results import published
@@ -31,6 +30,10 @@ from paper_repro.records import Record
 TITLE = "# Decoupled weight decay, reproduced: a report"
 METHOD = Path(__file__).with_name("method.md")
 SLOW = ("heat_maps", "batch_sizes")  # whose statistics take seconds: begun first
+RECORDS = """## Records
+
+Each row is one run; its id is its file's name, and a hash of its settings. The paper's own figures are in
+[published](figures/published.csv) (`censored` ge: at least this)."""
 
 
 def make(
@@ -48,12 +51,19 @@ def make(
     check_writable(out)
     # The paper's figures first, and demos last: they are evidence of nothing.
     charts.sort(key=lambda c: (c.profile == "demo", not c.experiment.name.startswith(("fig", "supp")), c.stem))
+    noise = [record for chart in charts if chart.experiment.name == "fig2" for record in chart.records]
+    theirs = importlib.import_module("analysis.figures.published").FIGURES
+    beside = {chart.experiment.name: chart.stem for chart in reversed(charts) if chart.experiment.name in theirs}
+    items: list[Chart | Shown] = [*charts, *evidence.studies]
     with processes() as drawers:
-        pending = _start(drawers, charts, evidence.studies, out / "figures", kinds)
+        pending = {
+            item.stem: drawers.submit(_draw, item, noise, item.stem in beside.values(), out / "figures", kinds)
+            for item in sorted(items, key=lambda item: item.experiment.figure not in SLOW)
+        }
         decided = ledger.decide(CLAIMS, evidence)  # meanwhile
         drawn = {}
-        for stem, drawing in pending.items():
-            drawn[stem] = drawing.result()
+        for stem, future in pending.items():
+            drawn[stem] = future.result()
             yield from (out / image.partition("](")[2].removesuffix(")") for image in drawn[stem].images)
     blocks = [TITLE, *summary.section(evidence, decided), "## Results"]
     for chart in charts:
@@ -61,18 +71,14 @@ def make(
     for study in evidence.studies:
         blocks += results.study(study, drawn[study.stem])
     blocks += [*appendix.anomalies(charts), METHOD.read_text(encoding="utf-8").rstrip()]
-    blocks += appendix.checklists(charts, evidence.records)
     failures = sum(len(list((path / "failures").glob("*.txt"))) for path in paths)  # not trained since
+    blocks += appendix.checklists(charts, evidence.records)
     blocks += appendix.compute(charts, evidence.studies, evidence.records, failures)
     blocks += appendix.environment(evidence.records, evidence.studies)
-    blocks += [appendix.citing(evidence.records), *appendix.records_of(charts, evidence.studies)]
-    files = {"claims.json": ledger.as_json(decided), "figures/published.csv": published.FILE.read_text("utf-8")}
-    yield from _written(blocks, files, out)
-
-
-def _written(blocks: Sequence[str | Table], files: dict[str, str], out: Path) -> Iterator[Path]:
+    blocks += [appendix.citing(evidence.records), RECORDS]
     tables = [block for block in blocks if isinstance(block, Table)]
     text = "\n\n".join(f"{b.caption}\n\n{b.markdown()}".strip() if isinstance(b, Table) else b for b in blocks) + "\n"
+    files = {"claims.json": ledger.as_json(decided), "figures/published.csv": published.FILE.read_text("utf-8")}
     files |= {f"tables/{table.name}.tex": render.latex(table) for table in tables}
     files |= {"tables/all.tex": render.latex_document([table.name for table in tables]), "report.md": text}
     try:
@@ -85,41 +91,16 @@ def _written(blocks: Sequence[str | Table], files: dict[str, str], out: Path) ->
     yield out / "report.html"
 
 
-def _start(
-    workers: Executor, charts: Sequence[Chart], studies: Sequence[Shown], folder: Path, kinds: Sequence[str]
-) -> Mapping[str, Future[Drawn]]:
-    """Begin to draw every figure into a folder, and to compute its statistics, by as many processes as there are cores;
-    by the stem of each chart and study."""
-    theirs = importlib.import_module("analysis.figures.published")
-    noise = [record for chart in charts if chart.experiment.name == "fig2" for record in chart.records]
-    beside = {chart.experiment.name: chart.stem for chart in reversed(charts)}  # the paper's own stands once
-    pending = {}
-    for chart in sorted(charts, key=lambda chart: chart.experiment.figure not in SLOW):
-        is_first = chart.experiment.name in theirs.FIGURES and beside[chart.experiment.name] == chart.stem
-        pending[chart.stem] = workers.submit(_of_chart, chart, noise, is_first, folder, kinds)
-    return pending | {study.stem: workers.submit(_of_study, study, folder, kinds) for study in studies}
-
-
-def _of_chart(chart: Chart, noise: Sequence[Record], has_theirs: bool, folder: Path, kinds: Sequence[str]) -> Drawn:
+def _draw(item: Chart | Shown, noise: Sequence[Record], has_theirs: bool, folder: Path, kinds: Sequence[str]) -> Drawn:
     """Ours, the paper's own, and the statistics. noise: records of several seeds, for the noise of single runs."""
-    statistics, experiment = importlib.import_module("analysis.report.tables"), chart.experiment
-    images: list[str] = []
-    for module in (experiment.figure, *experiment.also):
-        images += _images(write_chart(chart, folder, module, kinds), f"Ours: {experiment.title}")
+    statistics, title = importlib.import_module("analysis.report.tables"), item.experiment.title
+    paths, tables = {f"Ours: {title}": write(item, folder, kinds)}, ()
     if has_theirs:
-        words = f"The paper's own figure, from the values read off it: {experiment.title}"
-        images += _images(write_published(experiment.name, folder, kinds), words)
-    if experiment.figure not in statistics.FIGURES:
-        return Drawn(tuple(images))
-    computed = statistics.Statistics.of(chart, noise)
-    images += _images(list(computed.write(folder, kinds)), f"Statistics of: {experiment.title}")
-    return Drawn(tuple(images), tuple(computed.tables()))
-
-
-def _of_study(study: Shown, folder: Path, kinds: Sequence[str]) -> Drawn:
-    """Of what is no grid of cells."""
-    return Drawn(tuple(_images(write_study(study, folder, kinds), study.experiment.title)))
-
-
-def _images(paths: Sequence[Path], words: str) -> list[str]:
-    return [f"![{words}](figures/{path.name})" for path in paths if path.suffix == ".png"]
+        words = f"The paper's own figure, from the values read off it: {title}"
+        paths[words] = write(item.experiment.name, folder, kinds)
+    if item.experiment.figure in statistics.FIGURES:
+        computed = statistics.Statistics.of(item, noise)
+        paths[f"Statistics of: {title}"] = list(computed.write(folder, kinds))
+        tables = tuple(computed.tables())
+    images = [(words, path) for words, group in paths.items() for path in group if path.suffix == ".png"]
+    return Drawn(tuple(f"![{words}](figures/{path.name})" for words, path in images), tables)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from analysis.claims import power
 from analysis.results.markdown import Table, literal
 from analysis.results.studies import Shown
-from analysis.results.table import Chart, provenance
+from analysis.results.table import Chart
 from analysis.results.words import DIGITS, distinct_texts, short_commit
 from experiments import declare
 from paper_repro.records import Record, diagnosis
@@ -41,60 +41,54 @@ CITATION = Path(__file__).resolve().parents[2] / "CITATION.cff"
 def anomalies(charts: Sequence[Chart]) -> Iterator[str | Table]:
     """Of the cells in the figures, by kind, with the usual remedy."""
     yield "## Anomalies"
-    place = {record["id"]: (chart.stem, record) for chart in reversed(charts) for record in chart.records}
+    records = {record["id"]: (chart.stem, record) for chart in reversed(charts) for record in chart.records}
     kinds = (
         (name, [diagnosis.DIVERGED] * (record["status"] == "diverged") + diagnosis.kinds(record))
-        for name, (_, record) in sorted(place.items())
+        for name, (_, record) in sorted(records.items())
     )
-    if rows := [_anomaly(group, *place[group["first"]]) for group in diagnosis.groups(kinds)]:
-        header = ("what", "cells", "the first", "what was seen there", "usual remedy")
-        yield Table(header, tuple(rows), "anomalies", ANOMALIES)
-    else:
-        yield "None: no cell diverged, and no curve shows a spike, a blow-up or training that is dead."
+    rows = []
+    for group in diagnosis.groups(kinds):
+        stem, record = records[group["first"]]
+        if group["kind"] == diagnosis.DIVERGED:
+            seen = f"step {record['diverged']['step']}: {record['diverged']['reason']}"
+        else:
+            each = next(each for each in diagnosis.of(record) if each["kind"] == group["kind"])
+            seen = f"epoch {each['epoch']}: {_number(each.get('value'))}, against {_number(each.get('usual'))}"
+        link = f"[{record['id']}](figures/{stem}.csv#{record['id']})"
+        rows.append((str(group["kind"]), str(group["cells"]), link, seen, str(group["remedy"])))
+    header = ("what", "cells", "the first", "what was seen there", "usual remedy")
+    none = "None: no cell diverged, and no curve shows a spike, a blow-up or training that is dead."
+    yield Table(header, tuple(rows), "anomalies", ANOMALIES) if rows else none
 
 
-def _anomaly(group: Mapping[str, object], stem: str, record: Record) -> tuple[str, ...]:
-    if group["kind"] == diagnosis.DIVERGED:
-        seen = f"step {record['diverged']['step']}: {record['diverged']['reason']}"
-    else:
-        each = next(each for each in diagnosis.of(record) if each["kind"] == group["kind"])
-        seen = f"epoch {each['epoch']}: {_number(each.get('value'))}, against {_number(each.get('usual'))}"
-    link = f"[{record['id']}](figures/{stem}.csv#{record['id']})"
-    return str(group["kind"]), str(group["cells"]), link, seen, str(group["remedy"])
-
-
-def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float | int) else "an overflow"
+def _number(value: float | None) -> str:
+    return "an overflow" if value is None else f"{value:.4g}"
 
 
 def checklists(charts: Sequence[Chart], records: Sequence[Record]) -> Iterator[Table]:
     """What the records answer of the checklists that stand in method.md."""
     diverged = sum(record["status"] == "diverged" for record in records)
-    asked = (
-        ("Computing infrastructure", literal(listed(provenance(record).get("hardware") for record in records))),
+    answers = (
+        ("Computing infrastructure", literal(listed(record["provenance"]["hardware"] for record in records))),
         ("Number of training runs", f"{len(records)}, of which {diverged} diverged"),
         ("Compute", f"{power.hours(records)}, interrupted attempts of {_interrupted(records)} finished runs included"),
         ("Seeds", listed(record["cell"]["seed"] for record in records)),
     )
-    yield Table(("item", "answer"), asked, "reproducibility", "Items that the records answer.")
+    yield Table(("item", "answer"), answers, "reproducibility", "Items that the records answer.")
+    rows = []
+    for chart in charts:
+        cells = [record["cell"] for record in chart.records]
+        ends = [[pick(cell[name] for cell in cells) for pick in (min, max)] for name in ("alpha", "decay")]
+        bounds = [" to ".join(distinct_texts(pair)[end] for end in pair) for pair in ends]
+        fields = ("optimizer", *chart.experiment.facets)
+        tried = "; ".join(f"{name}: {listed(cell[name] for cell in cells)}" for name in fields)
+        seconds = sorted(record["seconds"] for record in chart.records)
+        took = f"{seconds[len(seconds) // 2]:,.1f} s (median; {seconds[0]:,.1f} to {seconds[-1]:,.1f})"
+        parameters = listed(f"{record['parameters']:,}" for record in chart.records)
+        rows.append((linked(chart.stem), str(len(cells)), *bounds, tried, took, parameters))
     header = ("sweep", "runs", "bounds of α", "bounds of λ", "other settings tried", "time of a run", "parameters")
     caption = "Every sweep's search space and cost (ACL checklist: bounds, number of runs)."
-    yield Table(header, tuple(_sweep(chart) for chart in charts if chart.records), "search-space", caption)
-
-
-def _sweep(chart: Chart) -> tuple[str, ...]:
-    cells = [record["cell"] for record in chart.records]
-    ends = [[pick(cell[name] for cell in cells) for pick in (min, max)] for name in ("alpha", "decay")]
-    bounds = [" to ".join(distinct_texts(pair)[end] for end in pair) for pair in ends]
-    tried = [
-        f"{name}: {listed(cell[name] for cell in cells)}" for name in ("optimizer", *(chart.experiment.facets or ()))
-    ]
-    seconds = sorted(record["seconds"] for record in chart.records)
-    return (
-        linked(chart.stem), str(len(cells)), *bounds,
-        "; ".join(tried), f"{seconds[len(seconds) // 2]:,.1f} s (median; {seconds[0]:,.1f} to {seconds[-1]:,.1f})",
-        listed(f"{record['parameters']:,}" for record in chart.records),
-    )  # fmt: skip
+    yield Table(header, tuple(rows), "search-space", caption)
 
 
 def compute(
@@ -102,10 +96,15 @@ def compute(
 ) -> Iterator[str | Table]:
     """What every sweep took; failures: cells that failed and left no record."""
     yield "## Compute"
-    rows = [_spent(linked(chart.stem), chart.records) for chart in charts]
     drawn = {record["id"] for chart in charts for record in chart.records}
-    rest = [record for record in records if record["id"] not in drawn]
-    rows += [_spent("in no figure", rest)] if rest else []
+    sweeps = [(linked(chart.stem), chart.records) for chart in charts]
+    if rest := tuple(record for record in records if record["id"] not in drawn):
+        sweeps.append(("in no figure", rest))
+    rows = []
+    for name, runs in sweeps:
+        diverged = [record for record in runs if record["status"] == "diverged"]
+        lost = f"{len(diverged)} ({power.hours(diverged)})" if diverged else "0"
+        rows.append((name, str(len(runs)), lost, str(_interrupted(runs)), power.hours(runs)))
     rows += [(linked(s.stem), "a study", "", "", f"{s.seconds:.0f} s") for s in studies if s.rows]
     caption = (
         "Time of training, all attempts of a cell counted. A cell that two figures share is counted in both; each "
@@ -115,46 +114,27 @@ def compute(
     yield Table(("sweep", "cells", "diverged", "interrupted", "time"), tuple(rows), "compute", caption)
 
 
-def _spent(name: str, records: Sequence[Record]) -> tuple[str, ...]:
-    diverged = [record for record in records if record["status"] == "diverged"]
-    lost = f"{len(diverged)} ({power.hours(diverged)})" if diverged else "0"
-    return name, str(len(records)), lost, str(_interrupted(records)), power.hours(records)
-
-
 def _interrupted(records: Sequence[Record]) -> int:
     """How many of them went on after an interruption."""
-    return sum(int(str(provenance(record).get("attempts") or 1)) > 1 for record in records)
+    return sum(record["provenance"].get("attempts", 1) > 1 for record in records)
 
 
 def environment(records: Sequence[Record], studies: Sequence[Shown]) -> Iterator[str | Table]:
     """Commits, versions, hardware and data of all records, counted."""
     yield "## Environment"
-    origins = [*(provenance(record) for record in records), *(s.provenance for s in studies if s.provenance)]
-    kinds = Counter(tuple(map(literal, _origin(origin))) for origin in origins)
+    kinds: Counter[tuple[str, ...]] = Counter()
+    for origin in (*(record["provenance"] for record in records), *(s.provenance for s in studies if s.provenance)):
+        versions = ", ".join(f"{name} {value}" for name, value in origin.get("versions", {}).items())
+        data = f"{origin['data']['name']} ({origin['data']['fingerprint']})"
+        kinds[tuple(map(literal, (short_commit(origin), versions, origin["hardware"], data)))] += 1
     rows = tuple((*kind, str(count)) for kind, count in sorted(kinds.items()))
     header = ("commit", "versions", "hardware", "data (fingerprint)", "records")
     yield Table(header, rows, "environment", "What trained: of how many records and studies.")
 
 
-def _origin(origin: Mapping[str, object]) -> tuple[str, ...]:
-    versions, data = origin.get("versions"), origin.get("data")
-    names = [f"{name} {value}" for name, value in versions.items()] if isinstance(versions, dict) else ["unknown"]
-    trained = f"{data.get('name')} ({data.get('fingerprint')})" if isinstance(data, dict) else "unknown"
-    return short_commit(origin), ", ".join(names), str(origin.get("hardware")), trained
-
-
-def records_of(charts: Sequence[Chart], studies: Sequence[Shown]) -> Iterator[str]:
-    """Links to every row, by the figure that shows it."""
-    yield "## Records"
-    yield "Each row is one run; its id is its file's name, and a hash of its settings."
-    stems = [chart.stem for chart in charts] + [study.stem for study in studies if study.rows]
-    yield "\n".join(f"- {linked(stem)}" for stem in stems)
-    yield f"- The paper's own figures: {linked('published')} (`censored` ge: at least this)"
-
-
 def citing(records: Sequence[Record]) -> str:
     """BibTeX of the paper and of this software."""
-    commits = listed(str(provenance(record).get("commit"))[:DIGITS] for record in records) or "none"
+    commits = listed(record["provenance"]["commit"][:DIGITS] for record in records) or "none"
     stated = dict(line.split(": ", 1) for line in CITATION.read_text(encoding="utf-8").splitlines() if ": " in line)
     return CITING.format(year=stated["date-released"][:4], version=stated["version"], commits=commits)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +15,7 @@ from analysis.results.panels import Panel, panels, selection_split
 from analysis.results.series import variants
 from analysis.results.studies import Shown, to_type
 from analysis.results.table import Chart
-from analysis.results.words import NAMES, distinct_texts, format_number, panel_name
+from analysis.results.words import NAMES, distinct_texts, format_number
 from experiments.declare import options
 
 HEADER = ("", "ours: test error", "the paper's figure", "n", "cost")
@@ -32,16 +31,18 @@ class Drawn:
 
 def section(chart: Chart, drawn: Drawn) -> Iterator[str | Table]:
     """Of a grid of cells."""
-    experiment = chart.experiment
+    experiment, profile = chart.experiment, chart.experiment.profiles[chart.profile]
     yield f"### {experiment.title} ({experiment.name}, {chart.profile}, {chart.dataset})"
-    seeds = len({record["cell"]["seed"] for record in chart.records})
-    extent = f"{len(chart.records)} cells, {seeds} seed{'s' * (seeds > 1)}, {power.hours(chart.records)}"
-    yield f"Scale: {experiment.profiles[chart.profile].describe(chart.declared)}. {extent}."
+    seeds = {record["cell"]["seed"] for record in chart.records}
+    extent = f"{len(chart.records)} cells, {len(seeds)} seed{'s' * (len(seeds) > 1)}, {power.hours(chart.records)}"
+    yield f"Scale: {profile.describe(chart.declared)}. {extent}."
     yield from drawn.images
     yield f"Behind this: {linked(chart.stem, 'records')}, {linked('published', 'readings of the paper')}."
     yield selected(chart)
     yield from (replace(table, name=f"{chart.stem}-{table.name}") for table in drawn.tables)
-    yield _code(command(chart))
+    is_more = max(seeds) >= profile.seeds and "seed" not in experiment.changes
+    more = f" --seeds {1 + max(seeds)}" * is_more
+    yield _commands(experiment.name, chart.profile, chart.other_data, experiment.changes, more)
 
 
 def study(shown: Shown, drawn: Drawn) -> Iterator[str | Table]:
@@ -56,7 +57,13 @@ def study(shown: Shown, drawn: Drawn) -> Iterator[str | Table]:
         profile = shown.profile.removesuffix("-quick")
         declared = shown.experiment.profiles[profile].settings.get("cell") or {}
         data = "" if shown.dataset == declared.get("dataset") or "cell" not in shown.settings else shown.dataset
-        yield _code(_typed(shown.experiment.name, profile, data, changes))
+        yield _commands(shown.experiment.name, profile, data, changes)
+
+
+def _commands(name: str, profile: str, data: str, changes: Mapping[str, Any], more: str = "") -> str:
+    """What to type to run it again, and to draw it."""
+    draw = shlex.join(["python", "-m", "analysis", "figures", name, *options(changes)])
+    return f"    {to_type(name, (), changes, profile, data)}{more}\n    {draw}"
 
 
 def selected(chart: Chart) -> Table:
@@ -73,37 +80,35 @@ def selected(chart: Chart) -> Table:
 def _panels(chart: Chart) -> Iterator[tuple[str, ...]]:
     paper = Paper()
     for panel in panels(chart):
-        own = [record for tile in panel.tiles.values() for record in tile.records]
-        yield (
-            panel_name(panel.optimizer, panel.facets), _best(chart, panel), _paper_s(chart, panel, paper),
-            f"{len(panel.best.seeds) if panel.best else 0} of {len(own)}", power.hours(own),
-        )  # fmt: skip
+        records, best, text = (
+            [r for tile in panel.tiles.values() for r in tile.records],
+            panel.best,
+            "every run diverged",
+        )
+        if best is not None:
+            alpha, decay = distinct_texts(panel.alphas)[best.alpha], distinct_texts(panel.decays)[best.decay]
+            error = f"{best.test_error:.2f}" + ("" if best.spread is None else f" ± {best.spread:.2f}")
+            place = f"α = {alpha}, {_decay_sign(panel.decay_unit)} = {decay}{', on the grid boundary' * panel.at_edge}"
+            text = f"[{error} %](figures/{chart.stem}.csv#{best.records[0]['id']}) at {place}"
+        count = f"{len(best.seeds) if best else 0} of {len(records)}"
+        yield panel.name, text, _lowest_reading(chart, panel, paper), count, power.hours(records)
 
 
-def _best(chart: Chart, panel: Panel) -> str:
-    best = panel.best
-    if best is None or best.test_error is None:
-        return "every run diverged"
-    unit = "λ_norm" if panel.decay_unit == "normalized" else "λ"
-    boundary = ", on the grid boundary" if panel.at_edge else ""
-    place = f"α = {distinct_texts(panel.alphas)[best.alpha]}, {unit} = {distinct_texts(panel.decays)[best.decay]}"
-    error = f"{statistics.fmean(best.errors()):.2f}" + ("" if best.spread is None else f" ± {best.spread:.2f}")
-    return f"[{error} %](figures/{chart.stem}.csv#{best.records[0]['id']}) at {place}{boundary}"
-
-
-def _paper_s(chart: Chart, panel: Panel, paper: Paper) -> str:
+def _lowest_reading(chart: Chart, panel: Panel, paper: Paper) -> str:
     """The paper's lowest value where a panel of ours stands, and where that lies; empty where it has no such panel."""
     name = chart.experiment.name
     schedule = str(panel.facets.get("schedule", "fixed" if name == "supp2" else "cosine")).partition(":")[0]
-    readings = paper.beside(name, Run(panel.optimizer, schedule))
-    if not readings:
+    best = min(paper.beside(name, Run(panel.optimizer, schedule)), key=lambda reading: reading.value, default=None)
+    if best is None:
         return ""
-    best = min(readings, key=lambda reading: reading.value)
     if READINGS.get(name, ("",))[0] == "fig4":
         return f"{best.value:.2f} % after {best.epoch} epochs"
-    unit = "λ_norm" if best.decay_kind == "normalized" else "λ"
-    known = {name: value for name, value in (("α", best.alpha), (unit, best.decay)) if value is not None}
-    return f"{best.value:.2f} % at {', '.join(f'{name} = {format_number(value)}' for name, value in known.items())}"
+    known = [(sign, x) for sign, x in (("α", best.alpha), (_decay_sign(best.decay_kind), best.decay)) if x is not None]
+    return f"{best.value:.2f} % at {', '.join(f'{sign} = {format_number(value)}' for sign, value in known)}"
+
+
+def _decay_sign(unit: str) -> str:
+    return "λ_norm" if unit == "normalized" else "λ"
 
 
 def _variants(chart: Chart) -> Iterator[tuple[str, ...]]:
@@ -112,22 +117,3 @@ def _variants(chart: Chart) -> Iterator[tuple[str, ...]]:
             spread = f"{variant.mean:.2f} ± {variant.deviation:.2f} %" if variant.errors else "every run diverged"
             count = f"{len(variant.errors)}" + f"; {variant.diverged} diverged" * bool(variant.diverged)
             yield f"{NAMES.get(optimizer, optimizer)}, {variant.name}", spread, "", count, ""
-
-
-def command(chart: Chart) -> str:
-    """What to type to run it again, and to draw it."""
-    profile = chart.experiment.profiles[chart.profile]
-    own = {cell.dataset for cell in profile.cells}
-    seeds = 1 + max(record["cell"]["seed"] for record in chart.records)
-    data, changes = "" if chart.dataset in own else chart.dataset, chart.experiment.changes
-    more = f" --seeds {seeds}" if seeds > profile.seeds and "seed" not in changes else ""
-    return _typed(chart.experiment.name, chart.profile, data, changes, more)
-
-
-def _typed(name: str, profile: str, data: str, changes: Mapping[str, Any], more: str = "") -> str:
-    draw = shlex.join(["python", "-m", "analysis", "figures", name, *options(changes)])
-    return f"{to_type(name, (), changes, profile, data)}{more}\n{draw}"
-
-
-def _code(lines: str) -> str:
-    return "\n".join(f"    {line}" for line in lines.splitlines())

@@ -1,8 +1,11 @@
-"""Tables and words as Markdown: what the commands print, the pages show and the report is made of."""
+"""Tables as Markdown (what the commands print, the pages show and the report is made of) and as CSV."""
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from paper_repro.cli import plain
@@ -29,3 +32,10 @@ class Table:
 def literal(text: object) -> str:
     """Words from a file, none of which is to be taken for a mark of Markdown or a tag."""
     return MARKS.sub(lambda mark: f"&#{ord(mark[0])};", plain(str(text)))
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    """A table as CSV; None is empty."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()

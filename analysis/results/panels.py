@@ -6,6 +6,8 @@ records of one alpha and decay: one per seed. Errors are in percent.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 import statistics
 from bisect import bisect_left, bisect_right
@@ -13,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analysis.results.table import Chart, Settings, common_seeds, of_cells, settings
+from analysis.results.table import Chart, cell_of, common_seeds, settings
 from analysis.results.words import OPTIMIZERS, format_error, panel_name
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
@@ -48,7 +50,10 @@ class Tile:
 
     def errors(self, split: str = "test") -> list[float]:
         """One final number for each finished seed. Raises UsageError where a finished record does not hold it."""
-        return [_final(record, f"{split}_{self.measure}") for record in self.records if record["status"] == "finished"]
+        finished, name = [r for r in self.records if r["status"] == "finished"], f"{split}_{self.measure}"
+        if lacking := [record["id"] for record in finished if record["final"].get(name) is None]:
+            raise UsageError(f"record {lacking[0]} is finished but holds no {name}")
+        return [float(record["final"][name]) for record in finished]
 
     @property
     def test_error(self) -> float | None:
@@ -89,8 +94,8 @@ class Panel:
 
     def with_all_seeds(self, tile: Tile) -> Tile:
         """The tile with its further seeds."""
-        own = [record for record in self.beyond if (record["cell"]["alpha"], record["cell"]["decay"]) == tile.place]
-        return replace(tile, records=_by_seed((*tile.records, *own)))
+        further = [r for r in self.beyond if (r["cell"]["alpha"], r["cell"]["decay"]) == tile.place]
+        return replace(tile, records=tuple(sorted((*tile.records, *further), key=lambda r: int(r["cell"]["seed"]))))
 
     @property
     def at_edge(self) -> bool:
@@ -109,10 +114,10 @@ def at_border(
     places = list(places)
     for axis, other in ((0, 1), (1, 0)):
         every = sorted(axes[axis] if axes else (each[axis] for each in places))
-        own = sorted(each[axis] for each in places if math.isclose(each[other], place[other], rel_tol=SAME))
-        below, above = beside(place[axis], own)
+        run = sorted(each[axis] for each in places if math.isclose(each[other], place[other], rel_tol=SAME))
+        below, above = beside(place[axis], run)
         was_searched = beside(place[axis], every) != (-1, len(every))
-        if was_searched and (below < 0 or above == len(own)):
+        if was_searched and (below < 0 or above == len(run)):
             return True
     return False
 
@@ -127,22 +132,39 @@ def panels(chart: Chart) -> list[Panel]:
 
     Facets come in the order in which they were declared; the first of them varies fastest.
     """
+    facets = chart.experiment.facets
+    orders = {field: list(dict.fromkeys(getattr(cell, field) for cell in chart.declared)) for field in facets}
+
+    @functools.cache
+    def place(cell: Cell) -> tuple[Any, ...]:
+        """Where the panel of this cell stands among the others."""
+        known: list[tuple[list[Any], Any]] = [(list(OPTIMIZERS), cell.optimizer)]
+        known += [(orders[field], getattr(cell, field)) for field in reversed(facets)]
+        return tuple((order.index(value), "") if value in order else (len(order), value) for order, value in known)
+
     groups: dict[tuple[Any, ...], list[Record]] = {}
-    kinds: dict[tuple[Any, ...], Settings] = {}
-    told = of_cells(chart.records, lambda cell: (_place(chart, cell), settings(cell)))
-    for record, (place, kind) in zip(chart.records, told, strict=True):
-        if kinds.setdefault(place, kind) != kind:
-            name = record["cell"]["optimizer"]
+    for record in chart.records:
+        groups.setdefault(place(cell_of(record)), []).append(record)
+    split, result = selection_split(chart.records), []
+    for key, records in sorted(groups.items()):
+        first, tiles = records[0]["cell"], {}
+        if len({settings(cell_of(record)) for record in records}) > 1:
+            name = first["optimizer"]
             raise UsageError(f"{chart.stem}: cells of {name} differ in more than alpha, decay and seed: not one map")
-        groups.setdefault(place, []).append(record)
-    beyond: dict[tuple[Any, ...], list[Record]] = {}
-    for record, place in zip(chart.beyond, of_cells(chart.beyond, lambda cell: _place(chart, cell)), strict=True):
-        beyond.setdefault(place, []).append(record)
-    return [_panel(chart, group, beyond.get(place, [])) for place, group in sorted(groups.items())]
+        for at, group in itertools.groupby(records, lambda record: (record["cell"]["alpha"], record["cell"]["decay"])):
+            tiles[at] = Tile(*at, tuple(group), chart.measure)
+        places = {*tiles, *((cell.alpha, cell.decay) for cell in chart.declared if place(cell) == key)}
+        alphas, decays = (tuple(sorted(set(values))) for values in zip(*places, strict=True))
+        chosen = candidates(list(tiles.values()))
+        result.append(Panel(
+            first["optimizer"], {field: first[field] for field in facets}, first["decay_unit"], alphas, decays, tiles,
+            chosen, best_tile(chosen, split), tuple(r for r in chart.beyond if place(cell_of(r)) == key),
+        ))  # fmt: skip
+    return result
 
 
 def selection_split(records: Sequence[Record]) -> str:
-    """The split that selects: validation where pictures were held out, if not test, as the paper did."""
+    """The split that selects: validation where images were held out, if not test, as the paper did."""
     return "validation" if any(record["cell"]["validation_examples"] for record in records) else "test"
 
 
@@ -151,7 +173,7 @@ def candidates(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
 
     A mean over one lucky seed must not win against a mean over three.
     """
-    needed = set(common_seeds(tile.seeds for tile in tiles))
+    needed = common_seeds(tile.seeds for tile in tiles)
     return tuple(tile for tile in tiles if not tile.diverged and needed <= set(tile.seeds))
 
 
@@ -159,55 +181,9 @@ def best_tile(tiles: Sequence[Tile], split: str) -> Tile | None:
     """The tile with the lowest mean error of a split; equal ones by the mean loss of the same, then alpha, decay."""
 
     def rank(tile: Tile) -> tuple[float, float, float, float]:
+        losses = [record["final"].get(f"{split}_loss") for record in tile.records]
         # Rounded, so that equal error counts summed in another order stay equal.
         error = round(statistics.fmean(tile.errors(split)), 9)
-        return error, _mean_loss(tile, f"{split}_loss"), tile.alpha, tile.decay
+        return error, math.inf if None in losses else statistics.fmean(losses), tile.alpha, tile.decay
 
     return min(tiles, key=rank, default=None)
-
-
-def _place(chart: Chart, cell: Cell) -> tuple[Any, ...]:
-    """Where the panel of this cell stands among the others."""
-
-    def rank(field: str) -> tuple[int, Any]:
-        declared, own = list(dict.fromkeys(getattr(known, field) for known in chart.declared)), getattr(cell, field)
-        return (declared.index(own), 0) if own in declared else (len(declared), own)
-
-    name = cell.optimizer
-    optimizer = (OPTIMIZERS.index(name), "") if name in OPTIMIZERS else (len(OPTIMIZERS), name)
-    return optimizer, *(rank(field) for field in reversed(chart.experiment.facets))
-
-
-def _panel(chart: Chart, records: Sequence[Record], beyond: Sequence[Record]) -> Panel:
-    first = records[0]["cell"]
-    facets = {field: first[field] for field in chart.experiment.facets}
-    kind = {"optimizer": first["optimizer"], **facets}
-    declared = [cell for cell in chart.declared if all(getattr(cell, key) == value for key, value in kind.items())]
-    groups: dict[tuple[float, float], list[Record]] = {}
-    for record in records:
-        groups.setdefault((record["cell"]["alpha"], record["cell"]["decay"]), []).append(record)
-    tiles = {place: Tile(*place, _by_seed(group), chart.measure) for place, group in groups.items()}
-    alphas = {cell.alpha for cell in declared} | {alpha for alpha, _ in tiles}
-    decays = {cell.decay for cell in declared} | {decay for _, decay in tiles}
-    chosen = candidates(list(tiles.values()))
-    best = best_tile(chosen, selection_split(chart.records))
-    alpha_axis, decay_axis = tuple(sorted(alphas)), tuple(sorted(decays))
-    return Panel(
-        first["optimizer"], facets, first["decay_unit"], alpha_axis, decay_axis, tiles, chosen, best, tuple(beyond)
-    )
-
-
-def _by_seed(records: Iterable[Record]) -> tuple[Record, ...]:
-    return tuple(sorted(records, key=lambda record: int(record["cell"]["seed"])))
-
-
-def _final(record: Record, name: str) -> float:
-    value = record["final"].get(name)
-    if not isinstance(value, (int, float)):
-        raise UsageError(f"record {record['id']} is finished but holds no {name}")
-    return float(value)
-
-
-def _mean_loss(tile: Tile, name: str) -> float:
-    losses = [record["final"].get(name) for record in tile.records]
-    return statistics.fmean(losses) if all(isinstance(loss, (int, float)) for loss in losses) else math.inf

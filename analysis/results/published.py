@@ -1,4 +1,4 @@
-"""The paper's own figures as data (experiments/published): each panel a Surface with reading error and clipping."""
+"""The paper's own figures as data (experiments/published): readings with their error and clipping, as panels."""
 
 from __future__ import annotations
 
@@ -76,25 +76,19 @@ def words(panel: str) -> str:
 def panel_of(readings: Sequence[Reading], facets: Sequence[str] = ()) -> Panel:
     """A heat map of the paper as a panel of ours: a run of each tile, the lowest reading selected.
 
-    facets: the fields of a reading that set it apart.
+    facets: the fields of a reading that set it apart. A tile says its value to the decimals that its error leaves, and
+    "≥7" where clipped.
     """
-    tiles = {
-        (r.alpha, r.decay): _tile(r, r.alpha, r.decay) for r in readings if r.alpha is not None and r.decay is not None
-    }
+    tiles = {}
+    for r in readings:
+        if r.alpha is not None and r.decay is not None:
+            digits = 2 if r.reading_error is not None and r.reading_error < 0.1 else 1
+            record = {"cell": {"seed": 0}, "status": "finished", "final": {"test_error": r.value}}
+            text = f"≥{r.value:g}" if r.clipped else f"{r.value:.{digits}f}"
+            tiles[r.alpha, r.decay] = Tile(r.alpha, r.decay, (record,), text=text, is_ringed=r.among_best_ten)
     first, every = readings[0], tuple(tile for _, tile in sorted(tiles.items()))
-    lowest = min(reading.value for reading in readings)
-    best, *ties = [tile for tile in every if tile.test_error == lowest]
-    return Panel(
-        first.optimizer, {name: getattr(first, name) for name in facets},
-        "normalized" if first.decay_kind == "normalized" else "step", tuple(sorted({tile.alpha for tile in every})),
-        tuple(sorted({tile.decay for tile in every})), tiles, every, best, ties=tuple(ties),
-    )  # fmt: skip
-
-
-def _tile(reading: Reading, alpha: float, decay: float) -> Tile:
-    """The reading as a tile, which says the value to the decimals that its error leaves, and "≥7" where clipped."""
-    error = reading.reading_error
-    text = f"{reading.value:.{2 if error is not None and error < 0.1 else 1}f}"
-    record = {"cell": {"seed": 0}, "status": "finished", "final": {"test_error": reading.value}}
-    text = f"≥{reading.value:g}" if reading.clipped else text
-    return Tile(alpha, decay, (record,), text=text, is_ringed=reading.among_best_ten)
+    alphas, decays = (tuple(sorted(set(values))) for values in zip(*tiles, strict=True))
+    best, *ties = [tile for tile in every if tile.test_error == min(reading.value for reading in readings)]
+    unit = "normalized" if first.decay_kind == "normalized" else "step"
+    names = {name: getattr(first, name) for name in facets}
+    return Panel(first.optimizer, names, unit, alphas, decays, tiles, every, best, ties=tuple(ties))

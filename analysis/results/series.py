@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.results.panels import Panel, panels
-from analysis.results.table import Chart, of_cells, provenance
+from analysis.results.table import Chart, cell_of
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
 from paper_repro.records import Record
@@ -63,18 +63,14 @@ def variants(chart: Chart, optimizer: str) -> list[Variant]:
     first: dict[str, Cell] = {}
     pairs = [(first.setdefault(cell.optimizer, cell).to_dict(), cell.to_dict()) for cell in chart.declared]
     differing = [name for name in pairs[0][0] if any(one[name] != other[name] for one, other in pairs)]
-    by_cell: dict[Cell, list[Record]] = {}
-    for record, cell in zip(chart.records, of_cells(chart.records, lambda cell: cell.replace(seed=0)), strict=True):
-        by_cell.setdefault(cell, []).append(record)
     result = []
     for cell in chart.declared:
-        if cell.optimizer == optimizer and (records := by_cell.get(cell)):
+        records = [record for record in chart.records if cell_of(record) == cell]
+        if cell.optimizer == optimizer and records:
             values = {name: getattr(cell, name) for name in differing}
-            name = ", ".join(
-                key if value is True else str(value) for key, value in values.items() if value is not False
-            )
+            words = [key if value is True else str(value) for key, value in values.items() if value is not False]
             errors = {r["cell"]["seed"]: float(r["final"]["test_error"]) for r in records if r["status"] == "finished"}
-            result.append(Variant(name, errors, len(records) - len(errors)))
+            result.append(Variant(", ".join(words), errors, len(records) - len(errors)))
     return result
 
 
@@ -92,42 +88,35 @@ class Best:
 
 def bests(chart: Chart, optimizer: str) -> list[Best]:
     """The selected decay of each batch size, by plan, then size. A size that both plans share is in both."""
-    selected = [panel for panel in panels(chart) if panel.optimizer == optimizer and panel.best is not None]
+    selected = [panel for panel in panels(chart) if panel.optimizer == optimizer]
     result = []
     for plan in (EPOCHS, UPDATES):
-        for panel in of_plan(selected, plan):
-            assert panel.best is not None
-            size, epochs, decay = panel.facets["batch_size"], panel.facets["epochs"], panel.best.decay
-            normalized = decay * math.sqrt(known_updates(panel.best.records[0]))
-            result.append(Best(size, epochs, plan, decay, normalized, panel.at_edge))
+        for panel in of_plan([panel for panel in selected if panel.best], plan):
+            if panel.best:
+                size, epochs, decay = panel.facets["batch_size"], panel.facets["epochs"], panel.best.decay
+                normalized = decay * math.sqrt(known_updates(panel.best.records[0]))
+                result.append(Best(size, epochs, plan, decay, normalized, panel.at_edge))
     return result
 
 
 def of_plan(panels: Sequence[Panel], plan: str) -> list[Panel]:
     """The panels of one plan, by batch size: as many epochs as most have, or as many updates."""
-
-    def length(panel: Panel) -> float:
-        """Epochs, or what the number of updates is proportional to."""
-        epochs, size = float(panel.facets["epochs"]), float(panel.facets["batch_size"])
-        return epochs if plan == EPOCHS else epochs / size
-
-    lengths = [length(panel) for panel in panels]
+    # Updates are in proportion to epochs / batch size.
+    lengths = [p.facets["epochs"] / (1 if plan == EPOCHS else p.facets["batch_size"]) for p in panels]
     common = max(lengths, key=lengths.count, default=0.0)
-    return sorted((p for p in panels if length(p) == common), key=lambda p: int(p.facets["batch_size"]))
+    chosen = [panel for panel, length in zip(panels, lengths, strict=True) if length == common]
+    return sorted(chosen, key=lambda panel: int(panel.facets["batch_size"]))
 
 
 def updates(record: Record) -> float | None:
-    """Of a run: BT / b; None where the number of its images B is not known."""
-    cell, data = record["cell"], provenance(record).get("data")
-    examples, whole = cell["train_examples"], data.get("train") if isinstance(data, dict) else None
-    if examples is None and isinstance(whole, int):
-        examples = whole - cell["validation_examples"]
+    """Of a run: BT / b; None where it trained on all images of a data set, whose number no record holds."""
+    cell = record["cell"]
+    examples = cell["train_examples"]
     return None if examples is None else float(examples * cell["epochs"] / cell["batch_size"])
 
 
 def known_updates(record: Record) -> float:
     """The same. Raises UsageError where it is not known."""
-    count = updates(record)
-    if count is None:
+    if (count := updates(record)) is None:
         raise UsageError(f"{record['id']}: without train_examples its number of updates is not known")
     return count

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shlex
 import sys
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import experiments
+from analysis.results.markdown import csv_text
 from analysis.results.words import DIGITS, short_commit
 from experiments.declare import Experiment, note_of, options
 from paper_repro import studies
@@ -28,10 +27,10 @@ class Shown:
 
     experiment: Experiment
     profile: str
-    dataset: str  # what it was measured on, "none" where on no pictures
+    dataset: str  # what it was measured on, "none" where on no images
     stem: str  # the name of its files
     note: str  # of the profile
-    settings: dict[str, Any]
+    settings: Mapping[str, Any]
     rows: list[dict[str, Any]]
     provenance: dict[str, Any] | None  # None where nothing was measured
     seconds: float = 0.0
@@ -48,17 +47,10 @@ class Shown:
 
     def table(self) -> str:
         """The rows as CSV, lists in them as JSON; empty without rows."""
-        if not self.rows:
-            return ""
         columns = list(dict.fromkeys(key for row in self.rows for key in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        for row in self.rows:
-            writer.writerow(
-                {key: json.dumps(value) if isinstance(value, list) else value for key, value in row.items()}
-            )
-        return text.getvalue()
+        cells = ([row.get(key) for key in columns] for row in self.rows)
+        texts = ([json.dumps(value) if isinstance(value, list) else value for value in row] for row in cells)
+        return csv_text(columns, texts) if self.rows else ""
 
 
 def shown(asked: Sequence[Experiment], sources: Sequence[Path], named: bool, quick: bool = False) -> list[Shown]:
@@ -68,36 +60,46 @@ def shown(asked: Sequence[Experiment], sources: Sequence[Path], named: bool, qui
     named: they were asked for one by one. What is drawn without measuring is left out otherwise. quick: those of quick
     runs only. Raises UsageError where a named one has nothing, and for damaged findings.
     """
-    there = [findings for findings in _read(sources) if not quick or findings["profile"].endswith("-quick")]
+    findings = [each for each in _read(sources) if not quick or each["profile"].endswith("-quick")]
     results = []
     for experiment in asked:
-        own = [each for each in there if each["study"] == experiment.study]
+        measured = [each for each in findings if experiment.study and each["study"] == experiment.study]
+        results += [_measured(experiment, each) for each in measured]
         if not experiment.study and (named or RECORDED in sources):
             profiles = list(experiment.profiles.items())[0 if named else -1 :]  # the paper's own, when nobody asks
             for name, profile in profiles:
-                stem, settings = f"{experiment.name}-{name}", dict(profile.settings)
-                results.append(Shown(experiment, name, "none", stem, profile.note, settings, [], None))
-        elif named and not own:
+                stem = f"{experiment.name}-{name}"
+                results.append(Shown(experiment, name, "none", stem, profile.note, profile.settings, [], None))
+        elif named and not measured:
             run = to_type(experiment.name, sources, {"quick": "run"} if quick else {}, here=True)
             raise UsageError(f"no findings of {experiment.name} in {listed(sources)}; make some with: {run}")
-        results += [_measured(experiment, each) for each in own]
     return results
 
 
 def _read(sources: Sequence[Path]) -> list[studies.Findings]:
-    found: dict[tuple[str, ...], tuple[studies.Findings, Path]] = {}
-    for source in dict.fromkeys(sources):
-        try:
-            loaded = studies.load(source) if source.is_dir() else []
-        except BadRecord as error:
-            raise UsageError(f"damaged findings: {error}") from None
-        for each in loaded:
-            name = (each["study"], each["profile"], str((each["settings"].get("cell") or {}).get("dataset")))
-            first, where = found.setdefault(name, (each, source))
-            if first["checksum"] != each["checksum"]:
-                told = f"{'-'.join(name[:2])} was measured in {source} and in {where}"
-                print(f"{told}: that of {where} is used", file=sys.stderr)
-    return [each for each, _ in found.values()]
+    first_of: dict[tuple[str, ...], tuple[studies.Findings, Path]] = {}
+    try:
+        loaded = [(each, path) for path in dict.fromkeys(sources) if path.is_dir() for each in studies.load(path)]
+    except BadRecord as error:
+        raise UsageError(f"damaged findings: {error}") from None
+    for each, source in loaded:
+        name = (each["study"], each["profile"], str((each["settings"].get("cell") or {}).get("dataset")))
+        first, where = first_of.setdefault(name, (each, source))
+        if first["checksum"] != each["checksum"]:
+            both = f"{'-'.join(name[:2])} was measured in {source} and in {where}"
+            print(f"{both}: that of {where} is used", file=sys.stderr)
+    return [each for each, _ in first_of.values()]
+
+
+def _measured(experiment: Experiment, findings: studies.Findings) -> Shown:
+    scale, settings, origin = findings["profile"], findings["settings"], findings["provenance"]
+    profile = experiment.profiles.get(scale.removesuffix("-quick"))
+    quick = " (a quick try: too short to mean anything)" * scale.endswith("-quick")
+    note = (note_of(profile, settings) if profile else scale) + quick
+    own, dataset = ((part.get("cell") or {}).get("dataset") for part in (profile.settings if profile else {}, settings))
+    stem = "-".join([experiment.name, scale, *([str(dataset)] if dataset != own else [])])
+    data, seconds = str(origin["data"]["name"]), float(findings["seconds"])
+    return Shown(experiment, scale, data, stem, note, settings, findings["rows"], origin, seconds)
 
 
 def listed(sources: Sequence[Path]) -> str:
@@ -106,29 +108,13 @@ def listed(sources: Sequence[Path]) -> str:
 
 
 def to_type(
-    name: str,
-    sources: Sequence[Path],
-    changes: Mapping[str, Any] = {},
-    profile: str = "demo",
-    data: str = "",
+    name: str, sources: Sequence[Path], changes: Mapping[str, Any] = {}, profile: str = "demo", data: str = "",
     here: bool = False,
-) -> str:
+) -> str:  # fmt: skip
     """The command that makes records of an experiment, where those were looked for. data: the data set's name, where it
     is another than the profile's. here: as it can be pasted into this terminal, not as a page shows it."""
     folders = [source for source in sources if source != RECORDED and source.suffix != ".jsonl"]
     changed = options(changes) if experiments.get(name).study is None else options(changes)[: "quick" in changes]
-    given = [*(["--data", f"{data}.npz"] if data else []), *(["--out", *folders[:1]] if folders else []), *changed]
-    words = ("experiments", "run", name, "--profile", profile, *given)
+    more = [*(["--data", f"{data}.npz"] if data else []), *(["--out", *folders[:1]] if folders else []), *changed]
+    words = ("experiments", "run", name, "--profile", profile, *more)
     return python_m(*words) if here else shlex.join(["python", "-m", *map(str, words)])
-
-
-def _measured(experiment: Experiment, found: studies.Findings) -> Shown:
-    profile = experiment.profiles.get(found["profile"].removesuffix("-quick"))
-    quick = " (a quick try: too short to mean anything)" * found["profile"].endswith("-quick")
-    own = ((profile.settings.get("cell") or {}) if profile else {}).get("dataset")
-    name = (found["settings"].get("cell") or {}).get("dataset")
-    stem = "-".join([experiment.name, found["profile"], *([str(name)] if name != own else [])])
-    note = (note_of(profile, found["settings"]) if profile else found["profile"]) + quick
-    data = str(found["provenance"]["data"]["name"])
-    origin, seconds = found["provenance"], float(found["seconds"])
-    return Shown(experiment, found["profile"], data, stem, note, found["settings"], found["rows"], origin, seconds)

@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from experiments.declare import EACH_ITS_OWN, SWEPT, Experiment
 from paper_repro.cell import Cell
@@ -23,7 +23,6 @@ from paper_repro.records import Record
 from paper_repro.records.provenance import distinct, label
 
 Settings = tuple[object, ...]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,23 +33,26 @@ class Chart:
     profile: str
     dataset: str
     declared: tuple[Cell, ...]  # seed 0, `dataset` already put in
-    records: tuple[Record, ...]
+    records: tuple[Record, ...]  # by optimizer, alpha, decay, seed
     beyond: tuple[Record, ...] = ()  # further seeds of single cells, which no map shows beside cells with fewer
+
+    @property
+    def other_data(self) -> str:
+        """The data set's name; "" where the profile declares it."""
+        return "" if self.dataset in {c.dataset for c in self.experiment.profiles[self.profile].cells} else self.dataset
 
     @property
     def stem(self) -> str:
         """The name of its files: what was changed is named, and the data set unless the profile declares it."""
-        own = {cell.dataset for cell in self.experiment.profiles[self.profile].cells}
-        named = [] if self.dataset in own or not own else [self.dataset]
         changes = self.experiment.changes.items()
-        named += [f"{field}_{','.join(map(str, value)) if field == 'seed' else value}" for field, value in changes]
-        parts = [self.experiment.name, self.profile, *(re.sub("[^A-Za-z0-9_.+-]", "_", part) for part in named)]
-        return "-".join(parts)
+        named = [f"{field}_{','.join(map(str, value)) if field == 'seed' else value}" for field, value in changes]
+        parts = (re.sub("[^A-Za-z0-9_.+-]", "_", part) for part in (self.other_data, *named) if part)
+        return "-".join((self.experiment.name, self.profile, *parts))
 
     @functools.cached_property
     def whole(self) -> bool:
         """Whether each declared cell was run, with whatever seed."""
-        return {Cell.from_dict(record["cell"]).replace(seed=0) for record in self.records} >= set(self.declared)
+        return set(map(cell_of, self.records)) >= set(self.declared)
 
     @functools.cached_property
     def measure(self) -> str:
@@ -66,31 +68,40 @@ def charts(experiment: Experiment, records: Iterable[Record], alone: bool = Fals
     Records of no profile are left out, those without what the user set, and, unless `alone`, a comparison of which
     only one variant has records. Raises UsageError where records of different data meet under one name.
     """
-    declared = {name: {settings(cell, experiment.swept) for cell in p.cells} for name, p in experiment.profiles.items()}
-    datasets = {name: {cell.dataset for cell in p.cells} for name, p in experiment.profiles.items()}
+    declared = {
+        name: ({settings(cell, experiment.swept) for cell in profile.cells}, {cell.dataset for cell in profile.cells})
+        for name, profile in experiment.profiles.items()
+    }
 
+    @functools.cache
     def profiles(cell: Cell) -> list[str]:
         """Those it belongs to. One that declares the cell's very data set goes before all others."""
-        fits = [name for name, kinds in declared.items() if settings(cell, experiment.swept) in kinds]
-        return [name for name in fits if cell.dataset in datasets[name]] or fits
+        fits = [name for name, (kinds, _) in declared.items() if settings(cell, experiment.swept) in kinds]
+        return [name for name in fits if cell.dataset in declared[name][1]] or fits
 
     groups: dict[tuple[str, str], list[Record]] = {}
-    records = [record for record in records if experiment.wants(record["cell"])]
-    for record, fits in zip(records, of_cells(records, profiles), strict=True):
-        for profile in fits:
-            groups.setdefault((profile, record["cell"]["dataset"]), []).append(record)
+    for record in records:
+        if experiment.wants(record["cell"]):
+            for profile in profiles(cell_of(record)):
+                groups.setdefault((profile, record["cell"]["dataset"]), []).append(record)
     order = list(experiment.profiles)
     keys = sorted(groups, key=lambda key: (order.index(key[0]), key[1]))
-    return [_chart(experiment, *key, groups[key]) for key in keys if alone or _compares(experiment, groups[key])]
+    # A map by itself compares within itself; facets and variants want at least two kinds of cells.
+    alone = alone or ("alpha" in experiment.swept and not experiment.facets)
+    return [
+        _chart(experiment, *key, groups[key])
+        for key in keys
+        if alone or len({settings(cell_of(record)) for record in groups[key]}) > 1
+    ]
 
 
 def all_charts(asked: Sequence[Experiment], records: Sequence[Record]) -> list[Chart]:
     """The charts of all of these. A comparison of which only one variant has records, as when a sweep begins, is among
     them where no other chart shows those records."""
-    found = [chart for experiment in asked for chart in charts(experiment, records)]
-    shown = {record["id"] for chart in found for record in (*chart.records, *chart.beyond)}
-    rest = [record for record in records if record["id"] not in shown]
-    return found + [chart for experiment in asked for chart in charts(experiment, rest, alone=True) if rest]
+    result = [chart for experiment in asked for chart in charts(experiment, records)]
+    drawn = {record["id"] for chart in result for record in (*chart.records, *chart.beyond)}
+    rest = [record for record in records if record["id"] not in drawn]
+    return result + [chart for experiment in asked for chart in charts(experiment, rest, alone=True) if rest]
 
 
 def settings(cell: Cell, swept: tuple[str, ...] = SWEPT) -> Settings:
@@ -104,63 +115,40 @@ def _in_common(swept: tuple[str, ...]) -> Callable[[Cell], Settings]:
     return operator.attrgetter(*(name for name in names if name not in (*swept, "dataset")))
 
 
-def of_cells(records: Iterable[Record], function: Callable[[Cell], T]) -> list[T]:
-    """function(cell) of each record, where the seed does not matter: worked out once for all seeds of a cell."""
-    known: dict[tuple[object, ...], T] = {}
-    results = []
-    for record in records:
-        rest = {**record["cell"], "seed": 0}
-        key = (tuple(rest), tuple(rest.values()))
-        if key not in known:
-            known[key] = function(_cell(*key))
-        results.append(known[key])
-    return results
+def cell_of(record: Record) -> Cell:
+    """The record's Cell at seed 0: one and the same for all its seeds."""
+    return _cell(tuple({**record["cell"], "seed": 0}.items()))
 
 
 @functools.cache  # every experiment asks for all of them
-def _cell(names: tuple[str, ...], values: tuple[Any, ...]) -> Cell:
-    return Cell.from_dict(dict(zip(names, values, strict=True)))
-
-
-def fingerprint(record: Record) -> str | None:
-    """The fingerprint of the data a record was trained on, None where the record does not say."""
-    found = provenance(record).get("data") or {}
-    return found.get("fingerprint") if isinstance(found, dict) else None
-
-
-def provenance(record: Record) -> dict[str, object]:
-    """A record's provenance, empty where there is none."""
-    return record.get("provenance") or {}
+def _cell(fields: tuple[tuple[str, Any], ...]) -> Cell:
+    return Cell.from_dict(dict(fields))
 
 
 def codes(records: Iterable[Record]) -> list[str]:
     """The versions of the code that made these records, by commit or source: one, if their numbers are the same."""
-    unknown = {"commit": "unknown", "dirty": False}
-    return distinct(label({**unknown, **provenance(record)}) for record in records)
-
-
-def _compares(experiment: Experiment, records: Iterable[Record]) -> bool:
-    """A map by itself compares within itself; facets and variants want at least two kinds of cells."""
-    return ("alpha" in experiment.swept and not experiment.facets) or len(set(of_cells(records, settings))) > 1
+    return distinct(label(record["provenance"]) for record in records)
 
 
 def _chart(experiment: Experiment, profile: str, dataset: str, records: list[Record]) -> Chart:
     declared = tuple(cell.replace(dataset=dataset, seed=0) for cell in experiment.profiles[profile].cells)
+    records = sorted(records, key=lambda record: [record["cell"][name] for name in SWEPT])
     common = _at_common_seeds(records) if "alpha" in experiment.swept else records
     used = {record["id"] for record in common}
-    beyond = [record for record in records if record["id"] not in used]
-    chart = Chart(experiment, profile, dataset, declared, *(tuple(sorted(r, key=_order)) for r in (common, beyond)))
-    marks = {mark: record["id"] for record in records if (mark := fingerprint(record)) is not None}
+    beyond = tuple(record for record in records if record["id"] not in used)
+    chart = Chart(experiment, profile, dataset, declared, tuple(common), beyond)
+    marks = {record["provenance"]["data"]["fingerprint"]: record["id"] for record in records}
     if len(marks) > 1:
         texts = " and ".join(f"{mark} (as in record {name})" for mark, name in list(marks.items())[:2])
         raise UsageError(f"{chart.stem}: the records were trained on different data, fingerprints {texts}")
     return chart
 
 
-def common_seeds(seeds_of_cells: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+def common_seeds(seeds_of_cells: Iterable[Iterable[int]]) -> set[int]:
     """The set of seeds that most cells have; of equally frequent ones the largest."""
-    sets = Counter(seeds_of_cells)
-    return min(sets, key=lambda seeds: (-sets[seeds], -len(seeds), seeds), default=())
+    counts = Counter(tuple(sorted(seeds)) for seeds in seeds_of_cells)
+    ordered = sorted(counts, key=lambda seeds: (-counts[seeds], -len(seeds), seeds))
+    return set(ordered[0]) if ordered else set()
 
 
 def _at_common_seeds(records: Sequence[Record]) -> list[Record]:
@@ -168,18 +156,14 @@ def _at_common_seeds(records: Sequence[Record]) -> list[Record]:
 
     Cells that another experiment ran with many more seeds are beside the others in a map with the same number of them.
     """
-    grids: dict[Settings, dict[tuple[float, float], dict[int, Record]]] = {}
-    for grid, record in zip(of_cells(records, lambda cell: settings(cell, EACH_ITS_OWN)), records, strict=True):
-        cell = record["cell"]
-        grids.setdefault(grid, {}).setdefault((cell["alpha"], cell["decay"]), {})[cell["seed"]] = record
-    kept: set[str] = set()
+    seeds: dict[Cell, set[int]] = {}
+    for record in records:
+        seeds.setdefault(cell_of(record), set()).add(record["cell"]["seed"])
+    grids: dict[Settings, list[Cell]] = {}
+    for cell in seeds:
+        grids.setdefault(settings(cell, EACH_ITS_OWN), []).append(cell)
     for cells in grids.values():
-        common = set(common_seeds(tuple(sorted(seeds)) for seeds in cells.values()))
-        for seeds in cells.values():
-            kept |= {record["id"] for seed, record in seeds.items() if seed in common or not common <= seeds.keys()}
-    return [record for record in records if record["id"] in kept]
-
-
-def _order(record: Record) -> tuple[str, float, float, int]:
-    cell = record["cell"]
-    return cell["optimizer"], cell["alpha"], cell["decay"], cell["seed"]
+        common = common_seeds(seeds[cell] for cell in cells)
+        for cell in cells:
+            seeds[cell] = common if common <= seeds[cell] else seeds[cell]
+    return [record for record in records if record["cell"]["seed"] in seeds[cell_of(record)]]
