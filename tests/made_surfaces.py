@@ -19,7 +19,7 @@ def bowl(
     u, v = (np.arange(count) - (count - 1) / 2 for count in shape)
     errors = heights(u[:, None] - at[0], v[None, :] - at[1], rho)
     noise = np.random.default_rng(seed).normal(0, sigma, (*shape, runs)) if sigma else np.zeros((*shape, runs))
-    return Surface("made", u, v, errors[:, :, None] + noise, np.zeros(shape, bool), None)
+    return Surface(u, v, errors[:, :, None] + noise, np.zeros(shape, bool), None)
 
 
 def heights(u: Floats, v: Floats, rho: float) -> Floats:

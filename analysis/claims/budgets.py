@@ -23,9 +23,9 @@ def _budget(name: str, text: str, rule: str, unit: str) -> Claim:
 
     def measure(source: Source) -> Finding | None:
         exponents = [
-            line.law.exponent
+            line.exponent
             for line in source.laws("supp3")
-            if (line.optimizer, line.unit, line.held) == ("adamw", UNITS[unit], "")
+            if (line.optimizer, line.unit, line.held, line.computed) == ("adamw", UNITS[unit], "", False)
         ]
         if not exponents:
             return None
@@ -50,10 +50,10 @@ def _batch_size(name: str, text: str, source: str, words: str, rule: Rule) -> Cl
             for line in evidence.laws("batch_size")
             if (line.quantity, line.held, line.unit) == (BATCH, EPOCHS, UNITS["step"])
         ]
-        texts = [f"{line.who.partition(',')[0]} {format_estimate(line.law.exponent)}" for line in lines]
+        texts = [f"{line.who.partition(',')[0]} {format_estimate(line.exponent)}" for line in lines]
         panels = of_plan(evidence.panels("batch_size"), EPOCHS)
         found = f"exponents in the batch size: {', '.join(texts)}"
-        return judge(by_intervals, [line.law.exponent for line in lines], found, panels) if lines else None
+        return judge(by_intervals, [line.exponent for line in lines], found, panels) if lines else None
 
     return Claim(name, text, source, "batch_size", words, ours)
 

@@ -29,7 +29,7 @@ from analysis.results.words import Estimate, format_estimate, panel_name
 from analysis.statistics import power_laws
 from analysis.statistics.estimate import NO_SCATTER, OWN_SCATTER, Comparison, around, compare
 from analysis.statistics.ridge import ridge
-from analysis.statistics.surface import basin, of_panel, of_readings
+from analysis.statistics.surface import of_panel, of_readings, sigmas
 from experiments.declare import PROFILES
 from paper_repro.records import Record
 
@@ -169,9 +169,7 @@ class Evidence:
 
     def noise(self) -> dict[str, float]:
         """The deviation of single runs' test errors by optimizer: that of figure 2's seeds."""
-        surfaces = {panel.optimizer: of_panel(panel, "test") for panel in self.panels("fig2")}
-        deviations = {name: surface.sigma(basin(surface)) for name, surface in surfaces.items()}
-        return {name: sigma for name, sigma in deviations.items() if sigma}
+        return sigmas(self.panels("fig2"), "test")
 
     def rows(self, study: str) -> list[dict[str, Any]]:
         """What a study found at its largest scale; demos count where they need no images."""

@@ -16,7 +16,7 @@ from analysis.figures.captions import caption
 from analysis.figures.style import colour, make_room, plain_log, with_panels
 from analysis.results.table import Chart
 from analysis.results.words import BOUNDARY, NAMES, format_estimate
-from analysis.statistics.power_laws import NORMALIZED, RAW, Line, on_both_axes, predicted
+from analysis.statistics.power_laws import NORMALIZED, RAW, Line, predicted
 
 HEIGHT = 2.3  # inches of a panel
 APART = 0.05  # octaves between the points of laws that share an x
@@ -28,90 +28,71 @@ READING = (
     "noise of single runs is not known); in the legend its exponent. On the grid boundary the best may lie beyond the "
     "decays that were run, so there is no point. Grey: what is predicted, through the middle of the points."
 )
+OPEN = "Open: the paper's own figure, as read off its colours."
 COMPUTED = "Decays were swept {} only; the other axis is computed from it, times or over sqrt(updates)."
 
 
-def draw(chart: Chart, lines: Sequence[Line]) -> Figure:
-    """Two axes for each quantity."""
-    shown = on_both_axes(lines)
-    kinds = list(dict.fromkeys(_kind(line) for line in shown))
-    figure, places = with_panels(len(kinds), 2, HEIGHT, caption(chart, _reading(shown)))
-    for axes, (kind, unit) in zip(places, itertools.product(kinds, SYMBOLS), strict=True):
-        _draw_axes(axes, [line for line in shown if (_kind(line), line.unit) == (kind, unit)])
-        quantity, held = kind
+def draw(chart: Chart, laws: Sequence[Line]) -> Figure:
+    """Axes for each quantity and what is held fixed, and for each unit; of joint laws none."""
+    lines = [line for line in laws if not line.is_joint]
+    swept = sorted({RAW if line.unit == NORMALIZED else NORMALIZED for line in lines if line.computed})
+    texts = [READING, *([OPEN] if any(line.is_paper for line in lines) else ()), *map(COMPUTED.format, swept)]
+    kinds = list(dict.fromkeys((line.quantity, line.held) for line in lines))
+    units = [unit for unit in SYMBOLS if any(line.unit == unit for line in lines)]
+    figure, places = with_panels(len(kinds), len(units), HEIGHT, caption(chart, " ".join(texts)))
+    for axes, ((quantity, held), unit) in zip(places, itertools.product(kinds, units), strict=True):
+        _draw_axes(axes, [line for line in lines if (line.quantity, line.held, line.unit) == (quantity, held, unit)])
         axes.set_title(f"{held}: best decay {unit}" if held else f"best decay {unit}", pad=3)
         axes.set_xlabel(quantity)
         axes.set_ylabel(SYMBOLS[unit], labelpad=1)
     return figure
 
 
-def _kind(line: Line) -> tuple[str, str]:
-    """What shares a row of axes."""
-    return line.quantity, line.held
-
-
-def _reading(shown: Sequence[Line]) -> str:
-    swept = sorted({RAW if line.unit == NORMALIZED else NORMALIZED for line in shown if line.computed})
-    open_marks = " Open: the paper's own figure, as read off its colours." * any(line.is_paper for line in shown)
-    return " ".join([READING + open_marks, *(COMPUTED.format(unit) for unit in swept)])
-
-
 def _draw_axes(axes: Axes, lines: Sequence[Line]) -> None:
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     for place, line in enumerate(lines):
-        _draw_line(axes, line, (place - (len(lines) - 1) / 2) * APART, [other.optimizer for other in lines])
-    for group in ([line for line in lines if not line.is_paper], [line for line in lines if line.is_paper]):
-        _draw_guides(axes, group)
-    _say_edges(axes, lines)
-    ticks = sorted({x for line in lines for x in line.law.best})
+        _draw_line(axes, line, place - (len(lines) - 1) / 2, colour(line.optimizer, [each.optimizer for each in lines]))
+    for is_paper in (False, True):
+        _draw_guides(axes, [line for line in lines if line.is_paper == is_paper])
+    points = [point for line in lines for point in line.best]
+    ticks = sorted({x for x, _ in points})
     axes.set_xticks(ticks, [f"{x:g}" for x in ticks])
     axes.minorticks_off()
     plain_log(axes.yaxis)
     legend = axes.legend(frameon=False, fontsize=5.5, handlelength=2.2, loc="upper left")
-    has_edges = any(best is None for line in lines for best in line.law.best.values())
-    make_room(axes, LEGEND * len(legend.get_texts()), WORDS * has_edges)
+    make_room(axes, LEGEND * len(legend.get_texts()), WORDS * any(best is None for _, best in points))
 
 
-def _draw_line(axes: Axes, line: Line, shift: float, among: Sequence[str]) -> None:
-    tint = colour(line.optimizer, among)
-    for x, best in line.law.best.items():
-        if best is not None and best.low is not None and best.high is not None:
-            axes.plot([x * 2**shift] * 2, [2**best.low, 2**best.high], "-", lw=0.8, color=tint)
+def _draw_line(axes: Axes, line: Line, place: float, tint: str) -> None:
+    """Points with their intervals, and words where there is none. place: among the lines, from the middle."""
+    shift = 2 ** (place * APART)
+    for x, best in line.best:
+        if best is None:
+            axes.annotate(
+                BOUNDARY, (x, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
+                xytext=(6 * place, 2), rotation=90, ha="center", va="bottom", fontsize=5, color=tint,
+            )  # fmt: skip
+        elif best.low is not None and best.high is not None:
+            axes.plot([x * shift] * 2, [2**best.low, 2**best.high], "-", lw=0.8, color=tint)
+    exponent = format_estimate(line.exponent) if line.exponent else "too few best decays inside the axis"
+    name = line.who if line.is_paper else NAMES.get(line.optimizer, line.optimizer)  # the title says what is held
     axes.plot(
-        [x * 2**shift for x in line.law.best], [2**best.value if best else np.nan for best in line.law.best.values()],
+        [x * shift for x, _ in line.best], [2**best.value if best else np.nan for _, best in line.best],
         "--o" if line.is_paper else "-o", ms=3.5, lw=0.7, color=tint, mfc="white" if line.is_paper else tint,
-        label=_legend(line),
+        label=f"{name}: {exponent}",
     )  # fmt: skip
 
 
-def _legend(line: Line) -> str:
-    """The name, without what the title says, and the exponent."""
-    exponent = format_estimate(line.law.exponent) if line.law.exponent else "too few best decays inside the axis"
-    name = line.who if line.is_paper else NAMES.get(line.optimizer, line.optimizer)
-    return f"{name}: {exponent}"
-
-
 def _draw_guides(axes: Axes, lines: Sequence[Line]) -> None:
-    """What is predicted, through the middle of all points of these lines."""
-    points = [(np.log2(x), best.value) for line in lines for x, best in line.law.best.items() if best is not None]
+    """What is predicted to be one exponent, through the middle of all points of these lines."""
+    points = [(np.log2(x), best.value) for line in lines for x, best in line.best if best is not None]
     if not points:
         return
     middle = np.mean(points, 0)
-    x = np.log2(sorted({x for line in lines for x in line.law.best}))
-    for (name, power), style in zip(predicted(lines[0]).items(), STYLES, strict=False):
+    x = np.log2(sorted({x for line in lines for x, _ in line.best}))
+    ranges = predicted(next(iter(lines[0].exponents)), lines[0].unit)
+    powers = {name: low for name, (low, high) in ranges.items() if low == high}
+    for (name, power), style in zip(powers.items(), STYLES, strict=False):
         label = None if lines[0].is_paper else f"{name}: {power:.2g}"
         axes.plot(2**x, 2 ** (middle[1] + power * (x - middle[0])), style, lw=0.7, color="0.5", zorder=0, label=label)
-
-
-def _say_edges(axes: Axes, lines: Sequence[Line]) -> None:
-    """Words in the line's colour at the places without a point."""
-    for place, line in enumerate(lines):
-        for x, best in line.law.best.items():
-            if best is None:
-                tint = colour(line.optimizer, [other.optimizer for other in lines])
-                axes.annotate(
-                    BOUNDARY, (x, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
-                    xytext=(6 * (place - (len(lines) - 1) / 2), 2),
-                    rotation=90, ha="center", va="bottom", fontsize=5, color=tint,
-                )  # fmt: skip

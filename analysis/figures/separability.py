@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -18,18 +17,20 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from numpy.typing import NDArray
 
 from analysis.figures.captions import caption
 from analysis.figures.style import colour, make_room, new_figure
 from analysis.results.table import Chart
-from analysis.results.words import BOUNDARY, L2, NAMES, Estimate, format_number
-from analysis.statistics.separability import Row
+from analysis.results.words import BOUNDARY, L2, NAMES, format_number
+from analysis.statistics.separability import TOO_FEW, Row
 
 RIDGE, BETWEEN, FOREST_LINE = 1.1, 0.47, 0.2  # inches of height: of axes, between them, of a row of the forest
 NAME = 24  # letters of a line of a name
 GUIDES = {"slope 0: decay tuned alone": (0.0, ":"), "slope -1: L2 in SGD (Prop. 1)": (-1.0, "--")}
-NO_LINE = "too few rows"
+COLUMNS = {  # of the forest plot: title, guides, factor (shares are in percent)
+    "ridge_slope": ("ridge\nslope", (0.0, -1.0), 1), "interaction": ("interaction\n(%)", (0.0,), 100),
+    "regret_decay_first": ("regret\n(points)", (0.0,), 1), "basin_size": ("basin\n(%)", (), 100),
+}  # fmt: skip
 WORDS = 0.5  # of the height of axes: what the words on the grid boundary take, upright
 READING = (
     "Left: the best decay of each learning rate (the lowest point of a parabola through its lowest tile and the two "
@@ -40,34 +41,6 @@ READING = (
     "within 10 % of the selected one. Filled: ours."
 )
 OPEN = "Open: the paper's own figure, as read off its colours."
-
-
-@dataclass(frozen=True)
-class Column:
-    """What one forest plot shows of a row, or the words that stand there instead. factor: 100 for shares in percent."""
-
-    title: str
-    of: Callable[[Row], Estimate | str]
-    guides: tuple[float, ...] = ()
-    factor: float = 1.0
-
-
-def _interaction(row: Row) -> Estimate | str:
-    if row.interaction is not None and math.isnan(row.interaction.value):
-        return "noise only"  # the errors vary no more than runs
-    return row.interaction or row.missing
-
-
-COLUMNS = (
-    Column(
-        "ridge\nslope",
-        lambda row: row.ridge.slope or (BOUNDARY if row.ridge.at_edge == len(row.ridge.u) > 0 else NO_LINE),
-        (0.0, -1.0),
-    ),
-    Column("interaction\n(%)", _interaction, (0.0,), 100),
-    Column("regret\n(points)", lambda row: row.regret.decay_first if row.regret else row.missing, (0.0,)),
-    Column("basin\n(%)", lambda row: row.basin or row.missing, (), 100),
-)
 
 
 def draw(chart: Chart, rows: Sequence[Row]) -> Figure:
@@ -101,9 +74,10 @@ def draw(chart: Chart, rows: Sequence[Row]) -> Figure:
 def draw_ridges(axes: Axes, rows: Sequence[Row]) -> None:
     """One line for each row: best decay over learning rate, and the guides through the middle of all."""
     u, v = (np.concatenate([getattr(row.ridge, name) for row in rows]) for name in ("u", "best"))
-    if not np.isfinite(v).any():
+    known = np.isfinite(v)
+    if not known.any():
         axes.set(xticks=[], yticks=[])
-        axes.text(0.5, 0.5, BOUNDARY if len(v) else NO_LINE, transform=axes.transAxes, ha="center", fontsize=5)
+        axes.text(0.5, 0.5, BOUNDARY if len(v) else TOO_FEW, transform=axes.transAxes, ha="center", fontsize=5)
         return
     axes.set(xscale="log", yscale="log")
     for row in rows:
@@ -111,8 +85,11 @@ def draw_ridges(axes: Axes, rows: Sequence[Row]) -> None:
     low, high = axes.get_xlim()  # of the points; the words on the boundary need room as well
     low, high = min(low, 2 ** u.min() / 1.2), max(high, 1.2 * 2 ** u.max())
     axes.set(xlim=_a_decade((low, high)), ylim=_a_decade(axes.get_ylim()))
-    make_room(axes, 0, WORDS if np.isnan(v).any() else 0)
-    _draw_guides(axes, u, v)
+    make_room(axes, 0, WORDS if not known.all() else 0)
+    span = np.array([u.min(), u.max()])  # guides are no wider than the best decays
+    for name, (slope, style) in GUIDES.items():
+        guide = 2 ** (v[known].mean() + slope * (span - u[known].mean()))
+        axes.plot(2**span, guide, style, lw=0.7, color="0.6", zorder=0, label=name, scaley=False)
     _few_ticks(axes.xaxis)
     _few_ticks(axes.yaxis)
     axes.set_xlabel(r"$\alpha$", labelpad=0)
@@ -145,44 +122,36 @@ def _draw_ridge(axes: Axes, row: Row, tint: str) -> None:
         )  # fmt: skip
 
 
-def _draw_guides(axes: Axes, u: NDArray[np.float64], v: NDArray[np.float64]) -> None:
-    """Through the middle of all best decays, and no wider than they are."""
-    known = np.isfinite(v)
-    middle, span = (u[known].mean(), v[known].mean()), np.array([u.min(), u.max()])
-    for name, (slope, style) in GUIDES.items():
-        guide = 2 ** (middle[1] + slope * (span - middle[0]))
-        axes.plot(2**span, guide, style, lw=0.7, color="0.6", zorder=0, label=name, scaley=False)
-
-
 def _draw_forest(places: Sequence[Axes], rows: Sequence[Row]) -> None:
     """A column of COLUMNS in each of the axes; the first names the rows. Half a line between ours and the paper's."""
     ys = [-place - 0.5 * row.is_paper for place, row in enumerate(rows)]
-    for axes, column in zip(places, COLUMNS, strict=True):
-        for guide in column.guides:
+    for axes, (statistic, (title, guides, factor)) in zip(places, COLUMNS.items(), strict=True):
+        for guide in guides:
             axes.axvline(guide, ls="--" if guide else ":", lw=0.7, color="0.6", zorder=0)
-        for y, row in zip(ys, rows, strict=True):
-            _draw_row(axes, y, row, column, [other.optimizer for other in rows])
+        are_drawn = [_draw_row(axes, y, row, statistic, factor, rows) for y, row in zip(ys, rows, strict=True)]
         names = [textwrap.fill(row.panel, NAME) for row in rows]
         axes.set_yticks(ys, names) if axes is places[0] else axes.set_yticks([])
         axes.set_ylim(min(ys) - 0.6, 0.6)
         axes.tick_params(axis="y", length=0)
-        axes.set_title(column.title, fontsize=6, pad=3)
+        axes.set_title(title, fontsize=6, pad=3)
         axes.margins(x=0.12)
-        if all(isinstance(column.of(row), str) for row in rows):
-            axes.set_xticks([])  # there is nothing to read off
-        else:
+        if any(are_drawn):
             axes.locator_params(axis="x", nbins=2)  # more would touch
+        else:
+            axes.set_xticks([])  # there is nothing to read off
 
 
-def _draw_row(axes: Axes, y: float, row: Row, column: Column, among: Sequence[str]) -> None:
-    tint, content = colour(row.optimizer, among), column.of(row)
-    if isinstance(content, str):
+def _draw_row(axes: Axes, y: float, row: Row, statistic: str, factor: float, among: Sequence[Row]) -> bool:
+    """A point with its interval, or the words that stand there instead; whether there is a point."""
+    tint, part = colour(row.optimizer, [other.optimizer for other in among]), row.statistics[statistic]
+    if isinstance(part, str) or math.isnan(part.value):
         axes.text(
-            0.5, y, textwrap.fill(content, 12), transform=axes.get_yaxis_transform(), ha="center", va="center",
-            fontsize=4.8, color="0.3", linespacing=1, bbox={"fc": "white", "ec": "none", "pad": 0.3},
+            0.5, y, textwrap.fill(row.text(statistic), 12), transform=axes.get_yaxis_transform(), ha="center",
+            va="center", fontsize=4.8, color="0.3", linespacing=1, bbox={"fc": "white", "ec": "none", "pad": 0.3},
         )  # fmt: skip
-        return
-    if content.low is not None and content.high is not None:
-        axes.plot([content.low * column.factor, content.high * column.factor], [y, y], "-", lw=1, color=tint)
+        return False
+    if part.low is not None and part.high is not None:
+        axes.plot([part.low * factor, part.high * factor], [y, y], "-", lw=1, color=tint)
     mark = "white" if row.is_paper else tint
-    axes.plot([content.value * column.factor], [y], "o", ms=3.5, mew=0.8, color=tint, mfc=mark)
+    axes.plot([part.value * factor], [y], "o", ms=3.5, mew=0.8, color=tint, mfc=mark)
+    return True

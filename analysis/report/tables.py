@@ -64,15 +64,13 @@ class Statistics:
     chart: Chart
     rows: list[separability.Row]
     laws: list[power_laws.Line]
-    joint: list[power_laws.Joint]
 
     @classmethod
     def of(cls, chart: Chart, records: Sequence[Record]) -> Statistics:
         """records: all there are, for the noise of single runs."""
         name, is_map = chart.experiment.name, chart.experiment.figure == "heat_maps"
         rows = [*separability.of_chart(chart), *separability.of_paper(name)] if is_map else []
-        laws = [*power_laws.of_chart(chart, records), *power_laws.of_paper(name)]
-        return cls(chart, rows, laws, power_laws.joint(chart, records))
+        return cls(chart, rows, [*power_laws.of_chart(chart, records), *power_laws.of_paper(name)])
 
     def markdown(self) -> str:
         """All tables under each other."""
@@ -82,7 +80,7 @@ class Statistics:
         """Separability, laws and comparisons, those that there are."""
         pairs = estimate.compare(selected) if len(selected := panels(self.chart)) <= FEW else []
         tables = [separability.table(self.rows)] if self.rows else []
-        tables += [power_laws.table([*self.laws, *self.joint])] if self.laws else []
+        tables += [power_laws.table(self.laws)] if self.laws else []
         return tables + ([estimate.table(pairs)] if pairs else [])
 
     def write(self, out: Path, kinds: Sequence[str] = KINDS) -> Iterator[Path]:

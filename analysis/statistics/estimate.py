@@ -26,7 +26,7 @@ from analysis.results.markdown import Table
 from analysis.results.panels import Panel
 from analysis.results.series import Variant
 from analysis.results.words import Estimate, panel_name
-from analysis.statistics.surface import EQUAL, basin, deviation, of_panel
+from analysis.statistics.surface import EQUAL, Floats, of_panel
 
 LEVEL = 0.05
 POWER = 0.8
@@ -42,15 +42,21 @@ def around(value: float, half: float) -> Estimate:
     return Estimate(value, value - half, value + half)
 
 
+def deviation(values: Sequence[float] | Floats) -> float | None:
+    """The standard deviation (n - 1); None where the values do not tell it: fewer than two, or all equal."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 and np.ptp(values) > EQUAL else None
+
+
 def student(values: Sequence[float]) -> Estimate:
     """The mean with its 95 % interval by Student's t; without one for a single value, or where all are equal."""
-    mean, scatter = float(np.mean(values)), deviation(values)
-    return Estimate(mean, None, None) if scatter is None else around(mean, _half(scatter, len(values), len(values) - 1))
+    return _mean(values, deviation(values), len(values) - 1)
 
 
-def _half(scatter: float, count: int, freedom: float) -> float:
-    """Of the interval of a mean."""
-    return float(special.stdtrit(freedom, 1 - LEVEL / 2)) * scatter / math.sqrt(count)
+def _mean(values: Sequence[float] | Floats, scatter: float | None, freedom: float) -> Estimate:
+    mean = float(np.mean(values))
+    if scatter is None:
+        return Estimate(mean, None, None)
+    return around(mean, float(special.stdtrit(freedom, 1 - LEVEL / 2)) * scatter / math.sqrt(len(values)))
 
 
 @dataclass(frozen=True)
@@ -122,29 +128,31 @@ def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> Comp
     count, freedom = len(differences), len(differences) - 1.0
     scatter = deviation(differences) if count >= OWN_SCATTER else None
     if scatter is None:
-        single = [_pooled(panel) or known.get(panel.optimizer) for panel in (first, second)]
+        single = [of_panel(panel, "test").sigma or known.get(panel.optimizer) for panel in (first, second)]
         scatter, freedom = None if None in single else math.hypot(*filter(None, single)), math.inf
     if scatter is None and count < OWN_SCATTER and count == len(common):
         return None  # where seeds diverged, the row says so
-    mean = float(differences.mean())
-    names = panel_name(first.optimizer, first.facets), panel_name(second.optimizer, second.facets)
-    difference, p = Estimate(mean, None, None), None
+    difference, p = _mean(differences, scatter, freedom), None
     if scatter is not None:
-        difference = around(mean, _half(scatter, count, freedom))
-        p = float(2 * special.stdtr(freedom, -abs(mean) / (scatter / math.sqrt(count))))
-    survivors_ahead = any(map(math.isnan, errors[0 if mean < 0 else 1].values()))
-    return Comparison(*names, difference, scatter, p, count, _lacking(names, errors), survivors_ahead)
-
-
-def _lacking(names: tuple[str, str], errors: Sequence[Mapping[int, float]]) -> str:
-    """What is to be said of seeds that are not compared: " of 7; 3 of AdamW diverged"."""
-    every = {seed for own in errors for seed in own}
+        p = float(2 * special.stdtr(freedom, -abs(difference.value) / (scatter / math.sqrt(count))))
+    names = panel_name(first.optimizer, first.facets), panel_name(second.optimizer, second.facets)
+    every = {*errors[0], *errors[1]}
     counts: Counter[str] = Counter()  # a sum where two cells of one optimizer are compared
     for name, own in zip(names, errors, strict=True):
         counts[f"{name} diverged"] += sum(map(math.isnan, own.values()))
         counts[f"{name} not run"] += len(every) - len(own)
-    words = ", ".join(f"{count} of {what}" for what, count in counts.items() if count)
-    return f" of {len(every)}; {words}" if words else ""
+    lost = ", ".join(f"{count} of {what}" for what, count in counts.items() if count)
+    lacking = f" of {len(every)}; {lost}" if lost else ""
+    survivors_ahead = any(map(math.isnan, errors[0 if difference.value < 0 else 1].values()))
+    return Comparison(*names, difference, scatter, p, count, lacking, survivors_ahead)
+
+
+def _by_seed(panel: Panel) -> dict[int, float]:
+    """The test error of each seed of the selected cell; NaN for one that diverged."""
+    assert panel.best is not None
+    best = panel.with_all_seeds(panel.best)
+    finished = [record["cell"]["seed"] for record in best.records if record["status"] == "finished"]
+    return dict.fromkeys(best.seeds, math.nan) | dict(zip(finished, best.errors("test"), strict=True))
 
 
 def paired_difference(first: Variant, other: Variant) -> tuple[float, float]:
@@ -157,24 +165,9 @@ def paired_difference(first: Variant, other: Variant) -> tuple[float, float]:
 
 def holm(values: Sequence[float]) -> list[float]:
     """p-values corrected for being several (Holm 1979), in the order given."""
-    order, corrected, running = np.argsort(values), [1.0] * len(values), 0.0
-    for rank, place in enumerate(order):
-        running = max(running, min(1.0, (len(values) - rank) * values[place]))
-        corrected[place] = running
-    return corrected
-
-
-def _by_seed(panel: Panel) -> dict[int, float]:
-    """The test error of each seed of the selected cell; NaN for one that diverged."""
-    assert panel.best is not None
-    best = panel.with_all_seeds(panel.best)
-    finished = [record["cell"]["seed"] for record in best.records if record["status"] == "finished"]
-    return dict.fromkeys(best.seeds, math.nan) | dict(zip(finished, best.errors("test"), strict=True))
-
-
-def _pooled(panel: Panel) -> float | None:
-    surface = of_panel(panel, "test")
-    return surface.sigma(basin(surface))
+    order = np.argsort(values)
+    running = np.maximum.accumulate((len(values) - np.arange(len(values))) * np.array(values)[order])
+    return list(np.minimum(1.0, running)[np.argsort(order)])
 
 
 CAPTION = (
@@ -205,10 +198,9 @@ def _signed(number: float) -> str:
 def _verdict(pair: Comparison) -> str:
     if pair.is_decided:
         return "yes"
-    if pair.p is None:
-        return f"no: {NO_SCATTER}"
-    if pair.survivors_ahead:
-        return "no: seeds of the better one diverged"
-    if pair.seeds_needed and pair.seeds_needed > MOST:
-        return f"no: more than {MOST:,} seeds would be needed"
-    return f"no: {pair.seeds_needed} seeds would be needed" if pair.seeds_needed else "no"
+    needed = pair.seeds_needed or 0
+    reasons = {
+        NO_SCATTER: pair.p is None, "seeds of the better one diverged": pair.survivors_ahead,
+        f"more than {MOST:,} seeds would be needed": needed > MOST, f"{needed} seeds would be needed": needed,
+    }  # fmt: skip
+    return ": ".join(["no", *[reason for reason, holds in reasons.items() if holds][:1]])

@@ -11,30 +11,26 @@ import numpy as np
 from scipy import linalg
 
 from analysis.results.words import Estimate
-from analysis.statistics.surface import LEAST, RESAMPLES, Floats, Surface, basin
+from analysis.statistics.surface import LEAST, Floats, Surface
 
 
 def interaction(surface: Surface, seed: int = 0) -> Estimate | None:
     """The share of variance, 0 to 1, that no a(alpha) + b(lambda) explains; None where too little is measured, or where
     the noise to take off is not known."""
-    chosen = basin(surface)
-    sigma = surface.sigma(chosen)
-    rows, columns = np.nonzero(chosen)
-    if chosen.sum() < LEAST or sigma is None:
+    basin, sigma = surface.basin, surface.sigma
+    rows, columns = np.nonzero(basin)
+    if basin.sum() < LEAST or sigma is None:
         return None
     design = np.concatenate([rows[:, None] == np.unique(rows), columns[:, None] == np.unique(columns)], 1).astype(float)
     rest = np.eye(len(rows)) - design @ linalg.pinv(design)
     free = float(np.trace(rest))
     if free < 1:
         return None
-    variance = sigma**2 / float(np.isfinite(surface.runs).sum(2)[chosen].mean())
-    means = surface.means[chosen]
-    value = _share(means[None], rest, free, variance)[0]
-    noise = surface.noise(chosen, np.random.default_rng(seed), RESAMPLES)
-    if noise is None:  # too few second runs to draw from
-        return Estimate.of(value, None)
+    variance = sigma**2 / float(surface.counts[basin].mean())
+    value = _share(surface.means[basin][None], rest, free, variance)[0]
+    resampled = surface.resampled(basin, np.random.default_rng(seed))[1:, basin]
     # What is resampled has noise twice: that of the errors, and that drawn.
-    return Estimate.of(value, _share(means + noise[:, chosen], rest, free, 2 * variance))
+    return Estimate.of(value, _share(resampled, rest, free, 2 * variance))
 
 
 def _share(means: Floats, rest: Floats, free: float, variance: float) -> Floats:

@@ -9,8 +9,7 @@ and epochs T: lambda* ~ b^p T^q. Predicted of the decay per update (B images, n 
 
 With the epochs fixed the exponent in b is p; with the updates fixed T grows with b, and it is p + q. With b fixed the
 exponents in epochs and in updates are both q. The normalized decay is lambda sqrt(n): p less by 1/2, q more by 1/2.
-Where decays were swept on one axis only, per update or normalized, the law on the other is computed: each best decay
-moves by a known factor, its interval with it, and the exponent by half the exponent with which the updates grow.
+Where decays were swept in one unit only, each best decay is converted into the other, its resamples with it.
 
 Panels whose best decay is on the grid boundary are left out of a fit; those of resampled errors, of that resample's. An
 interval is that of the noise of single runs: it does not say whether the panels follow a power law at all. In
@@ -22,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -33,14 +32,13 @@ from analysis.results.markdown import Table
 from analysis.results.panels import Panel, panels, selection_split
 from analysis.results.series import EPOCHS as EPOCHS_FIXED
 from analysis.results.series import UPDATES as UPDATES_FIXED
-from analysis.results.series import known_updates, of_plan, updates
+from analysis.results.series import of_plan, updates
 from analysis.results.table import Chart, charts
 from analysis.results.words import NAMES, UNITS, Estimate, format_estimate
 from analysis.statistics.ridge import lowest
-from analysis.statistics.surface import RESAMPLES, Floats, Surface, basin, moving, of_panel, of_readings
+from analysis.statistics.surface import Floats, Surface, estimate, of_panel, of_readings, sigmas
 from paper_repro.records import Record
 
-YES = {True: "yes", False: "no"}
 RAW, NORMALIZED = UNITS["step"], UNITS["normalized"]
 ROOT, EPOCH, SMALLER = "the paper's square root", "constant per epoch", "smaller for larger batches"
 BATCH, BATCH_AT_UPDATES, EPOCHS, UPDATES = "batch size", "batch size, updates fixed", "epochs", "updates"
@@ -60,42 +58,36 @@ UPDATES_PER_EPOCH = {"cifar": 50_000 / 128, "in32": 1_281_167 / 128}  # of the p
 
 
 @dataclass(frozen=True)
-class Optimum:
-    """log2 of a panel's best decay. estimate: None on the grid boundary. samples: of resampled errors, NaN on the
-    boundary; None where the noise is not known."""
+class Sweep:
+    """log2 of a panel's best decay: of its errors and, behind that, of resampled ones, NaN on the grid boundary.
 
-    estimate: Estimate | None
-    samples: Floats | None
+    unit: of the decays that were swept. at: the panel's quantities; without updates where these are not known.
+    """
 
-    def moved(self, steps: float) -> Optimum:
-        """In another unit of decay, 2^steps times as large."""
-        samples = None if self.samples is None else self.samples + steps
-        return Optimum(None if self.estimate is None else _moved(self.estimate, steps), samples)
+    samples: Floats
+    unit: str
+    at: Mapping[str, float]
 
-
-@dataclass(frozen=True)
-class Law:
-    """exponent: None where fewer than two places hold their best decay. best: log2 lambda* for each x, None on the grid
-    boundary."""
-
-    exponent: Estimate | None
-    best: Mapping[float, Estimate | None]
+    def shift(self, unit: str) -> float:
+        """What converts it into a unit: normalized decays are sqrt(updates) as large."""
+        sign = (unit == NORMALIZED) - (self.unit == NORMALIZED)
+        return sign * math.log2(self.at[UPDATES]) / 2 if sign else 0.0
 
 
 @dataclass(frozen=True)
 class Line:
-    """A law: of which optimizer's best decay (in which unit) in what, with what held fixed.
+    """A law: of which optimizer's best decay, in which unit, with what held fixed.
 
-    updates: of a run at each x; empty where that is not known. computed: decays were swept in the other unit.
+    exponents: by the quantity of PREDICTED; None where too few panels hold their best decay. best: the first quantity
+    of each panel with log2 lambda*, None on the grid boundary. computed: decays were swept in the other unit.
     """
 
     who: str
     unit: str
-    quantity: str  # "batch size" or "epochs"
-    law: Law
+    exponents: Mapping[str, Estimate | None]
+    best: tuple[tuple[float, Estimate | None], ...]
     optimizer: str = ""
     held: str = ""
-    updates: Mapping[float, float] = field(default_factory=dict)
     computed: bool = False
 
     @property
@@ -103,212 +95,147 @@ class Line:
         return self.who.startswith("paper, ")
 
     @property
-    def exponents(self) -> Mapping[str, Estimate | None]:
-        """By the quantity of PREDICTED."""
-        at_updates = self.quantity == BATCH and self.held == UPDATES_FIXED
-        return {BATCH_AT_UPDATES if at_updates else self.quantity: self.law.exponent}
-
-    @property
-    def rests_on(self) -> str:
-        """The best decays."""
-        best = self.law.best.items()
-        return ", ".join(f"{x:g}: {'boundary' if part is None else f'{2**part.value:.2g}'}" for x, part in best)
-
-
-@dataclass(frozen=True)
-class Joint:
-    """A law of all panels of an optimizer, that differ in batch size and epochs alike. exponents: by quantity."""
-
-    who: str
-    unit: str
-    exponents: Mapping[str, Estimate | None]
-    rests_on: str
+    def is_joint(self) -> bool:
+        """Whether it is of all panels, that differ in batch size and epochs alike."""
+        return UPDATES in self.exponents or len(self.exponents) > 1
 
     @property
     def quantity(self) -> str:
-        return " and ".join(self.exponents)
+        return " and ".join(name.partition(",")[0] for name in self.exponents)
+
+    @property
+    def exponent(self) -> Estimate | None:
+        """The first."""
+        return next(iter(self.exponents.values()))
 
 
 def of_chart(chart: Chart, records: Sequence[Record]) -> list[Line]:
-    """The laws that a chart's panels hold; records: all there are, for the noise of single runs."""
-    return [
-        _line(own, _in_unit(own, optima, unit), quantity, unit, series, held)
-        for own, optima in _optimizers(chart, records)
-        for quantity, unit, series, held in _series(chart, own)
-    ]
-
-
-def _line(
-    own: Sequence[Panel], optima: Sequence[Optimum], quantity: str, unit: str, series: Mapping[float, int], held: str
-) -> Line:
-    counts = {x: updates(_any_record(own[place])) for x, place in series.items()}
-    known = {x: count for x, count in counts.items() if count is not None}
-    computed = any(UNITS[own[place].decay_unit] != unit for place in series.values())
-    fit, optimizer = law_of({x: optima[place] for x, place in series.items()}), own[0].optimizer
-    who = NAMES.get(optimizer, optimizer) + f", {held}" * bool(held)
-    return Line(who, unit, quantity, fit, optimizer, held, known if len(known) == len(counts) else {}, computed)
-
-
-def joint(chart: Chart, records: Sequence[Record]) -> list[Joint]:
-    """The laws of all panels together: in updates, and in batch size and epochs. None but of a chart of batch sizes:
-    elsewhere the batch is fixed, and updates are in proportion to epochs."""
-    if chart.experiment.figure != "batch_sizes":
+    """The laws that a chart's panels hold, and of a chart of batch sizes those of all panels together: in updates, and
+    in batch size and epochs. records: all there are, for the noise of single runs."""
+    if "epochs" not in chart.experiment.facets:
         return []
-    laws = []
-    for own, optima in _optimizers(chart, records):
-        at = {
-            UPDATES: [known_updates(_any_record(panel)) for panel in own],
-            BATCH: [float(panel.facets["batch_size"]) for panel in own],
-            EPOCHS: [float(panel.facets["epochs"]) for panel in own],
-        }
-        rests_on = f"{sum(each.estimate is not None for each in optima)} of {len(own)} panels"
-        for unit in (RAW, NORMALIZED):
-            for names in ((UPDATES,), (BATCH, EPOCHS)):
-                found = exponents_of(_in_unit(own, optima, unit), np.array([at[name] for name in names]).T)
-                exponents: dict[str, Estimate | None] = dict(zip(names, found or (None, None), strict=False))
-                who = f"{NAMES.get(own[0].optimizer, own[0].optimizer)}, all panels"
-                laws.append(Joint(who, unit, exponents, rests_on))
-    return laws
+    every, split = panels(chart), selection_split(chart.records)
+    noise: dict[str, float] = {}  # of single runs at this scale: that of figure 2's seeds
+    for other in charts(experiments.get("fig2").changed(chart.experiment.changes), records):
+        if (other.profile, other.dataset) == (chart.profile, chart.dataset):
+            noise = sigmas(panels(other), selection_split(other.records))
+    lines: list[Line] = []
+    joint: list[Line] = []
+    for optimizer in dict.fromkeys(panel.optimizer for panel in every):
+        own, name = [panel for panel in every if panel.optimizer == optimizer], NAMES.get(optimizer, optimizer)
+        rng = np.random.default_rng(0)
+        sweeps = [_sweep(panel, split, noise.get(optimizer), rng) for panel in own]
+        if "batch_size" not in chart.experiment.facets:
+            lines += _laws(name, optimizer, [(EPOCHS,)], sweeps)
+            continue
+        for held, quantity in ((EPOCHS_FIXED, BATCH), (UPDATES_FIXED, BATCH_AT_UPDATES)):
+            part = [sweeps[own.index(panel)] for panel in of_plan(own, held)]
+            lines += _laws(f"{name}, {held}", optimizer, [(quantity,)], part, held)
+        joint += _laws(f"{name}, all panels", optimizer, [(UPDATES,), (BATCH, EPOCHS)], sweeps)
+    return lines + joint
+
+
+def _sweep(panel: Panel, split: str, sigma: float | None, rng: np.random.Generator) -> Sweep:
+    record = next(iter(panel.tiles.values())).records[0]  # all of a panel have the same quantities
+    size = float(record["cell"]["batch_size"])
+    at = {BATCH: size, BATCH_AT_UPDATES: size, EPOCHS: float(record["cell"]["epochs"])}
+    at |= {} if (count := updates(record)) is None else {UPDATES: count}
+    samples = best_decay(replace(of_panel(panel, split), known_sigma=sigma), rng)
+    return Sweep(samples, UNITS[panel.decay_unit], at)
 
 
 def of_paper(experiment: str) -> list[Line]:
     """The same from the paper's own figures."""
-    readings, lines = published.load(), []
+    readings = published.load()
+    lines: list[Line] = []
     for optimizer, data, units, budgets in PAPER.get(experiment, ()):
+        sweeps = []
         for unit in units:
-            names = {float(t): f"{data}_{optimizer}_{unit}_{t}" for t in budgets}
-            fit = law({t: of_readings(readings, "supp3", name) for t, name in names.items()})
-            counts = {t: UPDATES_PER_EPOCH[data] * t for t in names}
-            who = f"paper, {NAMES[optimizer]}, {published.words(data)}"
-            lines.append(Line(who, PAPER_UNITS[unit], EPOCHS, fit, optimizer, "", counts))
+            rng = np.random.default_rng(0)
+            for epochs in budgets:
+                surface = of_readings(readings, "supp3", f"{data}_{optimizer}_{unit}_{epochs}")
+                at = {EPOCHS: float(epochs), UPDATES: UPDATES_PER_EPOCH[data] * epochs}
+                sweeps.append(Sweep(best_decay(surface, rng), PAPER_UNITS[unit], at))
+        lines += _laws(f"paper, {NAMES[optimizer]}, {published.words(data)}", optimizer, [(EPOCHS,)], sweeps)
     return lines
+
+
+def _laws(
+    who: str, optimizer: str, quantities: Sequence[tuple[str, ...]], sweeps: Sequence[Sweep], held: str = ""
+) -> Iterator[Line]:
+    """A law in each of these sets of quantities and in each unit; in one that was not swept, by converting all, where
+    the number of updates is known."""
+    swept = dict.fromkeys(sweep.unit for sweep in sweeps)
+    known = all(UPDATES in sweep.at for sweep in sweeps)
+    for unit in [*swept, *(unit for unit in (RAW, NORMALIZED) if known and unit not in swept)]:
+        own = [sweep for sweep in sweeps if sweep.unit == unit] or sweeps
+        best = [None if np.isnan(sweep.samples[0]) else _moved(estimate(sweep.samples), sweep.shift(unit))
+                for sweep in own]  # fmt: skip
+        samples = [sweep.samples + sweep.shift(unit) for sweep in own]
+        for names in quantities:
+            at = np.array([[sweep.at[name] for name in names] for sweep in own])
+            exponents = dict(zip(names, exponents_of(samples, at), strict=True))
+            points = tuple(zip(at[:, 0].tolist(), best, strict=True))
+            yield Line(who, unit, exponents, points, optimizer, held, unit not in swept)
+
+
+def _moved(part: Estimate, by: float) -> Estimate:
+    low, high = (None if end is None else end + by for end in (part.low, part.high))
+    return Estimate(part.value + by, low, high)
 
 
 HEADER = ("best decay of", "in", "exponent", "best decays", "predictions")
 CAPTION = "Laws of the best decay: the exponent p of λ* ~ x^p with its 95 % interval, and which predictions that holds."
 
 
-def table(lines: Sequence[Line | Joint]) -> Table:
+def table(lines: Sequence[Line]) -> Table:
     """A row for each law."""
     rows = []
     for line in lines:
         exponents = [format_estimate(part) if part else "on the grid boundary" for part in line.exponents.values()]
         quantity = "epochs or updates" if line.quantity == EPOCHS else line.quantity
-        verdict = predictions(line.exponents, line.unit == NORMALIZED)
-        rows.append((f"{line.who}, {line.unit}", quantity, ", ".join(exponents), line.rests_on, verdict))
+        rests_on = ", ".join(f"{x:g}: {f'{2**part.value:.2g}' if part else 'boundary'}" for x, part in line.best)
+        if line.is_joint:
+            rests_on = f"{sum(part is not None for _, part in line.best)} of {len(line.best)} panels"
+        rows.append((f"{line.who}, {line.unit}", quantity, ", ".join(exponents), rests_on, predictions(line)))
     return Table(HEADER, tuple(rows), "laws", CAPTION)
 
 
 def numbers(lines: Sequence[Line]) -> str:
-    """As CSV: a line for each law, axis and x; value empty where the best decay is on the grid boundary."""
+    """As CSV: a line for each law of one quantity, each unit and x; value empty where the best decay is on the grid
+    boundary."""
     columns = ["best_decay_of", "unit", "computed", "in", "x", "at_edge", "value", "low", "high"]
-    rows: list[tuple[object, ...]] = []
-    for line in on_both_axes(lines):
-        for x, best in line.law.best.items():
-            decays = [None if part is None else 2**part for part in _parts(best)]
-            place = (line.who, line.unit, YES[line.computed], line.quantity, x, YES[best is None])
-            rows.append((*place, *decays, *_parts(line.law.exponent)))
     columns += ["exponent", "exponent_low", "exponent_high"]
+    rows = []
+    for line in (line for line in lines if not line.is_joint):
+        for x, best in line.best:
+            decays = [None if part is None else 2**part for part in (astuple(best) if best else (None,) * 3)]
+            place = (line.who, line.unit, "yes" if line.computed else "no", line.quantity, x, "no" if best else "yes")
+            rows.append((*place, *decays, *(astuple(line.exponent) if line.exponent else (None,) * 3)))
     return pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\n")
 
 
-def on_both_axes(lines: Sequence[Line]) -> list[Line]:
-    """Each law on both axes; on its own only where the number of updates is not known."""
-    swept = {(line.who, line.quantity, line.unit) for line in lines}
-    both = []
-    for line in lines:
-        both.append(line)
-        other = RAW if line.unit == NORMALIZED else NORMALIZED
-        if line.updates and (line.who, line.quantity, other) not in swept:
-            both.append(replace(line, unit=other, law=_converted(line), computed=True))
-    return both
+def predicted(quantity: str, unit: str) -> dict[str, tuple[float, float]]:
+    """The ranges of an exponent that stand against each other."""
+    shift = SHIFTS[quantity] if unit == NORMALIZED else 0.0
+    return {name: (low + shift, high + shift) for name, (low, high) in PREDICTED[quantity].items()}
 
 
-def _converted(line: Line) -> Law:
-    """In the other unit."""
-    sign = -1 if line.unit == NORMALIZED else 1
-    shifts = {x: sign * math.log2(count) / 2 for x, count in line.updates.items()}
-    best = {x: None if part is None else _moved(part, shifts[x]) for x, part in line.law.best.items()}
-    inside, exponent = [x for x, part in best.items() if part is not None], line.law.exponent
-    if exponent is not None:
-        exponent = _moved(exponent, float(np.polyfit(np.log2(inside), [shifts[x] for x in inside], 1)[0]))
-    return Law(exponent, best)
-
-
-def _moved(estimate: Estimate, by: float) -> Estimate:
-    return Estimate(estimate.value + by, *(None if part is None else part + by for part in _parts(estimate)[1:]))
-
-
-def _parts(estimate: Estimate | None) -> tuple[float | None, float | None, float | None]:
-    return (None, None, None) if estimate is None else (estimate.value, estimate.low, estimate.high)
-
-
-def predicted(line: Line) -> dict[str, float]:
-    """The exponents that stand against each other, on the line's own axis and with what it holds fixed."""
-    (quantity,) = line.exponents
-    shift = SHIFTS[quantity] if line.unit == NORMALIZED else 0.0
-    return {name: low + shift for name, (low, high) in PREDICTED[quantity].items() if low == high}
-
-
-def within(exponent: Estimate | None, quantity: str, normalized: bool = False) -> dict[str, bool]:
-    """For each prediction of this exponent, whether it lies in the interval; empty without an interval."""
-    if exponent is None or exponent.low is None or exponent.high is None:
-        return {}
-    low, high = (end - SHIFTS[quantity] * normalized for end in (exponent.low, exponent.high))
-    return {name: low <= ends[1] and ends[0] <= high for name, ends in PREDICTED[quantity].items()}
-
-
-def predictions(exponents: Mapping[str, Estimate | None], normalized: bool = False) -> str:
-    """Which stand. exponents: by the quantity that they are of; one outside its interval rules a prediction out."""
-    results = [within(exponent, quantity, normalized) for quantity, exponent in exponents.items()]
-    if not all(results):
-        return "undecided"
-    holds = {name: all(part.get(name, True) for part in results) for part in results for name in part}
+def predictions(line: Line) -> str:
+    """Which stand: those that all exponents' intervals hold. One outside its interval rules a prediction out."""
+    holds: dict[str, bool] = {}
+    for quantity, exponent in line.exponents.items():
+        if exponent is None or exponent.low is None or exponent.high is None:
+            return "undecided"
+        for name, (low, high) in predicted(quantity, line.unit).items():
+            holds[name] = holds.get(name, True) and low <= exponent.high and exponent.low <= high
     groups = {words: [name for name in holds if holds[name] == is_in]
               for words, is_in in (("within", True), ("ruled out", False))}  # fmt: skip
     return "; ".join(f"{words}: {', '.join(names)}" for words, names in groups.items() if names)
 
 
-def law(surfaces: Mapping[float, Surface], seed: int = 0) -> Law:
-    """The power law of the best decays of surfaces at different x (batch size, epochs)."""
-    rng = np.random.default_rng(seed)
-    return law_of({x: optimum(surface, rng) for x, surface in surfaces.items()})
-
-
-def law_of(optima: Mapping[float, Optimum]) -> Law:
-    """The same of what was found already."""
-    exponents = exponents_of(list(optima.values()), np.array(list(optima))[:, None])
-    return Law(exponents[0] if exponents else None, {x: each.estimate for x, each in optima.items()})
-
-
-def optimum(surface: Surface, rng: np.random.Generator) -> Optimum:
-    """Where a surface has its best decay."""
-    value = _best(surface.means[None], surface)[0]
-    noise = surface.noise(basin(surface), rng, RESAMPLES)
-    samples = None if noise is None else _best(surface.means + noise, surface)
-    return Optimum(Estimate.of(value, moving(samples)) if np.isfinite(value) else None, samples)
-
-
-def exponents_of(optima: Sequence[Optimum], at: Floats) -> list[Estimate] | None:
-    """The exponents of the product of powers that the best decays follow; None where too few panels hold theirs.
-
-    at: the quantities, [panels, quantities].
-    """
-    inside = [place for place, each in enumerate(optima) if each.estimate is not None]
-    design = np.concatenate([np.ones((len(inside), 1)), np.log2(at[inside])], 1)
-    if len(inside) < design.shape[1] or np.linalg.matrix_rank(design) < design.shape[1]:
-        return None
-    values = np.array([[each.estimate.value for each in optima if each.estimate is not None]])
-    known = [samples for place in inside if (samples := optima[place].samples) is not None]
-    resampled = _powers(design, np.stack(known, 1)) if len(known) == len(inside) else None
-    return [
-        Estimate.of(exponent, None if resampled is None else moving(resampled[:, place]))
-        for place, exponent in enumerate(_powers(design, values)[0])
-    ]
-
-
-def _best(means: Floats, surface: Surface) -> Floats:
-    """log2 of the best decay, [samples]; NaN on the grid boundary.
+def best_decay(surface: Surface, rng: np.random.Generator) -> Floats:
+    """log2 of the best decay of a surface and, behind it, of resampled ones; NaN on the grid boundary.
 
     Of the errors averaged over the better half of the learning rates, chosen once: a minimum over all would choose the
     luckiest run of each decay. Rates with less than half of the decays that others have are none of them: single
@@ -319,8 +246,24 @@ def _best(means: Floats, surface: Surface) -> Floats:
     heights = np.where(known & (2 * counts >= counts.max())[:, None], surface.means, np.inf).min(1, initial=np.inf)
     rows = heights.argsort()[: max(1, math.ceil(np.isfinite(heights).sum() / 2))]
     whole, clipped = known[rows].all(0), surface.clipped[rows].any(0)
-    profile = np.where(whole, np.where(known[rows], means[:, rows], 0.0).mean(1), np.nan)
+    means = surface.resampled(surface.basin, rng)[:, rows]
+    profile = np.where(whole, np.where(known[rows], means, 0.0).mean(1), np.nan)
     return lowest(profile[:, None, :], surface.v, clipped[None])[:, 0]
+
+
+def exponents_of(samples: Sequence[Floats], at: Floats) -> Sequence[Estimate | None]:
+    """The exponents of the product of powers that best decays follow; all None where too few panels hold theirs.
+
+    samples: of each panel, as of best_decay. at: the quantities, [panels, quantities].
+    """
+    inside = [place for place, best in enumerate(samples) if np.isfinite(best[0])]
+    design = np.concatenate([np.ones((len(inside), 1)), np.log2(at[inside])], 1)
+    if len(inside) < design.shape[1] or np.linalg.matrix_rank(design) < design.shape[1]:
+        return [None] * at.shape[1]
+    count = min(len(samples[place]) for place in inside)  # 1 where the noise of one is not known
+    values = np.stack([samples[place][:count] for place in inside], 1)
+    powers = np.concatenate([_powers(design, values[:1]), _powers(design, values[1:])])
+    return [estimate(each) for each in powers.T]
 
 
 def _powers(design: Floats, values: Floats) -> Floats:
@@ -332,56 +275,3 @@ def _powers(design: Floats, values: Floats) -> Floats:
     squares = np.where(usable[:, None, None], squares, np.eye(design.shape[1]))
     moments = np.nan_to_num(values) @ design
     return np.where(usable[:, None], np.linalg.solve(squares, moments[:, :, None])[:, 1:, 0], np.nan)
-
-
-def _optimizers(chart: Chart, records: Sequence[Record]) -> Iterator[tuple[list[Panel], list[Optimum]]]:
-    """Each optimizer's panels, of a chart that holds laws, and their best decays."""
-    if chart.experiment.figure != "batch_sizes" and "epochs" not in chart.experiment.facets:
-        return
-    every, split, sigmas = panels(chart), selection_split(chart.records), _sigmas(chart, records)
-    for optimizer in dict.fromkeys(panel.optimizer for panel in every):
-        own, rng = [panel for panel in every if panel.optimizer == optimizer], np.random.default_rng(0)
-        surfaces = [replace(of_panel(panel, split), known_sigma=sigmas.get(optimizer)) for panel in own]
-        yield own, [optimum(surface, rng) for surface in surfaces]
-
-
-def _series(chart: Chart, own: Sequence[Panel]) -> Iterator[tuple[str, str, dict[float, int], str]]:
-    """Panels by what they differ in: quantity, unit of decay, the place of a panel by the quantity's value, and what is
-    held fixed."""
-    if chart.experiment.figure == "batch_sizes":
-        for plan in (EPOCHS_FIXED, UPDATES_FIXED):
-            sizes = {float(panel.facets["batch_size"]): own.index(panel) for panel in of_plan(own, plan)}
-            for unit in (RAW, NORMALIZED):
-                yield BATCH, unit, sizes, plan
-    else:
-        for unit in dict.fromkeys(panel.decay_unit for panel in own):
-            budgets = {float(p.facets["epochs"]): place for place, p in enumerate(own) if p.decay_unit == unit}
-            yield EPOCHS, UNITS[unit], budgets, ""
-
-
-def _in_unit(own: Sequence[Panel], optima: Sequence[Optimum], unit: str) -> list[Optimum]:
-    """The best decays in a unit: normalized ones of panels per update are sqrt(updates) as large."""
-    return [
-        each.moved(np.log2(known_updates(_any_record(panel))) / 2)
-        if unit == NORMALIZED and panel.decay_unit == "step"
-        else each
-        for panel, each in zip(own, optima, strict=True)
-    ]
-
-
-def _any_record(panel: Panel) -> Record:
-    """Of its records, which share all that counts updates."""
-    return next(iter(panel.tiles.values())).records[0]
-
-
-def _sigmas(chart: Chart, records: Sequence[Record]) -> dict[str, float]:
-    """The deviation of single runs of each optimizer at this scale: that of figure 2's seeds."""
-    sigmas: dict[str, float] = {}
-    for other in charts(experiments.get("fig2").changed(chart.experiment.changes), records):
-        if (other.profile, other.dataset) == (chart.profile, chart.dataset):
-            for panel in panels(other):
-                surface = of_panel(panel, selection_split(other.records))
-                sigma = surface.sigma(basin(surface))
-                if sigma is not None:
-                    sigmas.setdefault(panel.optimizer, sigma)
-    return sigmas

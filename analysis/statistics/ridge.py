@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.results.panels import beside
 from analysis.results.words import Estimate
-from analysis.statistics.surface import RESAMPLES, Floats, Surface, moving
+from analysis.statistics.surface import Floats, Surface, estimate
 
 ROWS = 4  # with a best decay inside them: fewer make no line
 
@@ -24,30 +25,30 @@ ROWS = 4  # with a best decay inside them: fewer make no line
 class Ridge:
     """slope: of log2 best lambda over log2 alpha; None where too few rows hold their best decay.
 
-    u, best: log2 alpha and log2 lambda* of each row with errors, best NaN where it is at the edge. at_edge: how many.
+    u, best: log2 alpha and log2 lambda* of each row with errors, best NaN where it is on the grid boundary.
     """
 
     slope: Estimate | None
     u: Floats
     best: Floats
-    at_edge: int
+
+    @property
+    def on_boundary(self) -> int:
+        """How many rows."""
+        return int(np.isnan(self.best).sum())
 
 
 def ridge(surface: Surface, seed: int = 0) -> Ridge:
-    """The ridge of a surface, its interval from resampled noise."""
+    """The ridge of a surface, its interval from noise resampled from the lower half of each row."""
     means = surface.means
     rows = np.isfinite(means).sum(1) >= 3
-    found = lowest(means[None], surface.v, surface.clipped)[0]
-    inside = np.isfinite(found) & rows
-    places = surface.u[rows], found[rows], int((rows & ~inside).sum())
-    if inside.sum() < ROWS:
-        return Ridge(None, *places)
-    value = _slope(surface.u[inside], found[inside])
-    noise = surface.noise(lower_half(means), np.random.default_rng(seed), RESAMPLES)
-    if noise is None:
-        return Ridge(Estimate.of(value, None), *places)
-    slopes = [_slope(surface.u[inside], row[inside]) for row in lowest(means + noise, surface.v, surface.clipped)]
-    return Ridge(Estimate.of(value, moving(np.array(slopes))), *places)
+    lower_half = means <= pd.DataFrame(means).median(axis=1).to_numpy()[:, None]
+    best = lowest(surface.resampled(lower_half, np.random.default_rng(seed)), surface.v, surface.clipped)
+    inside = np.isfinite(best[0]) & rows
+    slope = None
+    if inside.sum() >= ROWS:
+        slope = estimate(np.array([_slope(surface.u[inside], row[inside]) for row in best]))
+    return Ridge(slope, surface.u[rows], best[0, rows])
 
 
 def lowest(means: Floats, v: Floats, clipped: NDArray[np.bool_]) -> Floats:
@@ -71,23 +72,20 @@ def lowest(means: Floats, v: Floats, clipped: NDArray[np.bool_]) -> Floats:
             (np.take_along_axis(errors, side, 2) - here) / step for side, step in zip(sides, steps, strict=True)
         )
         vertex = (steps[0] + steps[1]) / 2 * left / (left + right) - steps[0] / 2  # where the slope -left .. right is 0
-    found = v[place] + np.where(np.isfinite(left + right) & (left + right > 0), vertex, 0.0)
-    return np.asarray(np.where(np.isfinite(here) & (sides[0] >= 0) & (sides[1] >= 0), found, np.nan)[..., 0])
+    best = v[place] + np.where(np.isfinite(left + right) & (left + right > 0), vertex, 0.0)
+    return np.asarray(np.where(np.isfinite(here) & (sides[0] >= 0) & (sides[1] >= 0), best, np.nan)[..., 0])
 
 
 def _sides(measured: NDArray[np.bool_], v: Floats) -> NDArray[np.intp]:
     """Of each measured tile the columns of the next ones measured in its row, [below and above, A, L]; -1 for none."""
-    found = np.full((2, *measured.shape), -1)
+    sides = np.full((2, *measured.shape), -1)
     for row, there in enumerate(measured):
         columns = np.flatnonzero(there)
         decays = [float(decay) for decay in 2.0 ** v[columns]]
         for column, decay in zip(columns, decays, strict=True):
             below, above = beside(decay, decays)
-            found[:, row, column] = (
-                columns[below] if below >= 0 else -1,
-                columns[above] if above < len(columns) else -1,
-            )
-    return found
+            sides[:, row, column] = [columns[side] if 0 <= side < len(columns) else -1 for side in (below, above)]
+    return sides
 
 
 def _slope(u: Floats, v: Floats) -> float:
@@ -96,12 +94,3 @@ def _slope(u: Floats, v: Floats) -> float:
         return float("nan")
     x = u[known] - u[known].mean()
     return float(x @ v[known] / (x @ x))
-
-
-def lower_half(means: Floats) -> NDArray[np.bool_]:
-    """Of each row the tiles that are not above its median."""
-    known = np.isfinite(means)
-    middle = np.array(
-        [np.median(row[there]) if there.any() else np.nan for row, there in zip(means, known, strict=True)]
-    )
-    return np.asarray(known & (means <= middle[:, None]))

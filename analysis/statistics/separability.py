@@ -8,8 +8,9 @@ paper's panels have one run a tile and were selected and reported on the test se
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,11 +19,11 @@ from analysis.results import published
 from analysis.results.markdown import Table
 from analysis.results.panels import panels, selection_split
 from analysis.results.table import Chart
-from analysis.results.words import NAMES, UNITS, Estimate, distinct_texts, facet_text, format_estimate
+from analysis.results.words import BOUNDARY, NAMES, UNITS, Estimate, distinct_texts, facet_text, format_estimate
 from analysis.statistics.interaction import interaction
 from analysis.statistics.ridge import Ridge, ridge
 from analysis.statistics.surface import LEAST, Surface, of_panel, of_readings
-from analysis.statistics.tuning_cost import Regret, basin_size, regret
+from analysis.statistics.tuning_cost import tuning_cost
 
 PAPER = {
     "fig1": ("adam_fixed", "adam_step_drop", "adamw_fixed", "adamw_step_drop"),
@@ -30,12 +31,17 @@ PAPER = {
     "supp3": tuple(f"cifar_adamw_{unit}_{epochs}" for unit in ("raw", "norm") for epochs in (25, 100, 400)),
     "supp3_imagenet32": tuple(f"in32_{name}_norm_{epochs}" for name in ("adamw", "sgdw") for epochs in (1, 16, 64)),
 }
+TOO_FEW = "too few rows"
 IN_FIGURE = {"supp3_imagenet32": "supp3"}
+STATISTICS = (
+    "ridge_slope", "interaction", "basin_size", "regret_alpha_first", "regret_decay_first", "regret_worst",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Row:
-    """The statistics of one panel. tiles: with an error, of those run; runs: of a tile, at most.
+    """The statistics of one panel, by name; in place of one, why there is none. tiles: with an error, of those run;
+    runs: of a tile, at most.
 
     optimizer, facets: whose panel it is, and what sets it apart from the optimizer's others.
     """
@@ -46,18 +52,18 @@ class Row:
     tiles: int
     runs: int
     ridge: Ridge
-    interaction: Estimate | None
-    regret: Regret | None
-    basin: Estimate | None
+    statistics: dict[str, Estimate | str]
 
     @property
     def is_paper(self) -> bool:
         return self.panel.startswith("paper, ")
 
-    @property
-    def missing(self) -> str:
-        """Why there is no number."""
-        return "too little measured" if self.tiles < LEAST else "noise not known"
+    def text(self, name: str, percent: bool = False) -> str:
+        """A statistic in words."""
+        part = self.statistics[name]
+        if isinstance(part, str):
+            return part
+        return "noise only" if math.isnan(part.value) else format_estimate(part, percent)  # no more than runs vary
 
 
 def of_chart(chart: Chart) -> list[Row]:
@@ -65,7 +71,7 @@ def of_chart(chart: Chart) -> list[Row]:
     split, rows = selection_split(chart.records), []
     for panel in panels(chart):
         words = ", ".join(filter(None, (facet_text(panel.facets), UNITS.get(panel.facets.get("decay_unit", "")))))
-        rows.append(_row("", panel.optimizer, words, of_panel(panel, split), of_panel(panel, "test")))
+        rows.append(row(panel.optimizer, words, of_panel(panel, split), of_panel(panel, "test")))
     return rows
 
 
@@ -77,17 +83,21 @@ def of_paper(experiment: str) -> tuple[Row, ...]:
         surface, parts = of_readings(readings, IN_FIGURE.get(experiment, experiment), panel), panel.split("_")
         optimizer = next(part for part in parts if part in NAMES)
         facets = published.words("_".join(part for part in parts if part != optimizer))
-        rows.append(_row("paper, ", optimizer, facets, surface, surface))
+        rows.append(row(optimizer, facets, surface, surface, "paper, "))
     return tuple(rows)
 
 
-def _row(source: str, optimizer: str, facets: str, selection: Surface, test: Surface) -> Row:
-    known = np.isfinite(selection.means)
-    return Row(
-        source + NAMES.get(optimizer, optimizer) + f", {facets}" * bool(facets), optimizer, facets, int(known.sum()),
-        int(np.isfinite(selection.runs).sum(2).max(initial=0)), ridge(selection), interaction(selection),
-        regret(selection, test), basin_size(test),
-    )  # fmt: skip
+def row(optimizer: str, facets: str, selection: Surface, test: Surface, source: str = "") -> Row:
+    """The statistics of a panel's errors by which cells are selected, and of its test errors."""
+    tiles = int(np.isfinite(selection.means).sum())
+    reason = "too little measured" if tiles < LEAST else "noise not known"
+    slopes, costs = ridge(selection), tuning_cost(selection, test)
+    statistics: dict[str, Estimate | str] = dict.fromkeys(STATISTICS, reason)
+    few = BOUNDARY if slopes.on_boundary == len(slopes.u) > 0 else TOO_FEW
+    statistics |= {"ridge_slope": slopes.slope or few, "interaction": interaction(selection) or reason}
+    statistics |= vars(costs) if costs else {}
+    panel = source + NAMES.get(optimizer, optimizer) + f", {facets}" * bool(facets)
+    return Row(panel, optimizer, facets, tiles, int(selection.counts.max(initial=0)), slopes, statistics)
 
 
 CAPTION = (
@@ -108,14 +118,16 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    slope = format_estimate(row.ridge.slope) if row.ridge.slope else "too few rows"
-    slope += f" ({row.ridge.at_edge} rows on the grid boundary)" if row.ridge.at_edge else ""
-    share = format_estimate(row.interaction, percent=True) if row.interaction else row.missing
-    if row.interaction and np.isnan(row.interaction.value):  # the noise to be expected exceeds all variance
-        share = "noise only"
-    costs = [format_estimate(part) for part in (row.regret.decay_first, row.regret.worst)] if row.regret else []
-    basin = format_estimate(row.basin, percent=True) if row.basin else row.missing
-    return row.panel, str(row.tiles), str(row.runs), slope, share, ", ".join(costs) or row.missing, basin
+    slope = row.text("ridge_slope")
+    slope += (
+        f" ({row.ridge.on_boundary} rows on the grid boundary)" if row.ridge.on_boundary and slope != BOUNDARY else ""
+    )
+    costs = [row.text(f"regret_{order}") for order in ("decay_first", "worst")]
+    costs = costs[:1] if isinstance(row.statistics["regret_worst"], str) else costs
+    return (
+        row.panel, str(row.tiles), str(row.runs), slope, row.text("interaction", True), ", ".join(costs),
+        row.text("basin_size", True),
+    )  # fmt: skip
 
 
 def numbers(rows: Sequence[Row]) -> str:
@@ -123,17 +135,14 @@ def numbers(rows: Sequence[Row]) -> str:
     each learning rate."""
     lines: list[tuple[object, ...]] = []
     for row in rows:
-        estimates = {"ridge_slope": row.ridge.slope, "interaction": row.interaction, "basin_size": row.basin}
-        estimates |= {f"regret_{field.name}": getattr(row.regret, field.name, None) for field in fields(Regret)}
-        for name, part in estimates.items():
-            values = (
-                (str(part.value), part.low, part.high) if part else ("", None, None)
-            )  # "nan", not empty, where all is noise
-            lines.append((row.panel, row.tiles, row.runs, name, *values))
+        place = row.panel, row.tiles, row.runs
+        for name, part in row.statistics.items():  # "nan", not empty, where all is noise
+            values = ("", None, None) if isinstance(part, str) else (str(part.value), part.low, part.high)
+            lines.append((*place, name, *values))
         alphas = 2.0**row.ridge.u
         texts = distinct_texts(alphas, lambda value, digits: f"{value:.{digits}g}", 4)
         for alpha, best in zip(alphas, row.ridge.best, strict=True):
             decay = float(2.0**best) if np.isfinite(best) else "at the edge"
-            lines.append((row.panel, row.tiles, row.runs, f"best_decay_at_alpha_{texts[alpha]}", decay, None, None))
+            lines.append((*place, f"best_decay_at_alpha_{texts[alpha]}", decay, None, None))
     columns = ("panel", "tiles", "runs", "statistic", "value", "low", "high")
     return pd.DataFrame(lines, columns=columns).to_csv(index=False, lineterminator="\n")

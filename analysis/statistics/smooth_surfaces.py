@@ -27,18 +27,21 @@ def noise_free(surface: Surface, sigma: float, rng: np.random.Generator, draws: 
     has noise of its own, whatever it is.
     """
     known = np.isfinite(surface.means)
-    places = _steps(surface, known)
-    scale = np.sqrt(np.isfinite(surface.runs).sum(2)[known]) / max(sigma, LEAST_SIGMA)
+    axes = [axis / np.median(np.diff(axis)) if len(axis) > 1 else axis for axis in (surface.u, surface.v)]  # in tiles
+    places = np.stack([axis[place] for axis, place in zip(axes, np.nonzero(known), strict=True)], 1)
+    u, v = (places - places.mean(0)).T
+    quadratic = np.stack([np.ones_like(u), u, v, u * u, v * v, u * v], 1)
+    scale = np.sqrt(surface.counts[known]) / max(sigma, LEAST_SIGMA)
     errors = surface.means[known] * scale
-    axes = np.linalg.qr(_quadratic(places) * scale[:, None], mode="complete").Q
+    directions = np.linalg.qr(quadratic * scale[:, None], mode="complete").Q
     free = min(len(errors), 6)
-    taken, left = axes[:, :free], axes[:, free:]
+    taken, left = directions[:, :free], directions[:, free:]
     noise = rng.standard_normal((draws, len(errors))) @ taken @ taken.T
     for chosen, basis, kept in _remainders(places, scale, left, left.T @ errors, rng, draws):
         noise[chosen] += kept @ (left @ basis).T
-    found = np.full((draws, *known.shape), np.inf)
-    found[:, known] = (errors - noise) / scale
-    return found
+    surfaces = np.full((draws, *known.shape), np.inf)
+    surfaces[:, known] = (errors - noise) / scale
+    return surfaces
 
 
 def _remainders(
@@ -74,14 +77,3 @@ def _kernels(places: Floats) -> Iterator[Floats]:
         for lengths in ((first, second) for first in LENGTHS for second in LENGTHS):
             scaled = apart / np.array(lengths)
             yield ((1 + scaled) * np.exp(-scaled)).prod(2)
-
-
-def _steps(surface: Surface, known: NDArray[np.bool_]) -> Floats:
-    """Where the known tiles lie, [tiles, 2], in tiles."""
-    axes = [axis / np.median(np.diff(axis)) if len(axis) > 1 else axis for axis in (surface.u, surface.v)]
-    return np.stack([axis[place] for axis, place in zip(axes, np.nonzero(known), strict=True)], 1)
-
-
-def _quadratic(places: Floats) -> Floats:
-    u, v = (places - places.mean(0)).T
-    return np.stack([np.ones_like(u), u, v, u * u, v * v, u * v], 1)

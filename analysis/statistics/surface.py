@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from scipy import ndimage
 
 from analysis.results.panels import Panel
 from analysis.results.published import RUN_SIGMA, Reading
-from analysis.results.words import INTERVAL
+from analysis.results.words import INTERVAL, Estimate
 from paper_repro.cli import UsageError
 
 Floats = NDArray[np.float64]
@@ -21,18 +22,7 @@ MANY = 30  # runs of a tile: more are not drawn one by one
 RESAMPLES = 2000
 SHARE = 1 / 2  # of the grid's tiles, those with the lowest errors: the basin
 LEAST = 12  # tiles of a basin: fewer say too little of it
-EQUAL = 1e-6  # numbers that differ by less do so by rounding: no test set is large enough to tell errors so near apart
-
-
-def deviation(values: Sequence[float] | Floats) -> float | None:
-    """The standard deviation (n - 1); None where the values do not tell it: fewer than two, or all equal."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 and np.ptp(values) > EQUAL else None
-
-
-def moving(resampled: Floats | None) -> Floats | None:
-    """The same; None where hardly any differ: a grid too coarse for the noise to show, which is no exact result."""
-    known = None if resampled is None else resampled[np.isfinite(resampled)]
-    return resampled if known is not None and len(known) and np.ptp(np.percentile(known, INTERVAL)) > EQUAL else None
+EQUAL = 1e-6  # numbers that differ by less do so by rounding: no test set is large enough to separate errors so near
 
 
 @dataclass(frozen=True)
@@ -44,77 +34,101 @@ class Surface:
     known_sigma: the standard deviation of one run where that is known from elsewhere.
     """
 
-    name: str
     u: Floats
     v: Floats
     runs: Floats
     clipped: NDArray[np.bool_]
     known_sigma: float | None = None
 
-    @property
+    @cached_property
+    def counts(self) -> NDArray[np.intp]:
+        """Runs of each tile [A, L]."""
+        return np.asarray(np.isfinite(self.runs).sum(2))
+
+    @cached_property
     def means(self) -> Floats:
         """Mean over the runs [A, L]; NaN where there is none or where it is clipped."""
-        counts = np.isfinite(self.runs).sum(2)
-        sums = np.nansum(self.runs, 2)
-        return np.where((counts > 0) & ~self.clipped, sums / np.maximum(counts, 1), np.nan)
+        known = (self.counts > 0) & ~self.clipped
+        return np.where(known, np.nansum(self.runs, 2) / np.maximum(self.counts, 1), np.nan)
 
-    def deviations(self, chosen: NDArray[np.bool_]) -> Floats:
+    @cached_property
+    def basin(self) -> NDArray[np.bool_]:
+        """The tiles with the lowest errors, [A, L]: SHARE of the grid, but LEAST at least.
+
+        Chosen by errors averaged over neighbours, so that a single lucky run does not choose itself. Clipped tiles
+        count as high and are never chosen.
+        """
+        known = np.isfinite(self.means)
+        high = np.nanmax(self.means, initial=0.0)
+        kernel = np.outer([1, 2, 1], [1, 2, 1]).astype(float)
+        weights = ndimage.convolve((known | self.clipped).astype(float), kernel, mode="constant")
+        filled = np.where(known, self.means, np.where(self.clipped, high, 0.0))
+        smooth = ndimage.convolve(filled, kernel, mode="constant") / np.maximum(weights, 1)
+        order = np.argsort(np.where(known, smooth, np.inf), axis=None)
+        count = min(max(LEAST, math.ceil(SHARE * known.size)), int(known.sum()))
+        chosen = np.zeros(known.size, bool)
+        chosen[order[:count]] = True
+        return chosen.reshape(known.shape)
+
+    @property
+    def sigma(self) -> float | None:
+        """The standard deviation of one run, pooled over the basin; where none of its tiles has two, what is known."""
+        return self._pooled(self._deviations(self.basin))
+
+    def resampled(self, chosen: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
+        """The means and, behind them, RESAMPLES of them with noise of their own; the means alone where the noise is not
+        known, [1 + RESAMPLES, A, L].
+
+        Drawn from the deviations of the chosen tiles' runs; where these are few, from a normal distribution with the
+        known standard deviation. The mean of more than MANY runs is as good as normal, and drawing each of them would
+        take minutes.
+        """
+        counts = np.maximum(self.counts, 1)
+        shape = (RESAMPLES, *counts.shape)
+        deviations = self._deviations(chosen)
+        if len(deviations) >= FEW and counts.max() <= MANY:
+            runs = [rng.choice(deviations, shape) * (counts > run) for run in range(int(counts.max()))]
+            noise = np.sum(runs, 0) / counts
+        else:
+            sigma = self._pooled(deviations) if len(deviations) >= FEW else self.known_sigma
+            if sigma is None:
+                return self.means[None]
+            noise = rng.normal(0, sigma, shape) / np.sqrt(counts)
+        return np.concatenate([self.means[None], self.means + noise])
+
+    def _deviations(self, chosen: NDArray[np.bool_]) -> Floats:
         """Of the chosen tiles' runs from their tile's mean, widened to what single runs of a population have; of tiles
         with one run none, nor where the runs of every tile are equal. Runs scatter more where errors are high, so these
-        are for the basin alone."""
-        counts = np.isfinite(self.runs).sum(2, keepdims=True)
+        are for tiles with low errors alone."""
+        counts = self.counts[:, :, None]
         apart = np.where(chosen[:, :, None], self.runs - self.means[:, :, None], np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
             scaled = apart * np.sqrt(counts / (counts - 1))
-        found = scaled[np.isfinite(scaled)]
-        return np.asarray(found if np.abs(found).max(initial=0.0) > EQUAL else found[:0])
+        known = scaled[np.isfinite(scaled)]
+        return np.asarray(known if np.abs(known).max(initial=0.0) > EQUAL else known[:0])
 
-    def sigma(self, chosen: NDArray[np.bool_]) -> float | None:
-        """The standard deviation of one run, pooled over these tiles; where none has two runs, what is known."""
-        found = self.deviations(chosen)
-        return float(np.sqrt(np.mean(found**2))) if len(found) else self.known_sigma
+    def _pooled(self, deviations: Floats) -> float | None:
+        return float(np.sqrt(np.mean(deviations**2))) if len(deviations) else self.known_sigma
 
-    def noise(self, chosen: NDArray[np.bool_], rng: np.random.Generator, resamples: int) -> Floats | None:
-        """Noise of all tiles' means, [resamples, A, L], drawn from the deviations of the chosen tiles' runs; where none
-        has two, from a normal distribution with the known standard deviation; None where that is not known either. The
-        mean of more than MANY runs is as good as normal, and drawing each of them would take minutes."""
-        counts = np.maximum(np.isfinite(self.runs).sum(2), 1)
-        shape = (resamples, *counts.shape)
-        deviations = self.deviations(chosen)
-        if len(deviations) >= FEW and counts.max() <= MANY:
-            drawn = [rng.choice(deviations, shape) * (counts > run) for run in range(int(counts.max()))]
-            return np.asarray(np.sum(drawn, 0) / counts)
-        sigma = self.sigma(chosen) if len(deviations) >= FEW else self.known_sigma
-        return None if sigma is None else np.asarray(rng.normal(0, sigma, shape) / np.sqrt(counts))
+
+def estimate(samples: Floats) -> Estimate:
+    """The first value with the interval of the others, which are of resampled noise; without one where hardly any of
+    them differ: a grid too coarse for the noise to show, which is no exact result."""
+    resampled = samples[1:][np.isfinite(samples[1:])]
+    moves = len(resampled) and np.ptp(np.percentile(resampled, INTERVAL)) > EQUAL
+    return Estimate.of(samples[0], resampled if moves else None)
 
 
 def of_panel(panel: Panel, split: str) -> Surface:
     """A panel's errors of a split ("validation", "test") on a grid of what was run with lambda > 0."""
-    alphas = sorted({alpha for alpha, _ in panel.tiles})
-    decays = sorted({decay for _, decay in panel.tiles if decay > 0})
     errors = {place: tile.errors(split) for place, tile in panel.tiles.items()}
-    diverged = {place for place, tile in panel.tiles.items() if tile.diverged}
-    return gridded(panel.optimizer, alphas, decays, errors, diverged)
+    return _gridded(errors, {place for place, tile in panel.tiles.items() if tile.diverged})
 
 
-def gridded(
-    name: str,
-    alphas: Sequence[float],
-    decays: Sequence[float],
-    errors: Mapping[tuple[float, float], Sequence[float]],
-    clipped: set[tuple[float, float]],
-    known_sigma: float | None = None,
-) -> Surface:
-    """The Surface of errors by (alpha, decay)."""
-    depth = max((len(runs) for runs in errors.values()), default=1) or 1
-    runs = np.full((len(alphas), len(decays), depth), np.nan)
-    is_clipped = np.zeros(runs.shape[:2], bool)
-    for row, alpha in enumerate(alphas):
-        for column, decay in enumerate(decays):
-            found = errors.get((alpha, decay), ())
-            runs[row, column, : len(found)] = found
-            is_clipped[row, column] = (alpha, decay) in clipped
-    return Surface(name, np.log2(alphas), np.log2(decays), runs, is_clipped, known_sigma)
+def sigmas(panels: Iterable[Panel], split: str) -> dict[str, float]:
+    """The standard deviation of single runs' errors, of each optimizer of which it is known."""
+    pooled = {panel.optimizer: of_panel(panel, split).sigma for panel in panels}
+    return {optimizer: sigma for optimizer, sigma in pooled.items() if sigma is not None}
 
 
 def of_readings(readings: Sequence[Reading], figure: str, panel: str) -> Surface:
@@ -122,33 +136,24 @@ def of_readings(readings: Sequence[Reading], figure: str, panel: str) -> Surface
     own = [r for r in readings if (r.figure, r.panel) == (figure, panel) and r.alpha and r.decay]
     if not own:
         raise UsageError(f"the paper's figures have no panel {panel} in {figure}")
-    places = {(r.alpha, r.decay): r for r in own if r.alpha and r.decay}
-    error = float(np.median([r.reading_error for r in own if r.reading_error is not None and not r.clipped] or [0.2]))
-    return gridded(
-        f"{figure} {panel}",
-        sorted({alpha for alpha, _ in places}),
-        sorted({decay for _, decay in places}),
-        {place: [reading.value] for place, reading in places.items()},
-        {place for place, reading in places.items() if reading.clipped},
-        math.hypot(RUN_SIGMA, error),
-    )
+    errors = {(r.alpha or 0.0, r.decay or 0.0): [r.value] for r in own}
+    clipped = {(r.alpha or 0.0, r.decay or 0.0) for r in own if r.clipped}
+    reading = float(np.median([r.reading_error for r in own if r.reading_error is not None and not r.clipped] or [0.2]))
+    return _gridded(errors, clipped, math.hypot(RUN_SIGMA, reading))
 
 
-def basin(surface: Surface) -> NDArray[np.bool_]:
-    """The tiles with the lowest errors, [A, L]: SHARE of the grid, but LEAST at least.
-
-    Chosen by errors averaged over neighbours, so that a single lucky run does not choose itself. Clipped tiles count as
-    high and are never chosen.
-    """
-    means = surface.means
-    known = np.isfinite(means)
-    high = np.nanmax(means, initial=0.0)
-    kernel = np.outer([1, 2, 1], [1, 2, 1]).astype(float)
-    weights = ndimage.convolve((known | surface.clipped).astype(float), kernel, mode="constant")
-    filled = np.where(known, means, np.where(surface.clipped, high, 0.0))
-    smooth = ndimage.convolve(filled, kernel, mode="constant") / np.maximum(weights, 1)
-    order = np.argsort(np.where(known, smooth, np.inf), axis=None)
-    count = min(max(LEAST, math.ceil(SHARE * known.size)), int(known.sum()))
-    chosen = np.zeros(known.size, bool)
-    chosen[order[:count]] = True
-    return chosen.reshape(known.shape)
+def _gridded(
+    errors: Mapping[tuple[float, float], Sequence[float]],
+    clipped: set[tuple[float, float]],
+    known_sigma: float | None = None,
+) -> Surface:
+    """The Surface of errors by (alpha, decay)."""
+    alphas, decays = sorted({alpha for alpha, _ in errors}), sorted({decay for _, decay in errors if decay})
+    runs = np.full((len(alphas), len(decays), max((len(own) for own in errors.values()), default=1) or 1), np.nan)
+    is_clipped = np.zeros(runs.shape[:2], bool)
+    for (alpha, decay), own in errors.items():
+        if decay:
+            place = alphas.index(alpha), decays.index(decay)
+            runs[place][: len(own)] = own
+            is_clipped[place] = (alpha, decay) in clipped
+    return Surface(np.log2(alphas), np.log2(decays), runs, is_clipped, known_sigma)

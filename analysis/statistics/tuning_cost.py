@@ -5,15 +5,14 @@ way round). Regret is the error lost against the pair that is chosen jointly.
 
 What is estimated. A practitioner has one run of each setting, as noisy as one of ours, and chooses by its validation
 error. Both choices, by turns and jointly, are made from the same noisy errors, and what they are worth is read off the
-noise-free test surface. Regret is their difference, expected over that noise. The other candidate, the regret of
-choices made without noise, is what nobody pays, and it jumps when two tiles change places: no interval holds such a
-number as often as it says. The expectation is smooth. Noise costs the joint choice as well: on a separable surface
-regret is small beside it, and not quite 0. Of the validation errors only the noise is used: that their surface is that
-of the test errors, but for a constant, is assumed.
+noise-free test surface. Regret is their difference, expected over that noise. (The regret of choices made without noise
+is what nobody pays, and it jumps when two tiles change places: no interval holds such a number as often as it says.)
+Noise costs the joint choice as well: on a separable surface regret is small beside it, and not quite 0. Of the
+validation errors only the noise is used: that their surface is that of the test errors, but for a constant, is assumed.
 
-How. The noise-free surface is drawn from those that the test runs could have come from (noise_free.py), the deviation
-of the noise from those that the runs leave open, and each draw has its regret: noise counts once. The number shown is
-the median of the draws.
+How. The noise-free surface is drawn from those that the test runs could have come from (smooth_surfaces.py), the
+deviation of the noise from those that the runs leave open, and each draw has its regret: noise counts once. The number
+shown is the median of the draws.
 
 How often the intervals of 95 % held the truth (with 200 draws), in 60 simulations for each of 28 combinations of
 seven surfaces with noise of 0.3 to 1.5 points, one to three runs and two grids: 94 % in the mean for the worst start,
@@ -31,7 +30,7 @@ import numpy as np
 
 from analysis.results.words import Estimate
 from analysis.statistics.smooth_surfaces import noise_free
-from analysis.statistics.surface import LEAST, Floats, Surface, basin
+from analysis.statistics.surface import LEAST, Floats, Surface
 
 WITHIN = 1.1  # times the best error: a tile of the basin
 DRAWS = 1000  # of the noise-free surface
@@ -39,51 +38,32 @@ TRIES = 30  # of a practitioner on each
 
 
 @dataclass(frozen=True)
-class Regret:
-    """In points of error, expected: the mean over all starts for both orders of tuning, and the worst of all starts."""
+class TuningCost:
+    """Regret in points of error, expected: the mean over all starts for both orders of tuning, and the worst of all
+    starts; and the share of the grid's tiles whose noise-free test error is within 10 % of the lowest. Diverged ones
+    count as tiles; what was not run does not."""
 
-    alpha_first: Estimate  # a decay is given: choose alpha, then decay
-    decay_first: Estimate  # a learning rate is given: choose decay, then alpha
-    worst: Estimate
+    regret_alpha_first: Estimate  # a decay is given: choose alpha, then decay
+    regret_decay_first: Estimate  # a learning rate is given: choose decay, then alpha
+    regret_worst: Estimate
+    basin_size: Estimate
 
 
-def regret(selection: Surface, test: Surface, seed: int = 0) -> Regret | None:
+def tuning_cost(selection: Surface, test: Surface, seed: int = 0) -> TuningCost | None:
     """From every start on the grid; None where too little is measured, or where the noise is not known."""
-    rng = np.random.default_rng(seed)
-    drawn, sigmas = _drawn(test, rng), _sigmas(selection, rng)
-    if drawn is None or sigmas is None:
+    sigma, selection_sigma, rng = test.sigma, selection.sigma, np.random.default_rng(seed)
+    if sigma is None or selection_sigma is None or np.isfinite(test.means).sum() < LEAST:
         return None
-    found = _expected(drawn, sigmas, rng)
-    return Regret(*(_middle(part) for part in found.T))
-
-
-def basin_size(test: Surface, seed: int = 0) -> Estimate | None:
-    """The share of the grid's tiles whose noise-free test error is within 10 % of the lowest; None as for regret.
-
-    Diverged ones count as tiles; what was not run does not.
-    """
-    drawn = _drawn(test, np.random.default_rng(seed))
-    if drawn is None:
-        return None
+    surfaces = noise_free(test, sigma, rng, DRAWS)
+    regrets = _expected(surfaces, _sigmas(selection, selection_sigma, rng), rng)
     run = np.isfinite(test.means) | test.clipped
-    level = WITHIN * drawn.min((1, 2), keepdims=True)
-    return _middle((drawn <= level).sum((1, 2)) / run.sum())
+    sizes = (surfaces <= WITHIN * surfaces.min((1, 2), keepdims=True)).sum((1, 2)) / run.sum()
+    return TuningCost(*(Estimate.of(float(np.median(drawn)), drawn) for drawn in (*regrets.T, sizes)))
 
 
-def _drawn(test: Surface, rng: np.random.Generator) -> Floats | None:
-    sigma = test.sigma(basin(test))
-    if sigma is None or np.isfinite(test.means).sum() < LEAST:
-        return None
-    return noise_free(test, sigma, rng, DRAWS)
-
-
-def _sigmas(surface: Surface, rng: np.random.Generator) -> Floats | None:
+def _sigmas(surface: Surface, sigma: float, rng: np.random.Generator) -> Floats:
     """Deviations of one run that those measured may have come from; where it is known, that."""
-    chosen = basin(surface)
-    sigma = surface.sigma(chosen)
-    if sigma is None:
-        return None
-    counts = np.isfinite(surface.runs).sum(2)[chosen]
+    counts = surface.counts[surface.basin]
     free = int((counts[counts > 1] - 1).sum())
     return np.asarray(sigma * np.sqrt(free / rng.chisquare(free, DRAWS))) if free else np.full(DRAWS, sigma)
 
@@ -92,10 +72,10 @@ def _expected(drawn: Floats, sigmas: Floats, rng: np.random.Generator) -> Floats
     """The regrets of each drawn surface, [draws, 3], without what the finite number of tries adds to their spread."""
     noise = rng.standard_normal((len(drawn), TRIES, *drawn.shape[1:]), dtype=np.float32)
     tries = _regrets(drawn, drawn[:, None] + noise * sigmas[:, None, None, None].astype(np.float32))
-    found = tries.mean(1)
-    apart, added = found.var(0), tries.var(1).mean(0) / TRIES
+    means = tries.mean(1)
+    apart, added = means.var(0), tries.var(1).mean(0) / TRIES
     kept = np.sqrt((1 - added / np.maximum(apart, 1e-12)).clip(0))
-    return np.asarray(found.mean(0) + (found - found.mean(0)) * kept)
+    return np.asarray(means.mean(0) + (means - means.mean(0)) * kept)
 
 
 def _regrets(worth: Floats, errors: Floats) -> Floats:
@@ -115,7 +95,3 @@ def _regrets(worth: Floats, errors: Floats) -> Floats:
         for order, places in turns.items()
     ]
     return np.stack([*(part.mean(2) for part in lost), np.maximum(*(part.max(2) for part in lost))], 2)
-
-
-def _middle(drawn: Floats) -> Estimate:
-    return Estimate.of(float(np.median(drawn)), drawn)

@@ -13,7 +13,6 @@ from analysis.figures.style import render, style
 from analysis.results.table import Chart, charts
 from analysis.results.words import BOUNDARY, Estimate
 from analysis.statistics import power_laws
-from analysis.statistics.power_laws import Law
 from paper_repro.cell import Cell
 from tests.conftest import made_record
 
@@ -66,7 +65,7 @@ def test_both_axes_stand_side_by_side_for_each_plan_with_points_where_the_best_d
     ]
     x, raw = _points(figure.axes[0], "SGDW")
     np.testing.assert_allclose(x, SIZES, rtol=0.05)  # set apart from AdamW's
-    np.testing.assert_allclose(raw, [2**best.value for best in lines[0].law.best.values()])
+    np.testing.assert_allclose(raw, [2**best.value for _, best in lines[0].best])
     np.testing.assert_allclose(raw, [0.016 * (size / 64) ** 0.5 for size in SIZES], rtol=1e-6)
     _, normalized = _points(figure.axes[1], "SGDW")
     np.testing.assert_allclose(normalized, raw * [math.sqrt(1024 * 8 / size) for size in SIZES])
@@ -104,7 +103,7 @@ def test_a_best_decay_on_the_grid_boundary_is_words_at_its_place_and_no_point() 
 def test_where_all_are_on_the_grid_boundary_there_are_only_words() -> None:
     chart = _batch_sizes(0.5)
     lines = [
-        dataclasses.replace(line, law=Law(None, dict.fromkeys(line.law.best)))
+        dataclasses.replace(line, exponents=dict.fromkeys(line.exponents), best=tuple((x, None) for x, _ in line.best))
         for line in power_laws.of_chart(chart, chart.records)
     ]
     figure = draw(chart, lines)
@@ -117,8 +116,8 @@ def test_where_all_are_on_the_grid_boundary_there_are_only_words() -> None:
 def test_intervals_are_bars() -> None:
     chart = _batch_sizes(0.5)
     line = power_laws.of_chart(chart, chart.records)[0]
-    best = {x: Estimate(found.value, found.value - 1, found.value + 0.5) for x, found in line.law.best.items()}
-    figure = draw(chart, [dataclasses.replace(line, law=Law(line.law.exponent, best))])
+    best = tuple((x, Estimate(found.value, found.value - 1, found.value + 0.5)) for x, found in line.best)
+    figure = draw(chart, [dataclasses.replace(line, best=best)])
     bars = [drawn for drawn in figure.axes[0].lines if len(drawn.get_xdata()) == 2]
     assert len(bars) == 6
     np.testing.assert_allclose(bars[0].get_ydata(), [0.008 / 2, 0.008 * 2**0.5])

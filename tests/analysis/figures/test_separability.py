@@ -12,8 +12,7 @@ from analysis.figures.separability import COLUMNS, GUIDES, draw
 from analysis.figures.style import WIDTH, render, style
 from analysis.results.table import Chart, charts
 from analysis.results.words import BOUNDARY
-from analysis.statistics import interaction as additive
-from analysis.statistics import ridge, separability, tuning_cost
+from analysis.statistics import separability
 from analysis.statistics.separability import Row
 from analysis.statistics.surface import Surface
 from tests.made_surfaces import bowl, twist
@@ -25,11 +24,8 @@ def chart(demo_records) -> Chart:
     return found
 
 
-def _row(surface: Surface, panel: str = "AdamW", optimizer: str = "adamw", facets: str = "") -> Row:
-    return Row(
-        panel, optimizer, facets, 49, 2, ridge.ridge(surface), additive.interaction(surface),
-        tuning_cost.regret(surface, surface), tuning_cost.basin_size(surface),
-    )  # fmt: skip
+def _row(surface: Surface, optimizer: str = "adamw", facets: str = "", source: str = "") -> Row:
+    return separability.row(optimizer, facets, surface, surface, source)
 
 
 def _forest(figure: Figure) -> list[Axes]:
@@ -76,10 +72,8 @@ def test_a_row_on_the_grid_boundary_is_words_at_its_learning_rate(chart: Chart) 
 def test_a_number_is_a_point_with_its_interval(chart: Chart) -> None:
     row = _row(bowl(-0.6, 0.5))
     ridges, interaction, *_ = _forest(draw(chart, [row]))
-    for axes, estimate, factor in (
-        (ridges, row.ridge.slope, 1),
-        (interaction, row.interaction, 100),
-    ):
+    for axes, name, factor in ((ridges, "ridge_slope", 1), (interaction, "interaction", 100)):
+        estimate = row.statistics[name]
         assert [mark[0] for mark in _marks(axes)] == [pytest.approx(estimate.value * factor)]
         assert [estimate.low * factor, estimate.high * factor] in [list(line.get_xdata()) for line in axes.lines]
 
@@ -117,9 +111,7 @@ def test_ours_are_filled_and_solid_the_paper_s_open_and_dashed_in_axes_of_their_
 
 def test_panels_that_differ_in_a_facet_have_axes_of_their_own(chart: Chart) -> None:
     rows = [
-        _row(bowl(), f"{name}, {facets}", name.lower(), facets)
-        for facets in ("fixed rate", "step drops", "cosine")
-        for name in ("Adam", "AdamW")
+        _row(bowl(), name, facets) for facets in ("fixed rate", "step drops", "cosine") for name in ("adam", "adamw")
     ]
     figure = draw(chart, rows)
     ridges = figure.axes[: -len(COLUMNS)]
@@ -145,7 +137,7 @@ def test_a_panel_without_any_best_decay_is_words_and_the_figure_is_drawn(chart: 
 def test_long_names_leave_room_for_the_columns_and_words_on_the_grid_boundary_stand_inside(chart: Chart) -> None:
     long = "paper, AdamW, CIFAR-10, per update, 100 epochs"
     rising = bowl(-0.8, shape=(7, 7), at=(0.0, 3.2))  # its last learning rates have their best decay beyond the grid
-    figure = draw(chart, [_row(rising, long, "adamw", long.removeprefix("paper, AdamW, "))])
+    figure = draw(chart, [_row(rising, "adamw", long.removeprefix("paper, AdamW, "), "paper, ")])
     (label,) = _forest(figure)[0].get_yticklabels()
     assert " ".join(label.get_text().split()) == long
     ridges = figure.axes[0]

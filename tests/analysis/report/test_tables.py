@@ -94,13 +94,14 @@ def test_the_regrets_told_are_those_of_the_records() -> None:
     (chart,) = [chart for chart in charts(experiments.get("fig2"), read_runs(RECORDED)) if chart.profile == "cpu"]
     rows = separability.of_chart(chart)
     ours, paper = (
-        [f"{row.regret.decay_first.value:.2f}" for row in found] for found in (rows, separability.of_paper("fig2"))
+        [f"{row.statistics['regret_decay_first'].value:.2f}" for row in found]
+        for found in (rows, separability.of_paper("fig2"))
     )
     told = " ".join((ROOT / "docs" / "experiments.md").read_text().split())
     words = "{0} points for tuning SGD with L2 by turns and {2} for Adam with L2, {1} and {3} decoupled"
     assert words.format(*paper) in told
     assert "here {0} and {2} with L2, {1} and {3} decoupled".format(*ours) in told
-    sgd, sgdw, adam, adamw = (row.regret.decay_first for row in rows)
+    sgd, sgdw, adam, adamw = (row.statistics["regret_decay_first"] for row in rows)
     assert adamw.high < adam.low
     assert sgdw.high > sgd.low
     front = " ".join((ROOT / "README.md").read_text().split())
@@ -113,4 +114,4 @@ def test_the_exponents_told_are_those_of_the_records() -> None:
     told = (ROOT / "README.md").read_text().replace("\n", " ")
     for line in power_laws.of_chart(chart, records):
         if "epochs fixed" in line.who and line.unit == "per update":
-            assert f"{format_estimate(line.law.exponent)} for {line.who.partition(',')[0]}" in told
+            assert f"{format_estimate(line.exponent)} for {line.who.partition(',')[0]}" in told

@@ -5,16 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 
-from analysis.statistics import interaction as module
+from analysis.statistics import surface as module
 from analysis.statistics.interaction import interaction
-from analysis.statistics.surface import Surface, basin
+from analysis.statistics.surface import Surface
 from tests.made_surfaces import bowl, heights
 
 
 def _truth(surface: Surface, rho: float) -> float:
     """The share on the tiles that this surface's basin has, without noise, by least squares of its own."""
     clean = heights(surface.u[:, None] - 0.3, surface.v[None, :] + 0.2, rho)
-    rows, columns = np.nonzero(basin(surface))
+    rows, columns = np.nonzero(surface.basin)
     design = np.concatenate([rows[:, None] == np.arange(20), columns[:, None] == np.arange(20)], 1).astype(float)
     values = clean[rows, columns]
     left = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]

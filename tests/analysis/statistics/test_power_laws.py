@@ -12,7 +12,7 @@ import experiments
 from analysis.results import published
 from analysis.results.table import Chart, charts
 from analysis.results.words import Estimate
-from analysis.statistics import power_laws
+from analysis.statistics import surface as module
 from analysis.statistics.power_laws import (
     BATCH,
     BATCH_AT_UPDATES,
@@ -24,31 +24,27 @@ from analysis.statistics.power_laws import (
     ROOT,
     SMALLER,
     UPDATES,
-    Law,
     Line,
-    Optimum,
+    Sweep,
+    _laws,
+    best_decay,
     exponents_of,
-    joint,
-    law,
     numbers,
     of_chart,
     of_paper,
-    on_both_axes,
-    optimum,
     predicted,
     predictions,
     table,
-    within,
-)  # fmt: skip
+)
 from analysis.statistics.surface import Floats, Surface, of_readings
 from paper_repro.cell import Cell
 from tests.conftest import made_record
 from tests.made_surfaces import bowl
 
 
-def _chart(name: str, best) -> Chart:
+def _chart(name: str, best, **changes: str) -> Chart:
     """Records whose best decay is best(cell)."""
-    experiment = experiments.get(name)
+    experiment = experiments.get(name).changed(changes)
     cells = experiment.profiles["demo"].cells
     records = [made_record(cell, 30 + math.log2(cell.decay / best(cell)) ** 2) for cell in cells]
     (chart,) = charts(experiment, records)
@@ -60,15 +56,14 @@ def _timescale(cell: Cell) -> float:
 
 
 def test_batch_sizes_have_laws_of_both_plans_on_both_axes_and_joint_ones() -> None:
-    chart = _chart("batch_size", _timescale)
-    lines, joints = of_chart(chart, []), joint(chart, [])
-    found = {(line.who, line.unit): line.law.exponent.value for line in lines}
+    lines = of_chart(_chart("batch_size", _timescale), [])
+    found = {(line.who, line.unit): line.exponent.value for line in lines if not line.is_joint}
     raw, normalized = (
         [found[f"SGDW, {plan} fixed", unit] for plan in ("epochs", "updates")] for unit in ("per update", "normalized")
     )
     assert [round(part, 2) for part in raw] == [1, 1]
     assert [round(part, 2) for part in normalized] == [0.5, 1]
-    both = {(line.who, line.unit, line.quantity): line for line in joints}
+    both = {(line.who, line.unit, line.quantity): line for line in lines if line.is_joint}
     exponents = both["AdamW, all panels", "per update", "batch size and epochs"].exponents
     assert [round(part.value, 2) + 0.0 for part in exponents.values()] == [1, 0]
     exponents = both["AdamW, all panels", "normalized", "batch size and epochs"].exponents
@@ -76,10 +71,19 @@ def test_batch_sizes_have_laws_of_both_plans_on_both_axes_and_joint_ones() -> No
     assert ("AdamW, all panels", "normalized", "updates") in both
 
 
+def test_decays_that_were_swept_normalized_are_converted_too() -> None:
+    chart = _chart("batch_size", lambda cell: 0.016 * (cell.batch_size / 64) ** 0.5, decay_unit="normalized")
+    found = {(line.held, line.unit): line for line in of_chart(chart, []) if line.optimizer == "adamw"}
+    normalized, raw = (found["epochs fixed", unit] for unit in (NORMALIZED, RAW))
+    assert (normalized.computed, raw.computed) == (False, True)
+    assert normalized.exponent.value == pytest.approx(0.5, abs=0.01)
+    assert raw.exponent.value == pytest.approx(1.0, abs=0.01)
+
+
 def test_with_a_fixed_batch_epochs_and_updates_have_one_law_and_there_is_no_joint_one() -> None:
-    chart = _chart("supp3", lambda cell: 0.016 if cell.decay_unit == "step" else 0.4)
-    assert joint(chart, []) == []
-    row = table(of_chart(chart, [])).rows[0]
+    lines = of_chart(_chart("supp3", lambda cell: 0.016 if cell.decay_unit == "step" else 0.4), [])
+    assert not any(line.is_joint or line.computed for line in lines)
+    row = table(lines).rows[0]
     assert row[:2] == ("SGDW, per update", "epochs or updates")
     assert row[4] == "undecided"  # one run of each
 
@@ -95,92 +99,108 @@ EPOCHS_FIXED = {size: 8192 / size for size in SIZES}
 UPDATES_FIXED = dict.fromkeys(SIZES, 512.0)
 
 
-def _line(updates: dict[float, float], unit: str = RAW) -> Line:
-    """Best decays in proportion to the batch size; the middle one at the edge."""
-    best = {size: Estimate(math.log2(size) - 14, math.log2(size) - 15, None) for size in SIZES}
-    held = "updates fixed" if updates == UPDATES_FIXED else "epochs fixed"
-    law = Law(Estimate(1.0, 0.8, 1.2), {**best, 64.0: None})
-    return Line("AdamW", unit, "batch size", law, held=held, updates=updates)
+def _sweeps(updates: dict[float, float], unit: str = RAW, power: float = 1.0) -> list[Sweep]:
+    """Best decays that go as a power of the batch size; the middle one on the grid boundary."""
+    spread = np.array([0.0, -1.0, 1.0, -0.5, 0.5])
+    best = {size: np.where(size == 64, np.nan, power * math.log2(size) - 14) + spread for size in SIZES}
+    return [Sweep(best[x], unit, {BATCH: x} | ({UPDATES: updates[x]} if updates else {})) for x in SIZES]
 
 
 def test_the_other_axis_is_the_swept_one_times_the_root_of_the_updates() -> None:
-    swept, other = on_both_axes([_line(EPOCHS_FIXED)])
+    swept, other = _laws("AdamW", "adamw", [(BATCH,)], _sweeps(EPOCHS_FIXED))
     assert (swept.computed, other.computed, other.unit) == (False, True, NORMALIZED)
-    for size in (16.0, 256.0):
-        assert 2 ** other.law.best[size].value == pytest.approx(
-            2 ** swept.law.best[size].value * math.sqrt(8192 / size)
-        )
-        assert other.law.best[size].high is None
-    assert other.law.best[64.0] is None
-    exponent = other.law.exponent
-    assert (exponent.value, exponent.low, exponent.high) == pytest.approx((0.5, 0.3, 0.7))
+    for (size, before), (_, after) in zip(swept.best, other.best, strict=True):
+        if size == 64:
+            assert before is after is None
+        else:
+            root = math.sqrt(8192 / size)
+            assert 2**after.value == pytest.approx(2**before.value * root)
+            assert 2**after.low == pytest.approx(2**before.low * root)
+    assert (swept.exponent.value, other.exponent.value) == pytest.approx((1.0, 0.5))
 
 
 def test_there_and_back_is_where_it_was() -> None:
-    normalized = on_both_axes([_line(EPOCHS_FIXED)])[1]
-    back = on_both_axes([normalized])[1]
+    raw, _ = _laws("AdamW", "adamw", [(BATCH,)], _sweeps(EPOCHS_FIXED))
+    normalized = [Sweep(each.samples + each.shift(NORMALIZED), NORMALIZED, each.at) for each in _sweeps(EPOCHS_FIXED)]
+    _, back = _laws("AdamW", "adamw", [(BATCH,)], normalized)
     assert back.unit == RAW
-    assert back.law.exponent.value == pytest.approx(1.0)
-    assert back.law.best[16.0].value == pytest.approx(-10)
+    assert back.exponent.value == pytest.approx(1.0)
+    assert back.best[0][1].value == pytest.approx(raw.best[0][1].value)
 
 
 def test_what_was_swept_on_both_is_not_computed_and_unknown_updates_compute_nothing() -> None:
-    both = on_both_axes([_line(EPOCHS_FIXED), _line(EPOCHS_FIXED, NORMALIZED)])
-    assert [each.computed for each in both] == [False, False]
-    assert len(on_both_axes([_line({})])) == 1
+    both = list(_laws("", "", [(BATCH,)], [*_sweeps(EPOCHS_FIXED), *_sweeps(EPOCHS_FIXED, NORMALIZED, 0.5)]))
+    assert [(each.unit, each.computed) for each in both] == [(RAW, False), (NORMALIZED, False)]
+    assert [each.exponent.value for each in both] == pytest.approx([1.0, 0.5])
+    assert len(list(_laws("", "", [(BATCH,)], _sweeps({})))) == 1
+
+
+def _powers(quantity: str, unit: str) -> dict[str, float]:
+    return {name: low for name, (low, high) in predicted(quantity, unit).items() if low == high}
 
 
 def test_at_equal_epochs_the_paper_s_rule_is_a_root_and_normalized_it_is_constant() -> None:
-    assert predicted(_line(EPOCHS_FIXED)) == {ROOT: 0.5, EPOCH: 1.0}
-    assert predicted(_line(EPOCHS_FIXED, NORMALIZED)) == {ROOT: 0.0, EPOCH: 0.5}
+    assert _powers(BATCH, RAW) == {ROOT: 0.5, EPOCH: 1.0}
+    assert _powers(BATCH, NORMALIZED) == {ROOT: 0.0, EPOCH: 0.5}
 
 
 def test_at_equal_updates_the_paper_s_rule_is_one_decay_on_either_axis() -> None:
     for unit in (RAW, NORMALIZED):
-        assert predicted(_line(UPDATES_FIXED, unit)) == {ROOT: 0.0, EPOCH: 1.0}
+        assert _powers(BATCH_AT_UPDATES, unit) == {ROOT: 0.0, EPOCH: 1.0}
 
 
 def test_the_table_has_a_line_for_each_axis_and_place_and_no_number_on_the_boundary() -> None:
-    lines = list(csv.DictReader(io.StringIO(numbers([_line(EPOCHS_FIXED)]))))
+    laws = _laws("AdamW", "adamw", [(BATCH,), (UPDATES,)], _sweeps(EPOCHS_FIXED))
+    lines = list(csv.DictReader(io.StringIO(numbers(list(laws)))))
     assert [(line["unit"], line["computed"], float(line["x"])) for line in lines] == [
         (unit, computed, size) for unit, computed in ((RAW, "no"), (NORMALIZED, "yes")) for size in SIZES
     ]
     assert float(lines[0]["value"]) == pytest.approx(16 / 2**14)
     assert (lines[1]["at_edge"], lines[1]["value"]) == ("yes", "")
-    assert float(lines[0]["exponent_low"]) == 0.8
+    assert float(lines[0]["exponent"]) == pytest.approx(1.0)
 
 
 HALF, ONE, ZERO, FALLS = (Estimate(at, at - 0.1, at + 0.1) for at in (0.5, 1.0, 0.0, -0.5))
 
 
+def _predictions(exponents: dict[str, Estimate | None], unit: str = RAW) -> str:
+    return predictions(Line("", unit, exponents, ()))
+
+
+def within(exponent: Estimate | None, quantity: str, unit: str = RAW) -> list[str]:
+    """The predictions that an exponent's interval holds."""
+    held = _predictions({quantity: exponent}, unit).partition("; ruled out")[0]
+    return held.removeprefix("within: ").split(", ") if held.startswith("within") else []
+
+
 def test_each_prediction_is_within_or_ruled_out() -> None:
-    assert within(HALF, BATCH) == {ROOT: True, EPOCH: False, SMALLER: False}
-    assert within(FALLS, BATCH) == {ROOT: False, EPOCH: False, SMALLER: True}
-    assert predictions({BATCH: ONE}) == f"within: {EPOCH}; ruled out: {ROOT}, {SMALLER}"
+    assert (within(HALF, BATCH), within(FALLS, BATCH)) == ([ROOT], [SMALLER])
+    assert _predictions({BATCH: ONE}) == f"within: {EPOCH}; ruled out: {ROOT}, {SMALLER}"
 
 
 def test_with_the_updates_fixed_the_paper_predicts_no_change() -> None:
     """sqrt(b / (B T)) is n^(-1/2): the same for all batch sizes with as many updates."""
-    assert within(ZERO, BATCH_AT_UPDATES)[ROOT]
-    assert not within(HALF, BATCH_AT_UPDATES)[ROOT]
+    assert ROOT in within(ZERO, BATCH_AT_UPDATES)
+    assert ROOT not in within(HALF, BATCH_AT_UPDATES)
 
 
 @pytest.mark.parametrize(
     ("quantity", "raw"), [(BATCH, HALF), (BATCH_AT_UPDATES, ZERO), (EPOCHS, FALLS), (UPDATES, FALLS)]
 )
 def test_normalized_the_paper_s_rule_is_no_change_at_all(quantity: str, raw: Estimate) -> None:
-    assert within(raw, quantity)[ROOT]
-    assert within(ZERO, quantity, normalized=True)[ROOT]
+    assert ROOT in within(raw, quantity)
+    assert ROOT in within(ZERO, quantity, NORMALIZED)
 
 
 def test_a_joint_law_must_fit_in_both_exponents() -> None:
-    assert predictions({BATCH: HALF, EPOCHS: FALLS}).startswith(f"within: {ROOT}; ruled out: {EPOCH}")
-    assert predictions({BATCH: HALF, EPOCHS: ZERO}).startswith(f"ruled out: {ROOT}")
-    assert predictions({BATCH: FALLS, EPOCHS: ONE}).startswith(f"within: {SMALLER}")  # says nothing of epochs
+    assert _predictions({BATCH: HALF, EPOCHS: FALLS}).startswith(f"within: {ROOT}; ruled out: {EPOCH}")
+    assert _predictions({BATCH: HALF, EPOCHS: ZERO}).startswith(f"ruled out: {ROOT}")
+    assert _predictions({BATCH: FALLS, EPOCHS: ONE}).startswith(f"within: {SMALLER}")  # says nothing of epochs
 
 
 def test_without_an_interval_nothing_is_decided() -> None:
-    assert predictions({BATCH: None}) == predictions({BATCH: HALF, EPOCHS: Estimate(0.5, None, None)}) == "undecided"
+    for exponents in ({BATCH: None}, {BATCH: HALF, EPOCHS: Estimate(0.5, None, None)}):
+        assert _predictions(exponents) == "undecided"
 
 
 RNG = np.random.default_rng(0)
@@ -191,6 +211,14 @@ def _family(exponent: float, sigma: float = 0.0, seed: int = 0) -> dict[float, S
     return {2.0**k: bowl(0.0, sigma, at=(0.3, exponent * k - 1), shape=(7, 9), seed=10 * seed + k) for k in range(4)}
 
 
+def law(surfaces: dict[float, Surface], seed: int = 0) -> Line:
+    """Of the best decays of surfaces at different numbers of epochs."""
+    rng = np.random.default_rng(seed)
+    sweeps = [Sweep(best_decay(surface, rng), RAW, {EPOCHS: x}) for x, surface in surfaces.items()]
+    (line,) = _laws("", "", [(EPOCHS,)], sweeps)
+    return line
+
+
 @pytest.mark.parametrize("exponent", [-0.5, 0.0, 0.5, 1.0])
 def test_without_noise_it_is_the_law_s(exponent: float) -> None:
     found = law(_family(exponent))
@@ -199,7 +227,7 @@ def test_without_noise_it_is_the_law_s(exponent: float) -> None:
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says(monkeypatch) -> None:
-    monkeypatch.setattr(power_laws, "RESAMPLES", 300)
+    monkeypatch.setattr(module, "RESAMPLES", 300)
     held = []
     for seed in range(150):
         found = law(_family(0.5, 1.0, seed), seed).exponent
@@ -211,7 +239,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(monkeypatch) -> None:
 def test_places_on_the_boundary_are_left_out_and_too_few_make_no_law() -> None:
     family = _family(2.0)  # the last one's best lies beyond the grid
     found = law(family)
-    assert found.best[8.0] is None
+    assert dict(found.best)[8.0] is None
     assert found.exponent is not None
     assert found.exponent.value == pytest.approx(2.0)
     assert law({1.0: family[1.0], 8.0: family[8.0]}).exponent is None
@@ -221,9 +249,8 @@ def test_a_wall_drags_no_best_decay_off() -> None:
     """Errors that were seen after 80 epochs, in three rows: the third decay is the best, by far."""
     row = np.array([69.4, 70.2, 64.5, 86.0, 81.4])
     runs = (row + np.array([[0.0], [0.3], [9.0]]))[:, :, None]
-    found = optimum(Surface("seen", np.arange(3.0), np.arange(5.0), runs, np.zeros((3, 5), bool), 1.0), RNG)
-    assert found.estimate is not None
-    assert 1.5 < found.estimate.value < 2
+    found = best_decay(Surface(np.arange(3.0), np.arange(5.0), runs, np.zeros((3, 5), bool), 1.0), RNG)
+    assert 1.5 < found[0] < 2
 
 
 def test_further_cells_at_single_rates_change_no_law() -> None:
@@ -233,17 +260,15 @@ def test_further_cells_at_single_rates_change_no_law() -> None:
     runs[2, 3] = 55.0
     runs = np.concatenate([runs, np.full((1, 6, 2), np.nan)])
     runs[5, 4] = 10.0
-    more = Surface("more", np.append(surface.u, 9.0), np.insert(surface.v, 3, 0.4), runs, np.isinf(runs).all(2), None)
-    expected, found = (optimum(each, RNG).estimate for each in (surface, more))
-    assert expected is not None
-    assert found is not None
-    assert found.value == pytest.approx(expected.value)
+    more = Surface(np.append(surface.u, 9.0), np.insert(surface.v, 3, 0.4), runs, np.isinf(runs).all(2), None)
+    expected, found = (best_decay(each, RNG)[0] for each in (surface, more))
+    assert found == pytest.approx(expected)
 
 
 def test_what_is_supported() -> None:
     steep = law(_family(1.0, 0.3))
-    assert [name for name, holds in within(steep.exponent, BATCH).items() if holds] == [EPOCH]
-    assert not any(within(law(_family(0.5)).exponent, EPOCHS).values())
+    assert within(steep.exponent, BATCH) == [EPOCH]
+    assert within(law(_family(0.5, 0.3)).exponent, EPOCHS) == []
 
 
 def test_the_paper_s_supplementary_figure_3() -> None:
@@ -256,21 +281,21 @@ def test_the_paper_s_supplementary_figure_3() -> None:
     assert raw.exponent is not None
     assert norm.exponent is not None
     assert raw.exponent.high < 0
-    assert within(raw.exponent, EPOCHS)[ROOT]
+    assert ROOT in within(raw.exponent, EPOCHS)
     assert norm.exponent.low < 0 < norm.exponent.high or abs(norm.exponent.value) < 0.25
 
 
 PLANS = [(2.0**k, 16.0) for k in range(4, 10)] + [(2.0**k, 2.0 ** (k - 3)) for k in range(4, 10) if k != 7]  # b, T
 
 
-def _panels(p: float, q: float, sigma: float, seed: int = 0, decays: int = 9) -> list[Optimum]:
+def _panels(p: float, q: float, sigma: float, seed: int = 0, decays: int = 9) -> list[Floats]:
     """Best decays that go as b^p T^q, of one run and one learning rate."""
     rng, v = np.random.default_rng(seed), np.arange(decays) - (decays - 1) / 2
     found = []
     for b, epochs in PLANS:
         away = v - p * np.log2(b / 90) - q * np.log2(epochs / 16)
         runs = 55 + away[None, :, None] ** 2 / 2 + sigma * rng.normal(size=(1, decays, 1))
-        found.append(optimum(Surface("made", np.zeros(1), v, runs, np.zeros((1, decays), bool), sigma), rng))
+        found.append(best_decay(Surface(np.zeros(1), v, runs, np.zeros((1, decays), bool), sigma), rng))
     return found
 
 
@@ -278,10 +303,9 @@ def _panels(p: float, q: float, sigma: float, seed: int = 0, decays: int = 9) ->
 def test_without_noise_the_joint_law_is_found_and_so_is_that_in_updates(p: float, q: float) -> None:
     found = _panels(p, q, 1e-6)
     exponents = exponents_of(found, np.array(PLANS))
-    assert exponents is not None
     assert [part.value for part in exponents] == pytest.approx([p, q], abs=1e-4)
     updates = np.array([[epochs / b] for b, epochs in PLANS])
-    (alone,) = exponents_of(found, updates) or ()
+    (alone,) = exponents_of(found, updates)
     assert (abs(alone.value + 0.5) < 1e-4) == ((p, q) == (0.5, -0.5))  # only the paper's rule is one of updates
 
 
@@ -289,19 +313,19 @@ def _held(p: float, q: float, sigma: float, decays: int, seeds: int = 80) -> Flo
     held = []
     for seed in range(seeds):
         exponents = exponents_of(_panels(p, q, sigma, seed, decays), np.array(PLANS))
-        if exponents is not None:
+        if None not in exponents:
             held.append([part.low <= truth <= part.high for part, truth in zip(exponents, (p, q), strict=True)])
     return np.mean(held, 0)
 
 
 def test_the_joint_law_s_intervals_hold_the_truth_as_often_as_they_say(monkeypatch) -> None:
-    monkeypatch.setattr(power_laws, "RESAMPLES", 200)
+    monkeypatch.setattr(module, "RESAMPLES", 200)
     assert all(share >= 0.92 for share in _held(0.5, -0.5, 0.5, 9))
     assert all(0.92 <= share <= 0.99 for share in _held(1.0, 0.0, 0.3, 9))
 
 
 def test_with_half_of_the_panels_on_the_boundary_they_hold_it_less_often(monkeypatch) -> None:
-    monkeypatch.setattr(power_laws, "RESAMPLES", 200)
+    monkeypatch.setattr(module, "RESAMPLES", 200)
     in_batch_size, in_epochs = _held(1.0, 0.0, 0.5, 5)
     assert 0.72 <= in_batch_size <= 0.9  # as the docstring says
     assert in_epochs >= 0.92
@@ -309,20 +333,8 @@ def test_with_half_of_the_panels_on_the_boundary_they_hold_it_less_often(monkeyp
 
 def test_panels_on_the_boundary_are_left_out_of_a_joint_law_and_too_few_make_none() -> None:
     found = _panels(2.0, 0.0, 1e-6)
-    assert [part.estimate is None for part in found[:6]] == [True, False, False, False, False, True]
+    assert [bool(np.isnan(part[0])) for part in found[:6]] == [True, False, False, False, False, True]
     exponents = exponents_of(found, np.array(PLANS))
-    assert exponents is not None
     assert exponents[0].value == pytest.approx(2.0, abs=1e-3)
-    assert exponents_of(found[:2], np.array(PLANS[:2])) is None
-    assert exponents_of(found[1:5], np.array(PLANS[1:5])) is None  # all with the same epochs
-
-
-def test_in_another_unit_a_best_decay_is_moved_and_one_on_the_boundary_stays_there() -> None:
-    surface = bowl(sigma=0.5)
-    found = optimum(surface, np.random.default_rng(0))
-    moved = found.moved(3.0)
-    assert found.estimate is not None
-    assert moved.estimate is not None
-    assert moved.estimate.value == pytest.approx(found.estimate.value + 3)
-    np.testing.assert_allclose(moved.samples, found.samples + 3)
-    assert Optimum(None, None).moved(3.0) == Optimum(None, None)
+    assert exponents_of(found[:2], np.array(PLANS[:2])) == [None, None]
+    assert exponents_of(found[1:5], np.array(PLANS[1:5])) == [None, None]  # all with the same epochs

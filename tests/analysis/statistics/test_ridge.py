@@ -8,7 +8,7 @@ import pytest
 import experiments
 from analysis.results.panels import panels
 from analysis.results.table import charts
-from analysis.statistics import ridge as module
+from analysis.statistics import surface as module
 from analysis.statistics.ridge import lowest, ridge
 from analysis.statistics.surface import Floats, Surface, of_panel
 from tests.conftest import made_record
@@ -24,13 +24,13 @@ def test_a_bowl_without_noise_gives_its_own_slope_and_best_decays(rho: float) ->
     assert found.slope is not None
     assert found.slope.value == pytest.approx(-twist(rho), abs=1e-9)
     np.testing.assert_allclose(found.best, -0.2 - twist(rho) * (surface.u - 0.3), atol=1e-9)
-    assert found.at_edge == 0
+    assert found.on_boundary == 0
 
 
 def test_a_diagonal_valley_without_a_best_learning_rate_has_a_slope() -> None:
     surface = bowl(shape=(7, 11))
     runs = 55 + (surface.v[None, :, None] + surface.u[:, None, None]) ** 2 + np.zeros((7, 11, 2))
-    found = ridge(Surface("valley", surface.u, surface.v, runs, np.zeros((7, 11), bool), None))
+    found = ridge(Surface(surface.u, surface.v, runs, np.zeros((7, 11), bool), None))
     assert found.slope is not None
     assert found.slope.value == pytest.approx(-1)
 
@@ -38,11 +38,11 @@ def test_a_diagonal_valley_without_a_best_learning_rate_has_a_slope() -> None:
 def test_rows_whose_best_decay_is_at_the_edge_are_counted_and_left_out() -> None:
     found = ridge(bowl(at=(0.0, 6.0)))
     assert found.slope is None
-    assert found.at_edge == 7
+    assert found.on_boundary == 7
     surface = bowl()
     runs = 55 + (surface.v[None, :, None] + 2 * surface.u[:, None, None]) ** 2 + np.zeros((7, 7, 2))
-    found = ridge(Surface("steep", surface.u, surface.v, runs, np.zeros((7, 7), bool), None))
-    assert found.at_edge == 4
+    found = ridge(Surface(surface.u, surface.v, runs, np.zeros((7, 7), bool), None))
+    assert found.on_boundary == 4
     assert found.slope is None  # three rows make no line
 
 
@@ -52,8 +52,8 @@ def test_a_clipped_neighbour_is_a_wall_and_a_missing_one_an_edge() -> None:
     holed[:, 3:] = np.nan
     walls = np.zeros((5, 5), bool)
     walls[:, 3:] = True
-    assert ridge(Surface("walls", surface.u, surface.v, holed, walls, None)).at_edge == 0
-    assert ridge(Surface("holes", surface.u, surface.v, holed, ~walls & walls, None)).at_edge == 5
+    assert ridge(Surface(surface.u, surface.v, holed, walls, None)).on_boundary == 0
+    assert ridge(Surface(surface.u, surface.v, holed, ~walls & walls, None)).on_boundary == 5
 
 
 def _row(errors: list[float], v: list[float]) -> float:
@@ -123,7 +123,7 @@ def test_a_decay_of_few_rows_moves_no_other_row() -> None:
     surface = bowl(shape=(5, 5))
     runs = np.insert(surface.runs, 3, np.nan, 1)
     runs[0, 3] = 90.0
-    found = ridge(Surface("more", surface.u, np.insert(surface.v, 3, 0.4), runs, np.zeros((5, 6), bool), None))
+    found = ridge(Surface(surface.u, np.insert(surface.v, 3, 0.4), runs, np.zeros((5, 6), bool), None))
     np.testing.assert_allclose(found.best[1:], ridge(surface).best[1:])
     assert found.best[0] < ridge(surface).best[0]
 
@@ -147,7 +147,7 @@ def test_a_slope_that_no_noise_moves_has_no_interval() -> None:
     v, runs = np.arange(5.0), np.full((5, 5, 2), np.nan)
     runs[:, 2], runs[:, 0], runs[:, 4] = (50.0, 50.4), (80.0, 80.4), (80.0, 80.4)
     walls = np.isnan(runs).all(2)
-    found = ridge(Surface("walls", v, v, runs, walls, 0.3))
+    found = ridge(Surface(v, v, runs, walls, 0.3))
     assert found.slope is not None
     assert (found.slope.value, found.slope.low) == (0.0, None)
     equal = bowl()
@@ -159,9 +159,9 @@ def test_a_row_with_too_few_errors_is_no_part_of_it() -> None:
     surface = bowl(shape=(7, 7))
     holed = surface.runs.copy()
     holed[0, 2:] = np.nan
-    found = ridge(Surface("holed", surface.u, surface.v, holed, np.zeros((7, 7), bool), None))
+    found = ridge(Surface(surface.u, surface.v, holed, np.zeros((7, 7), bool), None))
     assert found.u.tolist() == surface.u[1:].tolist()
-    assert (len(found.best), found.at_edge) == (6, 0)
+    assert (len(found.best), found.on_boundary) == (6, 0)
 
 
 @pytest.mark.parametrize(("rho", "shape", "sigma"), [(0.0, (7, 7), 1.0), (-0.6, (7, 8), 1.0)])

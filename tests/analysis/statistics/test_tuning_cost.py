@@ -7,15 +7,15 @@ import pytest
 
 from analysis.results import published
 from analysis.statistics import tuning_cost as module
-from analysis.statistics.surface import Floats, Surface, basin, of_readings
-from analysis.statistics.tuning_cost import basin_size, regret
+from analysis.statistics.surface import Floats, Surface, of_readings
+from analysis.statistics.tuning_cost import tuning_cost
 from tests.made_surfaces import bowl, heights
 
 
 def _noisy(clean: Floats, sigma: float, runs: int, seed: int) -> Surface:
     axes = [np.arange(count) for count in clean.shape]
     noise = sigma * np.random.default_rng(seed).normal(size=(*clean.shape, runs))
-    return Surface("made", *axes, clean[:, :, None] + noise, np.zeros(clean.shape, bool), sigma if runs == 1 else None)
+    return Surface(*axes, clean[:, :, None] + noise, np.zeros(clean.shape, bool), sigma if runs == 1 else None)
 
 
 def _practitioner(clean: Floats, errors: Floats) -> tuple[float, float, float]:
@@ -65,30 +65,30 @@ def test_choices_are_made_by_one_and_paid_by_the_other() -> None:
 def test_without_noise_a_separable_surface_is_tuned_one_at_a_time_for_nothing_and_a_tilted_one_is_not() -> None:
     for rho, nothing in ((0.0, True), (-0.8, False)):
         clean = dataclasses.replace(bowl(rho), known_sigma=1e-9)
-        found = regret(clean, clean)
+        found = tuning_cost(clean, clean)
         assert found is not None
-        values = [found.alpha_first.value, found.decay_first.value, found.worst.value]
+        values = [found.regret_alpha_first.value, found.regret_decay_first.value, found.regret_worst.value]
         np.testing.assert_allclose(values, _practitioner(bowl(rho).means, bowl(rho).means), atol=0.02)
         assert (max(values) < 0.02) == nothing
 
 
 def test_how_large_a_target_the_basin_is() -> None:
     clean = dataclasses.replace(bowl(), known_sigma=1e-9)
-    found = basin_size(clean)
+    found = tuning_cost(clean, clean)
     assert found is not None
-    assert found.value == (clean.means <= 1.1 * clean.means.min()).mean()
+    assert found.basin_size.value == (clean.means <= 1.1 * clean.means.min()).mean()
     walls = np.zeros((7, 7), bool)
     walls[0] = True
-    walled = basin_size(dataclasses.replace(clean, clipped=walls))
+    clipped = dataclasses.replace(clean, clipped=walls)
+    walled = tuning_cost(clipped, clipped)
     assert walled is not None
     kept = np.nan_to_num(clean.means[1:], nan=np.inf)
-    assert walled.value == (kept <= 1.1 * kept.min()).sum() / 49  # what diverged was run
+    assert walled.basin_size.value == (kept <= 1.1 * kept.min()).sum() / 49  # what diverged was run
 
 
 def test_it_needs_enough_tiles_and_noise_that_is_known() -> None:
     for none in (bowl(runs=1), bowl(runs=2), bowl(shape=(3, 3), sigma=1.0)):
-        assert regret(none, none) is None
-        assert basin_size(none) is None
+        assert tuning_cost(none, none) is None
 
 
 def test_the_paper_s_panels() -> None:
@@ -97,9 +97,9 @@ def test_the_paper_s_panels() -> None:
     for name in ("sgd", "sgdw", "adam", "adamw"):
         surface = of_readings(readings, "fig2", f"{name}_cosine")
         assert surface.clipped.any()
-        part = regret(surface, surface)
+        part = tuning_cost(surface, surface)
         assert part is not None
-        found[name] = part.decay_first
+        found[name] = part.regret_decay_first
     assert found["sgd"].low > found["sgdw"].high
     assert found["adam"].low > found["adamw"].value
 
@@ -118,9 +118,9 @@ def _held(case: tuple[str, tuple[int, int], float, int], seeds: int) -> Floats:
     held = []
     for seed in range(seeds):
         selection, test = (_noisy(clean, sigma, runs, at + seed) for at in (0, 1000))
-        costs, size = regret(selection, test, seed), basin_size(test, seed)
+        costs = tuning_cost(selection, test, seed)
         assert costs is not None
-        found = (costs.alpha_first, costs.decay_first, costs.worst, size)
+        found = (costs.regret_alpha_first, costs.regret_decay_first, costs.regret_worst, costs.basin_size)
         held.append([part.low - 1e-9 <= known <= part.high + 1e-9 for part, known in zip(found, truth, strict=True)])
     return np.array(held)
 
@@ -142,14 +142,13 @@ def test_at_a_kink_as_sharp_as_the_noise_they_hold_it_too_seldom_as_the_docstrin
 def test_noise_counts_once() -> None:
     """The deviation of the practitioner's noise is that of a run, not that and the noise of our means."""
     surface = bowl(sigma=1.0, runs=2)
-    drawn = module._sigmas(surface, np.random.default_rng(0))
-    assert drawn is not None
-    assert np.median(drawn) == pytest.approx(surface.sigma(basin(surface)), rel=0.05)
+    drawn = module._sigmas(surface, surface.sigma, np.random.default_rng(0))
+    assert np.median(drawn) == pytest.approx(surface.sigma, rel=0.05)
 
 
 def test_numbers_do_not_hang_on_which_eigenvectors_a_library_chooses(monkeypatch) -> None:
     surface = _noisy(heights(*np.meshgrid(np.arange(7.0) - 3, np.arange(7.0) - 3, indexing="ij"), 0.3), 0.5, 2, 0)
-    first = regret(surface, surface)
+    first = tuning_cost(surface, surface)
     eigh = np.linalg.eigh
 
     def turned(matrix: Floats) -> tuple[Floats, Floats]:
@@ -157,7 +156,7 @@ def test_numbers_do_not_hang_on_which_eigenvectors_a_library_chooses(monkeypatch
         return values, basis * np.where(np.arange(len(values)) % 2, -1, 1)
 
     monkeypatch.setattr(np.linalg, "eigh", turned)
-    again = regret(surface, surface)
-    for name in ("alpha_first", "decay_first", "worst"):
+    again = tuning_cost(surface, surface)
+    for name in ("regret_alpha_first", "regret_decay_first", "regret_worst"):
         ours, theirs = getattr(first, name), getattr(again, name)
         assert (ours.value, ours.low, ours.high) == pytest.approx((theirs.value, theirs.low, theirs.high), abs=1e-6)
