@@ -22,7 +22,7 @@ from benchmarks import hardware, versions
 from benchmarks.gpu_check.setting import BATCH, Setting, cell, checking, row
 from paper_repro.cell import Cell
 from paper_repro.data.split import Dataset
-from paper_repro.studies.stepping import run_of, updates
+from paper_repro.studies.stepping import run_of
 from paper_repro.sweep import floors, throughput
 from paper_repro.training import memory
 from paper_repro.training.train import update
@@ -131,7 +131,7 @@ def plain(setting: Setting, net: str) -> None:
 def _eager(base: Cell, data: Dataset, setting: Setting, seconds: float) -> float:
     """Images a second of a cell whose updates are made as written."""
     with run_of(base, data, setting.device) as run:
-        made, images = updates(run), 0
+        made, images = run.updates(update), 0
         for _ in itertools.islice(made, 2):
             _wait(setting)
         began = time.perf_counter()
@@ -155,7 +155,7 @@ def kernels(setting: Setting, net: str) -> None:
     base, data, _ = _trial(setting, net)
     gpu = setting.device != "cpu"
     with run_of(base, data, setting.device) as run:
-        made = updates(run)
+        made = run.updates(update)
         next(made)
         with profile(activities=[ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * gpu]) as seen:
             next(made)

@@ -6,14 +6,12 @@ or a module of your own with a dot in its name ("mypackage.net-variant"), with
 
     def build(variant: str, num_classes: int, image_size: int, channels: int) -> nn.Module
 
-image_size is the height of the images, and the width too unless they are not square. Before anything is trained the
-network is called with the smallest batch that it will get (sweep/preflight.py): one that cannot take it is refused.
+image_size is the height of the images, and the width too unless they are not square.
 
-Random numbers: a network may have an attribute `noise_shape`, the shape per image of the uniform numbers in [0, 1) that
-it wants at every training step. It is then called as `model(images, noise)`, noise of shape [batch, *noise_shape], so
-that they can be a function of (seed, epoch, step) and a resumed run stays what it was. In eval mode noise is ignored.
-A network that draws its own while it trains, as with nn.Dropout, is refused: what it drew would depend on the cells
-that were trained before or beside it.
+A network may have an attribute `noise_shape`, the shape per image of the uniform numbers in [0, 1) that it wants at
+every training step. It is then called as `model(images, noise)`, noise of shape [batch, *noise_shape], a function of
+(seed, epoch, step), so that a resumed run stays what it was. In eval mode noise is ignored. A network that draws its
+own, as with nn.Dropout, is refused: what it drew would depend on the cells that were trained before or beside it.
 """
 
 from __future__ import annotations
@@ -39,9 +37,6 @@ def build(spec: str, num_classes: int, image_size: int, channels: int = 3) -> nn
     """The network named `spec`, such as "resnet-20", for square images. Raises ValueError for an unknown name."""
     family, _, variant = spec.partition("-")
     module = own.module(__name__, family, families(), "model")
-    for name, value in (("num_classes", num_classes), ("image_size", image_size), ("channels", channels)):
-        if value < 1:
-            raise ValueError(f"model {spec!r}: {name} must be at least 1, got {value}")
     model: nn.Module = module.build(variant, num_classes, image_size, channels)
     return model
 
@@ -56,3 +51,12 @@ def stages(block: Callable[[int, int, int], nn.Module], per_stage: int, widths: 
         for stage, (inputs, outputs) in enumerate(pairwise(widths))
         for index in range(per_stage)
     ]
+
+
+def initialise(network: nn.Module) -> None:
+    """Draw convolutions from N(0, 2 / fan_out) (He et al., arXiv:1502.01852), and linear layers without bias."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.Linear):
+            nn.init.zeros_(module.bias)

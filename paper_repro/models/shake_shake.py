@@ -22,18 +22,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from paper_repro.models import stages
+from paper_repro.models import initialise, stages
 
 VARIANT = re.compile(r"(\d{1,4})-2x(\d{1,4})d(?:-(image|batch|even))?")
-FORM = "shake_shake-DEPTH-2xWIDTHd, also with -image, -batch or -even, such as shake_shake-26-2x64d-even"
+FORM = "shake_shake-DEPTH-2xWIDTHd (DEPTH 6n+2, WIDTH even), also -image, -batch or -even, as shake_shake-26-2x64d-even"
 
 
 def build(variant: str, num_classes: int, image_size: int, channels: int) -> nn.Module:
     """The network of "DEPTH-2xWIDTHd", with "-image" (the default), "-batch" or "-even". Any image size will do."""
     match = VARIANT.fullmatch(variant)
-    if not match:
+    depth, width = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not match or depth < 8 or depth % 6 != 2 or width < 2 or width % 2:  # the skip path has two halves
         raise ValueError(f"model 'shake_shake-{variant}': want {FORM}")
-    return ShakeShake(int(match[1]), int(match[2]), num_classes, match[3] or "image", channels)
+    return ShakeShake(depth, width, num_classes, match[3] or "image", channels)
 
 
 class ShakeShake(nn.Module):
@@ -47,10 +48,6 @@ class ShakeShake(nn.Module):
 
     def __init__(self, depth: int, width: int, num_classes: int, shake: str = "image", channels: int = 3) -> None:
         super().__init__()
-        if depth < 8 or depth % 6 != 2:
-            raise ValueError(f"shake_shake: the depth must be one of 8, 14, 20, 26, .. (6n+2), got {depth}")
-        if width < 2 or width % 2:
-            raise ValueError(f"shake_shake: the width must be even, as the skip path has two halves, got {width}")
         self.shake = shake
         self.conv = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(16)
@@ -58,7 +55,7 @@ class ShakeShake(nn.Module):
         self.linear = nn.Linear(4 * width, num_classes)
         if shake != "even":
             self.noise_shape = (len(self.blocks), 2)
-        self._initialise()
+        initialise(self)
 
     def forward(self, images: Tensor, noise: Tensor | None = None) -> Tensor:
         """Logits of [batch, channels, height, width] images; noise [batch, blocks, 2] is used in training only."""
@@ -83,12 +80,6 @@ class ShakeShake(nn.Module):
         # Cast once for all blocks: under autocast a float32 number would lift the whole map to float32.
         pairs = torch.stack((noise[:, :, 0], noise[:, :, 1])).to(dtype)[..., None, None, None]
         return zip(*(column.unbind(1) for column in pairs), strict=True)
-
-    def _initialise(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        nn.init.zeros_(self.linear.bias)  # its weight and the normalisations are as torch leaves them
 
 
 class Block(nn.Module):

@@ -1,6 +1,6 @@
 """A small vision Transformer (Dosovitskiy et al. 2020, arXiv:2010.11929): "vit-4-64" is depth 4, width 64.
 
-Pictures are cut into square patches ("-pN" pixels wide; 4 without), each mapped linearly to a token. Learned positions
+Images are cut into square patches ("-pN" pixels wide; 4 without), each mapped linearly to a token. Learned positions
 are added; then come blocks of self-attention and a two-layer perceptron of four times the width, each after a layer
 normalisation and beside an identity path; last a normalisation, the mean over the tokens and a linear layer. One head
 for each 32 channels, at least two. Not a network of the AdamW paper: the kind for which AdamW became the default.
@@ -25,7 +25,7 @@ def build(variant: str, num_classes: int, image_size: int, channels: int) -> nn.
     if not match or width % _heads(width):
         raise ValueError(f"model 'vit-{variant}': want {FORM}")
     if image_size % patch:
-        raise ValueError(f"model 'vit-{variant}': pictures of {image_size} pixels are no multiple of the patch {patch}")
+        raise ValueError(f"model 'vit-{variant}': images of {image_size} pixels are no multiple of the patch {patch}")
     return VisionTransformer(depth, width, patch, num_classes, image_size, channels)
 
 

@@ -13,7 +13,7 @@ import re
 from torch import Tensor, nn
 from torch.nn import functional
 
-from paper_repro.models import stages
+from paper_repro.models import initialise, stages
 
 VARIANT = re.compile(r"(\d{1,4})-(\d{1,3})")
 FORM = "wide_resnet-DEPTH-WIDTH with DEPTH 10, 16, 22, 28, .. (6n+4), such as wide_resnet-28-10"
@@ -38,10 +38,7 @@ class WideResNet(nn.Module):
         self.blocks = nn.Sequential(*stages(Block, (depth - 4) // 6, widths))
         self.norm = nn.BatchNorm2d(widths[-1])
         self.linear = nn.Linear(widths[-1], num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        nn.init.zeros_(self.linear.bias)
+        initialise(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of [batch, channels, height, width] images."""

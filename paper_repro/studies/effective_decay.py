@@ -23,8 +23,9 @@ from torch import Tensor
 
 from paper_repro import optim
 from paper_repro.cell import Cell
-from paper_repro.studies.stepping import Rows, dataset_of, run_of, updates
+from paper_repro.studies.stepping import Rows, dataset_of, run_of
 from paper_repro.training.run import Run
+from paper_repro.training.train import update
 
 SMALLEST = 1e-4  # a weight nearer to 0 has no share to speak of
 FEWEST = 20  # weights in a bin
@@ -49,7 +50,7 @@ def _watch(run: Run) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Ten
     weights = list(run.model.parameters())
     l2 = [torch.zeros_like(weight) for weight in weights]
     before = after = [weight.detach().clone() for weight in weights]
-    for _ in updates(run, (run.cell.epochs // 2) * run.updates_per_epoch):
+    for _ in run.updates(update, (run.cell.epochs // 2) * run.updates_per_epoch):
         beta1 = group["betas"][0]
         before, after = after, [weight.detach().clone() for weight in weights]
         torch._foreach_mul_(l2, beta1)

@@ -23,9 +23,10 @@ from paper_repro.cell import Cell
 from paper_repro.data import Arrays
 from paper_repro.data.split import prepare
 from paper_repro.optim import groups
-from paper_repro.studies.stepping import Rows, loaded, run_of, updates
+from paper_repro.studies.stepping import Rows, loaded, run_of
 from paper_repro.training.evaluate import evaluate
 from paper_repro.training.run import Run
+from paper_repro.training.train import update
 
 HEAD = "linear"  # what every family here calls its last layer
 FRESH = "fresh"
@@ -42,14 +43,14 @@ def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows,
     rows: Rows = []
     for seed in range(settings["seeds"]):
         with run_of(cell.replace(seed=seed), first, device) as run:
-            list(updates(run))
+            list(run.updates(update))
             body = {name: x for name, x in run.model.state_dict().items() if not name.startswith(f"{HEAD}.")}
         for factor in settings["factors"]:
             with run_of(second_cell.replace(seed=seed), second, device) as run:
                 if factor != FRESH:
                     run.model.load_state_dict(body, strict=False)
                     run.optimizer = optimizer(run, float(factor))
-                list(updates(run))
+                list(run.updates(update))
                 error = evaluate(run.model, run.data.test, run.data, run.precision)["error"]
             rows.append({"factor": factor, "seed": seed, "test_error": error})
     return rows, arrays.name, arrays.fingerprint

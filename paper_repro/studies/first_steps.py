@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from paper_repro.cell import Cell
-from paper_repro.studies.stepping import Rows, dataset_of, run_of, updates
+from paper_repro.studies.stepping import Rows, dataset_of, run_of
+from paper_repro.training.train import update
 
 
 def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows, str, str]:
@@ -23,6 +24,7 @@ def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows,
         for seed in range(settings["seeds"]):
             cell = base.replace(optimizer=name, alpha=alpha, decay=decay, seed=seed)
             with run_of(cell, dataset, device) as run:
-                losses = [run.progress.losses[place].item() for place in updates(run, settings["steps"])]
+                made = run.updates(update, settings["steps"])
+                losses = [run.progress.losses[run.progress.position - 1].item() for _ in made]
             rows.append({"optimizer": name, "alpha": alpha, "decay": decay, "seed": seed, "losses": losses})
     return rows, dataset.name, dataset.fingerprint

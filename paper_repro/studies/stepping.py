@@ -21,7 +21,6 @@ from paper_repro.data import Arrays, label_gaps, load
 from paper_repro.data.split import Dataset, prepare
 from paper_repro.training import cuda
 from paper_repro.training.run import Run
-from paper_repro.training.train import update
 
 Rows = list[dict[str, Any]]
 
@@ -31,19 +30,6 @@ def run_of(cell: Cell, data: Dataset, device: str) -> Iterator[Run]:
     """A run of the cell from its initial weights."""
     with tempfile.TemporaryDirectory() as folder, cuda.prepared(cell, device):
         yield Run(cell, data.to(device), Path(folder), device)
-
-
-def updates(run: Run, most: int | None = None) -> Iterator[int]:
-    """Make the run's updates one by one, `most` at most; yields the position in its epoch of each that was made."""
-    for _ in range(run.cell.epochs):
-        run.begin_epoch()
-        for count in run.remaining_counts():
-            if run.progress.step == most:
-                return
-            update(run, count)
-            yield run.progress.position
-            run.progress.position += 1
-        run.progress.next_epoch()
 
 
 def dataset_of(cell: Cell, data: Path) -> Dataset:

@@ -1,23 +1,20 @@
 """Whether a run has diverged, and which tensor was the first that was not finite.
 
 An update only notes what it measures, on the device, so that a GPU never waits for the host. At the end of an epoch and
-before anything is saved, the losses, gradient norms and weights are looked at. If one is not finite, a second run makes
-the updates since the last checkpoint once more, and looks at every tensor of the first whose loss or norm was bad and
-of the one before. They are a function of the cell and the step, so the second run comes by the same numbers.
+before a save, the losses, gradient norms and weights are looked at. If one is not finite, a second run makes the
+updates since the last checkpoint once more, which come by the same numbers, and looks at every tensor of the first
+whose loss or norm was bad and of the one before.
 
-What is promised: a loss or gradient that is not finite at any update is found, and so is a weight that stays so until
-the next save. The record names the first such update, and of its tensors the one that was made first: the loss, then
-the gradients from the last layer to the first, then the weights in the order of the forward pass.
-A norm that overflows although every value is finite is no divergence: it is recorded as null. Buffers are not looked
-at, because a mask may hold infinities. Where a second run comes by other numbers (kernels of a GPU that are not
-deterministic) and sees nothing, what can still be seen in the first is named.
+So a loss or gradient that is not finite at any update is found, and so is a weight that stays so until the next save.
+The record names the first such update, and of its tensors the one that was made first: the loss, the gradients from the
+last layer to the first, the weights in the order of the forward pass. A norm that overflows although every value is
+finite is no divergence: it is recorded as null. Buffers are not looked at: a mask may hold infinities. Where a second
+run (on a GPU, not deterministic) sees nothing, what can still be seen in the first is named.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
 from functools import partial
 
 import torch
@@ -35,33 +32,21 @@ def check(run: Run, update: Update) -> None:
     if diverged:
         raise diverged
     run.progress.cleared = run.progress.position
-    run.progress.since_save.restart(math.inf)  # save soon: the next look in vain then begins here
+    run.progress.work_saved = -math.inf  # save soon: the next look in vain then begins here
 
 
 def _in_a_second_run(run: Run, update: Update, first_bad: int) -> Diverged | None:
     attempt = partial(Run, run.cell, run.data, run.out, run.device, run.recordable)  # goes on from the last checkpoint
     again = attempt()
     # Only made, not looked at; a weight may have gone bad one update before the loss.
-    for _ in _updates(again, update if run.device == "cpu" else Recorded(update), first_bad - 2):
+    for _ in again.updates(update if run.device == "cpu" else Recorded(update), first_bad - 2):
         pass
     if not _weights_are_finite(again):
         again = attempt()  # a weight that few updates read
-    for _ in _updates(again, partial(alone, update), run.progress.step):
+    for _ in again.updates(partial(alone, update), run.progress.step):
         if diverged := _first_bad(again):
             return diverged
     return None
-
-
-def _updates(run: Run, make_update: Update, last: int) -> Iterator[None]:
-    """Make the updates up to `last` of those that are left; between them, look."""
-    while run.progress.step < last:
-        run.begin_epoch()
-        for count in itertools.islice(run.remaining_counts(), last - run.progress.step):
-            make_update(run, count)
-            run.progress.position += 1
-            yield
-        if run.progress.step < last:
-            run.progress.next_epoch()
 
 
 def _weights_are_finite(run: Run) -> bool:

@@ -16,26 +16,12 @@ SUMS = ("losses", "wrong", "gradient_norms")
 PLAIN = ("epoch", "position", "attempts", "epochs")
 
 
-class Stopwatch:
-    """Seconds of work, over all attempts at a cell."""
-
-    def __init__(self) -> None:
-        self.restart()
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self._began
-
-    def restart(self, seconds: float = 0.0) -> None:
-        self._began = time.monotonic() - seconds
-
-
 class Progress:
     """The position of a run (epoch from 0, updates made in it) and its measurements.
 
-    The sums of the epoch under way stay on the device until it ends, so that no update waits for the host: losses and
-    gradient_norms [updates per epoch], wrong (images classified wrongly). So does `cursor`, the position once more, for
-    updates that the device makes by itself (cuda.py); hence these tensors are made once, and only written to.
+    losses and gradient_norms [updates per epoch] and wrong (images classified wrongly) stay on the device until the
+    epoch ends, so that no update waits for the host. So does `cursor`, the position once more, for updates that the
+    device makes by itself (cuda.py); hence these tensors are made once, and only written to.
     """
 
     def __init__(self, updates_per_epoch: int, device: str) -> None:
@@ -47,7 +33,8 @@ class Progress:
         self._positions = torch.arange(updates_per_epoch, device=device)
         self.epoch = self.position = self.attempts = 0
         self.epochs: list[dict[str, Any]] = []
-        self.total, self.this_epoch, self.since_save = Stopwatch(), Stopwatch(), Stopwatch()
+        # seconds of time.monotonic(), moved back by the work of earlier attempts
+        self.run_began = self.epoch_began = self.work_saved = time.monotonic()
         self.saving = 0.0  # seconds spent on checkpoints since the last row
         self.last_save = 0.0  # seconds that the last one took
         self.cleared = 0  # updates of this epoch of which a bad norm has been looked into
@@ -94,19 +81,19 @@ class Progress:
         self.epoch, self.position, self.cleared = self.epoch + 1, 0, 0
         for tensor in (self.losses, self.wrong, self.gradient_norms, self.cursor):
             tensor.zero_()
-        self.this_epoch.restart()
-        self.saving = 0.0
+        self.epoch_began, self.saving = time.monotonic(), 0.0
 
     def saved(self, seconds: float) -> None:
         """A checkpoint took so long: no part of what the epoch's training takes."""
         self.saving += seconds
         self.last_save = seconds
-        self.this_epoch.restart(self.this_epoch.seconds - seconds)
-        self.since_save.restart()
+        self.epoch_began += seconds
+        self.work_saved = time.monotonic()
 
     def state(self) -> dict[str, Any]:
         """Tensors and plain values from which restore() goes on."""
-        times = {"total": self.total.seconds, "this_epoch": self.this_epoch.seconds}
+        now = time.monotonic()
+        times = {"total": now - self.run_began, "this_epoch": now - self.epoch_began}
         return {name: getattr(self, name) for name in PLAIN + SUMS} | times
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -115,8 +102,7 @@ class Progress:
         for name in SUMS:
             getattr(self, name).copy_(state[name])
         self.cursor.fill_(self.position)
-        self.total.restart(state["total"])
-        self.this_epoch.restart(state["this_epoch"])
+        self.run_began, self.epoch_began = (time.monotonic() - state[name] for name in ("total", "this_epoch"))
 
 
 def finite(value: float) -> float | None:

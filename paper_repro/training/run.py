@@ -6,8 +6,10 @@ train.py holds the algorithm; this holds what it works on.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -64,7 +66,6 @@ class Run:
         self.recordable = device != "cpu" and cell.optimizer in optim.BUILT_IN if recordable is None else recordable
         self.updates_per_epoch = math.ceil(len(data.train) / cell.batch_size)
         self.schedule = schedules.from_spec(cell.schedule, cell.epochs, self.updates_per_epoch)
-        self._start()
         self.choices: Epoch | None = None
         # A GPU's kernels count in float32, a CPU's take the number as it is.
         kind = torch.float64 if device == "cpu" else torch.float32
@@ -73,27 +74,25 @@ class Run:
         self.folder = checkpoints.folder_of(out, cell.id)
         # A checkpoint is of use to the same cell, trained by the same code on the same data.
         self.origin = {"cell": cell.id, "code": provenance.source(), "data": data.fingerprint}
-        checkpoints.load(self.folder, self.origin, device, self._resume)
+        if checkpoints.load(self.folder, self.origin, device, self._start) is None:
+            self._start()
         self.progress.attempts += 1
 
-    def _start(self) -> None:
-        """From the initial weights. The optimizer has decay 0: each epoch sets its own."""
+    def _start(self, state: dict[str, Any] | None = None) -> None:
+        """From the initial weights, or from a checkpoint: raises where it does not fit.
+
+        The optimizer has decay 0: each epoch sets its own.
+        """
         cell, built = self.cell, build_model(self.cell, self.data)
         self.model = built.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.compiled = Compiled(self.model, cell.model) if cell.compile else self.model
         self.noise_shape: tuple[int, ...] | None = getattr(self.model, "noise_shape", None)
         self.optimizer = optim.build(cell.optimizer, groups.for_cell(self.model, cell.decay_on), cell.alpha, 0.0)
         self.progress = Progress(self.updates_per_epoch, self.device)
-
-    def _resume(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint. Raises, and starts anew, where it does not fit."""
-        try:
+        if state:
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.progress.restore(state)
-        except Exception:  # a part may have been taken over
-            self._start()
-            raise
 
     def begin_epoch(self) -> None:
         """Put what the epoch's updates read on the device: random choices and learning rates; set lambda."""
@@ -118,6 +117,18 @@ class Run:
         for position in range(self.progress.position, self.updates_per_epoch):
             yield min(self.cell.batch_size, len(self.data.train) - position * self.cell.batch_size)
 
+    def updates(self, make_update: cuda.Update, last: int = sys.maxsize) -> Iterator[None]:
+        """Make what is left of the first `last` updates one by one, without measuring or saving; yields after each."""
+        progress, last = self.progress, min(last, self.cell.epochs * self.updates_per_epoch)
+        while progress.step < last:
+            self.begin_epoch()
+            for count in itertools.islice(self.remaining_counts(), last - progress.step):
+                make_update(self, count)
+                progress.position += 1
+                yield
+            if progress.step < last:
+                progress.next_epoch()
+
     def next_batch(self, count: int) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """Images, labels and (for networks that want it) noise of the coming update."""
         assert self.choices is not None
@@ -129,8 +140,8 @@ class Run:
         """Set eta_t alpha for the coming update; a group may have its own share of alpha."""
         rate = self.rates.take(self.progress.cursor)
         for group in self.optimizer.param_groups:
-            own = rate if self.recordable else rate.item()
-            group["lr"] = own * group["alpha_scale"] if "alpha_scale" in group else own
+            lr = rate if self.recordable else rate.item()
+            group["lr"] = lr * group["alpha_scale"] if "alpha_scale" in group else lr
 
     def precision(self) -> contextlib.AbstractContextManager[Any]:
         """Autocast to bfloat16 where the cell wants it."""
@@ -146,7 +157,7 @@ class Run:
         if self.progress.position == self.updates_per_epoch:
             return  # of a whole epoch, its row is to be made first
         stop = should_stop()
-        if stop or self.progress.since_save.seconds > save_seconds(self.device, self.progress.last_save):
+        if stop or time.monotonic() - self.progress.work_saved > save_seconds(self.device, self.progress.last_save):
             check()
             began = time.monotonic()
             state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
@@ -159,7 +170,7 @@ class Run:
         """Check, as above, and measure. Raises Diverged."""
         progress, cell = self.progress, self.cell
         check()
-        seconds = progress.this_epoch.seconds
+        seconds = time.monotonic() - progress.epoch_began
         row = {
             "eta": self.schedule.eta(progress.step - 1),
             "weight_norm": finite(norm(p.detach() for p in self.model.parameters()).item()),
@@ -191,7 +202,7 @@ class Run:
             "final": None if diverged else schema.final(progress.epochs[-1]),
             "diagnoses": diagnosis.diagnose(progress.epochs, self.data.num_classes, diverged is None),
             "parameters": sum(p.numel() for p in self.model.parameters()),
-            "seconds": progress.total.seconds,
+            "seconds": time.monotonic() - progress.run_began,
             "provenance": provenance.describe(self.device, self.data.name, self.data.fingerprint, progress.attempts),
         }
         records.write(self.out, record)

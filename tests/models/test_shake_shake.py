@@ -287,16 +287,11 @@ def test_small_members_and_short_batches_learn(variant, size, count):
 # What is refused.
 
 
-@pytest.mark.parametrize("variant", ["", "26", "26-64d", "26-3x64d", "26-2x64", "26-2x64d-", "26-2x64d-odd", "x-2x64d"])
+@pytest.mark.parametrize(
+    "variant",
+    ["", "26", "26-64d", "26-3x64d", "26-2x64", "26-2x64d-", "26-2x64d-odd", "x-2x64d", "27-2x64d", "2-2x64d",
+     "26-2x63d", "26-2x0d"],
+)  # fmt: skip
 def test_other_variants_are_refused(variant):
     with pytest.raises(ValueError, match=r"\Amodel 'shake_shake-.*': want shake_shake-DEPTH-2xWIDTHd.*\Z"):
-        models.build(f"shake_shake-{variant}", 10, 8)
-
-
-@pytest.mark.parametrize(
-    ("variant", "reason"),
-    [("27-2x64d", "depth"), ("2-2x64d", "depth"), ("26-2x63d", "width must be even"), ("26-2x0d", "width must be")],
-)
-def test_impossible_depths_and_widths_are_refused(variant, reason):
-    with pytest.raises(ValueError, match=rf"\Ashake_shake: .*{reason}.*\Z"):
         models.build(f"shake_shake-{variant}", 10, 8)

@@ -25,8 +25,8 @@ from paper_repro.studies import (
     run,
     step_cost,
 )  # fmt: skip
-from paper_repro.studies.stepping import run_of, updates
-from paper_repro.training.train import train
+from paper_repro.studies.stepping import run_of
+from paper_repro.training.train import train, update
 
 PROPOSITIONS = {"dimension": 6, "steps": 30, "decay": 0.01, "alphas": [0.1, 1.0], "seed": 0}
 
@@ -82,7 +82,7 @@ def test_updates_one_by_one_are_those_of_training(cell: Cell, arrays: Arrays, tm
     data = prepare(arrays, cell)
     record = train(cell, data, tmp_path)
     with run_of(cell, data, "cpu") as run:
-        made = sum(1 for _ in updates(run))
+        made = sum(1 for _ in run.updates(update))
         norm = torch.linalg.vector_norm(torch.cat([p.detach().flatten() for p in run.model.parameters()]))
     assert made == 3 * 7
     assert norm.item() == pytest.approx(record["epochs"][-1]["weight_norm"], rel=1e-6)
@@ -186,7 +186,7 @@ class TestFineTuning:
     def test_the_body_follows_at_its_share_of_the_learning_rate(self, cell: Cell, arrays: Arrays) -> None:
         with run_of(cell, prepare(arrays, cell), "cpu") as run:
             run.optimizer = fine_tuning.optimizer(run, 0.1)
-            for _ in updates(run, 5):
+            for _ in run.updates(update, 5):
                 *body, head = run.optimizer.param_groups
                 assert all(group["lr"] == pytest.approx(0.1 * head["lr"]) for group in body)
 
