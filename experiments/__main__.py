@@ -58,9 +58,8 @@ def _parser() -> Parser:
     check.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda; cpu rehearses, with --tiny")
     check.add_argument("--tiny", action="store_true", help="small nets and short measurements")
     check.add_argument("--seconds", type=float, default=300, help="for all of it (default: 300)")
-    check.add_argument(
-        "--only", metavar="NAMES", help="correctness, speed or some of their steps, as in packed,kernels"
-    )
+    words = "correctness, speed or some of their steps, as in packed,kernels"
+    check.add_argument("--only", metavar="NAMES", help=words)
     check.add_argument("--out", type=Path, default=Path("gpu_check"), help="folder of log, results.json, kernels.txt")
     return parser
 
@@ -81,21 +80,24 @@ def _list(args: argparse.Namespace) -> int:
 def _collect(args: argparse.Namespace) -> int:
     from paper_repro import records
 
+    def bare(cell: Cell) -> Cell:  # without what --seeds and --data change
+        return cell.replace(seed=0, dataset="any")
+
     if not args.runs.exists():
         raise UsageError(f"no such folder: {args.runs}")
     try:
-        found = records.load(args.runs)
-        chosen = [record for record in found if args.seed in (None, record["cell"]["seed"])]
+        loaded = records.load(args.runs)
+        chosen = [record for record in loaded if args.seed in (None, record["cell"]["seed"])]
         if args.of is not None:
             profiles = choose.find(args.of, "demo", quick=False)[0].profiles.values()
-            declared = {_without_data(cell) for profile in profiles for cell in profile.cells}
-            chosen = [record for record in chosen if _without_data(Cell.from_dict(record["cell"])) in declared]
+            declared = {bare(cell) for profile in profiles for cell in profile.cells}
+            chosen = [record for record in chosen if bare(Cell.from_dict(record["cell"])) in declared]
         if not chosen:
-            raise UsageError(f"{args.runs} holds no such records ({len(found)} others)")
+            raise UsageError(f"{args.runs} holds no such records ({len(loaded)} others)")
         # Two experiments may share cells; a folder of files holds each once, or it would hold two versions of one.
         others = [path for path in args.file.parent.glob("*.jsonl") if path.name != args.file.name]
-        there = {record["id"] for path in others for record in records.load(path)}
-        new = [record for record in chosen if record["id"] not in there]
+        elsewhere = {record["id"] for path in others for record in records.load(path)}
+        new = [record for record in chosen if record["id"] not in elsewhere]
         if not new:
             raise UsageError(f"other files in {args.file.parent} hold all {len(chosen)} records of {args.runs}")
         left_out = f" ({len(chosen) - len(new)} that another file there holds left out)" * (len(new) < len(chosen))
@@ -103,11 +105,6 @@ def _collect(args: argparse.Namespace) -> int:
     except (OSError, records.BadRecord) as error:
         raise UsageError(str(error)) from None
     return 0
-
-
-def _without_data(cell: Cell) -> Cell:
-    """The cell without its seed and the name of its data set, which --seeds and --data change."""
-    return cell.replace(seed=0, dataset="any")
 
 
 def _bench(args: argparse.Namespace) -> int:

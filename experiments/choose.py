@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import math
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ AXES = {  # what people try, and what there is
     "--optimizer": "--only", "--alpha": "--alphas", "--lr": "--alphas", "--learning-rate": "--alphas",
     "--decay": "--decays", "--weight-decay": "--decays", "--wd": "--decays", "--seed": "--seeds",
 }  # fmt: skip
-WIDTH = 80  # of a printed axis, in characters
+LISTED = 10  # values of a printed axis
 
 
 def add_options(parser: Parser) -> None:
@@ -47,7 +49,7 @@ def find(name: str, profile: str, quick: bool) -> tuple[Experiment, Profile]:
     """The experiment and its profile. Raises UsageError."""
     if name not in experiments.names():
         raise UsageError(no_such("experiment", name, experiments.names()))
-    experiment = experiments.get(name).quick() if quick else experiments.get(name)
+    experiment = experiments.get(name).changed({"quick": "run"} if quick else {})
     if profile not in experiment.profiles:
         raise UsageError(f"{name} has {no_such('profile', profile, experiment.profiles)}")
     return experiment, experiment.profiles[profile]
@@ -57,20 +59,24 @@ def chosen_cells(profile: Profile, args: argparse.Namespace) -> list[Cell]:
     """All that is to be trained, seed by seed. Raises UsageError."""
     if args.seeds is not None and args.seeds < 1:
         raise UsageError(f"--seeds must be at least 1, got {args.seeds}")
+    optimizers = list(dict.fromkeys(cell.optimizer for cell in profile.cells))
+    wanted = [name.strip() for name in args.only.split(",")] if args.only else optimizers
+    if unknown := [name for name in wanted if name not in optimizers]:
+        raise UsageError(f"--only: {no_such('optimizer', unknown[0], optimizers)}")
+    typed_axes = {f: _numbers(f"--{f}s", v) for f in ("alpha", "decay") if (v := getattr(args, f"{f}s"))}
     try:
         changes = _changes(args)
-        cells = _of_optimizers(profile.cells, args.only)
-        for field in ("alpha", "decay"):
-            if values := getattr(args, f"{field}s"):
-                numbers = dict.fromkeys(_numbers(f"--{field}s", values))
-                kinds = dict.fromkeys(cell.replace(**{field: 0.0}) for cell in cells)
-                _check_count(len(kinds) * len(numbers))
-                cells = [cell.replace(**{field: value}) for cell in kinds for value in numbers]
-        seeds = changes.pop("seed", args.seeds or profile.seeds)
-        cells = list(distinct(cell.replace(**changes) for cell in cells))
+        cells = [cell for cell in profile.cells if cell.optimizer in wanted]
+        kinds = dict.fromkeys(cell.replace(**dict.fromkeys(typed_axes, 0.0)) for cell in cells)
+        seeds = changes.pop("seed", ())
+        count = len(seeds) or args.seeds or profile.seeds
+        total = len(kinds) * math.prod(map(len, typed_axes.values())) * count
+        if total > MOST:  # before they are made: a typing mistake must not fill the memory
+            raise UsageError(f"that are {total:,} cells, and at most {MOST:,} are taken at a time")
+        points = [dict(zip(typed_axes, point, strict=True)) for point in itertools.product(*typed_axes.values())]
+        cells = list(distinct(cell.replace(**{**point, **changes}) for cell in kinds for point in points))
         _check_values(cells, args)
-        _check_count(len(cells) * (seeds if isinstance(seeds, int) else len(seeds)))
-        return Profile(tuple(cells), profile.note).with_seeds(seeds)
+        return [cell.replace(seed=seed) for seed in seeds or range(count) for cell in cells]
     except ValueError as error:
         raise UsageError(str(error)) from None
 
@@ -84,7 +90,7 @@ def axes(cells: Sequence[Cell], args: argparse.Namespace) -> list[str]:
         f"optimizers: {', '.join(dict.fromkeys(cell.optimizer for cell in cells))}",
         _axis("learning rates", cells, "alpha"),
         _axis("decays", cells, "decay"),
-        f"seeds: {_listed([str(seed) for seed in dict.fromkeys(cell.seed for cell in cells)], WIDTH)}",
+        f"seeds: {_shortened(dict.fromkeys(str(cell.seed) for cell in cells))}",
         *[f"changed: {', '.join(changed)}"] * bool(changed),
     ]
 
@@ -94,17 +100,18 @@ def _axis(name: str, cells: Sequence[Cell], field: str) -> str:
     values: dict[str, dict[str, None]] = {}
     for cell in cells:
         values.setdefault(cell.optimizer, {})[typed(getattr(cell, field))] = None
-    optimizers: dict[tuple[str, ...], list[str]] = {}
+    optimizers: dict[str, list[str]] = {}
     for optimizer, axis in values.items():
-        optimizers.setdefault(tuple(axis), []).append(optimizer)
-    parts = {_listed(axis, WIDTH // len(optimizers)): names for axis, names in optimizers.items()}
-    apart = [f"{words} for {', '.join(names)}" for words, names in parts.items()]
-    return f"{name}: {'; '.join(apart if len(optimizers) > 1 else parts)}"
+        optimizers.setdefault(_shortened(axis), []).append(optimizer)
+    apart = [words + f" for {', '.join(names)}" * (len(optimizers) > 1) for words, names in optimizers.items()]
+    return f"{name}: {'; '.join(apart)}"
 
 
-def _listed(words: Sequence[str], width: int) -> str:
-    every = ", ".join(words)
-    return every if len(every) <= width else f"{words[0]}, {words[1]}, ..., {words[-1]} ({len(words)} values)"
+def _shortened(values: Iterable[str]) -> str:
+    words = list(values)
+    if len(words) <= LISTED:
+        return ", ".join(words)
+    return f"{words[0]}, {words[1]}, ..., {words[-1]} ({len(words)} values)"
 
 
 def _changes(args: argparse.Namespace) -> dict[str, Any]:
@@ -120,15 +127,6 @@ def _changes(args: argparse.Namespace) -> dict[str, Any]:
     return {**changes, **name}
 
 
-def _of_optimizers(cells: Sequence[Cell], names: str | None) -> list[Cell]:
-    known = list(dict.fromkeys(cell.optimizer for cell in cells))
-    wanted = known if names is None else [name.strip() for name in names.split(",")]
-    for name in wanted:
-        if name not in known:
-            raise UsageError(f"--only: {no_such('optimizer', name, known)}")
-    return [cell for cell in cells if cell.optimizer in wanted]
-
-
 def _check_values(cells: Sequence[Cell], args: argparse.Namespace) -> None:
     """Refuse what trains nothing, or would fail cell by cell; often a decimal comma, as in 0,5."""
     if args.alphas is not None and any(cell.alpha == 0 for cell in cells):
@@ -141,19 +139,13 @@ def _check_values(cells: Sequence[Cell], args: argparse.Namespace) -> None:
             )
 
 
-def _check_count(cells: int) -> None:
-    """Before they are made: a typing mistake must not fill the memory."""
-    if cells > MOST:
-        raise UsageError(f"that are {cells:,} cells, and at most {MOST:,} are taken at a time")
-
-
 def _numbers(option: str, values: str) -> list[float]:
-    """The numbers of a list with commas. 001 is what a decimal comma leaves of 0,001."""
+    """The numbers of a list with commas, each once. 001 is what a decimal comma leaves of 0,001."""
     texts = [text.strip() for text in values.split(",")]
     try:
         if any(re.fullmatch(r"0\d+", text) for text in texts):
             raise ValueError
-        return [number(text) for text in texts]
+        return list(dict.fromkeys(map(number, texts)))
     except ValueError:
         words = f"{option} takes numbers with commas between them and decimal points, got {brief(values)!r}"
         raise UsageError(words) from None

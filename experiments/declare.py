@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from paper_repro.cell import Cell
@@ -13,11 +14,11 @@ from paper_repro.cli import brief, no_such, number, typed, whole
 PROFILES = ("demo", "cpu", "gpu_short", "gpu", "paper")
 QUICK = {"train_examples": 128, "validation_examples": 100, "evaluate_every": 10**6}
 SWEPT = ("optimizer", "alpha", "decay", "seed")  # the fields that a heat map spans
-_UNSWEPT = [field.name for field in dataclasses.fields(Cell) if field.name not in SWEPT]
+EACH_ITS_OWN = ("alpha", "decay", "seed")  # where optimizers differ in more
 LISTED = 6  # values of one kind named before the rest is only counted; the CSV beside a figure has them all
 KINDS = {known.name: str(known.type) for known in dataclasses.fields(Cell)}
 WORDS = {"true": True, "false": False, "none": None}
-EACH_ITS_OWN = ("alpha", "decay", "seed")  # where optimizers differ in more
+_kind = attrgetter("optimizer", *(name for name in KINDS if name not in SWEPT))
 
 
 @dataclass(frozen=True)
@@ -32,25 +33,18 @@ class Profile:
     seeds: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def changed(self, cells: Iterable[Cell], **changes: Any) -> Profile:
-        """This profile with other cells, each once; its note stays with those of which it was written."""
-        cells = distinct(cells)  # what sets two apart may have been changed to the same
-        return dataclasses.replace(self, cells=cells, note=self.note if cells == self.cells else "", **changes)
-
-    def is_declared(self, cells: Iterable[Cell]) -> bool:
-        """Whether these are all its kinds of cells of these optimizers; what a heat map spans apart."""
-        kinds = {(cell.optimizer, _kind(cell)) for cell in cells}
-        optimizers = {optimizer for optimizer, _ in kinds}
-        return kinds == {(cell.optimizer, _kind(cell)) for cell in self.cells if cell.optimizer in optimizers}
+    def is_declared(self, cells: Sequence[Cell]) -> bool:
+        """Whether these are all its kinds of cells of these optimizers, whatever their learning rates and decays."""
+        optimizers = {cell.optimizer for cell in cells}
+        return set(map(_kind, cells)) == {_kind(cell) for cell in self.cells if cell.optimizer in optimizers}
 
     def describe(self, cells: Sequence[Cell]) -> str:
         """What these cells train and on what: the note, if it was written of them; else what they say themselves."""
         return self.note if self.note and self.is_declared(cells) else describe(cells)
 
-    def with_seeds(self, seeds: int | Sequence[int]) -> list[Cell]:
-        """Every cell at these seeds (a number: at 0 .. seeds - 1), a whole map before the next seed."""
-        chosen = range(seeds) if isinstance(seeds, int) else seeds
-        return [cell.replace(seed=seed) for seed in chosen for cell in self.cells]
+    def with_seeds(self, seeds: int) -> list[Cell]:
+        """Every cell at the seeds 0 .. seeds - 1, a whole map before the next seed."""
+        return [cell.replace(seed=seed) for seed in range(seeds) for cell in self.cells]
 
 
 @dataclass(frozen=True)
@@ -75,35 +69,24 @@ class Experiment:
     changes: Mapping[str, Any] = field(default_factory=dict)  # to the declared cells, by the user (parse_settings)
 
     def changed(self, changes: Mapping[str, Any]) -> Experiment:
-        """This experiment with fields of all its cells changed, and as quick() where "quick" is among the changes.
+        """This experiment with fields of all its cells changed; with "quick" among the changes also with so few images
+        that whole grids are tried in a minute. Notes stay with the cells that they were written of.
 
         Raises ValueError for what no cell can have.
         """
-        base = self.quick() if "quick" in changes else self
-        changes = {name: value for name, value in changes.items() if name != "quick"}
-        fields = {name: value for name, value in changes.items() if name != "seed"}
-        profiles = {
-            scale: profile.changed(cell.replace(**fields) for cell in profile.cells)
-            for scale, profile in base.profiles.items()
-        }
-        return dataclasses.replace(base, profiles=profiles, changes={**base.changes, **changes})
+        quick, profiles = "quick" in changes, dict[str, Profile]()
+        fields = {name: value for name, value in changes.items() if name not in ("quick", "seed")}
+        for scale, profile in self.profiles.items():
+            cells = distinct(cell.replace(**{**(QUICK if quick else {}), **fields}) for cell in profile.cells)
+            settings = {**profile.settings, **(profile.settings.get("quick", {}) if quick else {})}
+            note, seeds = profile.note if cells == profile.cells else "", 1 if quick else profile.seeds
+            profiles[scale] = Profile(cells, note, seeds, settings)
+        return dataclasses.replace(self, profiles=profiles, changes=changes)
 
     def wants(self, cell: Mapping[str, Any]) -> bool:
         """Whether a record's cell has what the user set, fields included that the cells of a figure may differ in."""
         set_to = {name: value if name == "seed" else (value,) for name, value in self.changes.items() if name in cell}
         return all(cell[name] in values for name, values in set_to.items())
-
-    def quick(self) -> Experiment:
-        """The same with so few images that whole grids are tried in a minute: to see that all works."""
-        profiles = {
-            scale: profile.changed(
-                (cell.replace(**QUICK) for cell in profile.cells),
-                seeds=1,
-                settings={**profile.settings, **profile.settings.get("quick", {})},
-            )
-            for scale, profile in self.profiles.items()
-        }
-        return dataclasses.replace(self, profiles=profiles, changes={"quick": "run"} if self.study is None else {})
 
 
 def distinct(cells: Iterable[Cell]) -> tuple[Cell, ...]:
@@ -129,25 +112,30 @@ def describe(cells: Sequence[Cell], dataset: str = "") -> str:
 
 def describe_images(cells: Sequence[Cell]) -> str:
     """Which images cells learn from, and how these were changed."""
-
-    def examples(cell: Cell) -> str:
+    examples, sizes, noises, augment = set(), set(), set(), set()
+    for cell in cells:
         train = "all remaining" if cell.train_examples is None else cell.train_examples
-        return f"{train} training and {cell.validation_examples or 'no'} validation images"
-
-    def size(cell: Cell) -> str:
-        return "full size" if cell.image_size is None else f"{cell.image_size} x {cell.image_size} by averaging"
-
-    noise = listed(f"{100 * share:.3g}" for share in sorted({cell.label_noise for cell in cells}))
-    augment = listed("pad, crop and flip" if on else "no augmentation" for on in sorted({c.augment for c in cells}))
+        examples.add(f"{train} training and {cell.validation_examples or 'no'} validation images")
+        sizes.add("full size" if cell.image_size is None else f"{cell.image_size} x {cell.image_size} by averaging")
+        noises.add(cell.label_noise)
+        augment.add("pad, crop and flip" if cell.augment else "no augmentation")
+    noise = listed(f"{100 * share:.3g}" for share in sorted(noises))
     return (
-        f"{listed(sorted(set(map(examples, cells))))}, label noise {noise} %, "
-        f"images of {listed(sorted(set(map(size, cells))))}, {augment}"
+        f"{listed(sorted(examples))}, label noise {noise} %, images of {listed(sorted(sizes))}, "
+        f"{listed(sorted(augment))}"
     )
 
 
 def _each(cells: Sequence[Cell], form: str) -> str:
-    """What there is of it among the cells, in order; numbers by size."""
+    """The values of a field among the cells, in order; numbers by size."""
     return listed(sorted({form.format(cell) for cell in cells}, key=lambda text: (len(text) * text.isdigit(), text)))
+
+
+def listed(values: Iterable[str], separator: str = ", ") -> str:
+    """The first of the values; of many more only how many."""
+    named = list(values)
+    more = f"{separator}and {len(named) - LISTED} more" if len(named) > LISTED else ""
+    return separator.join(named[:LISTED]) + more
 
 
 def settings_of(profile: Profile, dataset: str | None) -> tuple[dict[str, Any], str | None]:
@@ -165,17 +153,6 @@ def note_of(profile: Profile, settings: Mapping[str, Any]) -> str:
         return profile.note
     trained = Cell.from_dict({**declared, **cell})
     return f"data set {trained.dataset}, model {trained.model}, {describe_images([trained])}"
-
-
-def listed(values: Iterable[str], separator: str = ", ") -> str:
-    """The first of the values; of many more only how many."""
-    named = list(values)
-    more = f"{separator}and {len(named) - LISTED} more" if len(named) > LISTED else ""
-    return separator.join(named[:LISTED]) + more
-
-
-def _kind(cell: Cell) -> tuple[object, ...]:
-    return tuple(getattr(cell, name) for name in _UNSWEPT)
 
 
 def grid(base: Cell, optimizers: Sequence[str], alphas: Sequence[float], decays: Sequence[float]) -> list[Cell]:
@@ -199,34 +176,32 @@ def zero_and(top: float, count: int) -> list[float]:
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
-    """["epochs=3", "seed=3,5"] as {"epochs": 3, "seed": (3, 5)}. Raises ValueError, also where one is given twice."""
+    """["epochs=3", "seed=3,5"] as {"epochs": 3, "seed": (3, 5)}: values as the Cell's field has them, seeds as a tuple.
+
+    Raises ValueError, also where a field is given twice.
+    """
     changes: dict[str, Any] = {}
     for text in texts:
-        name, value = parse_setting(text)
+        name, _, value = (part.strip() for part in text.partition("="))
+        if name not in KINDS or not value:
+            raise ValueError(f"--set {brief(text)}: FIELD=VALUE is wanted; {no_such('field', name, KINDS)}")
         if name in changes:
             raise ValueError(f"--set {name} is given twice: pass it once")
-        changes[name] = value
+        try:
+            if name == "seed":
+                changes[name] = tuple(dict.fromkeys(map(whole, value.split(","))))
+            elif KINDS[name] == "str" or value in WORDS:
+                changes[name] = WORDS.get(value, value)  # the Cell refuses what its field cannot be
+            else:
+                changes[name] = number(value) if KINDS[name] == "float" else whole(value)
+        except ValueError:
+            kind = {"float": "a number", "bool": "true or false"}.get(KINDS[name], "a whole number")
+            raise ValueError(f"--set {brief(text)}: {name} is {kind}") from None
     return changes
 
 
-def parse_setting(text: str) -> tuple[str, Any]:
-    """'epochs=3' as ("epochs", 3), read as the type of the Cell's field; seeds as a tuple. Raises ValueError."""
-    name, _, value = (part.strip() for part in text.partition("="))
-    if name not in KINDS or not value:
-        raise ValueError(f"--set {brief(text)}: FIELD=VALUE is wanted; {no_such('field', name, KINDS)}")
-    try:
-        if name == "seed":
-            return name, tuple(dict.fromkeys(map(whole, value.split(","))))
-        if KINDS[name] == "str" or value in WORDS:
-            return name, WORDS.get(value, value)  # the Cell refuses what its field cannot be
-        return name, number(value) if KINDS[name] == "float" else whole(value)
-    except ValueError:
-        kind = {"float": "a number", "bool": "true or false"}.get(KINDS[name], "a whole number")
-        raise ValueError(f"--set {brief(text)}: {name} is {kind}") from None
-
-
 def setting(name: str, value: Any) -> str:
-    """What parse_setting would read as this."""
+    """What parse_settings would read as this."""
     if isinstance(value, float):
         return f"{name}={typed(value)}"
     return f"{name}={','.join(map(str, value)) if isinstance(value, tuple) else str(value).lower()}"

@@ -9,7 +9,8 @@ import argparse
 import os
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,20 +42,21 @@ def run(args: argparse.Namespace) -> int:
         check_out(args.out)
     survey, data = Survey.of(cells, args.out), args.data or Path("data")
     out = None if args.dry_run else args.out
-    known = ask_first(cells, survey, data, out, args.device, args.dry_run, args.workers is None)
-    check_same_images(survey, known.fingerprint, args.out)
+    trial = {"device": args.device, "estimate": args.dry_run, "at_once": args.workers is None}
+    answer = ask_first(cells, survey, data, out=out, **trial)
+    check_same_images(survey, answer.fingerprint, args.out)
     print(f"{experiment.name}, profile {args.profile}: {profile.describe(cells)}")
     print("\n".join(axes(cells, args)))
-    there = len(cells) - len(survey.missing)
-    print(f"{len(cells)} cell{'s' * (len(cells) > 1)}, {there} with a record in {args.out}", flush=True)
-    workers = args.workers or (cores() if known.device == "cpu" else known.at_once)
+    recorded = len(cells) - len(survey.missing)
+    print(f"{len(cells)} cell{'s' * (len(cells) > 1)}, {recorded} with a record in {args.out}", flush=True)
+    workers = args.workers or (len(os.sched_getaffinity(0)) if answer.device == "cpu" else answer.at_once)
     try:
-        engine.groups(known.device, workers)
+        engine.groups(answer.device, workers)
     except ValueError as error:
         raise UsageError(f"--workers {workers}: {error}") from None
     if args.dry_run:
-        return _estimate(survey, known, workers)
-    outcome = engine.run(cells, args.out, data, workers, known.device, survey)
+        return _estimate(survey, answer, workers)
+    outcome = engine.run(cells, args.out, data, workers, answer.device, survey)
     return _report(experiment, outcome, args)
 
 
@@ -66,8 +68,10 @@ def _report(experiment: Experiment, outcome: engine.Outcome, args: argparse.Name
         return 130
     print(f"{done}; records in {args.out / 'records'}")
     same = ["--runs", args.out, *["--quick"] * args.quick, *(word for text in args.set for word in ("--set", text))]
-    if outcome.odd:
-        print(f"{_odd(outcome)}; what to do: {python_m('analysis', 'report', *same)}")
+    if count := len(outcome.odd):
+        kinds = ", ".join(f"{group['cells']} {group['kind']}" for group in diagnosis.groups(outcome.odd.items()))
+        look = f"{count} cell{'s' * (count > 1)} look{'s' * (count == 1)} odd: {kinds}"
+        print(f"{look}; what to do: {python_m('analysis', 'report', *same)}")
     if outcome.failed:
         print(f"tracebacks in {args.out / 'failures'}; the same command tries the failed cells again")
     elif "alpha" in experiment.swept or (args.alphas is None and args.decays is None):
@@ -75,12 +79,6 @@ def _report(experiment: Experiment, outcome: engine.Outcome, args: argparse.Name
     else:
         print(f"the figure of {args.name} does not show these: its cells are at rates and decays of their own")
     return 1 if outcome.failed else 0
-
-
-def _odd(outcome: engine.Outcome) -> str:
-    count = len(outcome.odd)
-    kinds = ", ".join(f"{group['cells']} {group['kind']}" for group in diagnosis.groups(outcome.odd.items()))
-    return f"{count} cell{'s' * (count > 1)} look{'s' * (count == 1)} odd: {kinds}"
 
 
 def _study(experiment: Experiment, profile: Profile, args: argparse.Namespace) -> int:
@@ -94,75 +92,53 @@ def _study(experiment: Experiment, profile: Profile, args: argparse.Namespace) -
     if not experiment.study:
         print(f"{experiment.name} is drawn without measuring anything: {python_m(*draw)}")
         return 0
+    settings, name = settings_of(profile, data_name(args).get("dataset"))
+    scale = f"{args.profile}{'-quick' * args.quick}"  # must not replace what was measured in full
+    path = studies.path_of(args.out, experiment.study, scale, name)
+    print(f"{experiment.name}, profile {args.profile}: {note_of(profile, settings)}")
+    if args.dry_run:
+        print(f"it would be written to {path}; nothing was measured")
+        return 0
+    check_out(args.out)
     try:
-        settings, name = settings_of(profile, data_name(args).get("dataset"))
-        path = studies.path_of(args.out, experiment.study, _scale(args), name)
-        print(f"{experiment.name}, profile {args.profile}: {note_of(profile, settings)}")
-        if args.dry_run:
-            print(f"it would be written to {path}; nothing was measured")
-            return 0
-        check_out(args.out)
         findings = studies.read(path)
     except BadRecord as error:
         raise UsageError(f"{error}; remove it to measure anew") from None
     if findings is None or findings["settings"] != settings:
-        findings = _measured(path, experiment.study, settings, args)
+        import torch
+
+        from paper_repro.data import DataError
+
+        if args.device == "cuda" and not torch.cuda.is_available():
+            raise UsageError("--device cuda: torch sees no GPU here")
+        device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            findings = studies.run(path, experiment.study, scale, settings, args.data or Path("data"), device)
+        except (studies.CannotRun, DataError) as error:  # any other error is a mistake of ours: a traceback
+            raise UsageError(str(error)) from None
     print(f"{path}: {len(findings['rows'])} rows, {duration(findings['seconds'])}")
     print(f"draw them: {python_m(*draw, '--runs', args.out)}")
     return 0
 
 
-def _scale(args: argparse.Namespace) -> str:
-    """A quick run must not replace what was measured in full."""
-    return f"{args.profile}{'-quick' * args.quick}"
-
-
-def _measured(path: Path, study: str, settings: dict[str, Any], args: argparse.Namespace) -> studies.Findings:
-    import torch
-
-    if args.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch sees no GPU here")
-    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    from paper_repro.data import DataError
-
-    try:
-        return studies.run(path, study, _scale(args), settings, args.data or Path("data"), device)
-    except (studies.CannotRun, DataError) as error:  # any other error is a mistake of ours, and shows its traceback
-        raise UsageError(str(error)) from None
-
-
-def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
-def ask_first(
-    cells: Sequence[Cell],
-    survey: Survey,
-    data: Path,
-    out: Path | None,
-    device: str | None,
-    estimate: bool,
-    at_once: bool,
-) -> Answer:
+def ask_first(cells: Sequence[Cell], survey: Survey, data: Path, **trial: Any) -> Answer:
     """Try the data, and the model, optimizer and schedule of each kind of cell, before anything is trained.
 
     Where nothing is missing there is nothing to try, and no process is started; but a file that was typed must still be
-    the one that the records are from. estimate: also what a cell of each kind takes that has no record yet. at_once:
-    also how many a GPU takes.
+    the one that the records are from. trial: as preflight.answer takes it; estimate counts for kinds without a record.
     """
     if not survey.missing:
         return Answer(fingerprint=_fingerprint(data))
     kinds = {engine.kind_of(cell): cell for cell in cells}
-    estimate = estimate and any(engine.kind_of(cell) not in survey.seconds for cell in survey.missing)
-    answer = preflight.ask(tuple(kinds.values()), data, out, device, estimate, at_once)
+    trial["estimate"] &= any(engine.kind_of(cell) not in survey.seconds for cell in survey.missing)
+    answer = preflight.ask(tuple(kinds.values()), data, **trial)
     for warning in answer.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return answer
 
 
 def _fingerprint(data: Path) -> str:
-    """Of an .npz file; empty for built-in data sets, which the names in the records tell apart."""
+    """Of an .npz file; empty for built-in data sets, whose names differ in the records."""
     if data.suffix != ".npz":
         return ""
     from paper_repro.data import load_npz
@@ -183,39 +159,30 @@ def check_same_images(survey: Survey, fingerprint: str, out: Path) -> None:
             )
 
 
-def _estimate(survey: Survey, known: Answer, workers: int) -> int:
+def _estimate(survey: Survey, answer: Answer, workers: int) -> int:
     """Print cells and time, from the records that there are or from a few updates tried just now."""
-    seconds = {**known.seconds, **{kind: statistics.mean(took) for kind, took in survey.seconds.items()}}
-    each = [seconds[engine.kind_of(cell)] for cell in survey.missing]
-    recorded = sum(map(len, survey.seconds.values()))
-    sources = [f"{recorded} records"] * bool(recorded)
-    sources += [f"a few updates on {known.device}, just now"] * bool(known.seconds)
-    if known.note:
-        print(known.note)
-    if not each:
+    if answer.note:
+        print(answer.note)
+    missing = Counter(map(engine.kind_of, survey.missing))
+    if not missing:
         print("nothing is left to train")
         return 0
-    took_each = span(each, duration)
-    print(f"to train: {len(each)} cell{'s' * (len(each) > 1)} of about {took_each} each ({' and '.join(sources)})")
-    workers = min(workers, len(each))
-    together = sum(each) / workers
-    cost = price(sum(each)) if known.device == "cpu" else price(together, "GPU")
-    print(f"about {cost}, {duration(together)} with {workers} worker{'s' * (workers > 1)}; nothing was trained")
-    if known.device != "cpu" and any(cell.precision == "fp32" for cell in survey.missing):
+    each = {**answer.seconds, **{kind: statistics.mean(took) for kind, took in survey.seconds.items()}}
+    sources = [f"{sum(map(len, survey.seconds.values()))} records"] * bool(survey.seconds)
+    sources += [f"a few updates on {answer.device}, just now"] * bool(answer.seconds)
+    count, total = missing.total(), sum(each[kind] * count for kind, count in missing.items())
+    took_each = span([each[kind] for kind in missing], duration)
+    print(f"to train: {count} cell{'s' * (count > 1)} of about {took_each} each ({' and '.join(sources)})")
+    workers = min(workers, count)
+    cost = price(total) if answer.device == "cpu" else price(total / workers, "GPU")
+    print(f"about {cost}, {duration(total / workers)} with {workers} worker{'s' * (workers > 1)}; nothing was trained")
+    if answer.device != "cpu" and any(kind.precision == "fp32" for kind in missing):
         print(f"--set precision=bf16 trains them faster ({BF16})")
-    if known.on_gpus and sum(each) > WORTH_A_GPU:
-        print(*_on_gpus(known.on_gpus, survey.missing), sep="\n")
-    return 0
-
-
-def _on_gpus(known: Mapping[tuple[str, str], Mapping[Cell, float]], missing: Sequence[Cell]) -> list[str]:
-    """A line for the cells as they are and one for what may be set, with the time of all of them on each card."""
-    prices: dict[str, list[str]] = {}
-    for (change, card), seconds in known.items():
-        total = sum(seconds[engine.kind_of(cell)] for cell in missing)
-        prices.setdefault(change, []).append(f"{price(total, 'GPU')} ({card})")
-    lines = ["on one GPU, training alone, reckoned from counted FLOP and bytes, not measured (+- 40 %):"]
-    for change, words in prices.items():
+    on_gpus = answer.on_gpus if total > WORTH_A_GPU else {}
+    if on_gpus:
+        print("on one GPU, training alone, computed from counted FLOP and bytes, not measured (+- 40 %):")
+    for change in dict.fromkeys(change for change, _ in on_gpus):
+        of_all = {card: sum(each[kind] * count for kind, count in missing.items()) for (other, card), each in on_gpus.items() if other == change}
         how = f"with --set {change} ({BF16}): " * bool(change)
-        lines.append(f"  {how}{', '.join(words)}")
-    return lines
+        print(f"  {how}" + ", ".join(f"{price(took, 'GPU')} ({card})" for card, took in of_all.items()))
+    return 0

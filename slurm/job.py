@@ -63,7 +63,8 @@ def _train(submission: Submission, index: int, stop: Stop) -> None:
         print(f"job {submission.job_name}, {index}: {len(missing)} cells that nobody trains", flush=True)
         left = [cells[name] for name in missing]
         if not at_once:  # a GPU tries it out
-            at_once = run.ask_first(left, Survey(missing=left), data, out, device, estimate=False, at_once=True).at_once
+            trial = {"out": out, "device": device, "estimate": False, "at_once": True}
+            at_once = run.ask_first(left, Survey(missing=left), data, **trial).at_once
         share = (index, submission.jobs)
         engine.run(left, out, data, at_once, device, should_stop=lambda: stop.signal is not None, share=share)
 

@@ -176,9 +176,9 @@ def _seconds(plan: Plan, missing: list[Cell], sending: bool) -> tuple[dict[Cell,
 
 def _try(plan: Plan, survey: Survey, estimate: bool, sending: bool) -> Answer:
     survey.fingerprints = {known.fingerprint: plan.args.name for known in plan.states.finished.values()}
-    known = run.ask_first(plan.cells, survey, plan.data, None, None, estimate, at_once=False)
+    known = run.ask_first(plan.cells, survey, plan.data, out=None, device=None, estimate=estimate, at_once=False)
     if sending and not known.fingerprint:  # it could be planned without its data, but not trained
-        run.ask_first(plan.cells, survey, plan.data, None, None, estimate=False, at_once=False)
+        run.ask_first(plan.cells, survey, plan.data, out=None, device=None, estimate=False, at_once=False)
     run.check_same_images(survey, known.fingerprint, plan.args.out)
     return known
 

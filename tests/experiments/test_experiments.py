@@ -316,7 +316,7 @@ class TestThePapersGrids:
 
 
 def test_a_quick_run_is_the_same_grid_with_few_pictures() -> None:
-    whole, quick = experiments.get("fig1"), experiments.get("fig1").quick()
+    whole, quick = experiments.get("fig1"), experiments.get("fig1").changed({"quick": "run"})
     for name, profile in whole.profiles.items():
         cells = quick.profiles[name].cells
         assert len(cells) == len(profile.cells)
@@ -324,10 +324,14 @@ def test_a_quick_run_is_the_same_grid_with_few_pictures() -> None:
         assert quick.profiles[name].seeds == 1
 
 
-def test_what_looks_odd_is_one_line_at_the_end() -> None:
-    assert running._odd(Outcome(odd={"a": ["dead training"]})) == "1 cell looks odd: 1 dead training"
-    two = Outcome(odd={"a": ["dead training", "loss spike"], "b": ("dead training",)})
-    assert running._odd(two) == "2 cells look odd: 1 loss spike, 2 dead training"
+def test_what_looks_odd_is_one_line_at_the_end(capsys) -> None:
+    def reported(**odd: Sequence[str]) -> str:
+        running._report(experiments.get("fig2"), Outcome(odd=odd), _parser().parse_args(["run", "fig2"]))
+        return capsys.readouterr().out.splitlines()[1].partition("; what to do")[0]
+
+    assert reported(a=["dead training"]) == "1 cell looks odd: 1 dead training"
+    two = reported(a=["dead training", "loss spike"], b=["dead training"])
+    assert two == "2 cells look odd: 1 loss spike, 2 dead training"
 
 
 def test_the_estimate_takes_each_kind_from_its_records_or_else_from_the_trial(capsys) -> None:

@@ -145,7 +145,7 @@ def test_jobs_share_the_cells_are_requeued_and_end_as_undisturbed_ones(out: Path
     until(lambda: table(out)["finished"] == 2)
     assert table(out)["core_hours"] > 0
     assert "nothing to submit" in typed(*submit).stdout
-    profile = experiments.get("fig2").quick().profiles["demo"]
+    profile = experiments.get("fig2").changed({"quick": "run"}).profiles["demo"]
     first = profile.cells[-1].replace(model="mlp-8x1", epochs=600, alpha=0.01)
     cells = [first.replace(decay=decay) for decay in (0.002, 0.004)]
     engine.run(cells, tmp_path / "solo", Path("data"), workers=2)

@@ -71,7 +71,7 @@ def test_of_other_data_is_said_which(profile: str) -> None:
 
 
 def test_a_quick_run_is_no_demo() -> None:
-    quick = FIG2.quick()
+    quick = FIG2.changed({"quick": "run"})
     for text in _words(quick, _records(quick)):
         assert "128 training and 100 validation images" in text
         assert NOTE not in text
