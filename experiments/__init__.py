@@ -1,7 +1,5 @@
 """Every experiment is declared in a file of paper/ or beyond/, mostly one a file; a new file is found by itself."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import pkgutil

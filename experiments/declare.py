@@ -155,14 +155,14 @@ def note_of(profile: Profile, settings: Mapping[str, Any]) -> str:
     return f"data set {trained.dataset}, model {trained.model}, {describe_images([trained])}"
 
 
-def grid(base: Cell, optimizers: Sequence[str], alphas: Sequence[float], decays: Sequence[float]) -> list[Cell]:
+def grid(base: Cell, optimizers: Sequence[str], alphas: Sequence[float], decays: Sequence[float]) -> tuple[Cell, ...]:
     """`base` at every alpha and decay for each of the optimizers."""
-    return [
+    return tuple(
         base.replace(optimizer=optimizer, alpha=alpha, decay=decay)
         for optimizer in optimizers
         for alpha in alphas
         for decay in decays
-    ]
+    )
 
 
 def halvings(top: float, count: int) -> list[float]:

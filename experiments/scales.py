@@ -8,8 +8,6 @@ kernels an update. `paper` is in float32 as published; with `--set precision=bf1
 bfloat16 on tensor cores, while weights, normalisations' statistics, losses and updates stay in float32.
 """
 
-from __future__ import annotations
-
 from paper_repro.cell import Cell
 
 DEMO = Cell(

@@ -15,8 +15,6 @@ is drawn as such. The decays of `gpu` and `gpu_short` hold what figure 2's power
 two optimizers; on two cores of an AMD EPYC `cpu` took 0.95 core-hours.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from experiments.declare import Experiment, Profile, grid, halvings

@@ -8,30 +8,23 @@ proportion to 1 / sqrt(v); decoupled, all weights are decayed by the same share.
 (sqrt(v) + eps) differs as much. Cost: two half runs.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from experiments.declare import Experiment, Profile
-from experiments.paper import fig2
+from experiments.paper.fig2 import CELLS, NEAR_BEST
 from experiments.scales import NOTES
 
 
 def _settings(scale: str) -> dict[str, Any]:
-    base = fig2.EXPERIMENT.profiles[scale].cells[0].replace(optimizer="adam")
-    near = fig2.NEAR_BEST.get(scale, {"adam": (0.002, 0.001), "adamw": (0.002, 0.001)})
-    optimizers = [[name, *near[name]] for name in ("adam", "adamw")]
-    return {"cell": base.to_dict(), "optimizers": optimizers, "quick": {"cell": {**base.to_dict(), "epochs": 2}}}
+    cell = CELLS[scale][0].replace(optimizer="adam").to_dict()
+    optimizers = [[name, *NEAR_BEST[scale][name]] for name in ("adam", "adamw")]
+    return {"cell": cell, "optimizers": optimizers, "quick": {"cell": {**cell, "epochs": 2}}}
 
 
 EXPERIMENT = Experiment(
     name="effective_decay",
     title="What decay takes off each weight in one update",
     figure="effective_decay",
-    profiles={
-        "demo": Profile((), NOTES["demo"], settings=_settings("demo")),
-        "cpu": Profile((), NOTES["cpu"], settings=_settings("cpu")),
-        "gpu": Profile((), NOTES["gpu"], settings=_settings("gpu")),
-    },
+    profiles={scale: Profile((), NOTES[scale], settings=_settings(scale)) for scale in ("demo", "cpu", "gpu")},
     study="effective_decay",
 )

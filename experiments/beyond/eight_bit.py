@@ -7,21 +7,19 @@ Expect a quarter of the optimizer's memory and an error that seeds hide. Where i
 Cost: five short runs of each.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from experiments.declare import Experiment, Profile
-from experiments.paper import fig2
+from experiments.paper.fig2 import CELLS, NEAR_BEST
 from experiments.scales import NOTES
-from paper_repro.cell import Cell
 
 
-def _settings(base: Cell, alpha: float, decay: float) -> dict[str, Any]:
-    cell = base.replace(optimizer="adamw", alpha=alpha, decay=decay)
+def _settings(scale: str) -> dict[str, Any]:
+    alpha, decay = NEAR_BEST[scale]["adamw"]
+    cell = CELLS[scale][0].replace(optimizer="adamw", alpha=alpha, decay=decay).to_dict()
     return {
-        "cell": cell.to_dict(), "optimizers": ["adamw", "adamw_8bit"], "seeds": 5, "rounds": 50,
-        "quick": {"cell": {**cell.to_dict(), "epochs": 1}, "seeds": 1, "rounds": 3},
+        "cell": cell, "optimizers": ["adamw", "adamw_8bit"], "seeds": 5, "rounds": 50,
+        "quick": {"cell": {**cell, "epochs": 1}, "seeds": 1, "rounds": 3},
     }  # fmt: skip
 
 
@@ -29,9 +27,6 @@ EXPERIMENT = Experiment(
     name="eight_bit",
     title="AdamW with moments of eight bits",
     figure="seed_dots",
-    profiles={
-        "demo": Profile((), NOTES["demo"], settings=_settings(fig2.CELLS["demo"][0], *fig2.NEAR_BEST["demo"]["adamw"])),
-        "gpu": Profile((), NOTES["gpu"], settings=_settings(fig2.CELLS["gpu"][0], 0.002, 0.001)),
-    },
+    profiles={scale: Profile((), NOTES[scale], settings=_settings(scale)) for scale in ("demo", "gpu")},
     study="eight_bit",
 )

@@ -4,11 +4,9 @@
     python -m analysis figures fine_tuning
 
 A common recipe for pretrained nets. The body learned half of the classes; a new head learns the other half from few
-pictures while the body follows at a share of the learning rate, or starts afresh. Expect: a trained body helps; which
+images while the body follows at a share of the learning rate, or starts afresh. Expect: a trained body helps; which
 share is best is the question. Cost: (1 + 5/6) short runs a seed and share.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
@@ -18,9 +16,9 @@ from paper_repro.cell import Cell
 
 
 def _settings(base: Cell, alpha: float, decay: float, examples: int) -> dict[str, Any]:
-    clean = base.replace(optimizer="adamw", alpha=alpha, decay=decay, label_noise=0.0, train_examples=examples)
+    cell = base.replace(optimizer="adamw", alpha=alpha, decay=decay, label_noise=0.0, train_examples=examples)
     return {
-        "cell": clean.to_dict(), "epochs": base.epochs, "pictures": 200,
+        "cell": cell.to_dict(), "epochs": base.epochs, "pictures": 200,
         "factors": [1.0, 0.3, 0.1, 0.03, 0.01, "fresh"], "seeds": 5,
         "quick": {"epochs": 1, "seeds": 1, "factors": [1.0, 0.1, "fresh"]},
     }  # fmt: skip
@@ -31,16 +29,15 @@ EXPERIMENT = Experiment(
     title="A trained body at a share of the learning rate of its new head",
     figure="seed_dots",
     profiles={
-        "demo": Profile(
-            (),
-            f"{LONG_NOTES['demo']}; 200 of the new classes",
-            settings=_settings(DEMO, 0.01, 0.016, 900),
-        ),
-        "cpu": Profile(
-            (),
-            "4,000 images averaged to 16 x 16, 200 of the new classes; a plain 8-layer ResNet",
-            settings=_settings(CPU, 0.01, 0.008, 4000),
-        ),
+        scale: Profile((), note, settings=settings)
+        for scale, note, settings in (
+            ("demo", f"{LONG_NOTES['demo']}; 200 of the new classes", _settings(DEMO, 0.01, 0.016, 900)),
+            (
+                "cpu",
+                "4,000 images averaged to 16 x 16, 200 of the new classes; a plain 8-layer ResNet",
+                _settings(CPU, 0.01, 0.008, 4000),
+            ),
+        )
     },
     study="fine_tuning",
 )

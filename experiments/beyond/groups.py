@@ -8,27 +8,15 @@ paired by seed. The other use of groups, a low learning rate for a pretrained bo
 Cost: 8 cells a seed.
 """
 
-from __future__ import annotations
+from experiments.declare import Experiment
+from experiments.paper.fig2 import near_best
 
-from experiments.declare import Experiment, Profile
-from experiments.paper import fig2
-from paper_repro.cell import Cell
-
-
-def _profile(scale: str, seeds: int) -> Profile:
-    base: Cell = fig2.EXPERIMENT.profiles[scale].cells[0]
-    cells = tuple(
-        base.replace(optimizer=optimizer, alpha=alpha, decay=decay, decay_on=decay_on)
-        for optimizer, (alpha, decay) in fig2.NEAR_BEST[scale].items()
-        for decay_on in ("all", "matrices")
-    )
-    return Profile(cells, fig2.EXPERIMENT.profiles[scale].note, seeds=seeds)
-
+VARIANTS = [{"decay_on": "all"}, {"decay_on": "matrices"}]
 
 EXPERIMENT = Experiment(
     name="groups",
     title="Test error with decay on all parameters and on weight matrices only",
     figure="seeds",
-    profiles={"demo": _profile("demo", 10), "cpu": _profile("cpu", 5)},
+    profiles={"demo": near_best("demo", VARIANTS, 10), "cpu": near_best("cpu", VARIANTS, 5)},
     swept=("seed",),
 )

@@ -8,35 +8,16 @@ eager and compiled. Expect differences smaller than those between seeds. Compila
 half a minute once.
 """
 
-from __future__ import annotations
+from experiments.declare import Experiment
+from experiments.paper.fig2 import near_best
 
-from collections.abc import Mapping
-
-from experiments.declare import Experiment, Profile
-from experiments.paper import fig2
-from paper_repro.cell import Cell
-
-VARIANTS: list[dict[str, str | bool]] = [
-    {"precision": "fp32"},
-    {"precision": "bf16"},
-    {"precision": "bf16", "compile": True},
-]
-
-
-def _profile(scale: str, at: Mapping[str, tuple[float, float]]) -> Profile:
-    base: Cell = fig2.EXPERIMENT.profiles[scale].cells[0]
-    cells = tuple(
-        base.replace(optimizer=optimizer, alpha=alpha, decay=decay, **variant)
-        for optimizer, (alpha, decay) in at.items()
-        for variant in VARIANTS
-    )
-    return Profile(cells, fig2.EXPERIMENT.profiles[scale].note, seeds={"demo": 20, "cpu": 5}[scale])
-
+COMPILED = (("fp32", False), ("bf16", False), ("bf16", True))
+VARIANTS = [{"precision": precision, "compile": compiled} for precision, compiled in COMPILED]
 
 EXPERIMENT = Experiment(
     name="precision",
     title="Test error in float32, in bfloat16 and compiled",
     figure="seeds",
-    profiles={scale: _profile(scale, at) for scale, at in fig2.NEAR_BEST.items()},
+    profiles={"demo": near_best("demo", VARIANTS, 20), "cpu": near_best("cpu", VARIANTS, 5)},
     swept=("seed",),
 )

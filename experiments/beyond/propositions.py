@@ -9,20 +9,13 @@ statement, with a second 1 / alpha, is not unless alpha is 1. Some texts call Ad
 is none. Cost: seconds.
 """
 
-from __future__ import annotations
-
 from experiments.declare import Experiment, Profile
 
+SETTINGS = {"dimension": 20, "steps": 100, "decay": 0.001, "alphas": [0.05, 0.1, 0.2, 1.0], "seed": 0}
 EXPERIMENT = Experiment(
     name="propositions",
     title="Propositions 1 to 3 on a random quadratic",
     figure="propositions",
-    profiles={
-        "demo": Profile(
-            (),
-            "a quadratic in 20 dimensions, 100 steps, float64",
-            settings={"dimension": 20, "steps": 100, "decay": 0.001, "alphas": [0.05, 0.1, 0.2, 1.0], "seed": 0},
-        )
-    },
+    profiles={"demo": Profile((), "a quadratic in 20 dimensions, 100 steps, float64", settings=SETTINGS)},
     study="propositions",
 )

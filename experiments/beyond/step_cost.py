@@ -7,8 +7,6 @@ A text on AdamW says that it computes less than Adam with L2. Expect hardly any 
 same tensors either way. Cost: seconds to a minute.
 """
 
-from __future__ import annotations
-
 from experiments.declare import Experiment, Profile
 
 PAPERS = ["shake_shake-26-2x16d", "shake_shake-26-2x64d", "shake_shake-26-2x96d"]
@@ -19,13 +17,12 @@ EXPERIMENT = Experiment(
     title="Time and memory of an optimizer step",
     figure="step_cost",
     profiles={
-        "demo": Profile(
-            (),
-            "a small net and the narrowest of the paper's kind",
-            settings={"models": ["resnet-20", PAPERS[0]], "rounds": 30, "quick": QUICK},
-        ),
-        "cpu": Profile((), "the paper's nets", settings={"models": PAPERS, "rounds": 20, "quick": QUICK}),
-        "gpu": Profile((), "the paper's nets", settings={"models": PAPERS, "rounds": 100, "quick": QUICK}),
+        scale: Profile((), note, settings={"models": models, "rounds": rounds, "quick": QUICK})
+        for scale, note, models, rounds in (
+            ("demo", "a small net and the narrowest of the paper's kind", ["resnet-20", PAPERS[0]], 30),
+            ("cpu", "the paper's nets", PAPERS, 20),
+            ("gpu", "the paper's nets", PAPERS, 100),
+        )
     },
     study="step_cost",
 )

@@ -8,16 +8,13 @@ both optimizers, the curves of their best cells, and how many epochs AdamW takes
 x 4 x 6 cells at the demo profile, 2 x 6 x 9 at cpu, 2 x 5 x 7 at gpu.
 """
 
-from __future__ import annotations
-
-from experiments.declare import Experiment, Profile, grid, halvings
+from experiments.declare import Experiment, Profile, grid, halvings, zero_and
 from experiments.scales import CPU, DEMO, GPU, NOTES, images
-from paper_repro.cell import Cell
 
-
-def _both(base: Cell, alphas: list[float], decays: list[float]) -> tuple[Cell, ...]:
-    return tuple(grid(base, ["adam", "adamw"], alphas, [0.0, *reversed(decays)]))
-
+BOTH = ["adam", "adamw"]
+DEMO_NET = DEMO.replace(model="vit-2-64-p3", epochs=18, evaluate_every=1)
+CPU_NET = CPU.replace(model="vit-4-64-p4", epochs=40, evaluate_every=2)
+GPU_NET = GPU.replace(model="vit-6-192-p4", epochs=50)
 
 EXPERIMENT = Experiment(
     name="transformer",
@@ -26,20 +23,11 @@ EXPERIMENT = Experiment(
     also=("curves",),
     profiles={
         "demo": Profile(
-            _both(
-                DEMO.replace(model="vit-2-64-p3", epochs=18, evaluate_every=1), halvings(0.008, 4), halvings(0.008, 5)
-            ),
-            f"{NOTES['demo']}; depth 2, width 64",
+            grid(DEMO_NET, BOTH, halvings(0.008, 4), zero_and(0.008, 5)), f"{NOTES['demo']}; depth 2, width 64"
         ),
         "cpu": Profile(
-            _both(
-                CPU.replace(model="vit-4-64-p4", epochs=40, evaluate_every=2), halvings(0.008, 6), halvings(0.064, 8)
-            ),
-            f"{images(CPU)}; depth 4, width 64",
+            grid(CPU_NET, BOTH, halvings(0.008, 6), zero_and(0.064, 8)), f"{images(CPU)}; depth 4, width 64"
         ),
-        "gpu": Profile(
-            _both(GPU.replace(model="vit-6-192-p4", epochs=50), halvings(0.004, 5), halvings(0.004, 6)),
-            "depth 6, width 192, 50 epochs",
-        ),
+        "gpu": Profile(grid(GPU_NET, BOTH, halvings(0.004, 5), zero_and(0.004, 6)), "depth 6, width 192, 50 epochs"),
     },
 )

@@ -11,29 +11,14 @@ The rate drops by 0.1 after 30, 60 and 80 % of the epochs; the paper prints the 
 panels are those of figure 2: its cells are not trained again. Cost: three times figure 2's lower half.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable
-
 from experiments.declare import EACH_ITS_OWN, Experiment, Profile, grid, halvings, zero_and
 from experiments.paper import fig2
 from experiments.scales import NOTES, PAPER
-from paper_repro.cell import Cell
 
 
 def step_drop(epochs: int) -> str:
     """The schedule's name for a run of so many epochs."""
     return f"step_drop:{','.join(f'{share * epochs:g}' for share in (0.3, 0.6, 0.8))}:0.1"
-
-
-def _under_each(cells: Iterable[Cell]) -> tuple[Cell, ...]:
-    """The cells of Adam and AdamW under each schedule."""
-    return tuple(
-        cell.replace(schedule=schedule)
-        for cell in cells
-        if cell.optimizer in ("adam", "adamw")
-        for schedule in ("fixed", step_drop(cell.epochs), "cosine")
-    )
 
 
 CELLS = {
@@ -45,7 +30,18 @@ EXPERIMENT = Experiment(
     name="fig1",
     title="Test error over learning rate and decay under three schedules",
     figure="heat_maps",
-    profiles={scale: Profile(_under_each(cells), NOTES[scale]) for scale, cells in CELLS.items()},
+    profiles={
+        scale: Profile(
+            tuple(
+                cell.replace(schedule=schedule)
+                for cell in cells
+                if cell.optimizer in ("adam", "adamw")
+                for schedule in ("fixed", step_drop(cell.epochs), "cosine")
+            ),
+            NOTES[scale],
+        )
+        for scale, cells in CELLS.items()
+    },
     facets=("schedule",),
     swept=EACH_ITS_OWN,  # figure 2's SGD and SGDW, under cosine as well, are not part of it
 )

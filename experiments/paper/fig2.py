@@ -12,9 +12,8 @@ decay (docs/experiments.md says how the axes were placed). Cost: on two cores wi
 1.7 core-hours. An H100 trained 17 cells of `gpu_short` a minute; `gpu` should take it half an hour (`--dry-run`).
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from experiments.declare import Experiment, Profile, grid, halvings, zero_and
 from experiments.scales import CPU, DEMO, GPU, GPU_SHORT, NOTES, PAPER
@@ -22,7 +21,7 @@ from paper_repro.cell import Cell
 
 
 def _four(base: Cell, sgd: Sequence[float], adam: Sequence[float], decays: Sequence[float]) -> tuple[Cell, ...]:
-    return tuple(grid(base, ["sgd", "sgdw"], sgd, decays) + grid(base, ["adam", "adamw"], adam, decays))
+    return grid(base, ["sgd", "sgdw"], sgd, decays) + grid(base, ["adam", "adamw"], adam, decays)
 
 
 CELLS = {
@@ -35,10 +34,23 @@ CELLS = {
     "gpu": _four(GPU, halvings(0.8, 7), halvings(0.016, 7), zero_and(0.008, 6)),
     "paper": _four(PAPER, halvings(1.0, 11), halvings(0.1, 11), zero_and(0.016, 10)),
 }
-NEAR_BEST = {  # learning rate and decay, for experiments that want one cell of each
+NEAR_BEST = {  # learning rate and decay of each optimizer, for experiments that want one cell of each
     "demo": {"sgd": (0.4, 0.004), "sgdw": (0.2, 0.032), "adam": (0.01, 0.032), "adamw": (0.02, 0.016)},
     "cpu": {"sgd": (0.2, 0.008), "sgdw": (0.1, 0.016), "adam": (0.0025, 0.064), "adamw": (0.04, 0.008)},
+    "gpu": {"adam": (0.002, 0.001), "adamw": (0.002, 0.001)},
 }
+
+
+def near_best(scale: str, variants: Sequence[Mapping[str, Any]], seeds: int) -> Profile:
+    """A cell of each optimizer near the best of its grid at this scale, in each variant: fields that it changes."""
+    base = CELLS[scale][0]
+    cells = tuple(
+        base.replace(optimizer=optimizer, alpha=alpha, decay=decay, **variant)
+        for optimizer, (alpha, decay) in NEAR_BEST[scale].items()
+        for variant in variants
+    )
+    return Profile(cells, NOTES[scale], seeds)
+
 
 EXPERIMENT = Experiment(
     name="fig2",

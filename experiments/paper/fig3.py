@@ -13,7 +13,7 @@ downloaded by hand (paper_repro/data/imagenet32.py); the demo stands in with emb
 long as the rest of a map (`paper`: 1800 epochs), and 17 of 64 epochs, each of 1.28 million images.
 """
 
-from __future__ import annotations
+from dataclasses import replace
 
 from experiments.declare import EACH_ITS_OWN, Experiment, Profile, grid, halvings
 from experiments.scales import GPU, IMAGENET32_GPU, IMAGENET32_WIDE, LONG_CPU, LONG_DEMO, LONG_NOTES, NOTES, WIDE
@@ -52,10 +52,10 @@ EXPERIMENT = Experiment(
     },
     swept=EACH_ITS_OWN,
 )
-SUPP4 = Experiment(
+SUPP4 = replace(
+    EXPERIMENT,
     name="supp4",
     title="Long runs of Adam and AdamW on ImageNet32x32",
-    figure="long_runs",
     profiles={
         "demo": Profile(
             _long(LONG_DEMO.replace(evaluate_every=1), 0.01, halvings(0.064, 10), halvings(2.0, 7)),
@@ -67,6 +67,5 @@ SUPP4 = Experiment(
         ),
         "paper": Profile(_long(IMAGENET32_WIDE.replace(epochs=64), 0.001, FACTORS_32, NORMALIZED), NOTES["paper"]),
     },
-    swept=EACH_ITS_OWN,
     measure="top5_error",
 )

@@ -6,8 +6,6 @@
 The paper's restarts: a first cycle of 100 epochs, each cycle twice as long as the one before, up to epoch 1500.
 """
 
-from __future__ import annotations
-
 from experiments.declare import Experiment, Profile
 from experiments.paper.fig1 import step_drop
 

@@ -7,8 +7,6 @@ Expect (the paper's claim): at its best no better than AdamW with cosine anneali
 the epochs. The paper's best of sixteen was 4.47 % at a learning rate and L2 factor of 1e-4. Cost: 16 cells.
 """
 
-from __future__ import annotations
-
 from experiments.declare import Experiment, Profile, grid
 from experiments.scales import GPU, LONG_CPU, LONG_DEMO, LONG_NOTES, NOTES, WIDE
 from paper_repro.cell import Cell
@@ -18,7 +16,7 @@ SHORT_AXES = ([1e-1, 1e-2, 1e-3, 1e-4], [1e-4, 1e-3, 1e-2, 1e-1])  # a short run
 
 
 def _fixed(base: Cell, axes: tuple[list[float], list[float]]) -> tuple[Cell, ...]:
-    return tuple(grid(base.replace(schedule="fixed"), ["adam"], *axes))
+    return grid(base.replace(schedule="fixed"), ["adam"], *axes)
 
 
 EXPERIMENT = Experiment(

@@ -10,9 +10,8 @@ and 400 epochs); `demo` and `cpu` have SGDW as well. The decays of `gpu` and `gp
 gives for their budgets (docs/experiments.md). Cost of `paper`: 180 and 252 cells.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from experiments.declare import Experiment, Profile, grid, halvings, zero_and
 from experiments.scales import CPU, DEMO, GPU, GPU_SHORT, IMAGENET32, IMAGENET32_GPU, NETS, NOTES, PAPER
@@ -67,10 +66,10 @@ EXPERIMENT = Experiment(
     },
     facets=("epochs", "decay_unit"),
 )
-SUPP3_IMAGENET32 = Experiment(
+SUPP3_IMAGENET32 = replace(
+    EXPERIMENT,
     name="supp3_imagenet32",
     title="The best normalized decay across budgets on ImageNet32x32",
-    figure="heat_maps",
     profiles={
         "demo": Profile(
             _budgets(DEMO, (1, 4, 16), SHORT_RATES, {"normalized": zero_and(1.6, 5)}),
