@@ -13,12 +13,17 @@ import json
 import re
 from typing import Any
 
-OPTIMIZER_NAME = re.compile(r"[a-z][a-z0-9_.]{0,39}")
 SPEC = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:,-]{0,79}")
 ID = re.compile(r"[a-z0-9_.+-]{1,80}-[0-9a-f]{16}")
-PRECISIONS = ("fp32", "tf32", "bf16")
-DECAY_UNITS = ("step", "normalized")
-DECAY_ON = ("all", "matrices")
+OPTIMIZER = re.compile(r"[a-z][a-z0-9_.]{0,39}")
+SIGNS = {SPEC: "letters, digits and _ . : , -", OPTIMIZER: "lower-case letters, digits, _ and ."}
+NAMES = {"dataset": SPEC, "model": SPEC, "schedule": SPEC, "optimizer": OPTIMIZER}
+CHOICES = {"precision": ("fp32", "tf32", "bf16"), "decay_unit": ("step", "normalized"), "decay_on": ("all", "matrices")}
+RANGES = {
+    "alpha": (0.0, 1e6), "decay": (0.0, 1e6), "label_noise": (0.0, 1.0),
+    "epochs": (1, 10**6), "batch_size": (1, 10**7), "seed": (0, 2**31 - 1), "validation_examples": (0, 10**8),
+    "train_examples": (1, 10**8), "image_size": (1, 1024), "evaluate_every": (1, 10**6),
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,10 +47,10 @@ class Cell:
     schedule: str = "cosine"
     decay_unit: str = "step"  # "normalized": lambda = decay * sqrt(b / (B T)), T the epochs of the current cycle
     precision: str = "fp32"
-    # Which pictures: the validation split is held out of the training set, the same pictures for every cell.
+    # Which images: the validation split is held out of the training set, the same images for every cell.
     validation_examples: int = 5000
     train_examples: int | None = None  # None: all that the validation split leaves
-    image_size: int | None = None  # average pictures down to this height and width
+    image_size: int | None = None  # average images down to this height and width
     label_noise: float = 0.0  # share of the training labels drawn anew at random
     augment: bool = True  # pad 4, crop, flip
     compile: bool = False  # train through torch.compile: faster where maps outgrow the cache, and other last bits
@@ -54,8 +59,18 @@ class Cell:
     evaluate_every: int = 1  # epochs between looks at validation and test error; the last epoch is always looked at
 
     def __post_init__(self) -> None:
-        for check in (_check_types, _check_names, _check_ranges):
-            check(self)
+        for name, kind, types, pattern, choices, limits in _CHECKS:
+            value = getattr(self, name)
+            if type(value) not in types:  # not isinstance: True is no number
+                raise ValueError(f"cell: {name} must be {kind}, got {value!r}")
+            if pattern and not pattern.fullmatch(value):
+                raise ValueError(f"cell: {name} {value!r} may hold {SIGNS[pattern]} only")
+            if choices and value not in choices:
+                raise ValueError(f"cell: {name} {value!r} is none of {', '.join(choices)}")
+            if limits and value is not None and not limits[0] <= value <= limits[1]:  # NaN fails every comparison
+                raise ValueError(f"cell: {name} must lie between {limits[0]} and {limits[1]}, got {value!r}")
+            if kind == "float":  # 1 and 1.0, 0.0 and -0.0 are one cell, so they get one id
+                object.__setattr__(self, name, value + 0.0)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, defaults included: what a record stores."""
@@ -64,7 +79,7 @@ class Cell:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Cell:
         """The Cell of a record. Raises ValueError for a field that is unknown, missing or out of range."""
-        unknown, missing = set(values) - _NAMES, _NEEDED - set(values)
+        unknown, missing = set(values) - _ALL, _NEEDED - set(values)
         if unknown or missing:
             raise ValueError(f"cell: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}")
         return cls(**values)
@@ -87,40 +102,10 @@ class Cell:
 
 # Once: a sweep's records make a hundred thousand cells.
 _FIELDS = dataclasses.fields(Cell)
-_NAMES = {field.name for field in _FIELDS}
-_NEEDED = {field.name for field in _FIELDS if field.default is dataclasses.MISSING}
 _KINDS = {"str": (str,), "int": (int,), "float": (float, int), "bool": (bool,), "int | None": (int, type(None))}
-_TYPES = [(field.name, str(field.type), _KINDS[str(field.type)]) for field in _FIELDS]
-
-
-def _check_types(cell: Cell) -> None:
-    for name, kind, types in _TYPES:
-        value = getattr(cell, name)
-        if type(value) not in types:  # not isinstance: True is no number
-            raise ValueError(f"cell: {name} must be {kind}, got {value!r}")
-        if kind == "float" and type(value) is int and abs(value) > 2**1000:  # too large to be a float
-            raise ValueError(f"cell: {name} cannot be as large as that")
-        if kind == "float":  # 1 and 1.0, 0.0 and -0.0 are one cell, so they get one id
-            object.__setattr__(cell, name, value + 0.0)
-
-
-def _check_names(cell: Cell) -> None:
-    if not OPTIMIZER_NAME.fullmatch(cell.optimizer):
-        raise ValueError(f"cell: optimizer {cell.optimizer!r} is not a lower-case name")
-    for name in ("dataset", "model", "schedule"):
-        if not SPEC.fullmatch(getattr(cell, name)):
-            raise ValueError(f"cell: {name} {getattr(cell, name)!r} may hold letters, digits and _ . : , - only")
-    for name, choices in (("precision", PRECISIONS), ("decay_unit", DECAY_UNITS), ("decay_on", DECAY_ON)):
-        if getattr(cell, name) not in choices:
-            raise ValueError(f"cell: {name} {getattr(cell, name)!r} is none of {', '.join(choices)}")
-
-
-def _check_ranges(cell: Cell) -> None:
-    for name, low, high in (
-        ("alpha", 0.0, 1e6), ("decay", 0.0, 1e6), ("label_noise", 0.0, 1.0),
-        ("epochs", 1, 10**6), ("batch_size", 1, 10**7), ("seed", 0, 2**31 - 1), ("validation_examples", 0, 10**8),
-        ("train_examples", 1, 10**8), ("image_size", 1, 1024), ("evaluate_every", 1, 10**6),
-    ):  # fmt: skip
-        value = getattr(cell, name)
-        if value is not None and not low <= value <= high:  # NaN fails every comparison
-            raise ValueError(f"cell: {name} must lie between {low} and {high}, got {value!r}")
+_CHECKS = [
+    (name, kind, _KINDS[kind], NAMES.get(name), CHOICES.get(name), RANGES.get(name))
+    for name, kind in ((field.name, str(field.type)) for field in _FIELDS)
+]
+_ALL = {field.name for field in _FIELDS}
+_NEEDED = {field.name for field in _FIELDS if field.default is dataclasses.MISSING}

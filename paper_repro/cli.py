@@ -35,12 +35,12 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         namespace, rest = super().parse_known_args(args, namespace)
-        for word in rest:
-            if OPTION.match(word):
-                name = word.partition("=")[0]
-                meant = closest(OPTION.sub("--", name, count=1), [*self._option_string_actions, *self.instead])
-                hint = f"did you mean {self.instead.get(meant, meant)}?" if meant else "see --help"
-                self.error(f"no option {name}: {hint}")
+        for name in [word.partition("=")[0] for word in rest if OPTION.match(word)]:
+            known = [*self._option_string_actions, *self.instead]
+            meant = closest(OPTION.sub("--", name, count=1), known)
+            self.error(
+                f"no option {name}: {f'did you mean {self.instead.get(meant, meant)}?' if meant else 'see --help'}"
+            )
         return namespace, rest
 
     def error(self, message: str) -> NoReturn:
@@ -70,31 +70,29 @@ class _StoreOnce(argparse.Action):
 
 def run_command(parser: Parser, arguments: Sequence[str] | None) -> int:
     """Run the typed command; its exit code, or 1 for a failing disk, 2 for a bad argument, 130 for Ctrl-C."""
-    name = parser.prog.split()[-1]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what a terminal has no letters for is written out, as in \u03b1
             stream.reconfigure(errors="backslashreplace")
     try:
         words = sys.argv[1:] if arguments is None else arguments
-        if odd := [word for word in words if not is_plain(word)]:  # NUL ends a path, a newline a message
-            raise UsageError(f"an argument holds characters that cannot be printed: {brief(odd[0])}")
+        for word in words:
+            if not is_plain(word):  # NUL ends a path, a newline a message
+                raise UsageError(f"an argument holds characters that cannot be printed: {brief(word)}")
         args = parser.parse_args(words)
         return int(args.command(args))
     except UsageError as error:
-        text = "\n".join(brief(line, 3000) for line in str(error).splitlines())
-        print(f"{name}: {text}", file=sys.stderr)
-        return 2
+        text, code = "\n".join(brief(line, 3000) for line in str(error).splitlines()), 2
     except BrokenPipeError:  # the output went to `head` or a pager that was closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:  # a sweep has its own way to stop
-        print(f"{name}: stopped; what was written is whole", file=sys.stderr)
-        return 130
+        text, code = "stopped; what was written is whole", 130
     except OSError as error:  # a disk that filled up, a folder taken away: what is finished is kept
         from paper_repro import files  # here, because declarations load the cell alone
 
-        print(f"{name}: {brief(files.error_line(error), 1000)}", file=sys.stderr)
-        return 1
+        text, code = brief(files.error_line(error), 1000), 1
+    print(f"{parser.prog.split()[-1]}: {text}", file=sys.stderr)
+    return code
 
 
 def whole(text: str) -> int:

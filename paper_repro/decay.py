@@ -22,6 +22,7 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from paper_repro.cli import Parser, UsageError, run_command
 
@@ -35,8 +36,11 @@ def normalized(decay_norm: float, batch_size: int, num_examples: int, epochs: fl
     (footnote 2). B T / b is the number of updates, so lambda_norm is the decay of a run of one update.
     """
     for name, value in (("batch_size", batch_size), ("num_examples", num_examples), ("epochs", epochs)):
-        _check_positive(name, value)
-    return _check_decay(decay_norm) * math.sqrt(batch_size / (num_examples * epochs))
+        if not (value > 0 and math.isfinite(value)):
+            raise ValueError(f"{name} must be positive, got {value}")
+    if not (decay_norm >= 0 and math.isfinite(decay_norm)):
+        raise ValueError(f"decay must be zero or positive, got {decay_norm}")
+    return decay_norm * math.sqrt(batch_size / (num_examples * epochs))
 
 
 def convert(
@@ -55,7 +59,8 @@ def convert(
     "torch" and "l2" need lr (the initial learning rate), "l2" also reads momentum; "normalized" needs batch_size,
     num_examples and epochs. Raises ValueError for an unknown convention, a negative value or a missing quantity.
     """
-    _check_decay(value)
+    if not (value >= 0 and math.isfinite(value)):
+        raise ValueError(f"decay must be zero or positive, got {value}")
 
     def share(convention: str) -> float:
         """lambda per update for each unit of `convention`."""
@@ -64,8 +69,11 @@ def convert(
         if convention == "unhalved":
             return 2.0
         if convention in ("torch", "l2"):
-            rate = _check_positive(f"lr (for {convention!r})", lr)
-            return rate if convention == "torch" else rate / (1 - _check_momentum(momentum))
+            if lr is None or not (lr > 0 and math.isfinite(lr)):
+                raise ValueError(f"lr (for {convention!r}) must be positive, got {lr}")
+            if not 0 <= momentum < 1:
+                raise ValueError(f"momentum must lie in [0, 1), got {momentum}")
+            return lr if convention == "torch" else lr / (1 - momentum)
         if convention == "normalized":
             if batch_size is None or num_examples is None or epochs is None:
                 raise ValueError("'normalized' needs batch_size, num_examples and epochs")
@@ -76,50 +84,18 @@ def convert(
 
 
 def table(
-    value: float,
-    source: str,
-    *,
-    lr: float,
-    momentum: float = 0.9,
-    batch_size: int = 128,
-    num_examples: int = 50_000,
+    value: float, source: str, *, lr: float, momentum: float = 0.9, batch_size: int = 128, num_examples: int = 50_000,
     epochs: float = 100,
-) -> dict[str, float]:
+) -> dict[str, float]:  # fmt: skip
     """The same decay in every convention."""
-    return {
-        target: convert(
-            value, source, target, lr=lr, momentum=momentum,
-            batch_size=batch_size, num_examples=num_examples, epochs=epochs,
-        )
-        for target in CONVENTIONS
-    }  # fmt: skip
-
-
-def _check_positive(name: str, value: float | None) -> float:
-    if value is None or not (value > 0 and math.isfinite(value)):
-        raise ValueError(f"{name} must be positive, got {value}")
-    return value
-
-
-def _check_decay(value: float) -> float:
-    if not (value >= 0 and math.isfinite(value)):
-        raise ValueError(f"decay must be zero or positive, got {value}")
-    return value
-
-
-def _check_momentum(value: float) -> float:
-    if not 0 <= value < 1:
-        raise ValueError(f"momentum must lie in [0, 1), got {value}")
-    return value
+    run: dict[str, Any] = {"batch_size": batch_size, "num_examples": num_examples, "epochs": epochs}
+    return {target: convert(value, source, target, lr=lr, momentum=momentum, **run) for target in CONVENTIONS}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """python -m paper_repro.decay 0.05 normalized --lr 0.001"""
-    parser = Parser(
-        prog="python -m paper_repro.decay",
-        description="One decay in every convention.",
-        epilog=f"example: {main.__doc__}",
-    )
+    words = {"description": "One decay in every convention.", "epilog": f"example: {main.__doc__}"}
+    parser = Parser(prog="python -m paper_repro.decay", **words)
     parser.set_defaults(command=_print)
     parser.add_argument("value", type=float)
     parser.add_argument("convention", choices=CONVENTIONS)
@@ -131,12 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command(parser, arguments)
 
 
-def _print(given: argparse.Namespace) -> int:
+def _print(args: argparse.Namespace) -> int:
+    run = {"batch_size": args.batch_size, "num_examples": args.examples, "epochs": args.epochs}
     try:
-        values = table(
-            given.value, given.convention, lr=given.lr, momentum=given.momentum,
-            batch_size=given.batch_size, num_examples=given.examples, epochs=given.epochs,
-        )  # fmt: skip
+        values = table(args.value, args.convention, lr=args.lr, momentum=args.momentum, **run)
     except ValueError as error:
         raise UsageError(str(error)) from None
     except ArithmeticError:

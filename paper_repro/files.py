@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import json
 import os
 import shutil
 import stat
@@ -17,7 +16,6 @@ import zlib
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, NoReturn
 
 SMALL = 2**16  # bytes: more than a process has to say of itself
 
@@ -54,18 +52,6 @@ def tail(path: Path, most: int) -> str:
     with open_regular(path) as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - most))
         return file.read(most).decode(errors="replace")
-
-
-def parse_json(content: bytes | str) -> Any:
-    """A value in JSON. Raises ValueError for what is none, NaN among it, or is nested too deeply."""
-    try:
-        return json.loads(content, parse_constant=_refuse)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
 
 
 ADVICE = {
@@ -134,8 +120,8 @@ def machine() -> str:
 
 
 def temporary(path: Path) -> Path:
-    """A name for writing `path` that nobody else draws, and that tells whose it is."""
-    return path.with_name(f".{path.name}.{_machine_digits()}-{os.getpid()}-{uuid.uuid4().hex}.tmp")
+    """A name for writing `path` that nobody else draws, and that says whose it is."""
+    return path.with_name(f".{path.name}.{zlib.crc32(machine().encode()):08x}-{os.getpid()}-{uuid.uuid4().hex}.tmp")
 
 
 def clear_temporaries(folder: Path, before: float | None = None) -> None:
@@ -143,20 +129,14 @@ def clear_temporaries(folder: Path, before: float | None = None) -> None:
 
     Of this machine's writers it is seen whether they live; others' are left if written after `before` (None: none is).
     """
+    ours = f"{zlib.crc32(machine().encode()):08x}"
     with suppress(OSError):
         for path in [path for path in folder.iterdir() if path.name.startswith(".") and path.name.endswith(".tmp")]:
+            writer, process = (*path.stem.rpartition(".")[2].split("-"), "")[:2]
+            is_gone = writer == ours and process.isdigit() and not os.path.exists(f"/proc/{process}")
             with suppress(OSError):
-                if before is None or _writer_is_gone(path.name) or path.lstat().st_mtime < before:
+                if before is None or is_gone or path.lstat().st_mtime < before:
                     path.unlink()
-
-
-def _writer_is_gone(name: str) -> bool:
-    machine_digits, process = (*name.removesuffix(".tmp").rpartition(".")[2].split("-"), "")[:2]
-    return machine_digits == _machine_digits() and process.isdigit() and not os.path.exists(f"/proc/{process}")
-
-
-def _machine_digits() -> str:
-    return f"{zlib.crc32(machine().encode()):08x}"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -178,14 +158,10 @@ def write_atomically(path: Path, content: bytes) -> None:
         finally:
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise StorageError.at(path, error) from None
-
-
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -65,7 +65,8 @@ class Cosine:
     total_steps: int
 
     def __post_init__(self) -> None:
-        _check_positive("total_steps", self.total_steps)
+        if not self.total_steps >= 1:
+            raise ValueError(f"total_steps must be at least 1, got {self.total_steps}")
 
     def __call__(self, step: int) -> float:
         return _cosine(min(step, self.total_steps) / self.total_steps)
@@ -79,29 +80,25 @@ class WarmRestarts:
     multiplier: int = 2
 
     def __post_init__(self) -> None:
-        _check_positive("first_cycle_steps", self.first_cycle_steps)
-        _check_positive("multiplier", self.multiplier)
+        if not (self.first_cycle_steps >= 1 and self.multiplier >= 1):
+            raise ValueError("first_cycle_steps and multiplier must be at least 1")
 
     def __call__(self, step: int) -> float:
         cycle = self.cycle(step)
         return _cosine((step - cycle.start) / cycle.length)
 
     def cycle(self, step: int) -> Cycle:
-        return cycle_at(step, self.first_cycle_steps, self.multiplier)
+        """The cycle that the update after `step` others belongs to."""
+        index, start, length = 0, 0, self.first_cycle_steps
+        if self.multiplier == 1:
+            index = step // length
+            return Cycle(index, index * length, length)
+        while step >= start + length:
+            index, start, length = index + 1, start + length, length * self.multiplier
+        return Cycle(index, start, length)
 
 
 fixed, step_drop, cosine, warm_restarts = Fixed, StepDrop, Cosine, WarmRestarts
-
-
-def cycle_at(step: int, first_cycle_steps: int, multiplier: int) -> Cycle:
-    """The cycle of warm restarts that the update after `step` others belongs to."""
-    if multiplier == 1:
-        index = step // first_cycle_steps
-        return Cycle(index, index * first_cycle_steps, first_cycle_steps)
-    index, start, length = 0, 0, first_cycle_steps
-    while step >= start + length:
-        index, start, length = index + 1, start + length, length * multiplier
-    return Cycle(index, start, length)
 
 
 @dataclass(frozen=True)
@@ -124,17 +121,15 @@ def from_spec(spec: str, epochs: int, steps_per_epoch: int) -> Schedule:
     name, *arguments = spec.split(":")
     whole = Cycle(0, 0, epochs * steps_per_epoch)
     try:
-        if (name, arguments) == ("fixed", []):
+        if spec == "fixed":
             return Schedule(fixed(), whole)
-        if (name, arguments) == ("cosine", []):
+        if spec == "cosine":
             return Schedule(cosine(whole.length), whole)
         if name == "step_drop" and len(arguments) == 2:
-            times, factor = arguments
-            milestones = [round(float(time) * steps_per_epoch) for time in times.split(",")]
-            return Schedule(step_drop(milestones, float(factor)), whole)
+            milestones = [round(float(time) * steps_per_epoch) for time in arguments[0].split(",")]
+            return Schedule(step_drop(milestones, float(arguments[1])), whole)
         if name == "warm_restarts" and len(arguments) == 2:
-            first, multiplier = int(arguments[0]) * steps_per_epoch, int(arguments[1])
-            return Schedule(warm_restarts(first, multiplier), whole)
+            return Schedule(warm_restarts(int(arguments[0]) * steps_per_epoch, int(arguments[1])), whole)
     except (ValueError, OverflowError) as error:  # overflow: a milestone at inf
         raise ValueError(f"schedule {spec!r}: {error}") from None
     raise ValueError(f"schedule {spec!r} is none of fixed, cosine, step_drop:30,60,80:0.1, warm_restarts:100:2")
@@ -142,8 +137,3 @@ def from_spec(spec: str, epochs: int, steps_per_epoch: int) -> Schedule:
 
 def _cosine(fraction: float) -> float:
     return 0.5 + 0.5 * math.cos(math.pi * fraction)
-
-
-def _check_positive(name: str, value: int) -> None:
-    if not value >= 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")

@@ -10,30 +10,4 @@ or in a .jsonl file of many they are read by load(). BadRecord says in one line 
     write_failure, clear_failure         the traceback of a cell that failed
 """
 
-from paper_repro.records.store import (
-    LARGEST,
-    BadRecord,
-    Record,
-    Summary,
-    checksum,
-    clear_failure,
-    content_of,
-    failure_path,
-    load,
-    look,
-    merge,
-    parse,
-    read,
-    read_or_put_aside,
-    record_path,
-    unseal,
-    without_times,
-    write,
-    write_failure,
-)
-
-__all__ = [
-    "LARGEST", "BadRecord", "Record", "Summary", "checksum", "clear_failure", "content_of", "failure_path", "load",
-    "look", "merge", "parse", "read", "read_or_put_aside", "record_path", "unseal", "without_times", "write",
-    "write_failure",
-]  # fmt: skip
+from paper_repro.records.store import *  # noqa: F403

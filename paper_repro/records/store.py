@@ -19,6 +19,11 @@ from paper_repro.cli import brief
 from paper_repro.files import write_atomically
 from paper_repro.records import diagnosis, provenance, schema
 
+__all__ = [
+    "LARGEST", "BadRecord", "Record", "Summary", "checksum", "clear_failure", "content_of", "failure_path", "load",
+    "look", "merge", "parse", "read", "read_or_put_aside", "record_path", "unseal", "without_times", "write",
+    "write_failure",
+]  # fmt: skip
 Record = dict[str, Any]  # as schema.Record
 LARGEST = 64 * 2**20  # bytes of a record: of 100,000 epochs, which is more than any cell may have (preflight.check)
 
@@ -73,30 +78,32 @@ def read(out: Path, cell_id: str) -> Record | None:
         return None
 
 
-def read_or_put_aside(out: Path, cell_id: str) -> Record | None:
-    """As read(), but a damaged record is renamed to *.damaged and named on stderr, so that its cell is trained anew."""
+def read_or_put_aside(out: Path, cell_id: str, mend: bool = True) -> Record | None:
+    """As read(), but a damaged record is named on stderr and, with mend, renamed to *.damaged, to be trained anew."""
     try:
         return read(out, cell_id)
     except BadRecord as error:
-        print(_put_aside(record_path(out, cell_id), error), file=sys.stderr)
-        return None
+        message = str(error)
+    if mend:
+        try:
+            result = f"put aside as {files.set_aside(record_path(out, cell_id)).name}"
+        except OSError as error:  # a folder that may only be read; or another command was faster
+            result = f"it cannot be put aside ({error.strerror})"
+        message += f"; {result}, the cell will be trained again"
+    print(message, file=sys.stderr)
+    return None
 
 
 def look(out: Path, ids: Iterable[str], mend: bool = False) -> dict[str, Summary]:
     """Those of the ids that have a record. A damaged one is named on stderr and counts as none; mend puts it aside."""
-    found, there = {}, set(_names(out / "records"))
-    for path in (record_path(out, name) for name in dict.fromkeys(ids) if f"{name}.json" in there):
-        try:
-            record = _read(path)
-            found[path.stem] = Summary(
+    summaries, there = {}, set(_names(out / "records"))
+    for name in dict.fromkeys(ids):
+        if f"{name}.json" in there and (record := read_or_put_aside(out, name, mend)):
+            summaries[name] = Summary(
                 record["status"], record["seconds"], record["provenance"]["data"]["fingerprint"],
-                provenance.label(record["provenance"]), path.stat().st_mtime, diagnosis.kinds(record),
+                provenance.label(record["provenance"]), record_path(out, name).stat().st_mtime, diagnosis.kinds(record),
             )  # fmt: skip
-        except FileNotFoundError:  # put aside by another command in this moment
-            continue
-        except BadRecord as error:
-            print(_put_aside(path, error) if mend else error, file=sys.stderr)
-    return found
+    return summaries
 
 
 def load(source: Path) -> list[Record]:
@@ -153,8 +160,12 @@ def parse(content: bytes, where: str, cell_id: str | None = None) -> Record:
 def unseal(content: bytes, where: str, kind: type[msgspec.Struct]) -> dict[str, Any]:
     """The dict in one line of JSON, if its checksum fits and it is of this kind. Raises BadRecord naming `where`."""
     try:
-        value = msgspec.json.decode(content)
-        if not isinstance(value, dict) or not _checksum_fits(value):
+        value = msgspec.json.decode(content, type=dict)
+        rest, fits = {key: part for key, part in value.items() if key != "checksum"}, False
+        with suppress(OverflowError):  # an integer of more than 64 bits
+            # the same JSON ten times as fast, but for rare numbers (1e-05) and what is not ASCII
+            fits = value.get("checksum") == hashlib.sha256(msgspec.json.encode(rest, order="sorted")).hexdigest()
+        if not fits and value.get("checksum") != checksum(rest):
             raise ValueError("checksum does not match: it is damaged")
         msgspec.convert(value, kind)
     except (ValueError, RecursionError) as error:
@@ -166,15 +177,6 @@ def checksum(value: dict[str, Any]) -> str:
     """SHA-256 of canonical JSON: sorted keys, no blanks, numbers as Python writes them; without any checksum."""
     rest = {key: part for key, part in value.items() if key != "checksum"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _checksum_fits(value: dict[str, Any]) -> bool:
-    """msgspec writes the same JSON ten times as fast, but for rare numbers (1e-05) and what is not ASCII."""
-    rest = {key: part for key, part in value.items() if key != "checksum"}
-    with suppress(OverflowError):  # an integer of more than 64 bits
-        if value.get("checksum") == hashlib.sha256(msgspec.json.encode(rest, order="sorted")).hexdigest():
-            return True
-    return value.get("checksum") == checksum(rest)
 
 
 TIMES = {"seconds", "images_per_second", "evaluation_seconds", "checkpoint_seconds", "written", "attempts", "checksum"}
@@ -203,16 +205,4 @@ def _each(source: Path) -> Iterator[Record]:
 
 
 def _names(folder: Path) -> list[str]:
-    """Of the records in a folder; none where there is no folder."""
-    with suppress(FileNotFoundError):
-        return [name for name in os.listdir(folder) if name.endswith(".json")]
-    return []
-
-
-def _put_aside(path: Path, problem: BadRecord) -> str:
-    """Rename a damaged record to *.damaged; what to say of it, in one line."""
-    try:
-        done = f"put aside as {files.set_aside(path).name}"
-    except OSError as error:  # a folder that may only be read; or another command was faster
-        done = f"it cannot be put aside ({error.strerror})"
-    return f"{problem}; {done}, the cell will be trained again"
+    return [name for name in os.listdir(folder) if name.endswith(".json")] if folder.exists() else []

@@ -29,6 +29,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from paper_repro import files
 from paper_repro.files import machine
 
@@ -204,12 +206,12 @@ def _read(path: Path, now: float) -> Owner | None:
     """Where what the owner wrote of itself is damaged, only its heart can tell."""
     try:
         with files.open_regular(path, files.SMALL) as file:  # to open it makes an NFS client ask for its times anew
-            identity, beat = files.parse_json(file.read()), os.fstat(file.fileno()).st_mtime
+            identity, beat = msgspec.json.decode(file.read(), type=dict), os.fstat(file.fileno()).st_mtime
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         identity, beat = {}, path.lstat().st_mtime
-    return Owner(identity if isinstance(identity, dict) else {}, now - beat)
+    return Owner(identity, now - beat)
 
 
 def _files(folder: Path, name: str) -> list[Path]:

@@ -37,15 +37,15 @@ def test_restarts_at_100_300_700_1500() -> None:
         expected = [printed(t, length) for t in range(length)]
         assert [eta(start + t) for t in range(length)] == pytest.approx(expected, abs=1e-14)
         assert 0 < eta(start + length - 1) < 3e-4
-        assert schedules.cycle_at(start + length - 1, 100, 2) == schedules.cycle_at(start, 100, 2)
-    assert schedules.cycle_at(1499, 100, 2) == schedules.Cycle(3, 700, 800)
-    assert schedules.cycle_at(1500, 100, 2) == schedules.Cycle(4, 1500, 1600)
+        assert eta.cycle(start + length - 1) == eta.cycle(start)
+    assert eta.cycle(1499) == schedules.Cycle(3, 700, 800)
+    assert eta.cycle(1500) == schedules.Cycle(4, 1500, 1600)
 
 
 def test_multiplier_one_repeats_the_cycle() -> None:
     eta = schedules.warm_restarts(7, 1)
     assert [eta(t) for t in range(70)] == pytest.approx([printed(t % 7, 7) for t in range(70)], abs=1e-14)
-    assert schedules.cycle_at(10**9, 7, 1) == schedules.Cycle(10**9 // 7, 10**9 // 7 * 7, 7)
+    assert eta.cycle(10**9) == schedules.Cycle(10**9 // 7, 10**9 // 7 * 7, 7)
 
 
 def test_step_drop_at_30_60_80() -> None:
