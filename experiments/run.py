@@ -6,6 +6,7 @@ Nothing here imports torch before it is needed, because this is the parent of a 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import sys
@@ -178,11 +179,10 @@ def _estimate(survey: Survey, answer: Answer, workers: int) -> int:
     print(f"about {cost}, {duration(total / workers)} with {workers} worker{'s' * (workers > 1)}; nothing was trained")
     if answer.device != "cpu" and any(kind.precision == "fp32" for kind in missing):
         print(f"--set precision=bf16 trains them faster ({BF16})")
-    on_gpus = answer.on_gpus if total > WORTH_A_GPU else {}
-    if on_gpus:
+    if answer.on_gpus and total > WORTH_A_GPU:
         print("on one GPU, training alone, computed from counted FLOP and bytes, not measured (+- 40 %):")
-    for change in dict.fromkeys(change for change, _ in on_gpus):
-        of_all = {card: sum(each[kind] * count for kind, count in missing.items()) for (other, card), each in on_gpus.items() if other == change}
-        how = f"with --set {change} ({BF16}): " * bool(change)
-        print(f"  {how}" + ", ".join(f"{price(took, 'GPU')} ({card})" for card, took in of_all.items()))
+        for change, cards in itertools.groupby(answer.on_gpus.items(), lambda item: item[0][0]):
+            how = f"with --set {change} ({BF16}): " * bool(change)
+            totals = {card: sum(took[kind] * count for kind, count in missing.items()) for (_, card), took in cards}
+            print(f"  {how}" + ", ".join(f"{price(took, 'GPU')} ({card})" for card, took in totals.items()))
     return 0
