@@ -1,18 +1,16 @@
 """SGD and SGDW (Algorithm 1), Adam and AdamW (Algorithm 2) of Loshchilov & Hutter, in the paper's own parametrisation.
 
-In every parameter group `lr` is eta_t * alpha and `decay` is lambda. The schedule multiplier eta_t is read as
-lr / alpha, so any torch scheduler sets it: decoupled decay follows the schedule, but not alpha. alpha is the rate that
-the scheduler scales (the group's initial_lr; max_lr under OneCycleLR); without one, the rate the group was added with.
-
     optimizer = AdamW(model.parameters(), lr=1e-3, decay=2.5e-4)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedules.cosine(total_steps))
 
+In every parameter group `lr` is eta_t * alpha and `decay` is lambda; torch.optim.AdamW's `weight_decay` is
+lambda / alpha (see paper_repro.decay and `from_torch`). The schedule multiplier eta_t is read as lr / alpha, so any
+torch scheduler sets it: decoupled decay follows the schedule, but not alpha. alpha is the rate that the scheduler
+scales (the group's initial_lr; max_lr under OneCycleLR); without one, the rate the group was added with. An eta_t above
+1 is warned of: CyclicLR and learning-rate finders begin at their smallest rate.
+
 A GPU's recorded updates (CUDA graphs) need a rate that changes without the host: group["lr"] may be set to a tensor of
 no dimensions on the parameters' device, float32 there, and is then never read back.
-
-CyclicLR and learning-rate finders begin at their smallest rate, so that eta_t exceeds 1: that is warned of.
-
-`decay` here is not torch.optim.AdamW's `weight_decay`, which is lambda / alpha: see paper_repro.decay and `from_torch`.
 
 Where the authors' Lua code differs from the printed algorithms, these classes follow print:
 - SGD's learning rate stands inside the momentum buffer (line 8: m = beta1 m + eta alpha g). Lua, like torch.optim.SGD,
@@ -44,6 +42,5 @@ def build(name: str, params: Params, alpha: float, decay: float) -> torch.optim.
     """
     if name in BUILT_IN:
         return BUILT_IN[name](params, lr=alpha, decay=decay)
-    module = own.module(__name__, name, BUILT_IN, "optimizer")
-    built: torch.optim.Optimizer = module.build(params, alpha, decay)
+    built: torch.optim.Optimizer = own.module(__name__, name, BUILT_IN, "optimizer").build(params, alpha, decay)
     return built

@@ -42,9 +42,8 @@ class Batch(NamedTuple):
 
     @contextmanager
     def laid_out_as(self, name: str) -> Iterator[tuple[list[Tensor], list[Tensor], list[Tensor]]]:
-        """Parameters and gradients in the memory layout of a state (which has no gaps, even where the parameter is a
-        slice that has), and the state; the parameters are written back. torch's fused kernels walk memory and mix up
-        unlike layouts."""
+        """Parameters and gradients in the memory layout of a state (which has no gaps, as a parameter may), and the
+        state; the parameters are written back. torch's fused kernels walk memory and mix up unlike layouts."""
         models = self.state(name)
         params, gradients = (
             [x if x.stride() == y.stride() else torch.empty_like(y).copy_(x) for x, y in zip(xs, models, strict=True)]
@@ -116,10 +115,7 @@ class Optimizer(torch.optim.Optimizer, ABC):
             elif name in (*self.KNOWN, "initial_lr"):
                 group[name] = _number(name, value)
         if self.decoupled and group["decay"] >= 1:
-            raise ValueError(
-                f"decay must be less than 1, got {group['decay']:g}: it is the share of each weight that an update "
-                "takes off; torch's weight_decay is 1 / lr times that"
-            )
+            raise ValueError(f"decay must be less than 1, got {group['decay']:g} (torch's weight_decay is decay / lr)")
         self._add({"first_lr": _number("lr", float(group["lr"])), **group})
 
     @classmethod
@@ -162,10 +158,9 @@ class Optimizer(torch.optim.Optimizer, ABC):
         return loss
 
     def _update_all(self) -> None:
-        etas = [self._eta(group) for group in self.param_groups]
-        batches = [self._batches(group) for group in self.param_groups]
-        for group, eta, parts in zip(self.param_groups, etas, batches, strict=True):
-            for batch in parts:
+        work = [(group, self._eta(group), self._batches(group)) for group in self.param_groups]
+        for group, eta, batches in work:  # only when nothing is refused any more
+            for batch in batches:
                 self._update(group, eta, batch)
 
     def _eta(self, group: Group) -> float | Tensor:

@@ -1,7 +1,6 @@
-"""Lion (Chen et al. 2023, arXiv:2302.06675, Algorithm 2) with the paper's decoupled decay: an example of an added
-optimizer.
+"""Lion (Chen et al. 2023, arXiv:2302.06675, Algorithm 2) with the paper's decoupled decay: an example of your own.
 
-    c = beta1 m + (1 - beta1) grad;  theta = theta - eta (alpha sign(c) + lambda theta);  m = beta2 m + (1 - beta2) grad
+c = beta1 m + (1 - beta1) grad;  theta = theta - eta (alpha sign(c) + lambda theta);  m = beta2 m + (1 - beta2) grad
 """
 
 from __future__ import annotations

@@ -1,17 +1,9 @@
-"""Measurements that are no grid of cells: each a module here with measure(settings, data), which yields its rows.
+"""Measurements that are no grid of cells: each a module here with measure(settings, data, device).
 
-What a study leaves is one file, FOLDER/studies/NAME-PROFILE.json (with the data set's name where it is another than the
-profile's), written once like a record:
-
-    study       the module's name
-    profile     the scale
-    settings    what it was asked to do; "cell", where it trains, holds the fields of a Cell
-    rows        dicts of plain values; what is in them, the module says
-    seconds     that it took
-    provenance  as in a record
-    checksum    SHA-256 of the rest
-
-No torch here, so that figures are drawn without it.
+It returns its rows (dicts of plain values; what is in them, the module says) and the name and fingerprint of the data
+set. A study leaves one file, FOLDER/studies/NAME-PROFILE.json (with the data set's name where it is another than the
+profile's), written once like a record: study, profile, settings ("cell", where it trains, holds the fields of a Cell),
+rows, seconds, provenance as in a record, and checksum. No torch here, so that figures are drawn without it.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@ Adam with L2 moves a weight by eta alpha (m / (1 - beta1^t)) / (sqrt(v / (1 - be
 updates of lambda theta and of the bare gradient. Both sums are kept apart here, so that the step splits exactly into
 what L2 does and what the loss does. For AdamW the decay is what remains of the step when Adam's is taken off.
 
-settings: cell (of both), optimizers ([name, alpha, decay]), bins (an octave of sqrt(v) each). Measured at the last
-update of the middle epoch. Rows, shares per update and divided by eta:
+settings: cell (of both), optimizers ([name, alpha, decay]). Measured at the last update of the middle epoch. Rows,
+shares per update and divided by eta:
 
-    "scale"      optimizer, scale (the bin's middle, of sqrt(v / (1 - beta2^t))), weights, low, median, high (10, 50 and
-                 90 % of the share of the weight that decay takes off)
+    "scale"      optimizer, scale (middle of an octave of sqrt(v / (1 - beta2^t))), weights, low, median, high (10, 50
+                 and 90 % of the share of the weight that decay takes off)
     "parameter"  optimizer, name, scale, rate (alpha / (sqrt(v) + eps)), share: medians over a tensor's weights
 """
 

@@ -26,6 +26,8 @@ Update = Callable[["Run", int], None]
 UNWAITED = 64  # updates that the host may run ahead: a recording, a stop and other cells wait for all of them
 _RECORDING = threading.Lock()  # one cell of the process at a time: compilation and recording are the process's affair
 _OF_THREAD = threading.local()
+_HELD: list[tuple[bool, bool]] = []  # the switches of each cell under way, all the same
+_UNUSED = threading.Condition()
 
 
 def record(update: Update, run: Run, count: int) -> Callable[[], None]:
@@ -114,31 +116,21 @@ class Recorded:
             return lambda: self._update(run, count)
 
 
-class Switches:
-    """torch's process-wide switches, for cells that run side by side: those that want other ones wait their turn."""
-
-    def __init__(self, switch: Callable[[bool, bool], None]) -> None:
-        self._switch = switch
-        self._free = threading.Condition()
-        self._set: tuple[bool, bool] | None = None
-        self._users = 0
-
-    @contextmanager
-    def hold(self, tf32: bool, deterministic: bool) -> Iterator[None]:
-        """Hold them so: TF32 products or not; only kernels that give the same bits again, or the fastest."""
-        wanted = (tf32, deterministic)
-        with self._free:
-            self._free.wait_for(lambda: not self._users or self._set == wanted)
-            self._users += 1
-            if self._set != wanted:
-                self._set = wanted
-                self._switch(*wanted)
-        try:
-            yield
-        finally:
-            with self._free:
-                self._users -= 1
-                self._free.notify_all()
+@contextmanager
+def hold_switches(tf32: bool, deterministic: bool) -> Iterator[None]:
+    """Hold torch's process-wide switches so: TF32 products or not; only kernels that give the same bits again, or the
+    fastest. A cell that wants other ones than those that run beside it waits its turn."""
+    with _UNUSED:
+        _UNUSED.wait_for(lambda: all(held == (tf32, deterministic) for held in _HELD))
+        if not _HELD:
+            _switch(tf32, deterministic)
+        _HELD.append((tf32, deterministic))
+    try:
+        yield
+    finally:
+        with _UNUSED:
+            _HELD.pop()
+            _UNUSED.notify_all()
 
 
 def _switch(tf32: bool, deterministic: bool) -> None:
@@ -151,9 +143,6 @@ def _switch(tf32: bool, deterministic: bool) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
-SWITCHES = Switches(_switch)
-
-
 @contextmanager
 def prepared(cell: Cell, device: str) -> Iterator[None]:
     """Train the cell in here: on a GPU with the switches it wants and on this thread's own stream, so that cells in
@@ -161,7 +150,7 @@ def prepared(cell: Cell, device: str) -> Iterator[None]:
     if device == "cpu":
         yield
         return
-    with SWITCHES.hold(cell.precision == "tf32", cell.deterministic):
+    with hold_switches(cell.precision == "tf32", cell.deterministic):
         if not hasattr(_OF_THREAD, "stream"):
             _OF_THREAD.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         _OF_THREAD.stream.wait_stream(torch.cuda.current_stream(device))

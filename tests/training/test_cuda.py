@@ -17,7 +17,7 @@ from paper_repro.data import Arrays
 from paper_repro.data.split import Dataset, prepare
 from paper_repro.training import cuda, train
 from paper_repro.training import run as run_module
-from paper_repro.training.cuda import Recorded, Switches
+from paper_repro.training.cuda import Recorded
 from paper_repro.training.run import Run
 
 OPTIMIZERS = ("sgd", "sgdw", "adam", "adamw")
@@ -178,21 +178,20 @@ def test_free_kernels_are_tried_while_nobody_records(
         assert alone == [not deterministic] * 3
 
 
-def test_cells_that_share_a_process_share_switches_or_wait() -> None:
+def test_cells_that_share_a_process_share_switches_or_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     set_to: list[tuple[bool, bool]] = []
-    switches = Switches(lambda *wanted: set_to.append(wanted))
-    inside, leave = threading.Event(), threading.Event()
+    monkeypatch.setattr(cuda, "_switch", lambda *wanted: set_to.append(wanted))
+    inside = threading.Event()
 
     def other() -> None:
-        with switches.hold(tf32=True, deterministic=True):
+        with cuda.hold_switches(tf32=True, deterministic=True):
             inside.set()
 
-    with switches.hold(tf32=False, deterministic=True), switches.hold(tf32=False, deterministic=True):
+    with cuda.hold_switches(tf32=False, deterministic=True), cuda.hold_switches(tf32=False, deterministic=True):
         thread = threading.Thread(target=other)
         thread.start()
         time.sleep(0.1)
         assert not inside.is_set()
-        leave.set()
     thread.join(timeout=10)
     assert inside.is_set()
     assert set_to == [(False, True), (True, True)]
