@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import experiments
 from analysis import figures
-from analysis.results import studies
+from analysis.figures.captions import of_several_codes
+from analysis.results.studies import RECORDED
 from experiments.declare import KINDS, parse_settings, told
 from paper_repro.cli import Parser, UsageError, run_command
 
@@ -28,119 +28,101 @@ EXAMPLES = """examples:
 
 
 def parser() -> Parser:
-    form = argparse.RawDescriptionHelpFormatter
+    look: dict[str, Any] = {"epilog": EXAMPLES, "formatter_class": argparse.RawDescriptionHelpFormatter}
     words = "Draw figures from records, and put numbers on them."
-    parser = Parser(prog="python -m analysis", description=words, epilog=EXAMPLES, formatter_class=form)
+    parser = Parser(prog="python -m analysis", description=words, **look)
     commands = parser.add_subparsers(required=True, metavar="figures|statistics|claims|report|pages")
     verbs: dict[str, Parser] = {}
-    for name, run, words in (
-        ("figures", _figures, "draw each experiment's figures as PNG and PDF, with the numbers as CSV"),
-        ("statistics", _statistics, "how separable each map is and how the best decay scales, as Markdown"),
-        ("claims", _claims, "the paper's claims: supported, contradicted, undecided or not run"),
-        ("report", _report, "everything on one page to cite: HTML, Markdown, tables in LaTeX"),
-        ("pages", _pages, "write the tables of README and docs anew from the committed records"),
+    for name, words in (
+        ("figures", "draw each experiment's figures as PNG and PDF, with the numbers as CSV"),
+        ("statistics", "how separable each map is and how the best decay scales, as Markdown"),
+        ("claims", "the paper's claims: supported, contradicted, undecided or not run"),
+        ("report", "everything on one page to cite: HTML, Markdown, tables in LaTeX"),
+        ("pages", "write the tables of README and docs anew from the committed records"),
     ):
-        description = f"{words[0].upper()}{words[1:]}."
-        verb = commands.add_parser(name, help=words, description=description, epilog=EXAMPLES, formatter_class=form)
-        verb.set_defaults(command=partial(_print, run))
-        verbs[name] = verb
+        verbs[name] = verb = commands.add_parser(
+            name, help=words, description=f"{words[:1].upper()}{words[1:]}.", **look
+        )
+        verb.set_defaults(command=_run, verb=name)
         if name in ("figures", "statistics"):
-            verb.add_argument(
-                "names", nargs="*", metavar="NAME", help="experiment, as fig2 (default: all with records)"
-            )
-        if name != "pages":
-            _add_sources(verb)
+            words = "experiment, as fig2 (default: all with records)"
+            verb.add_argument("names", nargs="*", metavar="NAME", help=words)
+        if name == "pages":
+            words = "change nothing, only name the pages that would change"
+            verb.add_argument("--check", action="store_true", help=words)
+            continue
+        verb.instead |= {f"--{field}": f"--set {field}=..." for field in KINDS} | {"--seeds": "--set seed=..."}
+        words = (
+            "folders of runs or of .jsonl files, and .jsonl files; a cell that several have counts once, as the first "
+            "has it (default runs)"
+        )
+        verb.add_argument("--runs", nargs="+", action="append", metavar="PATH", help=words)
+        words = "use the records that come with the project; with --runs, both"
+        verb.add_argument("--recorded", dest="runs", action="append_const", const=[str(RECORDED)], help=words)
+        words = "use what was run with the same --set"
+        verb.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help=words)
+        verb.add_argument("--quick", action="store_true", help="use what was run with --quick")
     add = verbs["figures"].add_argument
     add("--published", action="store_true", help="draw the paper's own figures, from the values read off them")
     add("--out", type=Path, default=Path("figures"), help="folder to write to (default: figures)")
     add = verbs["statistics"].add_argument
-    add("--out", type=Path, help="folder for the numbers as CSV and their pictures (default: none)")
+    add("--out", type=Path, help="folder for the numbers as CSV and their images (default: none)")
     add = verbs["report"].add_argument
     add("--out", type=Path, default=Path("report"), help="folder to write to (default: report)")
     add("--pdf", action="store_true", help="its figures as PDF too, for a paper: takes twice as long")
-    add = verbs["pages"].add_argument
-    add("--check", action="store_true", help="change nothing, only name the pages that would change")
     return parser
 
 
-def _print(run: Callable[[argparse.Namespace], Iterator[object]], args: argparse.Namespace) -> int:
-    for line in run(args):
+def _run(args: argparse.Namespace) -> int:
+    for line in _lines(args):
         print(line, flush=True)
     return 0
 
 
-def _add_sources(command: Parser) -> None:
-    command.instead |= {f"--{field}": f"--set {field}=..." for field in KINDS} | {"--seeds": "--set seed=..."}
-    words = (
-        "folders of runs or of .jsonl files, and .jsonl files; a cell that several have counts once, as the first has"
-    )
-    command.add_argument("--runs", nargs="+", action="append", metavar="PATH", help=f"{words} it (default runs)")
-    words = "use the records that come with the project; with --runs, both"
-    command.add_argument("--recorded", dest="runs", action="append_const", const=[str(studies.RECORDED)], help=words)
-    words = "use what was run with the same --set"
-    command.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help=words)
-    command.add_argument("--quick", action="store_true", help="use what was run with --quick")
+def _lines(args: argparse.Namespace) -> Iterable[object]:
+    """What the typed command prints. It loads what it needs only now: scipy alone takes half a second."""
+    if args.verb == "pages":
+        from analysis.report import pages
 
-
-def _sources(args: argparse.Namespace) -> list[Path]:
-    """All paths after --runs, but for experiments named there: they are moved to args.names."""
+        return pages.make(args.check)
+    if args.verb == "figures" and args.published:
+        if args.set or args.quick or args.runs:
+            raise UsageError("--published draws no records: not with --set, --quick, --runs or --recorded")
+        return figures.make_published(args.names, args.out)
     words = [word for group in args.runs or [["runs"]] for word in group]
-    names = (
-        [word for word in words if word in experiments.names() and not Path(word).exists()] if "names" in args else []
-    )
-    if names:
-        args.names += names
-    return [Path(word) for word in words if word not in names]
-
-
-def _changes(args: argparse.Namespace) -> dict[str, Any]:
+    if "names" in args:  # --runs takes all that follows it: experiments too
+        named = [word for word in words if word in experiments.names() and not Path(word).exists()]
+        args.names, words = args.names + named, [word for word in words if word not in named]
+    sources = [Path(word) for word in words]
     try:
-        return {**({"quick": "run"} if args.quick else {}), **parse_settings(args.set)}
+        changes = {**({"quick": "run"} if args.quick else {}), **parse_settings(args.set)}
     except ValueError as error:
         raise UsageError(str(error)) from None
+    if args.verb == "figures":
+        return figures.make(args.names, sources, args.out, changes)
+    if args.verb == "statistics":
+        from analysis.report import tables
+
+        return tables.make(args.names, sources, args.out, changes)
+    if args.verb == "claims":
+        return _claims(sources, changes)
+    from analysis import report
+
+    paths = report.make(sources, args.out, changes, figures.KINDS if args.pdf else ("png",))
+    return (path for path in paths if path.suffix in (".png", ".html", ".md"))
 
 
-def _figures(args: argparse.Namespace) -> Iterator[object]:
-    if not args.published:
-        sources = _sources(args)
-        return figures.make(args.names, sources, args.out, _changes(args))
-    if args.set or args.quick or args.runs:
-        raise UsageError("--published draws no records: not with --set, --quick, --runs or --recorded")
-    return figures.make_published(args.names, args.out)
-
-
-def _statistics(args: argparse.Namespace) -> Iterator[object]:
-    from analysis.report import tables  # scipy takes half a second to load
-
-    sources = _sources(args)
-    return tables.make(args.names, sources, args.out, _changes(args))
-
-
-def _claims(args: argparse.Namespace) -> Iterator[object]:
+def _claims(paths: Sequence[Path], changes: Mapping[str, Any]) -> Iterator[str]:
     from analysis.claims import CLAIMS, ledger, sources
-    from analysis.figures.captions import of_several_codes
 
-    evidence = sources.evidence(_sources(args), _changes(args))
+    evidence = sources.evidence(paths, changes)
     decided = ledger.decide(CLAIMS, evidence)
-    if evidence.changes:
-        yield f"{told(evidence.changes)}\n"
+    if changes:
+        yield f"{told(changes)}\n"
     yield ledger.table(decided).markdown()
     used = {name for each in decided for name in each.ours.records}
     if several := of_several_codes([record for record in evidence.records if record["id"] in used]):
         yield several
-
-
-def _pages(args: argparse.Namespace) -> Iterator[object]:
-    from analysis.report import pages
-
-    return pages.make(args.check)
-
-
-def _report(args: argparse.Namespace) -> Iterator[object]:
-    from analysis import report
-
-    made = report.make(_sources(args), args.out, _changes(args), figures.KINDS if args.pdf else ("png",))
-    return (path for path in made if path.suffix in (".png", ".html", ".md"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -60,7 +60,7 @@ def _draw_errors(axes: Axes, panels: Sequence[Panel]) -> None:
         axes.plot(x, y, "o-", ms=2, lw=0.7, color=tint, label=f"b = {panel.facets['batch_size']}")
     axes.set_xscale("log")
     axes.set_xlabel(r"$\lambda$ per update")
-    axes.legend(frameon=False, fontsize=4.8, handlelength=1.2, labelspacing=0.25)
+    axes.legend(fontsize=4.8, handlelength=1.2, labelspacing=0.25)
 
 
 def _draw_bests(axes: Axes, bests: Sequence[Best], normalized: bool) -> None:
@@ -85,4 +85,4 @@ def _draw_bests(axes: Axes, bests: Sequence[Best], normalized: bool) -> None:
     axes.set_yscale("log", base=2)
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.set_xlabel("batch size b")
-    axes.legend(frameon=False, fontsize=5, handlelength=1.2)
+    axes.legend(fontsize=5, handlelength=1.2)

@@ -64,5 +64,5 @@ def _draw_curve(axes: Axes, panel: Panel, best: Tile, name: str, among: Sequence
     place = rf"$\alpha$ = {alpha}, {decay_symbol(panel.decay_unit)} = {decay}"
     tint = colour(panel.optimizer, [other.optimizer for other, _ in among])
     style = "-" if ends.epochs or not any("schedule" in other.facets for other, _ in among) else "--"
-    axes.plot(line.epochs, line.values, style, color=tint, lw=0.8, label=f"{panel.name} ({place})")
-    axes.plot(ends.epochs, ends.values, "o", color=tint, ms=3)
+    axes.plot(line.epochs, line.values, style, color=tint, label=f"{panel.name} ({place})")
+    axes.plot(ends.epochs, ends.values, "o", color=tint)

@@ -42,7 +42,7 @@ def draw(chart: Chart) -> Figure:
     errors.set(xlabel="epoch")
     has_decays = any(tile.decay for panel in grids for tile in panel.tiles.values() if not tile.diverged)
     finals.set(xlabel=DECAYS, xscale="log" if has_decays else "linear")
-    finals.legend(frameon=False, fontsize=6)
+    finals.legend()
     generalisation.set(xlabel=LOSS, xscale="log")
     plain_log(generalisation.xaxis)
     for axes in (errors, finals, generalisation):
@@ -66,7 +66,7 @@ def _draw_finals(axes: Axes, panel: Panel) -> None:
         [statistics.fmean(tile.errors()) for tile in tiles],
         f"{NAMES.get(panel.optimizer, panel.optimizer)} ({kind})",
     )
-    axes.plot([tile.decay for tile in tiles], means, "o-", color=tint, ms=2.5, lw=0.8, label=label)
+    axes.plot([tile.decay for tile in tiles], means, "o-", color=tint, ms=2.5, label=label)
     if panel.best is not None:
         axes.plot([panel.best.decay], [statistics.fmean(panel.best.errors())], "*", color=tint, ms=8, mec="k", mew=0.4)
 

@@ -137,9 +137,7 @@ def _draw_plot(axes: Axes, panel: Sequence[Reading], over: str) -> None:
             axes.plot([lowest.decay], [lowest.value], "*", color=tint, ms=9, mec="k", mew=0.4, zorder=4)
             edge = f" ({BOUNDARY})" * at_border((0.0, lowest.decay), [(0.0, reading.decay) for reading in line])
             label += f", lowest {lowest.value:g} at {format_number(lowest.decay)}{edge}"
-        axes.plot(
-            xs, [r.value for r in line], marker + style, color=tint, lw=0.8, ms=3.5, mfc="white", mew=0.8, label=label
-        )
+        axes.plot(xs, [r.value for r in line], marker + style, color=tint, ms=3.5, mfc="white", mew=0.8, label=label)
         if known := [(x, r.value, r.reading_error) for x, r in zip(xs, line, strict=True) if r.reading_error]:
             x, y, bars = zip(*known, strict=True)
             axes.errorbar(x, y, yerr=bars, fmt=marker, color=tint, ms=3.5, mew=0.8, elinewidth=0.8, capsize=1.5)

@@ -42,7 +42,7 @@ def draw_panel(axes: Axes, columns: Sequence[Variant]) -> None:
         if not variant.errors:
             continue
         errors = list(variant.errors.values())
-        axes.plot([place] * len(errors), errors, "o", ms=3, mfc="none", mec="0.4", mew=0.6)
+        axes.plot([place] * len(errors), errors, "o", mfc="none", mec="0.4", mew=0.6)
         axes.plot([place - 0.22, place + 0.22], [variant.mean] * 2, color="crimson", lw=1.2)
         if place:
             difference, half = paired_difference(columns[0], variant)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -12,7 +14,7 @@ from analysis.figures import seeds
 from analysis.figures.style import colour, with_panels
 from analysis.results.series import Variant
 from analysis.results.studies import Shown
-from analysis.results.words import NAMES, SCHEDULES, format_number
+from analysis.results.words import DECOUPLED, L2, NAMES, SCHEDULES, format_number
 from paper_repro import schedules as paper_schedules
 
 PER_EPOCH = 40  # points of a schedule; a restart is a jump between two of them
@@ -23,15 +25,14 @@ WIDTHS = (1.2, 2.4, 1.0)  # points: Adam shows under AdamW where they coincide
 def schedules(study: Shown) -> Figure:
     """The schedule multiplier eta over the epochs, from schedules.py itself (the paper's supplementary figure 1)."""
     reading = "The multiplier of learning rate and decoupled decay at each update, as a Cell names its schedule."
-    epochs = int(study.settings["epochs"])
     figure, (axes,) = with_panels(1, 1, 1.8, study.caption(reading))
+    epochs = int(study.settings["epochs"])
     for spec in study.settings["schedules"]:
-        eta = paper_schedules.from_spec(spec, epochs, PER_EPOCH).eta
-        steps = range(epochs * PER_EPOCH)
-        name = SCHEDULES.get(spec.partition(":")[0], spec)
-        axes.plot([step / PER_EPOCH for step in steps], [eta(step) for step in steps], lw=0.8, label=f"{name}: {spec}")
+        eta, steps = paper_schedules.from_spec(spec, epochs, PER_EPOCH).eta, range(epochs * PER_EPOCH)
+        label = f"{SCHEDULES.get(spec.partition(':')[0], spec)}: {spec}"
+        axes.plot([step / PER_EPOCH for step in steps], list(map(eta, steps)), label=label)
     axes.set(xlabel="epoch", ylabel=r"schedule multiplier $\eta$", ylim=(0, 1.05))
-    axes.legend(frameon=False, fontsize=6, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
+    axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
     return figure
 
 
@@ -40,16 +41,16 @@ def first_steps(study: Shown) -> Figure:
     count = len({row["seed"] for row in study.rows})
     reading = f"Training loss of each update's own batch. Thin: {count} seed{'s' * (count > 1)}; thick: their mean."
     figure, (axes,) = with_panels(1, 1, 2.2, study.caption(reading))
-    for place, (name, rows) in enumerate(_by(study.rows, "optimizer").items()):
-        updates, tint = range(1, len(rows[0]["losses"]) + 1), colour(name, ())
-        for row in rows:
-            axes.plot(updates, row["losses"], color=tint, lw=0.3, alpha=0.5)
-        means = [statistics.fmean(losses) for losses in zip(*(row["losses"] for row in rows), strict=True)]
+    for width, (name, rows) in zip(itertools.cycle(WIDTHS), _by(study.rows, "optimizer").items(), strict=False):
+        losses, tint = [row["losses"] for row in rows], colour(name, ())
+        updates = range(1, len(losses[0]) + 1)
+        for line in losses:
+            axes.plot(updates, line, color=tint, lw=0.3, alpha=0.5)
         rates = rf"$\alpha$ = {format_number(rows[0]['alpha'])}, $\lambda$ = {format_number(rows[0]['decay'])}"
         label = f"{NAMES.get(name, name)} ({rates})"
-        axes.plot(updates, means, color=tint, lw=WIDTHS[place % 3], label=label)
+        axes.plot(updates, list(map(statistics.fmean, zip(*losses, strict=True))), color=tint, lw=width, label=label)
     axes.set(xlabel="update", ylabel="training loss (nats)")
-    axes.legend(frameon=False, fontsize=6)
+    axes.legend()
     return figure
 
 
@@ -62,30 +63,28 @@ def effective_decay(study: Shown) -> Figure:
     )
     figure, (shares, rates) = with_panels(1, 2, 2.2, study.caption(reading))
     for name, rows in _by(study.rows, "optimizer").items():
-        tint, label = colour(name, ()), NAMES.get(name, name)
+        tint, tensors = colour(name, ()), [row for row in rows if row["what"] == "parameter"]
         bins = [row for row in rows if row["what"] == "scale" and row["median"] > 0]
-        scales, medians = [row["scale"] for row in bins], [row["median"] for row in bins]
+        scales, medians, highs = ([row[key] for row in bins] for key in ("scale", "median", "high"))
         lows = [max(row["low"], min(medians) / 10) for row in bins]
-        shares.plot(scales, medians, "o-", color=tint, ms=2.5, lw=0.8, label=label)
-        shares.fill_between(scales, lows, [row["high"] for row in bins], color=tint, alpha=0.15, lw=0)
-        tensors = [(row["scale"], row["rate"]) for row in rows if row["what"] == "parameter"]
-        rates.plot([scale for scale, _ in tensors], [rate for _, rate in tensors], "o", color=tint, ms=3, alpha=0.7)
+        shares.plot(scales, medians, "o-", color=tint, ms=2.5, label=NAMES.get(name, name))
+        shares.fill_between(scales, lows, highs, color=tint, alpha=0.15, lw=0)
+        _line(rates, tensors, "scale", "rate", "o", color=tint, alpha=0.7)
     for axes in (shares, rates):
         axes.set(xscale="log", yscale="log", xlabel=r"gradient scale $\sqrt{\hat v}$")
     shares.set_ylabel("share taken off by decay")
-    shares.legend(frameon=False, fontsize=6)
+    shares.legend()
     rates.set_ylabel(r"$\alpha / (\sqrt{\hat v} + \epsilon)$")
     return figure
 
 
 def step_cost(study: Shown) -> Figure:
     """Milliseconds of a step and bytes of state, a bar for each optimizer, a panel for each network."""
-    models = _by(study.rows, "model")
-    ratios = []
+    models, ratios = _by(study.rows, "model"), []
     for model, rows in models.items():
         took = {row["optimizer"]: row["milliseconds"] for row in rows}
-        pairs = [(f"{NAMES[b]} / {NAMES[a]}", took[b] / took[a]) for a, b in (("sgd", "sgdw"), ("adam", "adamw"))]
-        ratios.append(f"{model}: " + ", ".join(f"{names} {ratio:.2f}" for names, ratio in pairs))
+        pairs = (f"{NAMES[b]} / {NAMES[a]} {took[b] / took[a]:.2f}" for a, b in zip(L2, DECOUPLED, strict=True))
+        ratios.append(f"{model}: {', '.join(pairs)}")
     reading = (
         "Best median milliseconds of a step, all optimizers in turns; torch's are the faster of fused and foreach. At "
         f"the bars: bytes of state for each parameter. Decoupled beside L2: {'; '.join(ratios)}."
@@ -93,9 +92,8 @@ def step_cost(study: Shown) -> Figure:
     figure, places = with_panels(1, len(models), 1.7, study.caption(reading))
     for axes, (model, rows) in zip(places, models.items(), strict=True):
         tints = ["0.7" if row["optimizer"].startswith("torch") else colour(row["optimizer"], ()) for row in rows]
-        axes.bar(range(len(rows)), [row["milliseconds"] for row in rows], color=tints)
-        for place, row in enumerate(rows):
-            axes.annotate(f"{row['bytes']:.0f} B", (place, row["milliseconds"]), ha="center", va="bottom", fontsize=5.5)
+        bars = axes.bar(range(len(rows)), [row["milliseconds"] for row in rows], color=tints)
+        axes.bar_label(bars, [f"{row['bytes']:.0f} B" for row in rows], fontsize=5.5)
         names = [NAMES.get(row["optimizer"], row["optimizer"]) for row in rows]
         axes.set_xticks(range(len(rows)), names, rotation=30, ha="right", rotation_mode="anchor")
         axes.set_title(f"{model}\n{rows[0]['parameters'] / 1e6:.3g} million parameters")
@@ -114,16 +112,17 @@ def propositions(study: Shown) -> Figure:
         "has it."
     )
     figure, (sgd, residual, adam, scaled) = with_panels(1, 4, 1.6, study.caption(reading))
-    rows, ratio = _by(study.rows, "what"), r"l / ($\lambda$ / $\alpha$)"
+    # A logarithmic axis has no place for a distance of exactly 0.
+    rows = _by([{**row, "distance": max(row.get("distance", 0), ROUNDING)} for row in study.rows], "what")
     for axes, kind, title in ((sgd, "sgd", "1: SGD"), (adam, "adam", "2: Adam")):
         _line(axes, rows[kind], "ratio", "distance")
-        axes.set(xscale="log", yscale="log", xlabel=ratio, ylabel="distance", title=title)
+        axes.set(xscale="log", yscale="log", xlabel=r"l / ($\lambda$ / $\alpha$)", ylabel="distance", title=title)
     _line(residual, rows["residual"], "spread", "residual")
     residual.set(xlabel="deviation of log scales", ylabel="residual of the best l", title="2: any preconditioner")
     for form, style in (("appendix", "o-"), ("statement", "s--")):
-        _line(scaled, [row for row in rows["scaled"] if row["form"] == form], "alpha", "distance", style, form)
+        _line(scaled, [row for row in rows["scaled"] if row["form"] == form], "alpha", "distance", style, label=form)
     scaled.set(xscale="log", yscale="log", xlabel=r"$\alpha$", ylabel="distance", title="3: scaled penalty")
-    scaled.legend(frameon=False, fontsize=6, loc="center left")
+    scaled.legend(loc="center left")
     return figure
 
 
@@ -142,11 +141,10 @@ def seed_dots(study: Shown) -> Figure:
     return figure
 
 
-def _by(rows: list[dict[str, Any]], field: str) -> dict[Any, list[dict[str, Any]]]:
+def _by(rows: Sequence[dict[str, Any]], field: str) -> dict[Any, list[dict[str, Any]]]:
     """The rows of each value of a field, in their order."""
     return {value: [row for row in rows if row[field] == value] for value in dict.fromkeys(row[field] for row in rows)}
 
 
-def _line(axes: Axes, rows: list[dict[str, Any]], x: str, y: str, style: str = "o-", label: str | None = None) -> None:
-    floor = 0.0 if y == "residual" else ROUNDING
-    axes.plot([row[x] for row in rows], [max(row[y], floor) for row in rows], style, ms=3, lw=0.8, label=label)
+def _line(axes: Axes, rows: Sequence[dict[str, Any]], x: str, y: str, style: str = "o-", **look: Any) -> None:
+    axes.plot([row[x] for row in rows], [row[y] for row in rows], style, **look)

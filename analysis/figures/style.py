@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 
-import matplotlib
+import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -22,33 +23,11 @@ LINE = 148  # characters of a caption
 COLOURS = {"adam": "#D55E00", "adamw": "#0072B2", "sgd": "#E69F00", "sgdw": "#009E73"}
 OTHERS = ("#CC79A7", "#56B4E9", "#000000")
 BETWEEN = 0.55  # inches: what ticks, labels and title of a row of panels take
-STYLE = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same picture
-    "mathtext.fontset": "dejavusans",
-    "font.size": 7,
-    "axes.labelsize": 7,
-    "axes.titlesize": 7.5,
-    "axes.titley": 1.0,  # where it would be put anyway, but after all ticks have been laid out for it
-    "xtick.labelsize": 6,
-    "ytick.labelsize": 6,
-    "axes.linewidth": 0.5,
-    "xtick.major.width": 0.5,
-    "ytick.major.width": 0.5,
-    "xtick.major.size": 2,
-    "ytick.major.size": 2,
-    "hatch.linewidth": 0.4,
-    "pdf.fonttype": 42,  # whole TrueType outlines: text stays text in the PDF
-    "axes.unicode_minus": False,
-}
 
 
-@contextmanager
-def style() -> Iterator[None]:
-    """The project's look; what the reader's own matplotlibrc says is left aside."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
-        yield
+def style() -> AbstractContextManager[None]:
+    """The project's look (paper.mplstyle); what the reader's own matplotlibrc says is left aside."""
+    return matplotlib.style.context(Path(__file__).with_name("paper.mplstyle"), after_reset=True)
 
 
 def new_figure(height: float, caption: str, share: float = 1.0) -> Figure:
@@ -78,7 +57,7 @@ def with_panels(
 
 def add_legend(axes: Axes, where: str) -> None:
     """A small legend on a pale ground, of curves that may run under it."""
-    axes.legend(fontsize=5.5, loc=where, framealpha=0.85, edgecolor="none")
+    axes.legend(fontsize=5.5, loc=where, frameon=True, framealpha=0.85, edgecolor="none")
 
 
 def plain_log(axis: Axis) -> None:

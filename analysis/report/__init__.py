@@ -100,7 +100,7 @@ def _draw(item: Chart | Shown, noise: Sequence[Record], has_theirs: bool, folder
         paths[words] = write(item.experiment.name, folder, kinds)
     if item.experiment.figure in statistics.FIGURES:
         computed = statistics.Statistics.of(item, noise)
-        paths[f"Statistics of: {title}"] = list(computed.write(folder, kinds))
+        paths[f"Statistics of: {title}"] = computed.write(folder, kinds)
         tables = tuple(computed.tables())
     images = [(words, path) for words, group in paths.items() for path in group if path.suffix == ".png"]
     return Drawn(tuple(f"![{words}](figures/{path.name})" for words, path in images), tables)

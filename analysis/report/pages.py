@@ -24,7 +24,7 @@ from analysis.claims import CLAIMS, ledger, power, sources
 from analysis.claims.rules import OUTCOMES
 from analysis.report import tables
 from analysis.results.markdown import Table
-from analysis.results.panels import Panel, panels, selection_split
+from analysis.results.panels import panels, selection_split
 from analysis.results.series import EPOCHS, UPDATES, Variant, bests, variants
 from analysis.results.studies import RECORDED
 from analysis.results.table import Chart, charts
@@ -55,16 +55,16 @@ class Blocks:
     def evidence(self) -> sources.Evidence:
         return sources.evidence([RECORDED])
 
-    def chart(self, name: str) -> Chart:
-        """Of an experiment's `cpu` profile. Raises UsageError where nothing of it is committed."""
-        found = [c for c in charts(experiments.get(name), self.evidence.records) if c.profile == "cpu"]
-        if not found:
-            raise UsageError(f"no committed records of {name} at the cpu profile")
-        return found[0]
-
     @cached_property
     def decided(self) -> list[ledger.Decided]:
         return ledger.decide(CLAIMS, self.evidence)
+
+    def chart(self, name: str, profile: str = "cpu") -> Chart:
+        """Of an experiment's profile. Raises UsageError where nothing of it is committed."""
+        for chart in charts(experiments.get(name), self.evidence.records):
+            if chart.profile == profile:
+                return chart
+        raise UsageError(f"no committed records of {name} at the {profile} profile")
 
     def text(self, name: str) -> str:
         """What stands between the markers of this name. Raises UsageError for a name that is none."""
@@ -84,12 +84,11 @@ def make(check: bool) -> Iterator[str]:
     """Write every page anew, and name those that change; check: only name them."""
     blocks = Blocks()
     for name in PAGES:
-        path = ROOT / name
-        before = path.read_text(encoding="utf-8")
+        before = (ROOT / name).read_text(encoding="utf-8")
         after = renewed(before, blocks)
         if after != before:
             if not check:
-                write_atomically(path, after.encode())
+                write_atomically(ROOT / name, after.encode())
             yield name
 
 
@@ -97,56 +96,51 @@ def renewed(page: str, blocks: Blocks) -> str:
     """The page with all that stands between markers written anew. Raises UsageError for a marker without its end."""
     if page.count("<!-- begin: ") != len(MARKED.findall(page)):
         raise UsageError("a block that begins and does not end before the next")
-    return MARKED.sub(lambda found: f"<!-- begin: {found[1]} -->\n\n{blocks.text(found[1])}\n<!-- end -->", page)
+    return MARKED.sub(lambda match: f"<!-- begin: {match[1]} -->\n\n{blocks.text(match[1])}\n<!-- end -->", page)
 
 
 def _findings(blocks: Blocks) -> Table:
+    rows = []
+    for panel in panels(blocks.chart("fig2")):
+        tiles, best = panel.candidates, panel.best
+        assert best is not None
+        without = min(tile.test_error for tile in tiles if tile.decay == 0 and tile.test_error is not None)
+        by_alpha = [[tile for tile in tiles if tile.alpha == alpha] for alpha in reversed(panel.alphas)]
+        lowest = [min(row, key=lambda tile: statistics.fmean(tile.errors("validation"))) for row in by_alpha if row]
+        decays = ", ".join(f"{tile.decay:g}" for tile in lowest)
+        error = f"{best.test_error:.1f} ± {best.spread:.1f} %"
+        rows.append((SHOWN[panel.optimizer], decays, f"{without:.1f} %", error))
     header = (
         "", "best decay in the rows from the largest α to the smallest", "error without decay, at its best α",
         "error of the starred cell",
     )  # fmt: skip
-    return Table(header, tuple(_finding(panel) for panel in panels(blocks.chart("fig2"))))
-
-
-def _finding(panel: Panel) -> tuple[str, ...]:
-    without = min(tile.test_error for tile in panel.candidates if tile.decay == 0 and tile.test_error is not None)
-    rows = ([tile for tile in panel.candidates if tile.alpha == alpha] for alpha in reversed(panel.alphas))
-    lowest = [min(row, key=lambda tile: statistics.fmean(tile.errors("validation"))) for row in rows if row]
-    assert panel.best is not None
-    error = f"{panel.best.test_error:.1f} ± {panel.best.spread:.1f} %"
-    return SHOWN[panel.optimizer], ", ".join(f"{tile.decay:g}" for tile in lowest), f"{without:.1f} %", error
+    return Table(header, tuple(rows))
 
 
 def _slopes(blocks: Blocks) -> Table:
     chart, paper = blocks.chart("fig2"), sources.Paper()
-    split, own = selection_split(chart.records), panels(chart)
-    ours = [format_estimate(ridge(of_panel(panel, split)).slope) for panel in own]
-    theirs = [format_estimate(paper.slope(panel.optimizer)) for panel in own]
-    return Table(("", *(SHOWN[panel.optimizer] for panel in own)), (("here", *ours), ("the paper's figure", *theirs)))
+    grids, split = panels(chart), selection_split(chart.records)
+    ours = [format_estimate(ridge(of_panel(panel, split)).slope) for panel in grids]
+    theirs = [format_estimate(paper.slope(panel.optimizer)) for panel in grids]
+    return Table(("", *(SHOWN[panel.optimizer] for panel in grids)), (("here", *ours), ("the paper's figure", *theirs)))
 
 
 def _speed(blocks: Blocks) -> Table:
-    measured = []
+    measured, columns = [], ("ours", "opponent", "ratio")
     for file in MACHINES.values():
         with open(RECORDED / file, newline="", encoding="utf-8") as lines:
             measured.append({row["what"]: row for row in csv.DictReader(lines)})
-    columns = ("ours", "opponent", "ratio")
-    header = ("", "unit", *(words for name in MACHINES for words in (f"{name}: ours", *columns[1:])))
-    rows = [
-        (what, row["unit"], *(_number(found.get(what, {}).get(key, "")) for found in measured for key in columns))
-        for what, row in measured[0].items()
-        if not any(part in what for part in LEFT_OUT)
-    ]
-    return Table(header, tuple(rows))
-
-
-def _number(value: str) -> str:
-    return f"{float(value):.4g}" if value else ""
+    rows = []
+    for what, row in measured[0].items():
+        if not any(part in what for part in LEFT_OUT):
+            values = [machine.get(what, {}).get(column) for machine in measured for column in columns]
+            rows.append((what, row["unit"], *(f"{float(value):.4g}" if value else "" for value in values)))
+    header = (words for name in MACHINES for words in (f"{name}: ours", *columns[1:]))
+    return Table(("", "unit", *header), tuple(rows))
 
 
 def _precision(blocks: Blocks) -> Table:
-    (chart,) = charts(experiments.get("precision"), blocks.evidence.records)
-    rows = []
+    chart, rows = blocks.chart("precision", "demo"), []
     for name, words in SHOWN.items():
         first, *others = variants(chart, name)
         deviations = ", ".join(f"{variant.deviation:.2f}" for variant in (first, *others))
@@ -155,34 +149,31 @@ def _precision(blocks: Blocks) -> Table:
     return Table(header, tuple(rows))
 
 
+def _groups(blocks: Blocks) -> Table:
+    chart = blocks.chart("groups")
+    return Table(tuple(SHOWN.values()), (tuple(_difference(*variants(chart, name)) for name in SHOWN),))
+
+
 def _difference(first: Variant, other: Variant) -> str:
     return "{:+.2f} ± {:.2f}".format(*paired_difference(first, other))
 
 
 def _batch_sizes(blocks: Blocks) -> Table:
-    chart = blocks.chart("batch_size")
     rows, sizes = [], []
     for optimizer in ("sgdw", "adamw"):
-        best = bests(chart, optimizer)
+        best = bests(blocks.chart("batch_size"), optimizer)
         sizes = sorted({each.batch_size for each in best})
         for plan, words in ((EPOCHS, "16 epochs"), (UPDATES, "512 updates")):
-            own = [f"{each.decay:g}{' (boundary)' * each.at_edge}" for each in best if each.plan == plan]
-            rows.append((f"{SHOWN[optimizer]}, {words}", *own))
+            decays = [f"{each.decay:g}{' (boundary)' * each.at_edge}" for each in best if each.plan == plan]
+            rows.append((f"{SHOWN[optimizer]}, {words}", *decays))
     return Table(("batch size", *map(str, sizes)), tuple(rows))
 
 
-def _groups(blocks: Blocks) -> Table:
-    pairs = [variants(blocks.chart("groups"), name) for name in SHOWN]
-    return Table(tuple(SHOWN.values()), (tuple(_difference(*pair) for pair in pairs),))
-
-
 def _verdicts(blocks: Blocks) -> Table:
-    counts = {
-        "here": Counter(each.ours.outcome for each in blocks.decided),
-        "in the paper's own figures": Counter(each.paper.outcome for each in blocks.decided if each.paper),
-    }
-    rows = tuple((name, *(str(count[outcome]) for outcome in OUTCOMES)) for name, count in counts.items())
-    return Table(("", *OUTCOMES), rows)
+    here = Counter(each.ours.outcome for each in blocks.decided)
+    paper = Counter(each.paper.outcome for each in blocks.decided if each.paper)
+    counts = (("here", here), ("in the paper's own figures", paper))
+    return Table(("", *OUTCOMES), tuple((name, *(str(of[outcome]) for outcome in OUTCOMES)) for name, of in counts))
 
 
 def _claims_in_short(blocks: Blocks) -> Table:
@@ -195,25 +186,25 @@ def _claims_in_short(blocks: Blocks) -> Table:
 
 def _cost(blocks: Blocks) -> Table:
     """By file of committed records, and in all."""
-    by_file = {path.stem: records.load(path) for path in sorted(RECORDED.glob("*.jsonl"))}
-    rows = [(name, str(len(found)), power.hours(found)) for name, found in by_file.items()]
-    every = [record for found in by_file.values() for record in found]
-    return Table(("records", "cells", "training time"), (*rows, ("all", str(len(every)), power.hours(every))))
+    files = [(path.stem, records.load(path)) for path in sorted(RECORDED.glob("*.jsonl"))]
+    files.append(("all", [record for _, of_file in files for record in of_file]))
+    rows = tuple((name, str(len(of_file)), power.hours(of_file)) for name, of_file in files)
+    return Table(("records", "cells", "training time"), rows)
 
 
 def _chaos(blocks: Blocks) -> Table:
     """What `python -m tests.chaos --long --only PART --json FILE` wrote, part by part."""
-    rows = [row for found in _chaos_runs() for row in found["rows"]]
-    told = [(row["part"], row["what"], f"{row['tried']:,}", str(row["differences"])) for row in rows]
+    rows = [row for run in _chaos_runs() for row in run["rows"]]
+    lines = [(row["part"], row["what"], f"{row['tried']:,}", str(row["differences"])) for row in rows]
     total = ("in all", "", "", str(sum(row["differences"] for row in rows)))
-    return Table(("part", "what was done", "times", "differences"), (*told, total))
+    return Table(("part", "what was done", "times", "differences"), (*lines, total))
 
 
 def _chaos_origin(blocks: Blocks) -> Table:
     parts: dict[tuple[str, ...], list[str]] = {}
-    for found in _chaos_runs():
-        names = dict.fromkeys(row["part"] for row in found["rows"])
-        parts.setdefault((found["code"], found["hardware"], str(found["seed"])), []).extend(names)
+    for run in _chaos_runs():
+        names = dict.fromkeys(row["part"] for row in run["rows"])
+        parts.setdefault((run["code"], run["hardware"], str(run["seed"])), []).extend(names)
     rows = tuple((", ".join(names), *origin) for origin, names in parts.items())
     return Table(("part", "code", "hardware", "seed"), rows)
 

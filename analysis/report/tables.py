@@ -36,17 +36,14 @@ def make(
         if name not in known:
             raise UsageError(f"{name} has no statistics: one of {', '.join(known)}")
     records = read_records(sources, next(iter(names), "fig2"), changes)
-    found = charts_of(names or known, records, sources, changes, bool(names))
-    if not found:
-        others = charts_of(experiments.names(), records, sources, changes, False)
-        if not others:
-            raise UsageError(nothing("any map", "fig2", records, sources, changes))
-        yield f"no statistics: there are figures alone of {', '.join(chart.stem for chart in others)}"
+    drawn = charts_of(names or known, records, sources, changes, bool(names))
+    if not drawn:
+        raise UsageError(nothing("any map", "fig2", records, sources, changes))
     if out is not None:
         check_writable(out)
     if changes:
         yield f"{told(changes)}\n"
-    for lines in in_parallel([partial(_lines, chart, records, out) for chart in found]):
+    for lines in in_parallel([partial(_lines, chart, records, out) for chart in drawn]):
         yield from lines
 
 
@@ -83,12 +80,13 @@ class Statistics:
         tables += [power_laws.table(self.laws)] if self.laws else []
         return tables + ([estimate.table(pairs)] if pairs else [])
 
-    def write(self, out: Path, kinds: Sequence[str] = KINDS) -> Iterator[Path]:
+    def write(self, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
         """Figures and numbers as STEM-separability and STEM-laws; the path of each file."""
-        chart, stem = self.chart, self.chart.stem
+        paths, stem = [], self.chart.stem
         if self.rows:
             numbers = separability.numbers(self.rows)
-            yield from write_figure(out, f"{stem}-separability", "separability", [chart, self.rows], numbers, kinds)
+            paths += write_figure(out, f"{stem}-separability", "separability", [self.chart, self.rows], numbers, kinds)
         if self.laws:
             numbers = power_laws.numbers(self.laws)
-            yield from write_figure(out, f"{stem}-laws", "power_laws", [chart, self.laws], numbers, kinds)
+            paths += write_figure(out, f"{stem}-laws", "power_laws", [self.chart, self.laws], numbers, kinds)
+        return paths
