@@ -72,7 +72,7 @@ def make(
         blocks += results.study(study, drawn[study.stem])
     blocks += [*appendix.anomalies(charts), METHOD.read_text(encoding="utf-8").rstrip()]
     failures = sum(len(list((path / "failures").glob("*.txt"))) for path in paths)  # not trained since
-    blocks += appendix.checklists(charts, evidence.records)
+    blocks.append(appendix.checklists(evidence.records))
     blocks += appendix.compute(charts, evidence.studies, evidence.records, failures)
     blocks += appendix.environment(evidence.records, evidence.studies)
     blocks += [appendix.citing(evidence.records), RECORDS]

@@ -18,23 +18,7 @@ ANOMALIES = (
     "Cells that diverged, and what looks unusual in the curves of others, each kind once for a cell. The thresholds, "
     "and why they are what they are, stand in `paper_repro/records/diagnosis.py`."
 )
-CITING = """## Citing
-
-    @inproceedings{{loshchilov2019decoupled,
-      title     = {{Decoupled Weight Decay Regularization}},
-      author    = {{Loshchilov, Ilya and Hutter, Frank}},
-      booktitle = {{International Conference on Learning Representations}},
-      year      = {{2019}},
-      note      = {{arXiv:1711.05101}}
-    }}
-
-    @software{{paper_repro,
-      title   = {{paper\\_repro: a reproduction of Decoupled Weight Decay Regularization}},
-      author  = {{{{The paper\\_repro authors}}}},
-      year    = {{{year}}},
-      version = {{{version}}},
-      note    = {{records of commits {commits}}}
-    }}"""
+CITING = Path(__file__).with_name("citing.md")
 CITATION = Path(__file__).resolve().parents[2] / "CITATION.cff"
 
 
@@ -65,16 +49,24 @@ def _number(value: float | None) -> str:
     return "an overflow" if value is None else f"{value:.4g}"
 
 
-def checklists(charts: Sequence[Chart], records: Sequence[Record]) -> Iterator[Table]:
+def checklists(records: Sequence[Record]) -> Table:
     """What the records answer of the checklists that stand in method.md."""
     diverged = sum(record["status"] == "diverged" for record in records)
+    interrupted = sum(record["provenance"].get("attempts", 1) > 1 for record in records)
     answers = (
         ("Computing infrastructure", literal(listed(record["provenance"]["hardware"] for record in records))),
         ("Number of training runs", f"{len(records)}, of which {diverged} diverged"),
-        ("Compute", f"{power.hours(records)}, interrupted attempts of {_interrupted(records)} finished runs included"),
+        ("Compute", f"{power.hours(records)}, interrupted attempts of {interrupted} finished runs included"),
         ("Seeds", listed(record["cell"]["seed"] for record in records)),
     )
-    yield Table(("item", "answer"), answers, "reproducibility", "Items that the records answer.")
+    return Table(("item", "answer"), answers, "reproducibility", "Items that the records answer.")
+
+
+def compute(
+    charts: Sequence[Chart], studies: Sequence[Shown], records: Sequence[Record], failures: int
+) -> Iterator[str | Table]:
+    """Every sweep's search space and what it took; failures: cells that failed and left no record."""
+    yield "## Compute"
     rows = []
     for chart in charts:
         cells = [record["cell"] for record in chart.records]
@@ -82,41 +74,36 @@ def checklists(charts: Sequence[Chart], records: Sequence[Record]) -> Iterator[T
         bounds = [" to ".join(distinct_texts(pair)[end] for end in pair) for pair in ends]
         fields = ("optimizer", *chart.experiment.facets)
         tried = "; ".join(f"{name}: {listed(cell[name] for cell in cells)}" for name in fields)
-        seconds = sorted(record["seconds"] for record in chart.records)
-        took = f"{seconds[len(seconds) // 2]:,.1f} s (median; {seconds[0]:,.1f} to {seconds[-1]:,.1f})"
         parameters = listed(f"{record['parameters']:,}" for record in chart.records)
-        rows.append((linked(chart.stem), str(len(cells)), *bounds, tried, took, parameters))
-    header = ("sweep", "runs", "bounds of α", "bounds of λ", "other settings tried", "time of a run", "parameters")
-    caption = "Every sweep's search space and cost (ACL checklist: bounds, number of runs)."
-    yield Table(header, tuple(rows), "search-space", caption)
-
-
-def compute(
-    charts: Sequence[Chart], studies: Sequence[Shown], records: Sequence[Record], failures: int
-) -> Iterator[str | Table]:
-    """What every sweep took; failures: cells that failed and left no record."""
-    yield "## Compute"
+        rows.append((linked(chart.stem), *_spent(chart.records), *bounds, tried, parameters))
     drawn = {record["id"] for chart in charts for record in chart.records}
-    sweeps = [(linked(chart.stem), chart.records) for chart in charts]
-    if rest := tuple(record for record in records if record["id"] not in drawn):
-        sweeps.append(("in no figure", rest))
-    rows = []
-    for name, runs in sweeps:
-        diverged = [record for record in runs if record["status"] == "diverged"]
-        lost = f"{len(diverged)} ({power.hours(diverged)})" if diverged else "0"
-        rows.append((name, str(len(runs)), lost, str(_interrupted(runs)), power.hours(runs)))
-    rows += [(linked(s.stem), "a study", "", "", f"{s.seconds:.0f} s") for s in studies if s.rows]
-    caption = (
-        "Time of training, all attempts of a cell counted. A cell that two figures share is counted in both; each "
-        f"once, they are {power.hours(records)}. Cells that failed and were not trained since: {failures}; their time "
-        "is not known."
+    if rest := [record for record in records if record["id"] not in drawn]:
+        rows.append(("in no figure", *_spent(rest), "", "", "", ""))
+    rows += [(linked(s.stem), "a study", "", f"{s.seconds:.0f} s", *[""] * 5) for s in studies if s.rows]
+    header = (
+        "sweep",
+        "runs",
+        "diverged",
+        "time",
+        "of a run",
+        "bounds of α",
+        "bounds of λ",
+        "other settings",
+        "parameters",
     )
-    yield Table(("sweep", "cells", "diverged", "interrupted", "time"), tuple(rows), "compute", caption)
+    caption = (
+        "Every sweep's search space and time of training (of a run: the median, the shortest and the longest), all "
+        "attempts of a cell counted. A cell that two figures share is counted in both; each once, they are "
+        f"{power.hours(records)}. Cells that failed and were not trained since: {failures}; their time is not known."
+    )
+    yield Table(header, tuple(rows), "compute", caption)
 
 
-def _interrupted(records: Sequence[Record]) -> int:
-    """How many of them went on after an interruption."""
-    return sum(record["provenance"].get("attempts", 1) > 1 for record in records)
+def _spent(records: Sequence[Record]) -> tuple[str, ...]:
+    diverged, seconds = [r for r in records if r["status"] == "diverged"], sorted(r["seconds"] for r in records)
+    lost = f"{len(diverged)} ({power.hours(diverged)})" if diverged else "0"
+    took = f"{seconds[len(seconds) // 2]:,.1f} s ({seconds[0]:,.1f} to {seconds[-1]:,.1f})"
+    return str(len(records)), lost, power.hours(records), took
 
 
 def environment(records: Sequence[Record], studies: Sequence[Shown]) -> Iterator[str | Table]:
@@ -136,7 +123,8 @@ def citing(records: Sequence[Record]) -> str:
     """BibTeX of the paper and of this software."""
     commits = listed(record["provenance"]["commit"][:DIGITS] for record in records) or "none"
     stated = dict(line.split(": ", 1) for line in CITATION.read_text(encoding="utf-8").splitlines() if ": " in line)
-    return CITING.format(year=stated["date-released"][:4], version=stated["version"], commits=commits)
+    values = {"year": stated["date-released"][:4], "version": stated["version"], "commits": commits}
+    return CITING.read_text(encoding="utf-8").rstrip() % values
 
 
 def linked(stem: str, words: str = "") -> str:

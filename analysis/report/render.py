@@ -16,33 +16,15 @@ from markdown_it.token import Token
 from analysis.results.markdown import Table
 
 MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
-STYLE = Path(__file__).with_name("style.css")
+PAGE, STYLE, TABLE, DOCUMENT = (
+    Path(__file__).with_name(name).read_text(encoding="utf-8")
+    for name in ("page.html", "style.css", "table.tex", "all.tex")
+)
 RECORDS = re.compile(r"figures/([^#]+)\.csv(?:#(.+))?")  # a link to the rows behind a figure, or to one of them
 OUTCOME = re.compile("<strong>(supported|contradicted|undecided|not run)</strong>")
 LONGEST = 40  # letters of a value in a table of records
 # A region that scrolls by itself, so that on a phone the page does not; a keyboard must be able to reach it.
 WIDE = '<div class="wide" tabindex="0" role="region" aria-label="table"><table>'
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-<nav aria-label="Contents"><ul>
-{contents}
-</ul></nav>
-{body}
-{records}
-</main>
-</body>
-</html>
-"""
 
 
 def page(text: str, folder: Path) -> str:
@@ -65,7 +47,7 @@ def page(text: str, folder: Path) -> str:
     body = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {}).replace("<table>", WIDE)
     body = OUTCOME.sub(lambda found: f'<strong class="{found[1].replace(" ", "-")}">{found[1]}</strong>', body)
     return PAGE.format(
-        title=escape(tokens[1].content), style=STYLE.read_text(encoding="utf-8"),
+        title=escape(tokens[1].content), style=STYLE,
         contents="\n".join(f'<li><a href="#{anchor}">{escape(words)}</a></li>' for anchor, words in headings.items()),
         body=body.replace("</table>", "</table></div>"), records="\n".join(_records(list(stems), folder)),
     )  # fmt: skip
@@ -95,22 +77,6 @@ def _short(value: str) -> str:
         return value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
 
 
-PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
-\usepackage[margin=2cm]{geometry}
-\usepackage[T1]{fontenc}
-\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
-\usepackage{array,booktabs,longtable}
-\begin{document}
-"""
-TABLE = r"""%% needs array, booktabs, longtable
-{\footnotesize\setlength{\tabcolsep}{3pt}\setlength{\LTcapwidth}{\linewidth}
-\begin{longtable}{%(columns)s}
-\caption{%(caption)s}\label{tab:%(name)s}\\ \toprule
-%(head)s \\ \midrule \endfirsthead \toprule
-%(head)s \\ \midrule \endhead \bottomrule \endlastfoot
-%(rows)s
-\end{longtable}}
-"""
 SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_\allowbreak{}", "{": r"\{",
     "}": r"\}", "~": r"$\sim$", "^": r"\^{}", "<": r"$<$", ">": r"$>$", "α": r"$\alpha$", "β": r"$\beta$",
@@ -134,7 +100,7 @@ def latex(table: Table) -> str:
 
 def latex_document(names: Sequence[str]) -> str:
     """A document of its own that takes in the tables of these names."""
-    return PREAMBLE + "".join(f"\\input{{{name}}}\n" for name in names) + "\\end{document}\n"
+    return DOCUMENT % "\n".join(f"\\input{{{name}}}" for name in names)
 
 
 def tex(text: str) -> str:
