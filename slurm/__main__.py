@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from experiments import choose
 from experiments.choose import chosen_cells, find
@@ -15,7 +16,7 @@ from paper_repro import records
 from paper_repro.cli import Parser, UsageError, python_m, run_command
 from slurm import cluster, settings, status, submit
 from slurm import plan as planning
-from slurm.status import Sweep, jobs_of, some
+from slurm.status import Sweep, live_jobs, some
 from slurm.submissions import Submission
 
 EXAMPLE = """examples:
@@ -54,30 +55,28 @@ def _parser() -> Parser:
             verb.add_argument(
                 "--failed", action="store_true", required=True, help="the failed cells (there are no others)"
             )
-    _add_looking(verbs)
+    for name, action, words, example in (
+        ("status", _status, "how the sweeps stand", "status --watch"),
+        ("cancel", _cancel, "end an experiment's jobs", "cancel fig2"),
+        ("logs", _logs, "what the job printed that finished a cell or failed", "logs adamw-a0.01"),
+    ):
+        verb = verbs.add_parser(name, help=words, epilog=f"example: python -m slurm {example}")
+        verb.set_defaults(command=action)
+        if name == "status":
+            verb.add_argument("name", nargs="?", help="of an experiment (default: all that was submitted)")
+            choose.add_options(verb)
+            verb.add_argument(
+                "--watch", action="store_true", help=f"again every {WATCH_SECONDS} s until nothing goes on"
+            )
+            verb.add_argument("--json", action="store_true", help="for programs")
+            continue
+        if name == "cancel":
+            verb.add_argument("name", help="of an experiment")
+            verb.add_argument("--profile", help="only of this scale")
+        else:
+            verb.add_argument("cell", help="a cell's id, or the beginning of one")
+        verb.add_argument("--out", type=Path, default=Path("runs"), help="folder of the records (default runs)")
     return parser
-
-
-def _add_looking(verbs: argparse._SubParsersAction[Parser]) -> None:
-    looking = verbs.add_parser("status", help="how the sweeps stand", epilog="example: python -m slurm status --watch")
-    looking.set_defaults(command=_status)
-    looking.add_argument("name", nargs="?", help="of an experiment (default: all that was submitted)")
-    choose.add_options(looking)
-    looking.add_argument("--watch", action="store_true", help=f"again every {WATCH_SECONDS} s until nothing goes on")
-    looking.add_argument("--json", action="store_true", help="for programs")
-    ending = verbs.add_parser("cancel", help="end an experiment's jobs", epilog="example: python -m slurm cancel fig2")
-    ending.set_defaults(command=_cancel)
-    ending.add_argument("name", help="of an experiment")
-    ending.add_argument("--profile", help="only of this scale")
-    ending.add_argument("--out", type=Path, default=Path("runs"), help="folder of the records (default runs)")
-    logs = verbs.add_parser(
-        "logs",
-        help="what the job printed that finished a cell or failed",
-        epilog="example: python -m slurm logs adamw-a0.01",
-    )
-    logs.set_defaults(command=_logs)
-    logs.add_argument("cell", help="a cell's id, or the beginning of one")
-    logs.add_argument("--out", type=Path, default=Path("runs"), help="folder of the records (default runs)")
 
 
 def _plan(args: argparse.Namespace) -> int:
@@ -108,28 +107,30 @@ def _submit(args: argparse.Namespace) -> int:
 
 def _status(args: argparse.Namespace) -> int:
     try:
-        return _look(args)
+        tables = _show(args)
+        while args.watch and any(table["running"] or table["jobs"] for table in tables):
+            time.sleep(WATCH_SECONDS)
+            tables = _show(args)
     except KeyboardInterrupt:  # the usual end of --watch
         print("no longer watched; the jobs go on", file=sys.stderr)
         return 130
+    return int(any(table["failed"] for table in tables))
 
 
-def _look(args: argparse.Namespace) -> int:
-    while True:
-        sent, jobs, unknown = planning.all_sent(args.out), None, ""
-        try:
-            jobs = jobs_of(sent)
-        except cluster.ClusterError as error:
-            unknown = str(error)
-        tables = [sweep.table(args.out, jobs) for sweep in _sweeps(args, sent)]
-        if args.json:
-            print(json.dumps({"sweeps": tables, "unknown": unknown or None}, indent=1), flush=True)
-        else:
-            nothing = [f"nothing was submitted from {args.out}"] * (not tables)
-            print("\n".join(status.lines(tables, unknown) + nothing), flush=True)
-        if not args.watch or not any(table["running"] or table["jobs"] for table in tables):
-            return 1 if any(table["failed"] for table in tables) else 0
-        time.sleep(WATCH_SECONDS)
+def _show(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Print the tables of the sweeps, and return them."""
+    sent, jobs, unknown = planning.all_sent(args.out), None, ""
+    try:
+        jobs = live_jobs(sent)
+    except cluster.ClusterError as error:
+        unknown = str(error)
+    tables = [sweep.table(args.out, jobs) for sweep in _sweeps(args, sent)]
+    if args.json:
+        print(json.dumps({"sweeps": tables, "unknown": unknown or None}, indent=1), flush=True)
+    else:
+        nothing = [f"nothing was submitted from {args.out}"] * (not tables)
+        print("\n".join(status.lines(tables, unknown) + nothing), flush=True)
+    return tables
 
 
 def _sweeps(args: argparse.Namespace, sent: list[Submission]) -> list[Sweep]:
@@ -146,7 +147,7 @@ def _cancel(args: argparse.Namespace) -> int:
     sent = [s for s in planning.all_sent(args.out) if s.name == args.name and args.profile in (None, s.profile)]
     if not sent:
         raise UsageError(f"nothing of {args.name} was submitted from {args.out}")
-    jobs = [task.id for live in jobs_of(sent).values() for task in live.values()]
+    jobs = [task.id for live in live_jobs(sent).values() for task in live.values()]
     cluster.cancel(jobs)
     print(f"{some(len(jobs), 'job')} of {args.name} cancelled; what they had trained is saved")
     return 0

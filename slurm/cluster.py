@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from paper_repro.cli import UsageError
@@ -57,32 +58,31 @@ def ask(command: Sequence[str]) -> str:
 
 def tasks() -> list[Task]:
     """All jobs of this user, an array's tasks one by one. A job that SLURM puts back in the queue stays in it."""
+    jobs = []
     # --all: else those in hidden partitions are left out, and would be sent again
-    lines = ask(["squeue", "--noheader", "--all", "--array", "--user", _user(), "--format", "%i|%T|%r|%j"])
-    found = []
-    for line in lines.splitlines():
+    answer = ask(["squeue", "--noheader", "--all", "--array", "--user", _user(), "--format", "%i|%T|%r|%j"])
+    for line in answer.splitlines():
         job, state, reason, name = line.split("|", 3)
-        _, _, index = job.partition("_")
+        index = job.partition("_")[2]
         state = state if reason == "None" else f"{state} ({reason})"
-        found.append(Task(job, int(index) if index.isdigit() else 0, name, state))
-    return found
+        jobs.append(Task(job, int(index) if index.isdigit() else 0, name, state))
+    return jobs
 
 
 def partitions() -> dict[str, int | None]:
     """The time limit of each partition in minutes (None: none), the default one's first."""
-    found: list[tuple[bool, str, int | None]] = []
-    for line in ask(["sinfo", "--noheader", "--all", "--format", "%P|%l"]).splitlines():
-        name, limit = line.split("|")
-        found.append((not name.endswith("*"), name.rstrip("*"), _minutes(limit)))
-    return {name: limit for _, name, limit in sorted(found, key=lambda entry: entry[0])}
+    rows = [line.split("|") for line in ask(["sinfo", "--noheader", "--all", "--format", "%P|%l"]).splitlines()]
+    rows.sort(key=lambda row: not row[0].endswith("*"))
+    return {name.rstrip("*"): minutes(limit) for name, limit in rows}
 
 
-def _minutes(limit: str) -> int | None:
-    parts = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)  # D-HH:MM:SS, MM:SS; else infinite, n/a
-    if parts is None:
+def minutes(text: str) -> int | None:
+    """Of a time as SLURM writes it: 90, 90:00, 1:30:00 or 2-01:30:00, seconds rounded up; None for anything else."""
+    match = re.fullmatch(r"(?:(?:(\d{1,6})-)?(\d{1,6}):)?(\d{1,6}):(\d\d)|(\d{1,9})", text)
+    if match is None:  # infinite, n/a
         return None
-    days, hours, mins, _ = (int(part or 0) for part in parts.groups())
-    return (days * 24 + hours) * 60 + mins
+    days, hours, whole, seconds, alone = (int(part or 0) for part in match.groups())
+    return alone or (days * 24 + hours) * 60 + whole + (seconds > 0)
 
 
 def _user() -> str:
@@ -97,25 +97,15 @@ def room(qos: str | None) -> int:
     """How many more jobs the controller and this user's account take now, in one array."""
     config = dict(re.findall(r"^(\w+)\s*= (.*)$", ask(["scontrol", "show", "config"]), re.MULTILINE))
     queue = ask(["squeue", "--noheader", "--all", "--array", "--format", "%i"])
-    allowed = [most - len(tasks()) for most in _allowed(qos or "normal")]
-    free = int(config["MaxJobCount"]) - len(queue.splitlines())
-    return max(0, min(free, int(config.get("MaxArraySize", 1001)), *allowed))
-
-
-def _allowed(qos: str) -> list[int]:
-    """How many jobs this user may have submitted, as account and quality of service say; nothing without accounting."""
-    questions = (
+    free = [int(config["MaxJobCount"]) - len(queue.splitlines()), int(config.get("MaxArraySize", 1001))]
+    for question in (  # nothing is said without accounting
         ["show", "assoc", "where", f"user={_user()}", "format=MaxSubmitJobs"],
-        ["show", "qos", "where", f"name={qos}", "format=MaxSubmitJobsPerUser"],
-    )
-    found = []
-    for question in questions:
-        try:
+        ["show", "qos", "where", f"name={qos or 'normal'}", "format=MaxSubmitJobsPerUser"],
+    ):
+        with suppress(ClusterError):
             answer = ask(["sacctmgr", "--noheader", "--parsable2", "--readonly", *question])
-        except ClusterError:
-            continue
-        found += [int(line) for line in answer.split() if line.isdigit()]
-    return found
+            free += [int(line) - len(tasks()) for line in answer.split() if line.isdigit()]
+    return max(0, min(free))
 
 
 def is_running(job: str) -> bool:

@@ -36,7 +36,7 @@ class Job:
         self.folder, self.index = str(folder), index
 
     def __call__(self) -> str:
-        """Train cells. Returns "finished" or, where nobody could requeue it, "stopped"."""
+        """Train cells. Returns "finished" or, where nobody could requeue it, "stopped ..."."""
         remove_leftovers()
         folder, stop = Path(self.folder), Stop()
         with attempting(folder, self.index) as attempt:
@@ -59,14 +59,14 @@ def _train(submission: Submission, index: int, stop: Stop) -> None:
     """Train until every cell is finished, failed or in another job's hands; what those leave is looked for again."""
     out, data, device, at_once = Path(submission.out), Path(submission.data), submission.device, submission.at_once
     cells = {name: Cell.from_dict(fields) for name, fields in submission.cells.items()}
-    while stop.signal is None and (missing := States.of([*cells], out, mend=True).missing):
+    while stop.signal is None and (missing := States.of(cells, out, mend=True).missing):
         print(f"job {submission.job_name}, {index}: {len(missing)} cells that nobody trains", flush=True)
-        left = [cells[name] for name in missing]
+        survey = Survey(missing=[cells[name] for name in missing])
         if not at_once:  # a GPU tries it out
             trial = {"out": out, "device": device, "estimate": False, "at_once": True}
-            at_once = run.ask_first(left, Survey(missing=left), data, **trial).at_once
-        share = (index, submission.jobs)
-        engine.run(left, out, data, at_once, device, should_stop=lambda: stop.signal is not None, share=share)
+            at_once = run.ask_first(survey.missing, survey, data, **trial).at_once
+        stops, share = (lambda: stop.signal is not None), (index, submission.jobs)
+        engine.run(survey.missing, out, data, at_once, device, survey, stops, share)
 
 
 def check_code(submission: Submission) -> None:

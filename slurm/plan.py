@@ -19,9 +19,8 @@ from paper_repro.sweep import cleanup
 from paper_repro.sweep.engine import Survey, groups, kind_of
 from paper_repro.sweep.preflight import Answer
 from slurm import cluster, settings, submissions
-from slurm.cluster import Task
 from slurm.settings import Settings
-from slurm.status import States, jobs_of, some
+from slurm.status import Jobs, States, live_jobs, some
 from slurm.submissions import Submission
 
 LEAST, MOST = 1e-6, 1e9  # of seconds and cells that may be typed
@@ -39,7 +38,7 @@ class Plan:
     settings: Settings
     cells: list[Cell]
     sent: list[Submission]
-    jobs: Mapping[str, Mapping[int, Task]]
+    jobs: Jobs
     states: States
     data: Path
     at_once: int | None
@@ -69,9 +68,9 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
     if experiment.study is not None:
         raise UsageError(f"{args.name} trains no cells of a grid: python -m experiments run {args.name}")
     cells = chosen_cells(profile, args)
-    _check_cluster(chosen)
+    _check_partition(chosen)
     sent = all_sent(args.out)
-    jobs = jobs_of(sent)
+    jobs = live_jobs(sent)
     states = States.of([cell.id for cell in cells], args.out, mend=sending)
     if sending:
         cleanup.clear(args.out, states.finished)
@@ -79,7 +78,10 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
     if vars(args).get("failed"):
         plan.again, states.failed = states.failed, []
         states.missing += plan.again
-    plan.mixed = _other_code(plan)
+    ours = {cell.id for cell in cells}
+    codes = {known.code for known in states.finished.values()}
+    codes |= {provenance.label({"source": s.source}) for s in sent if jobs[s.job_name] and ours & s.cells.keys()}
+    plan.mixed = sorted(label for label in codes if not provenance.has_same_numbers(label))
     if states.missing:
         _count_jobs(plan, sending)
     return plan
@@ -92,7 +94,7 @@ def all_sent(out: Path) -> list[Submission]:
         raise UsageError(f"{error}: what it sent is not known; remove its folder when none of its jobs lives") from None
 
 
-def _check_cluster(chosen: Settings) -> None:
+def _check_partition(chosen: Settings) -> None:
     known, wanted = cluster.partitions(), chosen.options.get("partition")
     for name in wanted.split(",") if wanted else []:
         if name not in known:
@@ -115,25 +117,16 @@ def _at_once(args: argparse.Namespace, chosen: Settings) -> int | None:
     return args.cells_at_once or (chosen.cpus if chosen.device == "cpu" else None)
 
 
-def _other_code(plan: Plan) -> list[str]:
-    """Labels of code other than this that made records of the sweep or will be asked for by jobs that live."""
-    made = {known.code for known in plan.states.finished.values()}
-    ours = {cell.id for cell in plan.cells}
-    queued = {provenance.label({"source": s.source}) for s in plan.sent if plan.jobs[s.place] and ours & s.cells.keys()}
-    return sorted(label for label in made | queued if not provenance.has_same_numbers(label))
-
-
 def _count_jobs(plan: Plan, sending: bool) -> None:
     """As many as are worth their start for what is missing, less those that live; but what no job that lives was given,
     or has passed over as failed, gets jobs in any case."""
     by_id = {cell.id: cell for cell in plan.cells}
     missing = [by_id[name] for name in plan.states.missing]
-    going = [s for s in plan.sent if plan.jobs[s.place] and not s.cells.keys().isdisjoint(plan.states.missing)]
-    given = {name for submission in going for name in submission.cells}.difference(plan.again)
-    new = [cell for cell in missing if cell.id not in given]
+    going = [s for s in plan.sent if plan.jobs[s.job_name] and not s.cells.keys().isdisjoint(plan.states.missing)]
+    known = {name for submission in going for name in submission.cells}.difference(plan.again)
     plan.seconds, plan.how = _seconds(plan, missing, sending)
-    live = sum(len(plan.jobs[submission.place]) for submission in going)
-    wanted = max(_worth(plan, missing) - live, _worth(plan, new))
+    live = sum(len(plan.jobs[submission.job_name]) for submission in going)
+    wanted = max(_worth(plan, missing) - live, _worth(plan, [cell for cell in missing if cell.id not in known]))
     plan.count = min(wanted, cluster.room(plan.settings.options.get("qos"))) if wanted else 0
     plan.full = plan.count < wanted
 
@@ -148,39 +141,32 @@ def _worth(plan: Plan, cells: Sequence[Cell]) -> int:
 
 def _seconds(plan: Plan, missing: list[Cell], sending: bool) -> tuple[dict[Cell, float], str]:
     """What each cell takes, and where that is known from. What is to be sent is tried here first."""
-    took: dict[Cell, list[float]] = {}
-    for cell in plan.cells:
-        if cell.id in plan.states.finished:
-            took.setdefault(kind_of(cell), []).append(plan.states.finished[cell.id].seconds)
-    typed = plan.args.seconds_per_cell
-    estimate = not typed and any(kind_of(cell) not in took for cell in missing)
-    known = _try(plan, Survey(missing=missing, seconds=took), estimate, sending) if estimate or sending else Answer()
+    survey, typed = Survey.of(plan.cells, plan.args.out, plan.states.finished), plan.args.seconds_per_cell
+    survey.missing = missing
+    estimate = not typed and any(kind_of(cell) not in survey.seconds for cell in missing)
+    known = Answer()
+    if estimate or sending:
+        known = run.ask_first(plan.cells, survey, plan.data, out=None, device=None, estimate=estimate, at_once=False)
+        if sending and not known.fingerprint:  # it could be planned without its data, but not trained
+            run.ask_first(plan.cells, survey, plan.data, out=None, device=None, estimate=False, at_once=False)
+        run.check_same_images(survey, known.fingerprint, plan.args.out)
     if typed:
         return dict.fromkeys(missing, typed), "as given"
     foreign = known.device != plan.settings.device
     asked = " ".join(map(str, plan.settings.options.values())).upper()  # as in gres gpu:h100:1
     card = next((card for _, card in known.on_gpus if card in asked), CARD)
     counted = known.on_gpus.get(("", card), {}) if foreign else {}
-    seconds = {**known.seconds, **counted, **{kind: statistics.fmean(each) for kind, each in took.items()}}
-    each = {cell: seconds[kind_of(cell)] for cell in missing}
-    words = [f"{len(plan.states.finished)} records"] * bool(took)
+    recorded = {kind: statistics.fmean(each) for kind, each in survey.seconds.items()}
+    seconds = {**known.seconds, **counted, **recorded}
+    sources = [f"{len(plan.states.finished)} records"] * bool(recorded)
     if counted:
-        words.append(f"FLOP and bytes counted for an {card}, +- 40 %: --seconds-per-cell says what one takes")
+        sources.append(f"FLOP and bytes counted for an {card}, +- 40 %: --seconds-per-cell says what one takes")
     elif known.seconds:
-        words.append(f"a few updates here on {known.device}")
+        sources.append(f"a few updates here on {known.device}")
     note = f"; {known.note}" * bool(known.note)
     if foreign and known.seconds and not counted:
         note += "; jobs ask for a GPU, which will be faster: --seconds-per-cell says how fast"
-    return each, f"from {' and '.join(words)}{note}"
-
-
-def _try(plan: Plan, survey: Survey, estimate: bool, sending: bool) -> Answer:
-    survey.fingerprints = {known.fingerprint: plan.args.name for known in plan.states.finished.values()}
-    known = run.ask_first(plan.cells, survey, plan.data, out=None, device=None, estimate=estimate, at_once=False)
-    if sending and not known.fingerprint:  # it could be planned without its data, but not trained
-        run.ask_first(plan.cells, survey, plan.data, out=None, device=None, estimate=False, at_once=False)
-    run.check_same_images(survey, known.fingerprint, plan.args.out)
-    return known
+    return {cell: seconds[kind_of(cell)] for cell in missing}, f"from {' and '.join(sources)}{note}"
 
 
 def lines(plan: Plan) -> list[str]:
@@ -195,10 +181,9 @@ def lines(plan: Plan) -> list[str]:
         text.append(f"of other code than this ({provenance.label(provenance.code())}): {', '.join(plan.mixed)}")
     if not plan.states.missing:
         return text
-    text += plan.settings.notes
     at_once = plan.at_once or "as many as the GPU gains from"
     each = span(list(plan.seconds.values()), duration)
-    text.append(f"a cell takes about {each} ({plan.how}); {at_once} at once in a job")
+    text += [*plan.settings.notes, f"a cell takes about {each} ({plan.how}); {at_once} at once in a job"]
     if live := sum(map(len, plan.jobs.values())):
         text.append(f"{some(live, 'job')} of this folder wait or run, and take what is missing of theirs")
     if plan.count:
@@ -209,12 +194,11 @@ def lines(plan: Plan) -> list[str]:
 
 
 def _cost(plan: Plan) -> str:
-    at_once, limit = plan.at_once or 1, plan.settings.minutes
+    at_once, limit, longest = plan.at_once or 1, plan.settings.minutes, max(plan.seconds.values())
     unit, each = ("GPU", 1) if plan.settings.gpus else ("core", min(plan.settings.cpus, at_once))
-    hours = max(sum(plan.seconds.values()) / at_once, max(plan.seconds.values())) / 3600
-    ahead = max(hours / plan.count, max(plan.seconds.values()) / 3600)
-    end = datetime.datetime.now() + datetime.timedelta(hours=min(ahead, 10**6))
+    total = max(sum(plan.seconds.values()) / at_once, longest)  # seconds of one job
+    end = datetime.datetime.now() + datetime.timedelta(seconds=min(max(total / plan.count, longest), 10**9))
     most = some(limit, "minute") if limit < 100 or limit % 60 else f"{limit // 60:,} hours"
     begin = "if it runs" if plan.count == 1 else f"if {plan.count} run at once"
-    total = price(3600 * each * hours, unit)
-    return f"at most {most} each, about {total}, done about {end:%Y-%m-%d %H:%M} {begin} from now on"
+    cost = price(each * total, unit)
+    return f"at most {most} each, about {cost}, done about {end:%Y-%m-%d %H:%M} {begin} from now on"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +15,14 @@ from paper_repro.sweep import leases
 from paper_repro.sweep.leases import Owner
 from slurm import cluster
 from slurm.cluster import Task
-from slurm.submissions import Attempt, Submission
+from slurm.submissions import Submission
 
 RECENTLY = 3600.0  # seconds over which the rate is taken
 TAIL = 100_000  # bytes of a failure or log that are read, from its end
 SHOWN = 5  # reasons of failure
 COLUMNS = ("cells", "finished", "diverged", "failed", "running", "missing")
+
+Jobs = Mapping[str, Mapping[int, Task]]  # that live, by their submission's job name and their index in it
 
 
 @dataclass
@@ -33,18 +35,17 @@ class States:
     missing: list[str] = field(default_factory=list)  # for any job to take
 
     @classmethod
-    def of(cls, ids: Sequence[str], out: Path, mend: bool = False) -> States:
+    def of(cls, ids: Iterable[str], out: Path, mend: bool = False) -> States:
         """mend: put damaged records aside (else they are only named, and count as none)."""
-        finished = records.look(out, ids, mend)
-        held = {name: holder for name, holder in leases.owners(leases.folder_of(out)).items() if holder.is_alive}
-        failures = out / "failures"
-        failed = {path.stem for path in failures.glob("*.txt")} if failures.is_dir() else set()
-        states = cls()
-        for name in dict.fromkeys(ids):
-            if name in finished:
-                states.finished[name] = finished[name]
-            elif name in held:
-                states.running[name] = held[name]
+        names = list(dict.fromkeys(ids))
+        states = cls(finished=records.look(out, names, mend))
+        alive = {name: owner for name, owner in leases.owners(leases.folder_of(out)).items() if owner.is_alive}
+        failed = {path.stem for path in (out / "failures").glob("*.txt")}
+        for name in names:
+            if name in states.finished:
+                continue
+            if name in alive:
+                states.running[name] = alive[name]
             else:
                 (states.failed if name in failed else states.missing).append(name)
         return states
@@ -56,13 +57,12 @@ class States:
         return dict(zip(COLUMNS, (sum(counts), *counts), strict=True))
 
 
-def jobs_of(sent: Sequence[Submission]) -> dict[str, dict[int, Task]]:
-    """The jobs that live of each submission, by its place and their index. Raises ClusterError."""
-    jobs: dict[str, dict[int, Task]] = {submission.place: {} for submission in sent}
-    places = {submission.job_name: submission.place for submission in sent}
+def live_jobs(sent: Sequence[Submission]) -> Jobs:
+    """The jobs that live of each submission. Raises ClusterError."""
+    jobs: dict[str, dict[int, Task]] = {submission.job_name: {} for submission in sent}
     for task in cluster.tasks() if sent else []:
-        if task.name in places:
-            jobs[places[task.name]][task.place] = task
+        if task.name in jobs:
+            jobs[task.name][task.place] = task
     return jobs
 
 
@@ -76,12 +76,11 @@ class Sweep:
     sent: list[Submission]
     words: Sequence[str] = ()  # that were typed to choose the cells, where they were not taken from the submissions
 
-    def table(self, out: Path, jobs: Mapping[str, Mapping[int, Task]] | None) -> dict[str, Any]:
+    def table(self, out: Path, jobs: Jobs | None) -> dict[str, Any]:
         """All there is to say, as plain values. jobs: that live; None where SLURM could not be asked."""
         states = States.of(self.ids, out)
-        live = Counter(task.state for s in self.sent for task in (jobs or {}).get(s.place, {}).values())
-        attempts = {submission.place: submission.attempts() for submission in self.sent}
-        used = [(sum(attempt.seconds for attempt in attempts[s.place]) / 3600, s) for s in self.sent]
+        live = Counter(task.state for s in self.sent for task in (jobs or {}).get(s.job_name, {}).values())
+        used = [(sum(attempt.seconds for attempt in s.attempts()) / 3600, s) for s in self.sent]
         rate, going = _cells_per_hour(states, out), len(states.running) + len(states.missing) * bool(live)
         anomalies = [(name, [diagnosis.DIVERGED] * (known.status == "diverged") + known.anomalies)
                      for name, known in sorted(states.finished.items())]  # fmt: skip
@@ -92,8 +91,8 @@ class Sweep:
             "core_hours": round(sum((hours * s.cores for hours, s in used), 0.0), 3),
             "again": self._again([*states.missing, *states.failed], out),
             "odd": diagnosis.groups(anomalies), "jobs": dict(live),
-            "failures": failures(out, states.failed, self.sent),
-            "ended_early": ended_early(self.sent, jobs, attempts) if states.missing and jobs is not None else [],
+            "failures": _failures(out, states.failed, self.sent),
+            "ended_early": _ended_early(self.sent, jobs) if states.missing and jobs is not None else [],
         }  # fmt: skip
 
     def _again(self, cells: Sequence[str], out: Path) -> list[list[str]]:
@@ -106,11 +105,13 @@ class Sweep:
 
 def sweeps(sent: Iterable[Submission]) -> list[Sweep]:
     """What the submissions are of, one for each experiment and profile."""
-    found: dict[tuple[str, str], list[Submission]] = {}
+    groups = defaultdict[tuple[str, str], list[Submission]](list)
     for submission in sent:
-        found.setdefault((submission.name, submission.profile), []).append(submission)
-    return [Sweep(*key, list(dict.fromkeys(name for s in group for name in s.cells)), group)
-            for key, group in found.items()]  # fmt: skip
+        groups[submission.name, submission.profile].append(submission)
+    return [
+        Sweep(name, profile, list(dict.fromkeys(cell for s in group for cell in s.cells)), group)
+        for (name, profile), group in groups.items()
+    ]
 
 
 def _cells_per_hour(states: States, out: Path) -> float:
@@ -122,18 +123,19 @@ def _cells_per_hour(states: States, out: Path) -> float:
     return 3600 * len(recent) / (now - min(recent))
 
 
-def failures(out: Path, failed: Sequence[str], sent: Sequence[Submission]) -> list[dict[str, Any]]:
+def _failures(out: Path, failed: Sequence[str], sent: Sequence[Submission]) -> list[dict[str, Any]]:
     """Failed cells by the last line of their tracebacks, most frequent first, with one to look at."""
-    groups: dict[str, dict[str, Any]] = {}
+    reasons = defaultdict[str, list[str]](list)
     for name in failed:
-        path = records.failure_path(out, name)
-        reason = (tail(path).strip().splitlines() or ["no reason given"])[-1]
-        group = groups.setdefault(reason, {"reason": reason, "cells": 0, "first": name})
-        group["cells"] += 1
-        if group["first"] == name:
-            logs, traceback = logs_of(name, sent), tail(path).partition("\n")[2].strip()
-            group |= {"log": str(logs[-1]) if logs else None, "file": str(path), "traceback": traceback}
-    return sorted(groups.values(), key=lambda group: -int(group["cells"]))
+        reasons[(tail(records.failure_path(out, name)).strip().splitlines() or ["no reason given"])[-1]].append(name)
+    groups = []
+    for reason, (first, *others) in sorted(reasons.items(), key=lambda item: -len(item[1])):
+        path, logs = records.failure_path(out, first), logs_of(first, sent)
+        groups.append({
+            "reason": reason, "cells": 1 + len(others), "first": first, "log": str(logs[-1]) if logs else None,
+            "file": str(path), "traceback": tail(path).partition("\n")[2].strip(),
+        })  # fmt: skip
+    return groups
 
 
 def tail(path: Path) -> str:
@@ -150,22 +152,22 @@ def logs_of(cell_id: str, sent: Sequence[Submission]) -> list[Path]:
     return [path for path in paths if cell_id in tail(path)]
 
 
-def ended_early(
-    sent: Sequence[Submission], jobs: Mapping[str, Mapping[int, Task]], attempts: Mapping[str, Sequence[Attempt]]
-) -> list[dict[str, Any]]:
+def _ended_early(sent: Sequence[Submission], jobs: Jobs) -> list[dict[str, Any]]:
     """Jobs that are gone before all was done, by what is known of their ends, with a log of each kind."""
-    groups: dict[str, dict[str, Any]] = {}
+    reasons = defaultdict[str, list[tuple[Submission, int]]](list)
     for submission in sent:
-        last = {attempt.index: attempt for attempt in attempts[submission.place]}
-        for index in set(range(submission.jobs)).difference(jobs[submission.place]):
+        last = {attempt.index: attempt for attempt in submission.attempts()}
+        for index in set(range(submission.jobs)).difference(jobs[submission.job_name]):
             attempt = last.get(index)
             lost = f"killed, or its machine lost ({attempt.host})" if attempt else "never started"
-            reason = plain((attempt and attempt.ended) or lost)
-            if reason != "finished":
-                logs = [] if reason in groups else submission.logs(index)  # to look for all would take long
-                group = groups.setdefault(reason, {"reason": reason, "jobs": 0, "log": str(logs[-1]) if logs else None})
-                group["jobs"] += 1
-    return sorted(groups.values(), key=lambda group: -int(group["jobs"]))
+            reasons[plain((attempt and attempt.ended) or lost)].append((submission, index))
+    reasons.pop("finished", None)
+    groups = []
+    for reason, ended in sorted(reasons.items(), key=lambda item: -len(item[1])):
+        submission, index = ended[0]
+        logs = submission.logs(index)
+        groups.append({"reason": reason, "jobs": len(ended), "log": str(logs[-1]) if logs else None})
+    return groups
 
 
 def lines(tables: Sequence[dict[str, Any]], unknown: str) -> list[str]:
@@ -182,9 +184,7 @@ def lines(tables: Sequence[dict[str, Any]], unknown: str) -> list[str]:
         )  # fmt: skip
     for table in tables:
         text += _details(table)
-    if unknown:
-        text.append(f"{unknown}; which jobs live is not known")
-    return text
+    return text + [f"{unknown}; which jobs live is not known"] * bool(unknown)
 
 
 def _details(table: dict[str, Any]) -> list[str]:
@@ -199,14 +199,14 @@ def _details(table: dict[str, Any]) -> list[str]:
         text += [f"    {line}" for line in group["traceback"].splitlines()[-8:]]
         text += [f"  traceback: {group['file']}; log: {group['log'] or 'none'}"]
     if table["failures"]:
-        text += [f"try them again: {_command('retry', *words, '--failed')}" for words in table["again"]]
+        text += [f"try them again: {plain(python_m('slurm', 'retry', *words, '--failed'))}" for words in table["again"]]
     text += [
         f"{some(group['jobs'], 'job')} ended before all was done: {group['reason']}; log: {group['log'] or 'none'}"
         for group in table["ended_early"][:SHOWN]
     ]
     if table["missing"] and not table["jobs"]:
-        first, *others = [_command("submit", *words) for words in table["again"]]
-        text += [f"{table['missing']} missing: {first}", *(f"  and {line}" for line in others)]
+        commands = [plain(python_m("slurm", "submit", *words)) for words in table["again"]]
+        text.append(f"{table['missing']} missing: " + "\n  and ".join(commands))
     return text
 
 
@@ -219,7 +219,3 @@ def format_number(number: float) -> str:
     if 0 < number < 0.001:
         return "<0.001"
     return f"{float(f'{number:.3g}'):,.0f}" if number >= 100 else f"{number:.3g}"
-
-
-def _command(*words: str) -> str:
-    return plain(python_m("slurm", *words))

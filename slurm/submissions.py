@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -63,14 +63,12 @@ class Submission(Struct, kw_only=True, forbid_unknown_fields=True):
 
     def attempts(self) -> list[Attempt]:
         """In the order of their last beats, by the file server's clock. A damaged file is left out."""
-        found = []
+        attempts = []
         for path in (self.folder / "attempts").glob("*.json"):
-            try:
-                beat = path.stat().st_mtime
-                found.append((beat, path.name, msgspec.json.decode(files.read(path, files.SMALL), type=Attempt)))
-            except (OSError, ValueError):
-                continue
-        return [attempt for _, _, attempt in sorted(found, key=lambda each: each[:2])]
+            with suppress(OSError, ValueError):
+                attempt = msgspec.json.decode(files.read(path, files.SMALL), type=Attempt)
+                attempts.append((path.stat().st_mtime, path.name, attempt))
+        return [attempt for _, _, attempt in sorted(attempts)]
 
 
 class Attempt(Struct, forbid_unknown_fields=True):

@@ -206,7 +206,7 @@ def _stumbles(bench: Bench, name: str, damage: Damage, out: Path) -> bool:
         if name.endswith("submission.json") and sent:
             return True
         for sweep in status.sweeps(sent):
-            sweep.table(out, {s.place: {} for s in sent})
+            sweep.table(out, {s.job_name: {} for s in sent})
     except UsageError as error:  # which the commands say in one line
         if not (name.endswith("submission.json") and str(error).startswith(str(path)) and "\n" not in str(error)):
             return True

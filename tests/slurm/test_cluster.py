@@ -43,7 +43,6 @@ FILTERS = {
         ("sinfo", cluster.partitions),
         ("scontrol", lambda: cluster.is_running("3")),
         ("scancel", lambda: cluster.cancel(["3"])),
-        ("sacctmgr", lambda: cluster._allowed("normal")),
     ],
 )
 def test_filters_of_the_shell_do_not_reach_slurm_s_commands(programs: Path, monkeypatch, program: str, ask) -> None:

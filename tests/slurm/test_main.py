@@ -77,7 +77,7 @@ def test_plan_shows_what_submit_hands_to_sbatch(out: Path, queue: Path, monkeypa
         assert "not used: SBATCH_TIMELIMIT (" in said
         assert "GPU-seconds" in said
     options = [line for line in (queue / "script").read_text().splitlines() if line.startswith("#SBATCH")]
-    assert "#SBATCH --gpus-per-node=a100:1" in options
+    assert "#SBATCH --gres=gpu:a100:1" in options
     assert "#SBATCH --account=proj42" in options
     shown = [line for line in planned.splitlines() if line.startswith("#SBATCH")]
     assert len(shown) == len(options)

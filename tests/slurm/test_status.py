@@ -45,7 +45,7 @@ def sent(cells: list[Cell], tmp_path: Path) -> Submission:
 
 @pytest.fixture
 def jobs(sent: Submission) -> dict[str, dict[int, Task]]:
-    return {sent.place: {0: Task("9_0", 0, sent.job_name, "RUNNING")}}
+    return {sent.job_name: {0: Task("9_0", 0, sent.job_name, "RUNNING")}}
 
 
 def test_each_cell_is_in_one_state(cells: list[Cell], sent: Submission, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_the_table_and_its_words(sent: Submission, jobs, cells: list[Cell], tmp_
     ):  # fmt: skip
         assert part in text
     assert " missing: " not in text  # the job that lives will take them
-    assert "6 missing: " in (last := status.lines([sweep.table(tmp_path, {sent.place: {}})], "")[-1])
+    assert "6 missing: " in (last := status.lines([sweep.table(tmp_path, {sent.job_name: {}})], "")[-1])
     assert "-m slurm submit fig2 --profile demo" in last
     assert json.loads(json.dumps(table)) == table
     assert sweep.table(tmp_path, None)["ended_early"] == []  # SLURM could not be asked: none is called ended

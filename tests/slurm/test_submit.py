@@ -30,7 +30,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     monkeypatch.setattr(sys, "executable", "/venv/bin/python")
     monkeypatch.setattr(submit, "REPOSITORY", Path("/home/me/adamw"))
     args = argparse.Namespace(name="fig2", profile="gpu", out=Path("/scratch/runs"), mixed_code=False)
-    options = {"partition": "gpu", "setup": ["module load cuda"], "mem": "32GB", "gpus_per_node": "1"}
+    options = {"partition": "gpu", "setup": ["module load cuda"], "mem": "32GB", "gres": "gpu:1"}
     chosen = settings.Settings(240, 1, 8, 100, options)
     return Plan(args, chosen, [CELL], [], {}, States(), Path("/data"), None, count=3)
 
