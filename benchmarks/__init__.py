@@ -78,13 +78,13 @@ def write_csv(path: Path, table: Sequence[Row], device: str) -> None:
             writer.writerow([row.what, row.ours, row.opponent, row.unit, row.ratio, hardware(device), versions()])
 
 
-def device(asked: str | None) -> str:
-    """What to measure: the asked-for device, or a GPU where there is one. Raises UsageError for a GPU without one."""
+def device(name: str | None) -> str:
+    """What to measure: the named device, or a GPU where there is one. Raises UsageError for a GPU without one."""
     import torch
 
-    if asked == "cuda" and not torch.cuda.is_available():
+    if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: torch sees no GPU here")
-    return asked or ("cuda" if torch.cuda.is_available() else "cpu")
+    return name or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def hardware(device: str) -> str:
@@ -120,7 +120,7 @@ def together(
     os.environ.update(added)
     try:
         with ProcessPoolExecutor(len(arguments), mp_context=context) as pool:
-            return [task.result() for task in [pool.submit(work, *given) for given in arguments]]
+            return [task.result() for task in [pool.submit(work, *each) for each in arguments]]
     finally:
         for name in added:
             del os.environ[name]

@@ -16,7 +16,7 @@ from benchmarks import Row
 from paper_repro import optim
 from paper_repro.studies.stepping import in_turns, parameters
 
-NET = "shake_shake-26-2x64d"
+NETWORK = "shake_shake-26-2x64d"
 LR, DECAY = 1e-3, 1e-4
 ALLOCATIONS = 5  # where tensors happen to lie in memory alone makes a tenth: the best of these counts
 
@@ -77,7 +77,7 @@ def rows(device: str, rounds: int) -> Iterator[Row]:
 
 def _times(pair: Pair, device: str, rounds: int) -> list[float]:
     """Of ours, torch's fused and torch's foreach step, on parameters of their own."""
-    ours = optim.build(pair.name, parameters(device, NET), LR, DECAY).step
+    ours = optim.build(pair.name, parameters(device, NETWORK), LR, DECAY).step
     return in_turns(
-        [ours, *(pair.theirs(parameters(device, NET), **{k: True}) for k in ("fused", "foreach"))], rounds, device
+        [ours, *(pair.theirs(parameters(device, NETWORK), **{k: True}) for k in ("fused", "foreach"))], rounds, device
     )

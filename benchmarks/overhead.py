@@ -1,7 +1,7 @@
-"""What a sweep of many cells costs besides training, seen on cells that make a single update of a tiny net.
+"""What a sweep of many cells costs besides training, seen on cells that make a single update of a tiny network.
 
-The parent of a sweep and its workers are processes of their own here as always, so that their memory can be told apart.
-Only `direct` needs torch.
+The parent of a sweep and its workers are processes of their own here as always, so that the memory of each can be
+measured. Only `direct` needs torch.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ class Sizes(NamedTuple):
 
 def rows(cells: int) -> Iterator[Row]:
     """A sweep of so many cells with one worker, beside the same cells trained in one process without the engine."""
-    (found,), (alone,) = together(sweep, [(cells,)]), together(direct, [(min(cells, 500),)])
+    (sizes,), (alone,) = together(sweep, [(cells,)]), together(direct, [(min(cells, 500),)])
     what = f"{cells} cells of one update"
-    yield Row(f"{what}: a cell, with and without the engine", found.each, alone, "ms")
-    yield Row(f"{what}: start of a sweep", found.start, None, "s")
-    yield Row(f"{what}: typed again, all finished", found.again, None, "s")
-    yield Row(f"{what}: reading the records for a figure", found.load, None, "s")
-    yield Row(f"{what}: reading the records for a figure, peak memory", found.reader, None, "MB")
-    yield Row(f"{what}: parent's peak memory", found.parent, None, "MB")
-    yield Row(f"{what}: worker's peak memory", found.worker, None, "MB")
-    yield Row(f"{what}: files left", found.files, None, "files")
-    yield Row(f"{what}: on disk", found.disk, None, "MB")
+    yield Row(f"{what}: a cell, with and without the engine", sizes.each, alone, "ms")
+    yield Row(f"{what}: start of a sweep", sizes.start, None, "s")
+    yield Row(f"{what}: typed again, all finished", sizes.again, None, "s")
+    yield Row(f"{what}: reading the records for a figure", sizes.load, None, "s")
+    yield Row(f"{what}: reading the records for a figure, peak memory", sizes.reader, None, "MB")
+    yield Row(f"{what}: parent's peak memory", sizes.parent, None, "MB")
+    yield Row(f"{what}: worker's peak memory", sizes.worker, None, "MB")
+    yield Row(f"{what}: files left", sizes.files, None, "files")
+    yield Row(f"{what}: on disk", sizes.disk, None, "MB")
 
 
 def sweep(cells: int) -> Sizes:
@@ -66,10 +66,10 @@ def sweep(cells: int) -> Sizes:
         again = _seconds(out, cells)
         parent = _peak()  # before the records are loaded, which is what analysis does
         began = time.perf_counter()
-        kept = records.load(out)
+        loaded = records.load(out)
         load, reader = time.perf_counter() - began, _peak()
         worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
-        assert len(kept) == cells
+        assert len(loaded) == cells
         paths = [path for path in out.rglob("*") if path.is_file()]
         disk = sum(path.stat().st_blocks * 512 for path in paths) / 1e6
         return Sizes(each, start, again, load, reader, parent, worker, len(paths), disk)

@@ -1,4 +1,4 @@
-"""The opponents, with the same nets: the training loop as users write it, and as those write it who have read on."""
+"""The opponents, with the same networks: the training loop as users write it, and as experienced users do."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from paper_repro.data.arrays import Arrays, from_arrays
 BATCH = 128
 
 
-def pictures(count: int = 6400) -> Arrays:
-    """Random pictures of CIFAR-10's size: what is in them does not change the speed."""
+def random_images(count: int = 6400) -> Arrays:
+    """Random images of CIFAR-10's size: what is in them does not change the speed."""
     draw = np.random.RandomState(0)
     x = draw.randint(0, 256, (count, 32, 32, 3), dtype=np.uint8)
     return from_arrays("noise", x, draw.randint(0, 10, count), x[:10], np.arange(10))
 
 
 def images_per_second(
-    net: str, device: str, seconds: float, threads: int, tuned: bool = False, helpers: int = 2
+    network: str, device: str, seconds: float, threads: int, tuned: bool = False, helpers: int = 2
 ) -> float:
     """DataLoader with torchvision's transforms in `helpers` processes, eager, fp32, AdamW; `threads` for the training.
 
@@ -36,14 +36,14 @@ def images_per_second(
     layout = torch.channels_last if tuned else torch.contiguous_format
     precision = torch.autocast(device, torch.bfloat16) if tuned else contextlib.nullcontext()
     loader = torch.utils.data.DataLoader(
-        _Transformed(pictures()),
+        _Transformed(random_images()),
         batch_size=BATCH,
         shuffle=True,
         num_workers=helpers,
         drop_last=True,
         pin_memory=device != "cpu",
     )
-    model = models.build(net, 10, 32).to(device, memory_format=layout)  # type: ignore[call-overload]
+    model = models.build(network, 10, 32).to(device, memory_format=layout)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.25)
     criterion = nn.CrossEntropyLoss()
 
@@ -67,7 +67,7 @@ def images_per_second(
 
 
 class _Transformed(torch.utils.data.Dataset[tuple[Tensor, int]]):
-    """Pictures transformed one by one when asked for, as torchvision's data sets do it."""
+    """Images transformed one by one when asked for, as torchvision's data sets do it."""
 
     def __init__(self, arrays: Arrays) -> None:
         self.arrays = arrays

@@ -1,4 +1,4 @@
-"""Training speed of the paper's net, small and large: one cell, and as many side by side as the machine takes."""
+"""Training speed of the paper's network, small and large: one cell, and as many side by side as the machine takes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from paper_repro.cell import Cell
 from paper_repro.data.split import prepare
 from paper_repro.sweep import engine, floors, throughput
 
-NETS = ("shake_shake-26-2x16d", "shake_shake-26-2x64d")
+NETWORKS = ("shake_shake-26-2x16d", "shake_shake-26-2x64d")
 CELL_IMAGES = 100 * 50_000  # the paper's: 100 epochs of CIFAR-10
 
 
@@ -29,46 +29,46 @@ class Speed(NamedTuple):
 
 
 def rows(device: str, quick: bool) -> Iterator[Row]:
-    """Images a second, cells an hour, share of the peak and memory, for both nets. quick: the small one, briefly."""
+    """Images a second, cells an hour, share of the peak, memory, for both networks. quick: the small one, briefly."""
     seconds = 1.0 if quick else 30.0
     peak = together(peak_rate, [(device,)])[0]
-    for net in NETS[:1] if quick else NETS:
-        (theirs,) = together(plain_speed, [(net, device, seconds)])
+    for network in NETWORKS[:1] if quick else NETWORKS:
+        (theirs,) = together(plain_speed, [(network, device, seconds)])
         # on a CPU a process a core, each with one thread, which loads its images itself
-        tuned = together(tuned_speed, [(net, device, seconds)] * (cores() if device == "cpu" else 1))
+        tuned = together(tuned_speed, [(network, device, seconds)] * (cores() if device == "cpu" else 1))
         for compile in [False] if quick else [False, True]:
             if device == "cpu":
-                yield from _on_cpu(net, seconds, compile, theirs, sum(tuned), peak, quick)
+                yield from _on_cpu(network, seconds, compile, theirs, sum(tuned), peak, quick)
             else:
-                yield from _on_gpu(net, seconds, compile, theirs, sum(tuned), peak)
+                yield from _on_gpu(network, seconds, compile, theirs, sum(tuned), peak)
 
 
 def _on_cpu(
-    net: str, seconds: float, compile: bool, theirs: Speed, tuned: float, peak: float, quick: bool
+    network: str, seconds: float, compile: bool, theirs: Speed, tuned: float, peak: float, quick: bool
 ) -> Iterator[Row]:
-    how = f"{net}{', compiled' * compile}"
+    how = f"{network}{', compiled' * compile}"
     if not quick:
-        one = ours([(net, "cpu", seconds, compile, 1)])[0]
+        one = ours([(network, "cpu", seconds, compile, 1)])[0]
         yield Row(f"{how}: one cell on one core", one.images, theirs.images, "images/s")
-    each = ours([(net, "cpu", seconds, compile, 1)] * cores())
+    each = ours([(network, "cpu", seconds, compile, 1)] * cores())
     images = sum(speed.images for speed in each)
     yield Row(f"{how}: {cores()} cells on {cores()} cores", images, theirs.images, "images/s")
     yield Row(f"{how}: the same, beside bf16, channels_last, a process a core", images, tuned, "images/s")
     yield from _derived(how, images, max(speed.memory for speed in each), theirs, peak * cores())
 
 
-def _on_gpu(net: str, seconds: float, compile: bool, theirs: Speed, tuned: float, peak: float) -> Iterator[Row]:
-    how = f"{net}{', compiled' * compile}"
-    one = ours([(net, "cuda", seconds, compile, 1)])[0]
-    (count,) = together(at_once, [(net, "cuda", compile)])
-    many = ours([(net, "cuda", seconds, compile, count)])[0]
-    apart = ours([(net, "cuda", seconds, compile, 1)] * min(count, 8))
+def _on_gpu(network: str, seconds: float, compile: bool, theirs: Speed, tuned: float, peak: float) -> Iterator[Row]:
+    how = f"{network}{', compiled' * compile}"
+    one = ours([(network, "cuda", seconds, compile, 1)])[0]
+    (count,) = together(at_once, [(network, "cuda", compile)])
+    many = ours([(network, "cuda", seconds, compile, count)])[0]
+    apart = ours([(network, "cuda", seconds, compile, 1)] * min(count, 8))
     yield Row(f"{how}: one cell", one.images, theirs.images, "images/s")
     yield Row(f"{how}: one cell, beside bf16 and channels_last", one.images, tuned, "images/s")
     yield Row(f"{how}: {count} cells in one process", many.images, theirs.images, "images/s")
     yield Row(f"{how}: {len(apart)} processes of one", sum(s.images for s in apart), theirs.images, "images/s")
     yield from _derived(how, max(one.images, many.images), many.memory, theirs, peak)
-    free = ours([(net, "cuda", seconds, compile, 1, False)])[0]
+    free = ours([(network, "cuda", seconds, compile, 1, False)])[0]
     yield Row(f"{how}: deterministic beside free kernels, one cell", one.images, free.images, "images/s")
 
 
@@ -80,14 +80,14 @@ def _derived(how: str, images: float, memory: float, theirs: Speed, peak: float)
     yield Row(f"{how}: peak memory of a process", memory, theirs.memory, "GB")
 
 
-def plain_speed(net: str, device: str, seconds: float) -> Speed:
-    return Speed(plain.images_per_second(net, device, seconds, cores()), _memory(device))
+def plain_speed(network: str, device: str, seconds: float) -> Speed:
+    return Speed(plain.images_per_second(network, device, seconds, cores()), _memory(device))
 
 
-def tuned_speed(net: str, device: str, seconds: float) -> float:
+def tuned_speed(network: str, device: str, seconds: float) -> float:
     """Of the tuned loop."""
     on_cpu = device == "cpu"
-    return plain.images_per_second(net, device, seconds, 1 if on_cpu else cores(), True, 0 if on_cpu else 2)
+    return plain.images_per_second(network, device, seconds, 1 if on_cpu else cores(), True, 0 if on_cpu else 2)
 
 
 def ours(arguments: Sequence[tuple[Any, ...]]) -> list[Speed]:
@@ -99,21 +99,23 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def our_speed(net: str, device: str, seconds: float, compile: bool, count: int, deterministic: bool = True) -> Speed:
+def our_speed(
+    network: str, device: str, seconds: float, compile: bool, count: int, deterministic: bool = True
+) -> Speed:
     """`count` cells side by side in this process."""
-    cells = [_cell(net, compile, deterministic).replace(seed=seed) for seed in range(count)]
-    data = prepare(plain.pictures(), cells[0]).to(device)
+    cells = [_cell(network, compile, deterministic).replace(seed=seed) for seed in range(count)]
+    data = prepare(plain.random_images(), cells[0]).to(device)
     return Speed(throughput.images_per_second(cells, data, device, seconds), _memory(device))
 
 
-def at_once(net: str, device: str, compile: bool) -> int:
-    cell = _cell(net, compile)
-    return throughput.cells_at_once(cell, prepare(plain.pictures(), cell).to(device), device)
+def at_once(network: str, device: str, compile: bool) -> int:
+    cell = _cell(network, compile)
+    return throughput.cells_at_once(cell, prepare(plain.random_images(), cell).to(device), device)
 
 
-def _cell(net: str, compile: bool, deterministic: bool = True) -> Cell:
+def _cell(network: str, compile: bool, deterministic: bool = True) -> Cell:
     return Cell(
-        "noise", net, "adamw", 1e-3, 2.5e-4, epochs=100, precision="bf16", validation_examples=0, compile=compile,
+        "noise", network, "adamw", 1e-3, 2.5e-4, epochs=100, precision="bf16", validation_examples=0, compile=compile,
         deterministic=deterministic,
     )  # fmt: skip
 

@@ -24,14 +24,18 @@ from paper_repro.sweep.engine import ROOT, TRAINING
 Row = dict[str, Any]
 MARK = "|row "  # begins a line of a step's output that is a row in JSON; all else goes to the log alone
 CHILD = (sys.executable, "-m", "benchmarks.gpu_check")
-NETS = ("wide_resnet-16-4", "shake_shake-26-2x16d", "shake_shake-26-2x64d")  # of the profile gpu; small; the paper's
+NETWORKS = (
+    "wide_resnet-16-4",
+    "shake_shake-26-2x16d",
+    "shake_shake-26-2x64d",
+)  # of profile gpu; small; the paper's
 TINY = ("resnet-8-w2", "shake_shake-8-2x2d")
 COLUMNS = ("plain", "tuned", "eager", "K=1", "K=2", "K=4", "K=8", "free", "compiled")  # of the table of images a second
 VERDICTS = {True: "ok", False: "WRONG", None: ""}
 
 
 class Step(NamedTuple):
-    """A function of the module named `stage`, called with `net` where one is named; box: its share of the time.
+    """A function of the module named `stage`, called with `network` where one is named; box: its share of the time.
 
     The boxes are what an H100 takes, in seconds, and some more.
     """
@@ -39,21 +43,21 @@ class Step(NamedTuple):
     stage: str
     name: str
     box: float
-    net: str = ""
+    network: str = ""
 
 
 def steps(tiny: bool) -> list[Step]:
     """The most telling first; last what a compiler takes its minutes for, which is not rehearsed."""
-    nets = TINY if tiny else NETS
+    networks = TINY if tiny else NETWORKS
     correctness = {"optimizers": 10, "gradients": 12, "recorded": 22, "endings": 12, "packed": 30, "beside": 25}
     return [
         *(Step("correctness", name, box) for name, box in correctness.items()),
         Step("speed", "ceilings", 8),
-        *(Step("speed", "images", 25, net) for net in nets),
-        *(Step("speed", "plain", 15, net) for net in nets),
-        *(Step("speed", "kernels", 12, net) for net in nets),
-        Step("speed", "host", 15, nets[-1]),
-        *(Step("speed", "compiled", 35, net) for net in nets[:1] if not tiny),
+        *(Step("speed", "images", 25, network) for network in networks),
+        *(Step("speed", "plain", 15, network) for network in networks),
+        *(Step("speed", "kernels", 12, network) for network in networks),
+        Step("speed", "host", 15, networks[-1]),
+        *(Step("speed", "compiled", 35, network) for network in networks[:1] if not tiny),
     ]
 
 
@@ -73,19 +77,19 @@ def check(device: str, tiny: bool, seconds: float, only: Sequence[str], out: Pat
     with (out / "log").open("w") as log, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         for step in chosen:
             until += seconds * step.box / sum(each.box for each in chosen)  # what earlier steps left is for this one
-            title = f"{step.stage}: {step.name} {step.net}".strip()
+            title = f"{step.stage}: {step.name} {step.network}".strip()
             print(title, flush=True)
-            command = [*CHILD, step.stage, step.name, step.net, str(out), device, *["tiny"] * tiny]
+            command = [*CHILD, step.stage, step.name, step.network, str(out), device, *["tiny"] * tiny]
             for row in _rows(command, began + until - time.monotonic(), log, temporary):
                 rows.append({"title": title, **row})
-                print(f"  {shown(row)}", flush=True)
+                print(f"  {format_row(row)}", flush=True)
                 (out / "results.json").write_text(json.dumps(rows, indent=1) + "\n")
             log.write(f"==== {time.monotonic() - began:.0f} s so far\n")
     wrong = [row for row in rows if row.get("ok") is False]
     print("\n".join(_table(rows)))
     print(f"{len(rows)} rows, {len(wrong)} wrong, {time.monotonic() - began:.0f} s; log and results.json in {out}")
     for row in wrong:
-        print(f"{row['title']}\n  {shown(row)}")
+        print(f"{row['title']}\n  {format_row(row)}")
     return 1 if wrong else 0
 
 
@@ -118,7 +122,7 @@ def _rows(command: list[str], box: float, log: TextIO, temporary: str) -> Iterat
         yield {"what": words, "ok": False}
 
 
-def shown(row: Row) -> str:
+def format_row(row: Row) -> str:
     """The row as a line, without a line end."""
     values = {key: value for key, value in row.items() if key not in ("title", "what", "ok", "net", "column")}
     words = [f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items()]
@@ -126,12 +130,12 @@ def shown(row: Row) -> str:
 
 
 def _table(rows: Sequence[Row]) -> Iterator[str]:
-    """Images a second, a line a net; the last column is the best as a share of the floor."""
+    """Images a second, a line a network; the last column is the best as a share of the floor."""
     speeds = {(row["net"], row["column"]): row for row in rows if "net" in row}
     if speeds:
         yield f"\n{'images a second':<22}" + "".join(f"{column:>10}" for column in (*COLUMNS, "% floor"))
-    for net in dict.fromkeys(net for net, _ in speeds):
-        own = [speeds.get((net, column), {}) for column in COLUMNS]
-        words = [f"{row['images_per_second']:.0f}" if row else "-" for row in own]
-        best = max(row.get("percent_of_floor", 0.0) for row in own)
-        yield f"{net:<22}" + "".join(f"{word:>10}" for word in (*words, f"{best:.1f}"))
+    for network in dict.fromkeys(network for network, _ in speeds):
+        columns = [speeds.get((network, column), {}) for column in COLUMNS]
+        words = [f"{row['images_per_second']:.0f}" if row else "-" for row in columns]
+        best = max(row.get("percent_of_floor", 0.0) for row in columns)
+        yield f"{network:<22}" + "".join(f"{word:>10}" for word in (*words, f"{best:.1f}"))

@@ -1,4 +1,4 @@
-"""One step of the check, as the parent starts it: python -m benchmarks.gpu_check STAGE STEP NET OUT DEVICE [tiny]."""
+"""A step of the check, as the parent starts it: python -m benchmarks.gpu_check STAGE STEP NETWORK OUT DEVICE [tiny]."""
 
 import importlib
 import sys
@@ -7,6 +7,6 @@ from pathlib import Path
 from benchmarks.gpu_check.setting import Setting
 
 if __name__ == "__main__":
-    stage, name, net, out, device, *tiny = sys.argv[1:]
+    stage, name, network, out, device, *tiny = sys.argv[1:]
     step = getattr(importlib.import_module(f"benchmarks.gpu_check.{stage}"), name)
-    step(Setting(device, bool(tiny), Path(out)), *filter(None, [net]))
+    step(Setting(device, bool(tiny), Path(out)), *filter(None, [network]))

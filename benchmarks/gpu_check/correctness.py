@@ -41,7 +41,7 @@ FREE = 5e-4  # of losses and norms, with free kernels
 
 
 def optimizers(setting: Setting) -> None:
-    """30 updates from given gradients; the rate is a number, as in training on a CPU, or a tensor, as recorded."""
+    """30 updates from the same gradients; the rate is a number, as in training on a CPU, or a tensor, as recorded."""
     draw = np.random.RandomState(1)
     shapes = [(16, 3, 3, 3), (32, 16, 1, 1), (64,), (10, 64)]
     start, *gradients = ([draw.standard_normal(shape).astype(np.float32) for shape in shapes] for _ in range(31))
@@ -59,8 +59,8 @@ def optimizers(setting: Setting) -> None:
                 group["lr"] = torch.tensor(eta * ALPHA, device=setting.device) if kind == "tensor" else eta * ALPHA
                 optimizer.step()
             expected = by_reference(name, before, map(_flat, gradients), etas)
-            found = _flat([p.cpu() for p in params])
-            apart = float((found - expected).norm() / (expected - before).norm())
+            weights = _flat([p.cpu() for p in params])
+            apart = float((weights - expected).norm() / (expected - before).norm())
             row(what, ok=apart <= OPTIMIZER, apart=apart, most=OPTIMIZER)
 
 
@@ -68,11 +68,11 @@ def by_reference(name: str, theta: Tensor, gradients: Iterable[Tensor], etas: li
     """The weights after Algorithm 1 (sgd, sgdw) or 2 (adam, adamw) as printed, in float64 on the CPU."""
     decoupled, m, v = name.endswith("w"), torch.zeros_like(theta), torch.zeros_like(theta)
     for t, (gradient, eta) in enumerate(zip(gradients, etas, strict=True), 1):
-        given: dict[str, Any] = {"eta": eta, "alpha": ALPHA, "decay": DECAY, "decoupled": decoupled}
+        options: dict[str, Any] = {"eta": eta, "alpha": ALPHA, "decay": DECAY, "decoupled": decoupled}
         if name.startswith("sgd"):
-            theta, m = reference.sgd(theta, gradient, m, **given)
+            theta, m = reference.sgd(theta, gradient, m, **options)
         else:
-            theta, m, v = reference.adam(theta, gradient, m, v, t, **given)
+            theta, m, v = reference.adam(theta, gradient, m, v, t, **options)
     return theta
 
 
@@ -88,28 +88,28 @@ def gradients(setting: Setting) -> None:
     noise = torch.rand(32, *shape, generator=torch.Generator().manual_seed(0))
 
     def gradient(device: str, kind: torch.dtype, bf16: bool = False) -> Tensor:
-        net = build_model(base, data).to(device, kind, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = build_model(base, data).to(device, kind, memory_format=torch.channels_last)  # type: ignore[call-overload]
         with torch.autocast(device, torch.bfloat16, enabled=bf16):
-            logits = net(images.to(device, kind), noise.to(device, kind))
+            logits = network(images.to(device, kind), noise.to(device, kind))
         cross_entropy(logits.to(kind), labels.to(device)).backward()  # type: ignore[no-untyped-call]
-        return torch.cat([p.grad.double().cpu().flatten() for p in net.parameters()])
+        return torch.cat([p.grad.double().cpu().flatten() for p in network.parameters()])
 
     expected = gradient("cpu", torch.float64)
     for precision, most in GRADIENTS.items():
         what = f"gradients of {base.model} in {precision}: distance from float64"
         with checking(what), cuda.prepared(base, setting.device):
-            found = gradient(setting.device, torch.float32, precision == "bf16")
-            apart = float((found - expected).norm() / expected.norm())
+            result = gradient(setting.device, torch.float32, precision == "bf16")
+            apart = float((result - expected).norm() / expected.norm())
             row(what, ok=apart <= most, apart=apart, most=most)
 
 
-def _problem(setting: Setting, updates: int = 8, net: str = "", free: bool = False) -> tuple[Cell, Dataset]:
-    """A cell of the paper's net, small, and images for it: so many updates an epoch, the last from 40 images.
+def _problem(setting: Setting, updates: int = 8, network: str = "", free: bool = False) -> tuple[Cell, Dataset]:
+    """A cell of the paper's network, small, and images for it: so many updates an epoch, the last from 40 images.
 
     free: with free kernels, and then eight layers in float32, where what they do to a number is small.
     """
-    net = net or f"shake_shake-{8 if setting.tiny or free else 26}-2x{4 if setting.tiny else 16}d"
-    base = cell(net, deterministic=False, precision="fp32") if free else cell(net)
+    network = network or f"shake_shake-{8 if setting.tiny or free else 26}-2x{4 if setting.tiny else 16}d"
+    base = cell(network, deterministic=False, precision="fp32") if free else cell(network)
     images = base.validation_examples + (updates - 1) * BATCH + 40
     return base, setting.data(base, images, 200, 8 if setting.tiny else 32)
 
@@ -133,8 +133,8 @@ def compare_recorded(setting: Setting, what: str, each: Cell, data: Dataset) -> 
     """Tell whether the cell ends the same with its updates recorded and as written."""
     made: list[Callable[[], None]] = []
 
-    def recorder(*given: Any) -> Callable[[], None]:
-        made.append(setting.recorder(*given))
+    def recorder(*args: Any) -> Callable[[], None]:
+        made.append(setting.recorder(*args))
         return made[-1]
 
     written = trained(each, data, setting.device, update)
@@ -158,7 +158,7 @@ def trained(each: Cell, data: Dataset, device: str, make_update: cuda.Update) ->
                 run.progress.position += 1
             losses.append(run.progress.losses.clone())
             run.progress.next_epoch()
-        state = [*run.model.state_dict().values(), *(v for own in run.optimizer.state.values() for v in own.values())]
+        state = [*run.model.state_dict().values(), *(v for each in run.optimizer.state.values() for v in each.values())]
         return [*losses, *(tensor.clone() for tensor in state)]
 
 
@@ -166,15 +166,15 @@ def _named(what: str, each: Cell) -> str:
     return what + ", free kernels" * (not each.deterministic)
 
 
-def distance(found: records.Record, expected: records.Record) -> float:
+def distance(record: records.Record, expected: records.Record) -> float:
     """0 for two records that are the same to the last bit, else the largest relative distance of a loss or a norm."""
-    if records.without_times(found) == records.without_times(expected):
+    if records.without_times(record) == records.without_times(expected):
         return 0.0
-    if found["status"] != expected["status"]:
+    if record["status"] != expected["status"]:
         return math.inf
     pairs = [
         (row[name], value)
-        for row, other in zip(found["epochs"], expected["epochs"], strict=True)
+        for row, other in zip(record["epochs"], expected["epochs"], strict=True)
         for name, value in other.items()
         if name.endswith(("loss", "norm"))
     ]
@@ -218,7 +218,7 @@ def beside(setting: Setting) -> None:
     """Short cells begin and end all the time: no recording fails beside others' replays, and no number differs."""
     rounds, threads = (1, 2) if setting.tiny else (3, 8)
     for free in (False, True):
-        base, data = _problem(setting, updates=6, net="resnet-8-w4", free=free)
+        base, data = _problem(setting, updates=6, network="resnet-8-w4", free=free)
         cells = [base.replace(optimizer=name, epochs=1) for name in optim.BUILT_IN]
         alone = [_record(each, data, setting.device) for each in cells]
         for emptied in (False, True):
@@ -247,14 +247,14 @@ def _together(
         while not done.wait(0.2):  # it collects garbage, which holds up every thread
             memory.give_back(setting.device)
 
-    said = io.StringIO()
-    with checking(what), contextlib.redirect_stderr(said), ThreadPoolExecutor(threads + emptied) as pool:
+    errors = io.StringIO()
+    with checking(what), contextlib.redirect_stderr(errors), ThreadPoolExecutor(threads + emptied) as pool:
         emptying = [pool.submit(empty)] * emptied
         try:
-            found = list(pool.map(lambda each: _record(each, data, setting.device), cells))
+            results = list(pool.map(lambda each: _record(each, data, setting.device), cells))
         finally:
             done.set()
         for each in emptying:
             each.result()
-        _compare(what, cells[0], list(map(distance, found, alone)), said.getvalue().count("cannot be recorded"))
-    print(said.getvalue())
+        _compare(what, cells[0], list(map(distance, results, alone)), errors.getvalue().count("cannot be recorded"))
+    print(errors.getvalue())

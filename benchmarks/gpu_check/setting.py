@@ -1,4 +1,4 @@
-"""What the steps share: what is checked, how a row is told, images and cells to check with."""
+"""What the steps share: what is checked, how a row is written, images and cells to check with."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BATCH = 128
 
 
 class Setting(NamedTuple):
-    """tiny: small nets and images and short measurements, to rehearse on a CPU."""
+    """tiny: small networks and images and short measurements, to rehearse on a CPU."""
 
     device: str
     tiny: bool
@@ -42,9 +42,9 @@ class Setting(NamedTuple):
         return prepare(from_arrays("noise", x[:train], y[:train], x[train:], y[train:]), cell).to(self.device)
 
 
-def cell(net: str, **changes: Any) -> Cell:
+def cell(network: str, **changes: Any) -> Cell:
     """Two epochs of AdamW in bf16, with some fields changed."""
-    base = Cell("noise", net, "adamw", 1e-3, 2.5e-4, epochs=2, precision="bf16", validation_examples=64)
+    base = Cell("noise", network, "adamw", 1e-3, 2.5e-4, epochs=2, precision="bf16", validation_examples=64)
     return base.replace(**changes)
 
 

@@ -1,7 +1,7 @@
 """How fast? Images a second beside a plain loop and beside what the GPU could do, and where the time goes.
 
-The floor of a net is the time that its updates take kernel by kernel with all bytes at the rate of a large copy and all
-operations at that of a large bf16 product, both measured here (floors.py counts them).
+The floor of a network is the time that its updates take, kernel by kernel, with all bytes at the rate of a large copy
+and all operations at that of a large bf16 product, both measured here (floors.py counts them).
 """
 
 from __future__ import annotations
@@ -66,35 +66,35 @@ def _wait(setting: Setting) -> None:
         torch.cuda.synchronize()
 
 
-def _trial(setting: Setting, net: str, **changes: Any) -> tuple[Cell, Dataset, float]:
+def _trial(setting: Setting, network: str, **changes: Any) -> tuple[Cell, Dataset, float]:
     """A cell that does not end while it is timed, its images in whole batches, and seconds to time it for."""
-    base = cell(net, epochs=1000, validation_examples=0, **changes)
+    base = cell(network, epochs=1000, validation_examples=0, **changes)
     return base, setting.data(base, (2 if setting.tiny else 25) * BATCH, 10), 0.2 if setting.tiny else 1.5
 
 
-def _floor(setting: Setting, net: str) -> tuple[float, float]:
+def _floor(setting: Setting, network: str) -> tuple[float, float]:
     """Images a second at the floor, and as many as floors.py expects, both from what was measured here."""
-    cost, most = floors.cost(net, BATCH), _ceilings(setting)
+    cost, most = floors.cost(network, BATCH), _ceilings(setting)
     floor = cost.images / (cost.bytes / most.bytes + cost.flop / most.flop["bf16"])
     return floor, floors.images_per_second(cost, most)
 
 
-def _tell(net: str, column: str, rate: float, floor: float) -> None:
+def _write_speed(network: str, column: str, rate: float, floor: float) -> None:
     """A row of the table at the end."""
     share = 100 * rate / floor
-    row(f"{net}: {column}", net=net, column=column, images_per_second=rate, percent_of_floor=share)
+    row(f"{network}: {column}", net=network, column=column, images_per_second=rate, percent_of_floor=share)
 
 
-def images(setting: Setting, net: str) -> None:
+def images(setting: Setting, network: str) -> None:
     """One cell with updates as written; 1, 2, 4 and 8 cells at once, recorded; and one with free kernels."""
-    base, data, seconds = _trial(setting, net)
-    floor, expected = _floor(setting, net)
-    row(f"{net}: floor, and what --dry-run expects", floor=floor, expected=expected)
-    with checking(f"{net}: eager"):
-        _tell(net, "eager", _eager(base, data, setting, seconds), floor)
+    base, data, seconds = _trial(setting, network)
+    floor, expected = _floor(setting, network)
+    row(f"{network}: floor, and what --dry-run expects", floor=floor, expected=expected)
+    with checking(f"{network}: eager"):
+        _write_speed(network, "eager", _eager(base, data, setting, seconds), floor)
     rates: dict[int, float] = {}
     for count in COUNTS:
-        with checking(f"{net}: K={count}"):
+        with checking(f"{network}: K={count}"):
             memory.give_back(setting.device)
             cells = [base.replace(seed=seed) for seed in range(count)]
             try:
@@ -102,30 +102,30 @@ def images(setting: Setting, net: str) -> None:
             except Exception as error:
                 if count == 1 or not memory.has_run_out(error):
                     raise
-                row(f"{net}: {count} cells at once do not fit")
+                row(f"{network}: {count} cells at once do not fit")
                 break
-            _tell(net, f"K={count}", rates[count], floor)
-    with checking(f"{net}: free kernels"):
+            _write_speed(network, f"K={count}", rates[count], floor)
+    with checking(f"{network}: free kernels"):
         free = throughput.images_per_second([base.replace(deterministic=False)], data, setting.device, seconds)
-        _tell(net, "free", free, floor)
-        row(f"{net}: what deterministic kernels cost", times_as_long=free / rates[1])
+        _write_speed(network, "free", free, floor)
+        row(f"{network}: what deterministic kernels cost", times_as_long=free / rates[1])
     gains = {f"from_{low}_to_{high}": rates[high] / rates[low] for low, high in itertools.pairwise(rates)}
     chosen = throughput.fastest(rates.__getitem__, rates.__contains__)
-    row(f"{net}: K doubled while that gains {throughput.WORTH_IT} times", K=chosen, **gains)
+    row(f"{network}: K doubled while that gains {throughput.WORTH_IT} times", K=chosen, **gains)
 
 
-def plain(setting: Setting, net: str) -> None:
+def plain(setting: Setting, network: str) -> None:
     """The loops that bench has for opponents: as most people write it, and with bf16 and channels_last."""
     if importlib.util.find_spec("torchvision") is None:
-        row(f"{net}: no plain loop, which needs torchvision")
+        row(f"{network}: no plain loop, which needs torchvision")
         return
     from benchmarks import plain
 
-    (floor, _), seconds, cores = _floor(setting, net), 0.4 if setting.tiny else 2.0, len(os.sched_getaffinity(0))
+    (floor, _), seconds, cores = _floor(setting, network), 0.4 if setting.tiny else 2.0, len(os.sched_getaffinity(0))
     for column in ("plain", "tuned"):
-        with checking(f"{net}: {column}"):
-            rate = plain.images_per_second(net, setting.device, seconds, cores, column == "tuned")
-            _tell(net, column, rate, floor)
+        with checking(f"{network}: {column}"):
+            rate = plain.images_per_second(network, setting.device, seconds, cores, column == "tuned")
+            _write_speed(network, column, rate, floor)
 
 
 def _eager(base: Cell, data: Dataset, setting: Setting, seconds: float) -> float:
@@ -141,18 +141,18 @@ def _eager(base: Cell, data: Dataset, setting: Setting, seconds: float) -> float
         return images / (time.perf_counter() - began)
 
 
-def compiled(setting: Setting, net: str) -> None:
+def compiled(setting: Setting, network: str) -> None:
     """One cell through torch.compile, recorded."""
-    base, data, seconds = _trial(setting, net, compile=True)
+    base, data, seconds = _trial(setting, network, compile=True)
     began = time.perf_counter()
     rate = throughput.images_per_second([base], data, setting.device, seconds)
-    row(f"{net}: compilation", seconds=time.perf_counter() - began - seconds)
-    _tell(net, "compiled", rate, _floor(setting, net)[0])
+    row(f"{network}: compilation", seconds=time.perf_counter() - began - seconds)
+    _write_speed(network, "compiled", rate, _floor(setting, network)[0])
 
 
-def kernels(setting: Setting, net: str) -> None:
+def kernels(setting: Setting, network: str) -> None:
     """What an update consists of, from torch's profiler; kernels.txt has the names."""
-    base, data, _ = _trial(setting, net)
+    base, data, _ = _trial(setting, network)
     gpu = setting.device != "cpu"
     with run_of(base, data, setting.device) as run:
         made = run.updates(update)
@@ -166,21 +166,21 @@ def kernels(setting: Setting, net: str) -> None:
         if (not gpu or event.device_type.name == "CUDA") and not event.key.startswith("Optimizer.")  # a mark, no kernel
     ]
     total, count = sum(event[0] for event in events) / 1000, sum(event[1] for event in events)
-    row(f"{net}: kernels of an update", count=count, milliseconds=total, images_per_second=1000 * BATCH / total)
+    row(f"{network}: kernels of an update", count=count, milliseconds=total, images_per_second=1000 * BATCH / total)
     with (setting.out / "kernels.txt").open("a") as file:
-        file.write(f"{net}: {count} kernels, {total:.3f} ms\n")
+        file.write(f"{network}: {count} kernels, {total:.3f} ms\n")
         for microseconds, number, name in sorted(events, reverse=True)[:40]:
             file.write(f"{microseconds / 1000:9.3f} ms {number:5d} x {name[:160]}\n")
 
 
-def host(setting: Setting, net: str) -> None:
+def host(setting: Setting, network: str) -> None:
     """What a cell costs beside its updates, in milliseconds: for the most part Python, which cells take in turns."""
     held = 64 if setting.tiny else 5000
-    base = cell(net, validation_examples=held, epochs=100)
+    base = cell(network, validation_examples=held, epochs=100)
     data = setting.data(base, held + (8 * BATCH if setting.tiny else 45_000), 2 * held)
     took: dict[str, float] = {}
 
-    def clocked(name: str, work: Callable[[], Any]) -> Any:
+    def timed(name: str, work: Callable[[], Any]) -> Any:
         began = time.perf_counter()
         result = work()
         _wait(setting)
@@ -188,14 +188,14 @@ def host(setting: Setting, net: str) -> None:
         return result
 
     with contextlib.ExitStack() as stack:
-        run = clocked("build", lambda: stack.enter_context(run_of(base, data, setting.device)))
+        run = timed("build", lambda: stack.enter_context(run_of(base, data, setting.device)))
         run.begin_epoch()
-        clocked("first_update", lambda: update(run, BATCH))
-        replay = clocked("record", lambda: setting.recorder(update, run, BATCH))
+        timed("first_update", lambda: update(run, BATCH))
+        replay = timed("record", lambda: setting.recorder(update, run, BATCH))
         for _ in range(2):
-            clocked("replay", replay)
-            clocked("eager_update", lambda: update(run, BATCH))
-            clocked("evaluate", run._evaluate)
-            clocked("save", run.save)
-            clocked("begin_epoch", run.begin_epoch)
-    row(f"{net}: milliseconds of", **took)
+            timed("replay", replay)
+            timed("eager_update", lambda: update(run, BATCH))
+            timed("evaluate", run._evaluate)
+            timed("save", run.save)
+            timed("begin_epoch", run.begin_epoch)
+    row(f"{network}: milliseconds of", **took)

@@ -159,12 +159,16 @@ class Run:
         stop = should_stop()
         if stop or time.monotonic() - self.progress.work_saved > save_seconds(self.device, self.progress.last_save):
             check()
-            began = time.monotonic()
-            state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
-            checkpoints.save(self.folder, self.progress.step, state | self.progress.state() | self.origin)
-            self.progress.saved(time.monotonic() - began)
+            self.save()
         if stop:
             raise Stopped
+
+    def save(self) -> None:
+        """Write a checkpoint from which another attempt goes on."""
+        began = time.monotonic()
+        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        checkpoints.save(self.folder, self.progress.step, state | self.progress.state() | self.origin)
+        self.progress.saved(time.monotonic() - began)
 
     def end_epoch(self, check: Callable[[], None]) -> None:
         """Check, as above, and measure. Raises Diverged."""

@@ -19,7 +19,7 @@ SAME_ALGORITHM = [pair for pair in optimizer_step.PAIRS if "SGD with L2" not in 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(optimizer_step, "NET", "resnet-8-w2")
+    monkeypatch.setattr(optimizer_step, "NETWORK", "resnet-8-w2")
     stepping._values.cache_clear()
     yield
     stepping._values.cache_clear()
@@ -28,7 +28,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("kind", ["fused", "foreach"])
 @pytest.mark.parametrize("pair", SAME_ALGORITHM, ids=lambda pair: pair.name)
 def test_both_sides_of_a_step_do_the_same(small: None, pair: optimizer_step.Pair, kind: str) -> None:
-    ours, theirs = (stepping.parameters("cpu", optimizer_step.NET) for _ in range(2))
+    ours, theirs = (stepping.parameters("cpu", optimizer_step.NETWORK) for _ in range(2))
     step, opponent = (
         optim.build(pair.name, ours, optimizer_step.LR, optimizer_step.DECAY).step,
         pair.theirs(theirs, **{kind: True}),
@@ -50,7 +50,7 @@ def test_every_optimizer_is_timed(small: None) -> None:
 
 
 def test_both_opponents_train(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plain, "pictures", lambda count=256, whole=plain.pictures: whole(count))
+    monkeypatch.setattr(plain, "random_images", lambda count=256, whole=plain.random_images: whole(count))
     threads = torch.get_num_threads()
     for tuned, helpers in ((False, 2), (True, 0)):
         assert plain.images_per_second("mlp-8x1", "cpu", 0.0, threads, tuned, helpers) > 0
