@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterable
 from types import ModuleType
 
-NAME = re.compile(r"[a-z]\w*")
-DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+NAME = re.compile(r"[A-Za-z]\w*(\.[A-Za-z_]\w*)*")
 
 
 class Missing(ValueError):
@@ -21,18 +20,15 @@ def module(package: str, name: str, known: Iterable[str], what: str, function: s
     Yours is found as by Python's import: in the current folder, or on PYTHONPATH. known: the names there are; what: of
     which kind, as "model". Raises Missing for a module that is not there, or has no such function.
     """
-    full = name if DOTTED.fullmatch(name) else f"{package}.{name}"
-    found = None
-    if full == name or NAME.fullmatch(name):
-        try:
-            found = importlib.import_module(full)
-        except ModuleNotFoundError as error:
-            if error.name is None or not f"{full}.".startswith(f"{error.name}."):
-                raise  # it is there, what it imports is not
-    if found is not None and callable(getattr(found, function, None)):
-        return found
-    if full == name:
-        raise Missing(
-            f"no {what} {name!r}: there is no module {name} with a function {function}, here or on PYTHONPATH"
-        )
-    raise Missing(f"no {what} {name!r}: one of {', '.join(known)}, or a module of your own (README)")
+    is_name, loaded = NAME.fullmatch(name), None
+    full = name if "." in name else f"{package}.{name}"
+    try:
+        loaded = importlib.import_module(full) if is_name else None
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{full}.".startswith(f"{error.name}."):
+            raise  # it is there, what it imports is not
+    if loaded is not None and callable(getattr(loaded, function, None)):
+        return loaded
+    yours = f"there is no module {name} with a function {function}, here or on PYTHONPATH"
+    ours = f"one of {', '.join(known)}, or a module of your own (README)"
+    raise Missing(f"no {what} {name!r}: {yours if is_name and full == name else ours}")

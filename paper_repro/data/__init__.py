@@ -60,13 +60,12 @@ def load(name: str, path: Path) -> Arrays:
         loaded = own.module(__name__, name, FORMS, "data set", "load").load(name, path)
     except MemoryError:
         raise
+    except own.Missing as error:
+        raise DataError(f"{error}, or --data FILE.npz") from None
     except Exception as error:  # a module of yours may do anything
-        if isinstance(error, own.Missing):
-            raise DataError(f"{error}, or --data FILE.npz") from None
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        raise DataError(
-            f"data set {name}: {Path(frame.filename).name}, line {frame.lineno}: {type(error).__name__}: {brief(error)}"
-        ) from error
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        line = f"{Path(place.filename).name}, line {place.lineno}: {type(error).__name__}: {brief(error)}"
+        raise DataError(f"data set {name}: {line}") from error
     if not isinstance(loaded, Arrays):
         raise DataError(
             f"data set {name}: load(name, folder) must return Arrays, as from_arrays(name, x_train, y_train, x_test, "

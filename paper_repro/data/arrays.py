@@ -8,6 +8,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,7 @@ class DataError(ValueError):
     """A data set that is missing, damaged or of the wrong form. The message is a line that says what to do."""
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(NamedTuple):
     """How many images a published data set has, their height and width, and classes: to plan before it is here."""
 
     train: int
@@ -61,7 +61,12 @@ class Arrays:
         if not len(self.mean) == len(self.std) == channels or not np.isfinite(numbers).all() or min(self.std) <= 0:
             raise DataError(f"mean and std must have a finite number for each channel, got {self.mean} and {self.std}")
         if not self.fingerprint:
-            object.__setattr__(self, "fingerprint", _fingerprint(self))
+            digest = hashlib.sha256()
+            for key in KEYS:
+                array = getattr(self, key)
+                digest.update(f"{key}{array.shape}{array.dtype}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+            object.__setattr__(self, "fingerprint", digest.hexdigest()[:16])
 
 
 def _check_images(x_train: Bytes, y_train: Labels, x_test: Bytes, y_test: Labels) -> None:
@@ -123,24 +128,16 @@ def classes_of(labels: Labels) -> Labels:
 
 def label_gaps(arrays: Arrays) -> str:
     """A line that names the classes without images; empty where all from 0 on have some to train and to test on."""
-    train, test = ({*classes_of(labels).tolist()} for labels in (arrays.y_train, arrays.y_test))
-    parts, every = [], {*range(arrays.num_classes)}
-    if every - train:
-        parts.append(
-            f"no training image of {_list_classes(every - train)}; the net has {arrays.num_classes} outputs, "
-            "label noise draws classes with training images only"
-        )
-    if every - test:
-        parts.append(f"no test image of {_list_classes(every - test)}")
-    if len(train) == 1:
+    parts = []
+    for split, labels in (("training", arrays.y_train), ("test", arrays.y_test)):
+        if missing := sorted({*range(arrays.num_classes)}.difference(classes_of(labels).tolist())):
+            more = f" and {len(missing) - NAMED} others" * (len(missing) > NAMED)
+            net = f"; the net has {arrays.num_classes} outputs, label noise draws classes with training images only"
+            names = ", ".join(map(str, missing[:NAMED]))
+            parts.append(f"no {split} image of class {names}{more}{net * (split == 'training')}")
+    if len(classes_of(arrays.y_train)) == 1:
         parts.append("with one class there is nothing to learn")
     return f"{arrays.name}: {'; '.join(parts)}" if parts else ""
-
-
-def _list_classes(labels: set[int]) -> str:
-    """'class 0', 'class 2, 4, 6, 8, 10, 12, 14, 16 and 30 others'."""
-    more = len(labels) - NAMED
-    return "class " + ", ".join(map(str, sorted(labels)[:NAMED])) + f" and {more} others" * (more > 0)
 
 
 def channel_statistics(x: Bytes) -> Statistics:
@@ -155,12 +152,3 @@ def channel_statistics(x: Bytes) -> Statistics:
         float(np.sqrt(count @ (values - mean) ** 2 / count.sum())) for count, mean in zip(counts, means, strict=True)
     ]
     return tuple(means), tuple(deviation or 1.0 for deviation in deviations)  # a constant channel stays finite
-
-
-def _fingerprint(arrays: Arrays) -> str:
-    digest = hashlib.sha256()
-    for key in KEYS:
-        array = getattr(arrays, key)
-        digest.update(f"{key}{array.shape}{array.dtype}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()[:16]

@@ -69,11 +69,10 @@ class _Part:
     bytes, and take any flags for a dtype.
     """
 
-    __slots__ = ("arguments", "name", "state")
+    state: tuple[Any, ...]
 
     def __init__(self, name: str, arguments: tuple[Any, ...] = ()) -> None:
-        self.name, self.arguments = name, arguments
-        self.state: tuple[Any, ...] = ()
+        self.name, self.arguments, self.state = name, arguments, ()
 
     def __call__(self, *arguments: Any) -> _Part:
         return _Part(self.name, arguments)

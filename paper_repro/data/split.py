@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from paper_repro.cell import Cell
-from paper_repro.data.arrays import Arrays, Bytes, DataError, Labels, classes_of
+from paper_repro.data.arrays import Arrays, Bytes, DataError, classes_of
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,10 @@ def prepare(arrays: Arrays, cell: Cell) -> Dataset:
     wanted = len(rest) if cell.train_examples is None else cell.train_examples
     if not 0 < wanted <= len(rest):
         raise _too_few(arrays.name, len(order), cell)
-    chosen = rest[:wanted]
-    labels = _with_label_noise(arrays.y_train[chosen], cell.label_noise, classes_of(arrays.y_train))
+    chosen, draw = rest[:wanted], np.random.RandomState(1)
+    labels, classes = arrays.y_train[chosen], classes_of(arrays.y_train)
+    redrawn = draw.random_sample(wanted) < cell.label_noise
+    labels = np.where(redrawn, classes[draw.randint(len(classes), size=wanted)], labels)
     train, validation, test = (
         Split(torch.from_numpy(_averaged(x, cell.image_size)), torch.from_numpy(y))
         for x, y in (
@@ -113,20 +114,13 @@ def _too_few(name: str, count: int, cell: Cell) -> DataError:
     )
 
 
-def _with_label_noise(labels: Labels, share: float, classes: Labels) -> np.ndarray:
-    draw = np.random.RandomState(1)
-    redrawn = draw.random_sample(len(labels)) < share
-    return np.where(redrawn, classes[draw.randint(len(classes), size=len(labels))], labels)
-
-
 def _averaged(images: Bytes, size: int | None) -> Bytes:
     """Images averaged down to size x size and rounded to whole numbers again."""
     count, height, width, channels = images.shape
     if size is None or size == height == width:
         return images
     if height % size or width % size:
-        common = math.gcd(height, width)
-        sizes = ", ".join(str(each) for each in range(common, 0, -1) if common % each == 0)
+        sizes = ", ".join(str(each) for each in range(height, 0, -1) if height % each == width % each == 0)
         raise DataError(
             f"images of {height} x {width} cannot be averaged down to {size} x {size}: "
             f"--set image_size=none leaves them as they are; else it can be {sizes}"

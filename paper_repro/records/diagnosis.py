@@ -65,14 +65,11 @@ def kinds(record: Mapping[str, Any]) -> list[str]:
 def groups(cells: Iterable[tuple[str, Sequence[str]]]) -> list[dict[str, Any]]:
     """Cells (id, kinds) by kind, as plain values: kind, cells (how many), first (an id), remedy."""
     by_kind: dict[str, list[str]] = {kind: [] for kind in REMEDIES}
-    for name, own in cells:
-        for kind in own:
+    for name, anomalies in cells:
+        for kind in anomalies:
             by_kind.setdefault(kind, []).append(name)
-    return [
-        {"kind": kind, "cells": len(names), "first": names[0], "remedy": REMEDIES.get(kind, "")}
-        for kind, names in by_kind.items()
-        if names
-    ]
+    rows = [(kind, names, REMEDIES.get(kind, "")) for kind, names in by_kind.items() if names]
+    return [{"kind": kind, "cells": len(names), "first": names[0], "remedy": remedy} for kind, names, remedy in rows]
 
 
 def _spike(epochs: Sequence[Row]) -> Diagnosis | None:
@@ -99,7 +96,7 @@ def _dead(epochs: Sequence[Row], classes: int) -> Diagnosis | None:
     losses, errors = _curve(epochs, "train_loss"), _curve(epochs, "train_error")
     if classes < 2 or not losses or not errors:
         return None
-    loss, error = math.log(classes), 100 * (1 - 1 / classes)
+    loss, error = math.log(classes), 100 * (1 - 1 / classes)  # of a guess
     is_dead = min(losses) >= DEAD_LOSS * loss and min(errors) >= DEAD_ERROR * error
     return _diagnosis(DEAD, epochs[0], min(losses), loss) if is_dead else None
 
@@ -112,6 +109,5 @@ def _curve(epochs: Sequence[Row], name: str) -> list[float]:
 
 
 def _diagnosis(kind: str, row: Row, value: float, usual: float) -> Diagnosis:
-    numbers = {"value": value, "usual": usual}
-    plain = {name: number if math.isfinite(number) else None for name, number in numbers.items()}
-    return {"kind": kind, "epoch": row["epoch"], **plain}
+    finite = [number if math.isfinite(number) else None for number in (value, usual)]
+    return {"kind": kind, "epoch": row["epoch"], "value": finite[0], "usual": finite[1]}
