@@ -83,32 +83,24 @@ def chosen_cells(profile: Profile, args: argparse.Namespace) -> list[Cell]:
 
 def axes(cells: Sequence[Cell], args: argparse.Namespace) -> list[str]:
     """What was understood, to be printed before anything is trained: optimizers, learning rates, decays, seeds and what
-    was changed, a line each."""
-    rest = [text.strip() for text in args.set if text.partition("=")[0].strip() != "seed"]
-    changed = ["quick"] * args.quick + rest
-    return [
-        f"optimizers: {', '.join(dict.fromkeys(cell.optimizer for cell in cells))}",
-        _axis("learning rates", cells, "alpha"),
-        _axis("decays", cells, "decay"),
-        f"seeds: {_shortened(dict.fromkeys(str(cell.seed) for cell in cells))}",
-        *[f"changed: {', '.join(changed)}"] * bool(changed),
-    ]
-
-
-def _axis(name: str, cells: Sequence[Cell], field: str) -> str:
-    """The values in one line, apart for optimizers that differ in them."""
-    values: dict[str, dict[str, None]] = {}
+    was changed, a line each. Values stand apart for optimizers that differ in them."""
+    grids: dict[str, list[Cell]] = {}
     for cell in cells:
-        values.setdefault(cell.optimizer, {})[typed(getattr(cell, field))] = None
-    optimizers: dict[str, list[str]] = {}
-    for optimizer, axis in values.items():
-        optimizers.setdefault(_shortened(axis), []).append(optimizer)
-    apart = [words + f" for {', '.join(names)}" * (len(optimizers) > 1) for words, names in optimizers.items()]
-    return f"{name}: {'; '.join(apart)}"
+        grids.setdefault(cell.optimizer, []).append(cell)
+    lines = [f"optimizers: {', '.join(grids)}"]
+    for name, field in (("learning rates", "alpha"), ("decays", "decay")):
+        axes: dict[str, list[str]] = {}
+        for optimizer, grid in grids.items():
+            axes.setdefault(_shortened(typed(getattr(cell, field)) for cell in grid), []).append(optimizer)
+        apart = [axis + f" for {', '.join(names)}" * (len(axes) > 1) for axis, names in axes.items()]
+        lines.append(f"{name}: {'; '.join(apart)}")
+    lines.append(f"seeds: {_shortened(str(cell.seed) for cell in cells)}")
+    changed = ["quick"] * args.quick + [text.strip() for text in args.set if text.partition("=")[0].strip() != "seed"]
+    return lines + [f"changed: {', '.join(changed)}"] * bool(changed)
 
 
 def _shortened(values: Iterable[str]) -> str:
-    words = list(values)
+    words = list(dict.fromkeys(values))
     if len(words) <= LISTED:
         return ", ".join(words)
     return f"{words[0]}, {words[1]}, ..., {words[-1]} ({len(words)} values)"

@@ -85,8 +85,8 @@ class Experiment:
 
     def wants(self, cell: Mapping[str, Any]) -> bool:
         """Whether a record's cell has what the user set, fields included that the cells of a figure may differ in."""
-        set_to = {name: value if name == "seed" else (value,) for name, value in self.changes.items() if name in cell}
-        return all(cell[name] in values for name, values in set_to.items())
+        known = {name: value for name, value in self.changes.items() if name in cell}
+        return all(cell[name] in value if name == "seed" else cell[name] == value for name, value in known.items())
 
 
 def distinct(cells: Iterable[Cell]) -> tuple[Cell, ...]:

@@ -49,16 +49,13 @@ def draw_epoch(seed: int, epoch: int, examples: int, augment: bool, noise_shape:
     def stream(purpose: int) -> np.random.RandomState:
         return np.random.RandomState([seed, epoch, purpose])
 
-    order = torch.from_numpy(stream(ORDER).permutation(examples))
-    noise = None
+    order, shift, flip, noise = stream(ORDER).permutation(examples), None, None, None
     if noise_shape is not None:
-        drawn = stream(NOISE).random_sample((examples, *noise_shape)).astype(np.float32)
-        noise = torch.from_numpy(drawn)
-    if not augment:
-        return Epoch(order, None, None, noise)
-    shift = torch.from_numpy(stream(CROP).randint(0, 2 * PAD + 1, size=(examples, 2)))
-    flip = torch.from_numpy(stream(FLIP).randint(0, 2, size=examples).astype(bool))
-    return Epoch(order, shift, flip, noise)
+        noise = torch.from_numpy(stream(NOISE).random_sample((examples, *noise_shape)).astype(np.float32))
+    if augment:
+        shift = torch.from_numpy(stream(CROP).randint(0, 2 * PAD + 1, size=(examples, 2)))
+        flip = torch.from_numpy(stream(FLIP).randint(0, 2, size=examples).astype(bool))
+    return Epoch(torch.from_numpy(order), shift, flip, noise)
 
 
 def batch(data: Dataset, epoch: Epoch, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,18 +63,14 @@ def batch(data: Dataset, epoch: Epoch, positions: Tensor) -> tuple[Tensor, Tenso
     chosen = epoch.order[positions]
     images = normalise(data.train.images[chosen], data)
     if epoch.flip is not None and epoch.shift is not None:
-        images = crop(mirror(images, epoch.flip[positions]), epoch.shift[positions])
+        images = torch.where(epoch.flip[positions][:, None, None, None], images.flip(3), images)  # left to right
+        images = crop(images, epoch.shift[positions])
     return images, data.train.labels[chosen]
 
 
 def normalise(images: Tensor, data: Dataset) -> Tensor:
     """uint8 [B, H, W, C] to float32 [B, C, H, W], each channel with mean 0 and deviation 1 over the training set."""
     return ((images.float() - data.mean) / data.std).permute(0, 3, 1, 2)
-
-
-def mirror(images: Tensor, flip: Tensor) -> Tensor:
-    """Images [B, C, H, W] mirrored left to right where flip [B] is true."""
-    return torch.where(flip[:, None, None, None], images.flip(3), images)
 
 
 def crop(images: Tensor, shift: Tensor) -> Tensor:

@@ -130,15 +130,13 @@ def merge(records: Iterable[Record], path: Path) -> int:
 def write_failure(out: Path, cell: Cell, text: str) -> Path:
     """Keep what a failed cell said. A failure is no record: the next run tries the cell again."""
     path = failure_path(out, cell.id)
-    if path.is_dir():
-        files.remove(path)
     write_atomically(path, f"{json.dumps(cell.to_dict())}\n{text}\n".encode())
     return path
 
 
 def clear_failure(out: Path, cell_id: str) -> None:
     """Forget that a cell failed."""
-    files.remove(failure_path(out, cell_id))
+    failure_path(out, cell_id).unlink(missing_ok=True)
 
 
 def content_of(path: Path) -> bytes:
