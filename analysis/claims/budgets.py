@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from analysis.claims.ledger import Claim
 from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Rule, interval
-from analysis.claims.sources import Evidence, Finding, Source, judge
+from analysis.claims.sources import Evidence, Finding
 from analysis.results.series import EPOCHS, of_plan
 from analysis.results.words import UNITS, Estimate, format_estimate
 from analysis.statistics.power_laws import BATCH, EPOCH, PREDICTED, ROOT
@@ -21,21 +21,17 @@ def _budget(name: str, text: str, rule: str, unit: str) -> Claim:
             return UNDECIDED
         return SUPPORTED if (ends[1] < 0 if unit == "step" else ends[0] <= 0 <= ends[1]) else CONTRADICTED
 
-    def measure(source: Source) -> Finding | None:
-        exponents = [
-            line.exponent
-            for line in source.laws("supp3")
-            if (line.optimizer, line.unit, line.held, line.computed) == ("adamw", UNITS[unit], "", False)
-        ]
-        if not exponents:
-            return None
-        words = f"exponent in the budget {format_estimate(exponents[0])}"
-        if exponents[0] is None or exponents[0].low is None:
-            words = "too few budgets hold their best decay, or the noise of single runs is not known"
-        panels = [panel for panel in source.panels("supp3") if panel.decay_unit == unit]
-        return judge(by_interval, exponents[:1], words, panels)
+    def measure(evidence: Evidence) -> Finding | None:
+        for line in evidence.laws("supp3"):
+            if (line.optimizer, line.unit, line.held, line.computed) == ("adamw", UNITS[unit], "", False):
+                words = f"exponent in the budget {format_estimate(line.exponent)}"
+                if line.exponent is None or line.exponent.low is None:
+                    words = "too few budgets hold their best decay, or the noise of single runs is not known"
+                panels = [panel for panel in evidence.panels("supp3") if panel.decay_unit == unit]
+                return evidence.judge(by_interval, [line.exponent], words, panels)
+        return None
 
-    return Claim(name, text, "supplementary figure 3", "supp3", rule, measure, measure, True)
+    return Claim(name, text, "supplementary figure 3", "supp3", rule, measure, True, True)
 
 
 def _batch_size(name: str, text: str, source: str, words: str, rule: Rule) -> Claim:
@@ -44,18 +40,17 @@ def _batch_size(name: str, text: str, source: str, words: str, rule: Rule) -> Cl
     def by_intervals(exponents: Sequence[Estimate]) -> str:
         return UNDECIDED if None in map(interval, exponents) else rule(exponents)
 
-    def ours(evidence: Evidence) -> Finding | None:
-        lines = [
-            line
-            for line in evidence.laws("batch_size")
-            if (line.quantity, line.held, line.unit) == (BATCH, EPOCHS, UNITS["step"])
-        ]
+    def measure(evidence: Evidence) -> Finding | None:
+        place = BATCH, EPOCHS, UNITS["step"]
+        lines = [line for line in evidence.laws("batch_size") if (line.quantity, line.held, line.unit) == place]
+        if not lines:
+            return None
         texts = [f"{line.who.partition(',')[0]} {format_estimate(line.exponent)}" for line in lines]
         panels = of_plan(evidence.panels("batch_size"), EPOCHS)
-        found = f"exponents in the batch size: {', '.join(texts)}"
-        return judge(by_intervals, [line.exponent for line in lines], found, panels) if lines else None
+        exponents = [line.exponent for line in lines]
+        return evidence.judge(by_intervals, exponents, f"exponents in the batch size: {', '.join(texts)}", panels)
 
-    return Claim(name, text, source, "batch_size", words, ours)
+    return Claim(name, text, source, "batch_size", words, measure)
 
 
 def _holds(value: float) -> Rule:

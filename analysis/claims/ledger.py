@@ -12,7 +12,7 @@ The last two come with what would decide them (power.py): more seeds, or a first
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ import experiments
 from analysis.claims import power
 from analysis.claims.power import SeedsNeeded
 from analysis.claims.rules import NOT_RUN, UNDECIDED
-from analysis.claims.sources import Evidence, Finding, Paper
+from analysis.claims.sources import Evidence, Finding, Measure, Paper
 from analysis.results.markdown import Table
 
 CAPTION = (
@@ -45,17 +45,17 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Claim:
-    """text: in our words. source: who says it, and where. ours: the rule on our records, None for what nothing here can
-    run. paper: on the paper's own figures, where those show it: mostly the same function. Both give nothing where
-    nothing was run. beforehand: the rule was written before any record of ours that bears on it."""
+    """text: in our words. source: who says it, and where. measure: the rule, which finds nothing where nothing was run;
+    None for what nothing here can run. in_paper: whether the paper's own figures show it. beforehand: the rule was
+    written before any record of ours that bears on it."""
 
     name: str
     text: str
     source: str
     experiment: str
     rule: str
-    ours: Callable[[Evidence], Finding | None] | None
-    paper: Callable[[Paper], Finding | None] | None = None
+    measure: Measure | None
+    in_paper: bool = False
     beforehand: bool = False
 
 
@@ -78,23 +78,22 @@ def decide(claims: Sequence[Claim], evidence: Evidence) -> list[Decided]:
 
 
 def _decided(claim: Claim, evidence: Evidence, paper: Paper) -> Decided:
-    readings = claim.paper(paper) if claim.paper else None
+    if claim.measure is None:
+        return Decided(claim, Verdict(NOT_RUN, "cannot be run here"), None, SeedsNeeded(claim.rule))
+    readings = claim.measure(paper) if claim.in_paper else None
     theirs = Verdict(readings.outcome, readings.words) if readings else None
-    if claim.ours is None:
-        return Decided(claim, Verdict(NOT_RUN, "cannot be run here"), theirs, SeedsNeeded(claim.rule))
     evidence.lacking.clear()
-    finding = claim.ours(evidence)
+    finding = claim.measure(evidence)
     if finding is not None:
         needed = power.seeds_needed(finding.power) if finding.outcome == UNDECIDED else None
         return Decided(claim, _verdict(claim, finding, evidence), theirs, needed)
-    missing = evidence.missing(claim.experiment)
-    if missing:
-        first = SeedsNeeded(evidence.first_run(missing[0]))
-        return Decided(claim, Verdict(NOT_RUN), theirs, first, tuple(map(evidence.to_type, missing)))
-    chart = evidence.chart(claim.experiment)  # all of it was run, and one seed shows no noise
-    seeds = 2 + max(record["cell"]["seed"] for record in chart.records) if chart else 2
-    to_run = (f"{evidence.to_type(claim.experiment)} --seeds {seeds}",)
-    return Decided(claim, Verdict(NOT_RUN), theirs, SeedsNeeded("a second seed, for the noise"), to_run)
+    if missing := evidence.missing(claim.experiment):
+        first, to_run = evidence.first_run(missing[0]), [evidence.to_type(name) for name in missing]
+    else:  # all of it was run, and one seed shows no noise
+        chart = evidence.chart(claim.experiment)
+        seeds = 2 + max(record["cell"]["seed"] for record in chart.records) if chart else 2
+        first, to_run = "a second seed, for the noise", [f"{evidence.to_type(claim.experiment)} --seeds {seeds}"]
+    return Decided(claim, Verdict(NOT_RUN), theirs, SeedsNeeded(first), tuple(to_run))
 
 
 def _verdict(claim: Claim, finding: Finding, evidence: Evidence) -> Verdict:

@@ -1,40 +1,36 @@
 """The two sources that a rule is asked about: our records (Evidence), and the values read off the paper's figures
-(Paper). Both answer the same questions, so that a rule need not know which one it asks."""
+(Paper), as panels of the same form. A rule need not know which one it asks."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
+import itertools
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scipy import special
-
 import experiments
 from analysis.claims import power
-from analysis.claims.power import PowerInput, Price
+from analysis.claims.power import PowerInput
 from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Rule
 from analysis.figures import changed, read_records
 from analysis.results import published
 from analysis.results import studies as findings
-from analysis.results.panels import Panel, panels
+from analysis.results.panels import Panel, Tile, panels
 from analysis.results.published import Reading
 from analysis.results.studies import Shown
 from analysis.results.table import Chart, charts
-from analysis.results.words import Estimate, format_estimate, panel_name
+from analysis.results.words import NAMES, SCHEDULES, Estimate, format_estimate
 from analysis.statistics import power_laws
-from analysis.statistics.estimate import NO_SCATTER, OWN_SCATTER, Comparison, around, compare
+from analysis.statistics.estimate import NO_SCATTER, OWN_SCATTER, Comparison, compare
 from analysis.statistics.ridge import ridge
 from analysis.statistics.surface import of_panel, of_readings, sigmas
-from experiments.declare import PROFILES
+from experiments.declare import PROFILES, Experiment
 from paper_repro.records import Record
 
-READING = math.sqrt(2) * math.hypot(published.RUN_SIGMA, 0.1)  # deviation of a difference of two readings, in points
-SINGLE = 1.96 * READING
 READINGS = {  # of experiments that are no heat map, the panel of the paper's figure
     "fig3": ("fig3", "test_error_vs_decay"), "supp4": ("supp4", "test_error_vs_decay"),
     "fig4": ("fig4", "cifar_test_error"), "fig4_imagenet32": ("fig4", "in32_test_error"),
@@ -59,39 +55,16 @@ class Finding:
     power: PowerInput | None = None
 
 
-def judge(
-    rule: Rule, estimates: Sequence[Estimate | None], words: str, panels: Sequence[Panel] = (),
-    own_from: float = math.inf,
-) -> Finding:  # fmt: skip
-    """What the rule says of estimates that rest on these panels; undecided where one could not be measured.
-
-    own_from: as in a PowerInput, of rules that look at selected cells only.
-    """
-    known = [part for part in estimates if part is not None]
-    outcome = rule(known) if len(known) == len(estimates) else UNDECIDED
-    compares = own_from < math.inf  # selected cells, which may have seeds of their own
-    selected = [panel.with_all_seeds(panel.best) if compares else panel.best for panel in panels if panel.best]
-    tiles = selected if compares else [tile for panel in panels for tile in panel.tiles.values()]
-    price = power.of_a_seed(record for tile in tiles for record in tile.records)
-    runs = min((len(tile.seeds) - tile.diverged for tile in selected), default=1)
-    return Finding(outcome, words, PowerInput(tuple(estimates), rule, runs, price, own_from))
-
-
 def decided(holds: bool, words: str) -> Finding:
     """Of numbers without intervals."""
     return Finding(SUPPORTED if holds else CONTRADICTED, words)
 
 
-def format_comparison(compared: Comparison) -> str:
-    """Adam − AdamW 0.92 [0.34, 1.49], or why it has no interval, and the seeds that it lacks."""
-    remarks = [NO_SCATTER] * (compared.p is None) + [f"seeds: {compared.seeds_text}"] * bool(compared.lacking)
-    text = f"{compared.first} − {compared.second} {format_estimate(compared.difference)}"
-    return text + (f" ({'; '.join(remarks)})" if remarks else "")
-
-
 class Evidence:
     """Our records: of each experiment those of its largest scale that was run wholly. So a sweep that begins at a
     larger one takes no verdict away. The demo's images are evidence of nothing but that it runs, and are left out."""
+
+    is_paper = False
 
     def __init__(
         self, records: Sequence[Record], studies: Sequence[Shown] = (), changes: Mapping[str, Any] = {},
@@ -102,8 +75,15 @@ class Evidence:
         self.changes = changes  # to the declared cells
         self.sources = sources
         self.lacking: dict[str, None] = {}  # experiments that were asked for and have nothing
-        self.first_run = functools.cache(self._price)
-        self._chart = functools.cache(self._find)
+        self.first_run = functools.cache(lambda name: power.of_a_first_run(self._declared(name), records))
+        self._chart = functools.cache(self._largest)
+
+    def _declared(self, experiment: str) -> Experiment:
+        return experiments.get(experiment).changed(self.changes)
+
+    def _largest(self, experiment: str) -> Chart | None:
+        there = [chart for chart in charts(self._declared(experiment), self.records) if chart.profile != "demo"]
+        return max(there, key=lambda chart: (chart.whole, PROFILES.index(chart.profile)), default=None)
 
     def chart(self, experiment: str) -> Chart | None:
         """That of the largest scale that was run wholly, or else begun."""
@@ -117,45 +97,9 @@ class Evidence:
         chart = self.chart(experiment)
         return panels(chart) if chart else []
 
-    def panel(self, experiment: str, run: Run) -> Panel | None:
-        """The panel with the run's selected cell; None where it was not run or every run diverged."""
-        for panel in self.panels(experiment):
-            schedule = str(panel.facets.get("schedule", run.schedule)).partition(":")[0]
-            if (panel.optimizer, schedule) == run[:2] and panel.best is not None:
-                if run.decays:
-                    return panel
-                bare = [tile for tile in panel.candidates if tile.decay == 0]
-                best = min(bare, key=lambda tile: statistics.fmean(tile.errors("validation")), default=None)
-                return dataclasses.replace(panel, best=best)
-        return None
-
-    def selected(self, experiment: str, *runs: Run) -> list[Panel]:
-        """The panel of each; none where one was not run."""
-        own = [panel for run in runs if (panel := self.panel(experiment, run))]
-        return own if len(own) == len(runs) else []
-
-    def compare(self, experiment: str, *runs: Run) -> Comparison | None:
-        """The first − the second in test error; None where one was not run, or the noise is not known."""
-        own = self.selected(experiment, *runs)
-        pairs = compare(own, self.noise()) if own else []
-        return dataclasses.replace(pairs[0], second=pairs[0].second + _remark(runs[1])) if pairs else None
-
-    def error(self, experiment: str, run: Run) -> float | None:
-        """The mean test error of the selected cell."""
-        panel = self.panel(experiment, run)
-        return panel.best.test_error if panel and panel.best else None
-
-    def errors(self, experiment: str, optimizer: str) -> list[float | None]:
-        """Of all decays; None of those that diverged."""
-        own = [panel for panel in self.panels(experiment) if panel.optimizer == optimizer]
-        return [tile.test_error for panel in own for tile in panel.tiles.values()]
-
-    def half_width(self, experiment: str) -> float | None:
-        """Half the interval of a difference of means of as many runs of Adam and AdamW as Adam's selected cell has."""
-        noise, panel = self.noise(), self.panel(experiment, Run("adam"))
-        if not {"adam", "adamw"} <= noise.keys() or panel is None or panel.best is None:
-            return None
-        return 1.96 * math.hypot(noise["adam"], noise["adamw"]) / math.sqrt(len(panel.best.seeds))
+    def noise(self) -> dict[str, float]:
+        """The deviation of single runs' test errors by optimizer: that of figure 2's seeds."""
+        return sigmas(self.panels("fig2"), "test")
 
     def slope(self, optimizer: str) -> Estimate | None:
         """Of figure 2's ridge."""
@@ -167,9 +111,60 @@ class Evidence:
         chart = self.chart(experiment)
         return power_laws.of_chart(chart, self.records) if chart else []
 
-    def noise(self) -> dict[str, float]:
-        """The deviation of single runs' test errors by optimizer: that of figure 2's seeds."""
-        return sigmas(self.panels("fig2"), "test")
+    def panel(self, experiment: str, run: Run) -> Panel | None:
+        """The panel with the run's selected cell; None where it was not run or every run diverged."""
+        for panel in self.panels(experiment):
+            schedule = str(panel.facets.get("schedule", run.schedule)).partition(":")[0]
+            if (panel.optimizer, schedule) == run[:2] and panel.best is not None:
+                if run.decays:
+                    return panel
+                bare = [tile for tile in panel.candidates if tile.decay == 0]
+                best = min(bare, key=lambda tile: statistics.fmean(tile.errors("validation")), default=None)
+                return replace(panel, best=best)
+        return None
+
+    def selected(self, experiment: str, *runs: Run) -> list[Panel]:
+        """The panel of each; none where one was not run."""
+        own = [panel for run in runs if (panel := self.panel(experiment, run))]
+        return own if len(own) == len(runs) else []
+
+    def compare(self, experiment: str, *runs: Run) -> Comparison | None:
+        """The first − the second in test error; None where one was not run, or the noise is not known."""
+        own = self.selected(experiment, *runs)
+        pairs = compare(own, self.noise()) if own else []
+        remark = "" if runs[1].decays else " without decay"
+        return replace(pairs[0], second=pairs[0].second + remark) if pairs else None
+
+    def error(self, experiment: str, run: Run) -> float | None:
+        """The mean test error of the selected cell."""
+        panel = self.panel(experiment, run)
+        return panel.best.test_error if panel and panel.best else None
+
+    def half_width(self, experiment: str) -> float | None:
+        """Half the interval of a difference of means of as many runs of Adam and AdamW as Adam's selected cell has."""
+        noise, panel = self.noise(), self.panel(experiment, Run("adam"))
+        if not {"adam", "adamw"} <= noise.keys() or panel is None or panel.best is None:
+            return None
+        return 1.96 * math.hypot(noise["adam"], noise["adamw"]) / math.sqrt(len(panel.best.seeds))
+
+    def judge(
+        self, rule: Rule, estimates: Sequence[Estimate | None], words: str, panels: Sequence[Panel],
+        own_from: float = math.inf,
+    ) -> Finding:  # fmt: skip
+        """What the rule says of estimates that rest on these panels; undecided where one could not be measured.
+
+        own_from: as in a PowerInput, of rules that look at selected cells only.
+        """
+        known = [part for part in estimates if part is not None]
+        outcome = rule(known) if len(known) == len(estimates) else UNDECIDED
+        if self.is_paper:  # no more seeds can be run of it
+            return Finding(outcome, words)
+        compares = own_from < math.inf  # selected cells, which may have seeds of their own
+        selected = [panel.with_all_seeds(panel.best) if compares else panel.best for panel in panels if panel.best]
+        tiles = selected if compares else [tile for panel in panels for tile in panel.tiles.values()]
+        price = power.of_a_seed(record for tile in tiles for record in tile.records)
+        runs = min((len(tile.seeds) - tile.diverged for tile in selected), default=1)
+        return Finding(outcome, words, PowerInput(tuple(estimates), rule, runs, price, own_from))
 
     def rows(self, study: str) -> list[dict[str, Any]]:
         """What a study found at its largest scale; demos count where they need no images."""
@@ -185,21 +180,13 @@ class Evidence:
         own = [each for each in own if each.profile[:4] != "demo" or "cell" not in each.settings]
         return max(own, key=lambda each: PROFILES.index(each.profile.removesuffix("-quick")), default=None)
 
-    def seed_price(self, study: str, seeds: int) -> Price:
-        """Of one more seed of a study that had so many."""
-        result = self.study(study)
-        assert result is not None
-        return Price(0, result.seconds / 3600 / seeds, power.unit(result.provenance or {}))
-
     def to_type(self, experiment: str) -> str:
         """The command that makes evidence of an experiment, at the scale of what there is of it."""
-        profiles, chart = experiments.get(experiment).profiles, self._chart(experiment)
+        declared, chart = experiments.get(experiment), self._chart(experiment)
         if chart is not None:
-            own = {cell.dataset for cell in chart.experiment.profiles[chart.profile].cells}
-            data = "" if chart.dataset in own else chart.dataset
-            return findings.to_type(experiment, self.sources, self.changes, chart.profile, data)
-        evident = experiments.get(experiment).study is not None and "cell" not in profiles["demo"].settings
-        profile = "demo" if evident else next((name for name in profiles if name != "demo"), "demo")
+            return findings.to_type(experiment, self.sources, self.changes, chart.profile, chart.other_data)
+        evident = declared.study is not None and "cell" not in declared.profiles["demo"].settings
+        profile = "demo" if evident else next((name for name in declared.profiles if name != "demo"), "demo")
         return findings.to_type(experiment, self.sources, self.changes, profile)
 
     def missing(self, experiment: str) -> list[str]:
@@ -207,15 +194,6 @@ class Evidence:
         declared cells were run."""
         chart = self._chart(experiment)
         return list(dict.fromkeys([*([] if chart and chart.whole else [experiment]), *self.lacking]))
-
-    def _price(self, experiment: str) -> str:
-        """What a first run of an experiment costs, in words."""
-        return power.of_a_first_run(experiments.get(experiment).changed(self.changes), self.records)
-
-    def _find(self, experiment: str) -> Chart | None:
-        asked = experiments.get(experiment).changed(self.changes)
-        there = [chart for chart in charts(asked, self.records) if chart.profile != "demo"]
-        return max(there, key=lambda chart: (chart.whole, PROFILES.index(chart.profile)), default=None)
 
 
 def evidence(sources: Sequence[Path], changes: Mapping[str, Any] = {}) -> Evidence:
@@ -225,48 +203,51 @@ def evidence(sources: Sequence[Path], changes: Mapping[str, Any] = {}) -> Eviden
     return Evidence(read_records(sources, changes=changes), studies, changes, sources)
 
 
-class Paper:
-    """The paper's own figures: single runs, whose noise is that of a run and of the reading. Asked as Evidence is."""
+class Paper(Evidence):
+    """The paper's own figures: single runs, whose noise is that of a run and of the reading."""
+
+    is_paper = True
 
     def __init__(self) -> None:
+        super().__init__([])
         self.readings: list[Reading] = published.load()
-
-    def values(self, figure: str, panel: str) -> list[Reading]:
-        return [r for r in self.readings if (r.figure, r.panel) == (figure, panel) and not r.clipped]
 
     def beside(self, experiment: str, run: Run) -> list[Reading]:
         """The readings of the panel that corresponds to a run's; only its last epoch where they are curves."""
-        if experiment in READINGS:
-            name = run.optimizer + "r" * (run.schedule == "warm_restarts" and READINGS[experiment][0] == "fig4")
-            own = [r for r in self.values(*READINGS[experiment]) if r.optimizer == name]
-            return own if READINGS[experiment][0] != "fig4" else sorted(own, key=lambda r: r.epoch)[-1:]
         figure = "fig2" if (experiment, run.schedule) == ("fig1", "cosine") else experiment
-        own = self.values(figure, f"{run.optimizer}_{run.schedule}")
-        return [r for r in own if r.decay == 0 or run.decays]
+        figure, panel = READINGS.get(experiment, (figure, f"{run.optimizer}_{run.schedule}"))
+        own = [r for r in self._of(run) if (r.figure, r.panel) == (figure, panel)]
+        return sorted(own, key=lambda r: r.epoch)[-1:] if figure == "fig4" else own
 
-    def error(self, experiment: str, run: Run) -> float:
-        """The lowest reading."""
-        return min(reading.value for reading in self.beside(experiment, run))
-
-    def errors(self, experiment: str, optimizer: str) -> list[float | None]:
-        return [reading.value for reading in self.beside(experiment, Run(optimizer))]
-
-    def half_width(self, experiment: str) -> float:
-        return SINGLE
-
-    def selected(self, experiment: str, *runs: Run) -> list[Panel]:
-        """None: no more seeds can be run of them."""
-        return []
+    def _of(self, run: Run) -> list[Reading]:
+        """All of an optimizer under a schedule; with restarts the paper calls it AdamWR or SGDWR."""
+        return [r for r in self.readings if (r.optimizer.removesuffix("r"), r.schedule, r.clipped) == (*run[:2], False)]
 
     def panels(self, experiment: str) -> list[Panel]:
-        return []
+        """As of our records, with a tile for each reading."""
+        runs = {
+            run: self.beside(experiment, run) for run in itertools.starmap(Run, itertools.product(NAMES, SCHEDULES))
+        }
+        return [self._panel(experiment, run, readings) for run, readings in runs.items() if readings]
 
-    def compare(self, experiment: str, *runs: Run) -> Comparison:
-        first, second = (self.error(experiment, run) for run in runs)
-        facets = experiments.get(experiment).facets
-        names = [panel_name(run.optimizer, {"schedule": run.schedule} if facets else {}) + _remark(run) for run in runs]
-        p = float(2 * special.ndtr(-abs(first - second) / READING))
-        return Comparison(names[0], names[1], around(first - second, SINGLE), None, p, 1)
+    def _panel(self, experiment: str, run: Run, readings: Sequence[Reading]) -> Panel:
+        rows: dict[int, dict[str, Any]] = {}  # of the curves in figure 4, which are of figure 3's runs as well
+        for r in self._of(run) if experiment in READINGS else ():
+            if (r.figure, r.dataset) == ("fig4", readings[0].dataset):
+                row = rows.setdefault(r.epoch, {"epoch": r.epoch, "ends_cycle": run.schedule == "warm_restarts"})
+                row["train_loss" if r.metric == "training_loss" else "test_error"] = r.value
+        tiles = {}
+        for r in readings:
+            alpha, decay, final = r.alpha or 0.0, r.decay or 0.0, {"test_error": r.value, "validation_error": r.value}
+            record = {"cell": {"seed": 0, "epochs": r.epochs}, "status": "finished", "final": final}
+            tiles[alpha, decay] = Tile(alpha, decay, (record | {"epochs": list(rows.values())},))
+        best = min(tiles.values(), key=lambda tile: tile.errors())
+        facets = {"schedule": run.schedule} if experiments.get(experiment).facets else {}
+        return Panel(run.optimizer, facets, "step", (), (), tiles, tuple(tiles.values()), best)
+
+    def noise(self) -> dict[str, float]:
+        """Of a run and of a reading that is off by 0.1 points."""
+        return dict.fromkeys(NAMES, math.hypot(published.RUN_SIGMA, 0.1))
 
     def slope(self, optimizer: str) -> Estimate | None:
         return ridge(of_readings(self.readings, "fig2", f"{optimizer}_cosine")).slope
@@ -275,25 +256,27 @@ class Paper:
         return power_laws.of_paper(experiment)
 
 
-Source = Evidence | Paper
-Measure = Callable[[Source], Finding | None]
+Measure = Callable[[Evidence], Finding | None]
 
 
 def differences(experiment: str, rule: Rule, *pairs: tuple[Run, Run]) -> Measure:
     """The rule on differences of test error between selected cells, the first of each pair less the second; nothing
     where one of them was not run."""
 
-    def measure(source: Source) -> Finding | None:
-        compared = [each for pair in pairs if (each := source.compare(experiment, *pair))]
+    def measure(evidence: Evidence) -> Finding | None:
+        compared = [each for pair in pairs if (each := evidence.compare(experiment, *pair))]
         if len(compared) < len(pairs):
             return None
         runs = dict.fromkeys(run for pair in pairs for run in pair)
         words = f"{', '.join(map(format_comparison, compared))} points"
         estimates = [each.judged for each in compared]
-        return judge(rule, estimates, words, source.selected(experiment, *runs), OWN_SCATTER)
+        return evidence.judge(rule, estimates, words, evidence.selected(experiment, *runs), OWN_SCATTER)
 
     return measure
 
 
-def _remark(run: Run) -> str:
-    return "" if run.decays else " without decay"
+def format_comparison(compared: Comparison) -> str:
+    """Adam − AdamW 0.92 [0.34, 1.49], or why it has no interval, and the seeds that it lacks."""
+    remarks = [NO_SCATTER] * (compared.p is None) + [f"seeds: {compared.seeds_text}"] * bool(compared.lacking)
+    text = f"{compared.first} − {compared.second} {format_estimate(compared.difference)}"
+    return text + (f" ({'; '.join(remarks)})" if remarks else "")

@@ -10,9 +10,9 @@ import numpy as np
 
 from analysis.claims import power
 from analysis.claims.ledger import Claim
-from analysis.claims.power import PowerInput
+from analysis.claims.power import PowerInput, Price
 from analysis.claims.rules import SUPPORTED, UNDECIDED, all_above, all_below, sign
-from analysis.claims.sources import Evidence, Finding, Run, decided, format_comparison, judge
+from analysis.claims.sources import Evidence, Finding, Run, decided, format_comparison
 from analysis.results.series import curve, variants
 from analysis.results.words import Estimate, format_estimate
 from analysis.statistics.estimate import NO_SCATTER, OF_STUDENT, OWN_SCATTER, around, paired_difference, student
@@ -110,7 +110,8 @@ def _first_steps(evidence: Evidence) -> Finding | None:
     seeds = ends["adam"].keys()
     parts = tuple(student([ends["adam"][seed] - ends[name][seed] for seed in seeds]) for name in ("adamw", "sgd"))
     words = f"Adam − AdamW {format_estimate(parts[0])}, Adam − SGD {format_estimate(parts[1])} nats"
-    price = evidence.seed_price("first_steps", len(seeds))
+    study = evidence.study("first_steps")
+    price = Price(0, study.seconds / 3600 / len(seeds), power.unit(study.provenance or {})) if study else Price(0, 0)
     hangs_on = PowerInput(parts, _alike_and_behind, len(seeds), price, OF_STUDENT)
     return Finding(_alike_and_behind(parts), words, hangs_on)
 
@@ -157,7 +158,7 @@ def _transformer(evidence: Evidence) -> Finding | None:
         outcome = all_above(differences)
         return UNDECIDED if outcome == SUPPORTED and not sooner else outcome
 
-    return judge(rule, [compared.judged], words, panels, OWN_SCATTER)
+    return evidence.judge(rule, [compared.judged], words, panels, OWN_SCATTER)
 
 
 CLAIMS = (
@@ -185,5 +186,5 @@ CLAIMS = (
     Claim("S8", "Biases and normalisations should be exempt from decay", "a lesson on optimizers", "groups",
           "AdamW is significantly better so", _exemption),
     Claim("S9", "A Transformer learns better with AdamW, and in far fewer epochs", "a blog on AdamW", "transformer",
-          "significantly lower error, and Adam's final training loss in half the epochs", _transformer, None, True),
+          "significantly lower error, and Adam's final training loss in half the epochs", _transformer, False, True),
 )  # fmt: skip

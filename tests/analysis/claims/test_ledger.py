@@ -174,6 +174,7 @@ def test_the_paper_s_own_figures_decide_what_they_show() -> None:
     assert outcomes["1"] == outcomes["1a"] == outcomes["10"] == UNDECIDED  # nothing is gained under a fixed rate
     assert found["1a"] is not None
     assert "decays 0 and 0; Adam, fixed rate − AdamW, fixed rate -0.07" in found["1a"].words
+    assert found["16"].words.endswith("AdamWR at its cycle's end after 100")  # 4.03 %, Adam 4.47 % after 1800
     assert all(paper is None or paper.words for paper in found.values())
 
 
@@ -184,4 +185,4 @@ def test_every_claim_is_whole() -> None:
         assert claim.text
         assert claim.source
         assert claim.rule
-        assert claim.experiment in experiments.names() or claim.ours is None
+        assert claim.experiment in experiments.names() or claim.measure is None
