@@ -33,12 +33,12 @@ def caption(chart: Chart, reading: str) -> str:
     return " ".join(filter(None, sentences))
 
 
-def reading_maps(chart: Chart, panels: Sequence[Panel], high: float | None) -> str:
-    """How to read heat maps, and how the best was chosen. `high`: where the colours are clipped (percent), if so."""
+def reading_maps(chart: Chart, panels: Sequence[Panel], tops: Sequence[float]) -> str:
+    """How to read heat maps, and how the best was chosen. `tops`: of the colours that are clipped (percent)."""
     several_seeds = len({record["cell"]["seed"] for record in chart.records}) > 1
     text = f"Numbers are {error_name(chart)}s in %{' averaged over seeds' * several_seeds}."
-    if high is not None:
-        text += f" Colours are clipped at {high:.3g} %."
+    if tops:
+        text += f" Colours are clipped at {', '.join(f'{top:.3g}' for top in tops)} %."
     if any(tile.diverged for panel in panels for tile in panel.tiles.values()):
         text += " Hatched: diverged (k/n div.: k of n seeds did)."
     if any(len(panel.tiles) < len(panel.alphas) * len(panel.decays) for panel in panels):

@@ -1,8 +1,8 @@
 """Heat maps of the test error over learning rate and decay, one panel per optimizer (the paper's figures 1 and 2).
 
-The colour scale, shared by all panels, runs from the lowest error drawn to the median of all of them: half of what was
-run shares the colours and the basin shows, however large the errors outside it are. What is worse takes the last
-colour, and the colour bar ends in an arrow.
+The colour scale, shared by all panels of one budget, runs from the lowest error drawn to the median of all of them:
+half of what was run shares the colours and the basin shows, however large the errors outside it are. What is worse
+takes the last colour, and the colour bar ends in an arrow.
 """
 
 from __future__ import annotations
@@ -37,42 +37,47 @@ MOST_LETTERS = 8  # of a tick for which there is room
 
 @dataclass(frozen=True)
 class Scale:
-    """A colour scale in percent. clipped: something drawn lies above it. label: what its bar says."""
+    """A colour scale in percent. clipped: something drawn lies above it."""
 
     low: float
     high: float
     clipped: bool
-    label: str
 
     @property
     def colours(self) -> ScalarMappable:
         return ScalarMappable(Normalize(self.low, self.high), colormaps[COLOURS])
 
-    def colour(self, error: float) -> tuple[float, float, float, float]:
-        red, green, blue, opacity = colormaps[COLOURS](Normalize(self.low, self.high)(error))
-        return red, green, blue, opacity
+    def colour(self, error: float) -> Any:
+        """Red, green, blue and opacity."""
+        return colormaps[COLOURS](Normalize(self.low, self.high)(error))
+
+    @classmethod
+    def of(cls, errors: Sequence[float]) -> Scale:
+        """From the lowest error to the median, at least half a point apart."""
+        if not errors:
+            return cls(0.0, 100.0, False)
+        high = max(statistics.median(errors), min(errors) + 0.5)
+        return cls(min(errors), high, max(errors) > high)
 
 
 def draw(chart: Chart) -> Figure:
     """The figure of a chart. Raises UsageError for records that do not make one."""
     maps = panels(chart)
-    errors = [error for panel in maps for tile in panel.tiles.values() if (error := tile.test_error) is not None]
-    low, high = limits(errors)
-    scale = Scale(low, high, bool(errors) and max(errors) > high, f"{error_name(chart)} (%)")
-    text = caption(chart, reading_maps(chart, maps, scale.high if scale.clipped else None))
-    return compose(maps, [scale] * len(maps), text)
+    tops = dict.fromkeys(scale.high for scale in scales(maps) if scale.clipped)
+    return compose(maps, f"{error_name(chart)} (%)", caption(chart, reading_maps(chart, maps, list(tops))))
 
 
-def limits(errors: Sequence[float]) -> tuple[float, float]:
-    """The ends of the colour scale in percent: lowest and median error, at least one point apart."""
-    if not errors:
-        return 0.0, 100.0
-    return min(errors), max(statistics.median(errors), min(errors) + 1.0)
+def scales(maps: Sequence[Panel]) -> list[Scale]:
+    """The colours of each map: shared by those of one budget."""
+    errors: dict[Any, list[float]] = {panel.facets.get("epochs"): [] for panel in maps}
+    for panel in maps:
+        known = (tile.test_error for tile in panel.tiles.values())
+        errors[panel.facets.get("epochs")] += [error for error in known if error is not None]
+    return [Scale.of(errors[panel.facets.get("epochs")]) for panel in maps]
 
 
-def compose(maps: Sequence[Panel], scales: Sequence[Scale], text: str) -> Figure:
-    """Maps above a caption, the values of the first facet from left to right; one colour bar where all have the same
-    scale, if not one beside each."""
+def compose(maps: Sequence[Panel], label: str, text: str) -> Figure:
+    """Maps above a caption, the values of the first facet from left to right. label: of the colour bars."""
     firsts = [next(iter(panel.facets.values()), None) for panel in maps]
     has_facets = firsts[0] is not None
     columns = len(set(firsts)) if has_facets else min(2, len(maps))
@@ -85,20 +90,20 @@ def compose(maps: Sequence[Panel], scales: Sequence[Scale], text: str) -> Figure
     places = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in places[len(maps) :]:
         axes.remove()
-    for axes, panel, scale in zip(places, maps, scales, strict=False):
-        _draw_tiles(axes, panel, scale)
-    bars = [(axes, scale) for axes, scale in zip(places, scales, strict=False)]
-    if len(set(scales)) == 1:
-        bars = [(places[: len(maps)], scales[0])]
-    for place, (axes, scale) in enumerate(bars):
-        last = (place + 1) % columns == 0 or place == len(bars) - 1  # only beside it is room for the label
-        extend, label = "max" if scale.clipped else "neither", scale.label * last
-        bar = figure.colorbar(scale.colours, ax=axes, extend=extend, extendfrac=0.03, aspect=25, label=label, pad=0.02)
+    drawn = list(zip(places, maps, scales(maps), strict=False))
+    for each in drawn:
+        _draw_tiles(*each)
+    several = len({scale for _, _, scale in drawn}) > 1  # then a bar stands beside each map
+    for place, (axes, _, scale) in enumerate(drawn if several else drawn[:1], 1):
+        bar = figure.colorbar(
+            scale.colours, ax=axes if several else places[: len(maps)], extend="max" if scale.clipped else "neither",
+            extendfrac=0.03, aspect=25, pad=0.02, label="" if several and place % columns else label,
+        )  # fmt: skip
         bar.ax.tick_params(length=2, width=0.5)
     figure.draw_without_rendering()  # only now is known how large a tile is
     figure.set_layout_engine("none")
-    for axes, panel, scale in zip(places, maps, scales, strict=False):
-        _draw_numbers(axes, panel, scale)
+    for each in drawn:
+        _draw_numbers(*each)
     return figure
 
 

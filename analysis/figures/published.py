@@ -6,7 +6,6 @@ python -m analysis figures --published fig2
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -15,7 +14,6 @@ from matplotlib.ticker import FuncFormatter
 
 import experiments
 from analysis.figures import heat_maps
-from analysis.figures.heat_maps import Scale
 from analysis.figures.style import COLOURS, add_legend, plain_log, with_panels
 from analysis.results import published
 from analysis.results.panels import Panel, at_border
@@ -30,8 +28,8 @@ AXES = {"decay": "L2 factor of Adam; normalized decay of AdamW", "epoch": "epoch
 DATA = {"cifar10": "CIFAR-10", "imagenet32": "ImageNet32x32"}
 HOW = {  # it was read, by what its plots are over
     "": "read by inverting the colour bar of each panel. Numbers are errors in %, rounded as the reading error asks; "
-    "≥: clipped at the top of the paper's scale, at least about this. Star and title: the lowest reading. On the "
-    f"{BOUNDARY} a better value may lie beyond.",
+    "≥: clipped at the top of the paper's scale, at least about this. Star and title: the lowest reading. "
+    f"Rings: circled in the paper as one of a panel's ten best. On the {BOUNDARY} a better value may lie beyond.",
     "decay": "read off its plots. Filled: reading error known (bar); hollow: not known. Star: the lowest error; on the "
     f"{BOUNDARY} a lower one may lie beyond.",
     "epoch": "read off its plots. Filled: reading error known (bar); hollow: not known. Lines join readings of one "
@@ -58,7 +56,7 @@ FIGURES = {
         "Figure 1", "", (("fig1", "adam_"), ("fig2", "adam_"), ("fig1", "adamw_"), ("fig2", "adamw_")),
         " The cosine panels are figure 2's, at figure 1's decays; their rings are figure 2's ten best.",
     ),
-    "fig2": Source("Figure 2", "", (("fig2", ""),), " Rings: circled in the paper as one of a panel's ten best."),
+    "fig2": Source("Figure 2", "", (("fig2", ""),)),
     "fig3": Source("Figure 3", "decay", (("fig3", "training"), ("fig3", "test"))),
     "fig4": Source(
         "Figure 4 and supplementary figure 5", "epoch", (("fig4", "cifar_training"), ("fig4", "cifar_test"))
@@ -77,8 +75,7 @@ def draw(experiment: str) -> Figure:
     """The paper's counterpart of an experiment's figure."""
     over, panels, text = FIGURES[experiment].over, readings(experiment), caption(experiment)
     if not over:
-        grids = maps(experiment)
-        return heat_maps.compose(grids, scales(grids, METRICS[panels[0][0].metric]), text)
+        return heat_maps.compose(maps(experiment), METRICS[panels[0][0].metric], text)
     figure, places = with_panels(1, len(panels), 2.4, text)
     for axes, panel in zip(places, panels, strict=True):
         _draw_plot(axes, panel, over)
@@ -108,18 +105,6 @@ def maps(experiment: str) -> list[Panel]:
 def table(experiment: str) -> str:
     """The rows of figures.csv that it shows."""
     return published.rows([reading for panel in readings(experiment) for reading in panel])
-
-
-def scales(maps: Sequence[Panel], label: str) -> list[Scale]:
-    """Each map's colours, from the lowest reading to the top of the paper's scale; all the same where the paper clips
-    all of them at the same value."""
-    result = []
-    for panel in maps:
-        values = [tile.test_error or 0.0 for tile in panel.tiles.values()]
-        result.append(Scale(min(values), max(values), any("≥" in tile.label for tile in panel.tiles.values()), label))
-    if all(scale.clipped for scale in result) and len({scale.high for scale in result}) == 1:
-        return [replace(result[0], low=min(scale.low for scale in result))] * len(result)
-    return result
 
 
 def _draw_plot(axes: Axes, panel: Sequence[Reading], over: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 import experiments
 from analysis.figures.captions import caption, reading_maps
-from analysis.figures.heat_maps import draw, limits, positions, title
+from analysis.figures.heat_maps import Scale, draw, positions, scales, title
 from analysis.report.results import selected
 from analysis.results.panels import panels
 from analysis.results.table import charts
@@ -27,7 +27,7 @@ def test_titles_give_the_selected_cell_and_the_caption_its_origin(demo_records) 
     titles = [axes.get_title() for axes in figure.axes[:4]]
     assert [text.split(":")[0] for text in titles] == ["SGD", "SGDW", "Adam", "AdamW"]
     assert all("30.0 %" in text and "grid boundary" not in text for text in titles)
-    words = caption(chart, reading_maps(chart, panels(chart), None))
+    words = caption(chart, reading_maps(chart, panels(chart), []))
     for said in (
         "synthetic",
         "resnet-8-w8",
@@ -81,8 +81,19 @@ def test_ticks_are_real_values(value: float, text: str) -> None:
 def test_zero_stands_apart_and_colours_are_shared_by_the_better_half() -> None:
     assert positions([0.0, 0.1, 0.2]) == {0.0: 0.0, 0.1: 1.4, 0.2: 2.4}
     assert positions([0.1, 0.2]) == {0.1: 0.0, 0.2: 1.0}
-    assert limits([20.0, 30.0, 40.0, 90.0, 90.0]) == (20.0, 40.0)
-    assert limits([20.0, 20.0]) == (20.0, 21.0)
+    assert Scale.of([20.0, 30.0, 40.0, 90.0, 90.0]) == Scale(20.0, 40.0, clipped=True)
+    assert Scale.of([20.0, 20.0]) == Scale(20.0, 20.5, clipped=False)
+
+
+def test_each_budget_has_colours_of_its_own_and_a_bar_beside_each_map() -> None:
+    supp3 = experiments.get("supp3")
+    cells = [cell for cell in supp3.profiles["demo"].cells if cell.decay_unit == "step"]
+    records = [made_record(cell, 60.0 - cell.epochs + 100 * cell.decay) for cell in cells]
+    (chart,) = charts(supp3, records)
+    maps = panels(chart)
+    colours = {panel.facets["epochs"]: scale for panel, scale in zip(maps, scales(maps), strict=True)}
+    assert len(set(scales(maps))) == len(colours) == 3
+    assert len(draw(chart).axes) == 2 * len(maps)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from matplotlib.patches import Ellipse
 
 import experiments
 from analysis.__main__ import main
-from analysis.figures.heat_maps import title
-from analysis.figures.published import FIGURES, caption, draw, maps, readings, scales, table
+from analysis.figures.heat_maps import scales, title
+from analysis.figures.published import FIGURES, caption, draw, maps, readings, table
 from analysis.results import published
 
 
@@ -66,9 +66,11 @@ def test_every_tile_as_low_as_the_first_is_starred_and_the_ten_best_are_ringed()
     assert (stars, rings) == ([1, 2, 1, 2], [10, 10, 10, 10])
 
 
-def test_colours_are_shared_where_the_paper_clips_all_panels_alike() -> None:
-    assert {(scale.low, scale.high) for scale in scales(maps("fig2"), "")} == {(3.85, 7.0)}
-    assert [scale.high for scale in scales(maps("supp3"), "")] == [9, 5, 5, 9, 5, 4.64]
+def test_colours_are_shared_by_maps_of_one_budget() -> None:
+    assert {(scale.low, scale.high) for scale in scales(maps("fig2"))} == {(3.85, 7.0)}
+    first, second, third = scales(maps("supp3"))[:3]
+    assert scales(maps("supp3"))[3:] == [first, second, third]
+    assert first.high > second.high > third.high
     assert [len(draw(name).axes) for name in ("fig2", "supp3")] == [4 + 1, 6 + 6]
 
 
