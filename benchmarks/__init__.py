@@ -5,6 +5,7 @@ Machines differ and are noisy, so only the ratio of two numbers measured togethe
 
 from __future__ import annotations
 
+import argparse
 import csv
 import importlib.metadata
 import multiprocessing
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paper_repro.cli import UsageError
+from paper_repro.cli import UsageError, no_such
 
 COLUMNS = ("what", "ours", "opponent", "unit", "ratio", "hardware", "versions")
 
@@ -34,6 +35,41 @@ class Row:
         return self.ours / self.opponent if self.opponent else None
 
 
+def add_commands(commands: Any) -> None:
+    """The verbs `bench` and `check-gpu` of python -m experiments; commands: the subparsers of its parser."""
+    example = "example: python -m experiments"
+    words = "speed of this machine: plain PyTorch beside ours"
+    bench = commands.add_parser("bench", help=words, epilog=f"{example} bench --quick")
+    bench.set_defaults(command=_bench)
+    bench.add_argument("--quick", action="store_true", help="a minute on two cores: rougher, nothing compiled")
+    bench.add_argument("--csv", type=Path, help="also write the table here")
+    bench.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
+    words = "whether a GPU trains right and how fast (docs/gpu.md)"
+    check = commands.add_parser("check-gpu", help=words, epilog=f"{example} check-gpu --only recorded,packed")
+    check.set_defaults(command=_check_gpu)
+    check.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda; cpu rehearses, with --tiny")
+    check.add_argument("--tiny", action="store_true", help="small nets and short measurements")
+    check.add_argument("--seconds", type=float, default=300, help="for all of it (default: 300)")
+    words = "correctness, speed or some of their steps, as in packed,kernels"
+    check.add_argument("--only", metavar="NAMES", help=words)
+    check.add_argument("--out", type=Path, default=Path("gpu_check"), help="folder of log, results.json, kernels.txt")
+
+
+def _check_gpu(args: argparse.Namespace) -> int:
+    from benchmarks import gpu_check
+
+    only = args.only.split(",") if args.only else []
+    for name in only:
+        if name not in gpu_check.NAMES:
+            raise UsageError(f"--only: {no_such('step', name, gpu_check.NAMES)}")
+    if not 0 < args.seconds <= 86400:
+        raise UsageError(f"--seconds must lie between 0 and 86400, got {args.seconds}")
+    chosen = device(args.device)
+    if chosen == "cpu" and args.device is None:
+        raise UsageError("torch sees no GPU here; to rehearse the check without one, add --device cpu --tiny")
+    return gpu_check.check(chosen, args.tiny, args.seconds, only, args.out)
+
+
 def rows(device: str, quick: bool) -> Iterator[Row]:
     """All comparisons, one after the other. quick: within a minute on two cores, nothing compiled."""
     from benchmarks import optimizer_step, overhead, training
@@ -43,20 +79,21 @@ def rows(device: str, quick: bool) -> Iterator[Row]:
     yield from overhead.rows(100 if quick else 10_000)
 
 
-def bench(device: str, quick: bool, csv_file: Path | None) -> int:
-    """The command: print the rows as they come; the exit code. Raises UsageError where the file cannot be written."""
+def _bench(args: argparse.Namespace) -> int:
+    """Print the rows as they come. Raises UsageError where the file cannot be written."""
+    chosen, csv_file = device(args.device), args.csv
     try:
         if csv_file:
             csv_file.open("a").close()  # rather now than after twenty minutes
     except OSError as error:
         raise UsageError(str(error)) from None
-    print(f"{hardware(device)}; {versions()}\n{HEADER}", flush=True)
+    print(f"{hardware(chosen)}; {versions()}\n{HEADER}", flush=True)
     table = []
-    for row in rows(device, quick):
+    for row in rows(chosen, args.quick):
         table.append(row)
         print(line(row), flush=True)
     if csv_file:
-        write_csv(csv_file, table, device)
+        write_csv(csv_file, table, chosen)
     return 0
 
 

@@ -1,7 +1,5 @@
 """python -m experiments list | run | collect | bench | check-gpu: train the cells of an experiment on this machine."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence
@@ -10,7 +8,7 @@ from pathlib import Path
 import experiments
 from experiments import choose, run
 from paper_repro.cell import Cell
-from paper_repro.cli import Parser, UsageError, no_such, run_command
+from paper_repro.cli import Parser, UsageError, run_command
 
 EXAMPLE = """examples:
   python -m experiments run fig2 --profile demo
@@ -24,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
+    import benchmarks
+
     form = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog="python -m experiments", description=__doc__, epilog=EXAMPLE, formatter_class=form)
     commands = parser.add_subparsers(required=True, metavar="list|run|collect|bench|check-gpu")
@@ -46,21 +46,7 @@ def _parser() -> Parser:
     collect.add_argument("file", type=Path, help="to write: one record a line, sorted by id")
     collect.add_argument("--seed", type=int, help="only the records of this seed")
     collect.add_argument("--of", metavar="NAME", help="only the records that this experiment declares")
-    words = "speed of this machine: plain PyTorch beside ours"
-    bench = commands.add_parser("bench", help=words, epilog=f"{example} bench --quick")
-    bench.set_defaults(command=_bench)
-    bench.add_argument("--quick", action="store_true", help="a minute on two cores: rougher, nothing compiled")
-    bench.add_argument("--csv", type=Path, help="also write the table here")
-    bench.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
-    words = "whether a GPU trains right and how fast (docs/gpu.md)"
-    check = commands.add_parser("check-gpu", help=words, epilog=f"{example} check-gpu --only recorded,packed")
-    check.set_defaults(command=_check_gpu)
-    check.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda; cpu rehearses, with --tiny")
-    check.add_argument("--tiny", action="store_true", help="small nets and short measurements")
-    check.add_argument("--seconds", type=float, default=300, help="for all of it (default: 300)")
-    words = "correctness, speed or some of their steps, as in packed,kernels"
-    check.add_argument("--only", metavar="NAMES", help=words)
-    check.add_argument("--out", type=Path, default=Path("gpu_check"), help="folder of log, results.json, kernels.txt")
+    benchmarks.add_commands(commands)
     return parser
 
 
@@ -105,28 +91,6 @@ def _collect(args: argparse.Namespace) -> int:
     except (OSError, records.BadRecord) as error:
         raise UsageError(str(error)) from None
     return 0
-
-
-def _bench(args: argparse.Namespace) -> int:
-    import benchmarks
-
-    return benchmarks.bench(benchmarks.device(args.device), args.quick, args.csv)
-
-
-def _check_gpu(args: argparse.Namespace) -> int:
-    import benchmarks
-    from benchmarks import gpu_check
-
-    only = args.only.split(",") if args.only else []
-    for name in only:
-        if name not in gpu_check.NAMES:
-            raise UsageError(f"--only: {no_such('step', name, gpu_check.NAMES)}")
-    if not 0 < args.seconds <= 86400:
-        raise UsageError(f"--seconds must lie between 0 and 86400, got {args.seconds}")
-    device = benchmarks.device(args.device)
-    if device == "cpu" and args.device is None:
-        raise UsageError("torch sees no GPU here; to rehearse the check without one, add --device cpu --tiny")
-    return gpu_check.check(device, args.tiny, args.seconds, only, args.out)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Which cells a command means: the options that `experiments run` and all verbs of `slurm` share. No torch here."""
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import math

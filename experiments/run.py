@@ -3,8 +3,6 @@
 Nothing here imports torch before it is needed, because this is the parent of a sweep.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import os

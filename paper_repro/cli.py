@@ -1,7 +1,5 @@
 """What all command lines here share: one parser, errors of one line, exit codes, and words fit for any terminal."""
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import io

@@ -16,8 +16,6 @@ The quantity they all name is the share of a weight that decay alone takes away 
 (Proposition 2). "unhalved" does not follow the schedule; the conversion is for eta = 1.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import sys

@@ -1,7 +1,5 @@
 """One's own networks, optimizers and data sets, by name."""
 
-from __future__ import annotations
-
 import importlib
 import re
 from collections.abc import Iterable

@@ -11,8 +11,6 @@ cosine before its first use (the first update has k/N = 1/N, the last one exactl
 starts at exactly 1); ours follows the printed equation 15: eta = 1 at the first update of every cycle, never 0.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

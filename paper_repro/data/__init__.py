@@ -4,8 +4,6 @@ A data set is one of FORMS, any .npz file (arrays.py), or a module of your own, 
 `load(name, folder) -> Arrays` (as from_arrays makes them; synthetic.py is an example).
 """
 
-from __future__ import annotations
-
 import importlib
 import traceback
 from pathlib import Path

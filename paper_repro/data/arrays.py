@@ -1,7 +1,5 @@
 """Images and labels as plain arrays: the form every data set takes, and any .npz file of that form."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

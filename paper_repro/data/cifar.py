@@ -1,7 +1,5 @@
 """CIFAR-10 and CIFAR-100 by torchvision, which downloads them where they are not, checks their md5 and reads them."""
 
-from __future__ import annotations
-
 from http.client import HTTPException
 from pathlib import Path
 

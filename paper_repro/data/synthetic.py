@@ -5,8 +5,6 @@ smooth background that carries no information, with noise on every pixel. A net 
 by heart labels that were drawn at random (Cell.label_noise); decay decides which of the two it does.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

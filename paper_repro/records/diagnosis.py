@@ -5,8 +5,6 @@ then, of runs of 2 to 80 epochs at good and at hopeless settings (their counts s
 test_diagnosis.py counts those of all that are committed now.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise

@@ -3,8 +3,6 @@
 Parents of a sweep ask for the code alone, so torch is loaded only where a record is written.
 """
 
-from __future__ import annotations
-
 import datetime
 import errno
 import functools

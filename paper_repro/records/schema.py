@@ -5,8 +5,6 @@ Code keeps records and findings as the plain dicts that stand in the files; thes
 Losses are in nats, errors in percent, times in seconds. UNSET: may be missing, in older records for one.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal

@@ -1,7 +1,5 @@
 """The files of records: one a cell, written once, complete or absent; or many merged, a line each."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
