@@ -6,10 +6,10 @@ two branches a block, 64 channels in the first stage, 128 and 256 in the others.
 
     skip + a * branch1 + (1 - a) * branch2,    a uniform in [0, 1),
 
-and its gradient is taken with another such number b in place of a; at test time both are 0.5. The numbers are drawn
-anew for every step and block, and for every image ("-image", the default: Shake-Shake-Image) or once for the mini-batch
-("-batch"); "-even" has 0.5 throughout. The parameters number 11,653,978 for 2x64d and 26,192,922 for 2x96d with ten
-classes (the paper says 11.6M and 25.6M; the latter does not fit the code).
+and its gradient is taken with another such number b in place of a; at test time both are 0.5. They are drawn for
+every step, block and image ("-image", the default: Shake-Shake-Image) or once for the mini-batch ("-batch"); "-even"
+has 0.5 throughout. With ten classes 2x64d has 11,653,978 parameters and 2x96d 26,192,922 (the paper says 11.6M and
+25.6M; the latter does not fit the code).
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Algorithms 1 and 2 of Loshchilov & Hutter (arXiv:1711.05101) as printed there, line by line, in plain tensor code.
 
-To be read, and to be compared with: any shape, any precision, no kernels and no state. sgd.py and adam.py make the same
-updates on torch's fused kernels; tests/optim compares them with this in float64, and this with an independent
-transcription in numpy. Nothing trains with it.
+To be read, and to be compared with: any shape, any precision, no kernels, no state; nothing trains with it. tests/optim
+compares sgd.py and adam.py with this in float64, and this with an independent transcription in numpy.
 
 The lines around an update are the caller's:
 

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -101,19 +102,16 @@ class Recorded:
         else:
             with _RECORDING:
                 self._update(run, count)
-                self._replay, self._decays = self._recorded(run, count), decays
-
-    def _recorded(self, run: Run, count: int) -> Callable[[], None]:
-        if not run.recordable:
-            return lambda: self._update(run, count)
-        try:
-            return self._recorder(self._update, run, count)
-        except torch.OutOfMemoryError:  # a RuntimeError, too: more room is needed, not another way
-            raise
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            print(f"{run.cell.id}: its update cannot be recorded ({reason}); it is made step by step", file=sys.stderr)
-            return lambda: self._update(run, count)
+                replay: Callable[[], None] = partial(self._update, run, count)
+                if run.recordable:
+                    try:
+                        replay = self._recorder(self._update, run, count)
+                    except torch.OutOfMemoryError:  # a RuntimeError, too: more room is needed, not another way
+                        raise
+                    except RuntimeError as error:
+                        reason = f"its update cannot be recorded ({str(error).splitlines()[0]})"
+                        print(f"{run.cell.id}: {reason}; it is made step by step", file=sys.stderr)
+                self._replay, self._decays = replay, decays
 
 
 @contextmanager

@@ -66,6 +66,7 @@ class Run:
         self.recordable = device != "cpu" and cell.optimizer in optim.BUILT_IN if recordable is None else recordable
         self.updates_per_epoch = math.ceil(len(data.train) / cell.batch_size)
         self.schedule = schedules.from_spec(cell.schedule, cell.epochs, self.updates_per_epoch)
+        self._start()
         self.choices: Epoch | None = None
         # A GPU's kernels count in float32, a CPU's take the number as it is.
         kind = torch.float64 if device == "cpu" else torch.float32
@@ -74,25 +75,27 @@ class Run:
         self.folder = checkpoints.folder_of(out, cell.id)
         # A checkpoint is of use to the same cell, trained by the same code on the same data.
         self.origin = {"cell": cell.id, "code": provenance.source(), "data": data.fingerprint}
-        if checkpoints.load(self.folder, self.origin, device, self._start) is None:
-            self._start()
+        checkpoints.load(self.folder, self.origin, device, self._resume)
         self.progress.attempts += 1
 
-    def _start(self, state: dict[str, Any] | None = None) -> None:
-        """From the initial weights, or from a checkpoint: raises where it does not fit.
-
-        The optimizer has decay 0: each epoch sets its own.
-        """
+    def _start(self) -> None:
+        """From the initial weights. The optimizer has decay 0: each epoch sets its own."""
         cell, built = self.cell, build_model(self.cell, self.data)
         self.model = built.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.compiled = Compiled(self.model, cell.model) if cell.compile else self.model
         self.noise_shape: tuple[int, ...] | None = getattr(self.model, "noise_shape", None)
         self.optimizer = optim.build(cell.optimizer, groups.for_cell(self.model, cell.decay_on), cell.alpha, 0.0)
         self.progress = Progress(self.updates_per_epoch, self.device)
-        if state:
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint. Raises, and starts anew, where it does not fit."""
+        try:
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.progress.restore(state)
+        except Exception:  # a part may have been taken over
+            self._start()
+            raise
 
     def begin_epoch(self) -> None:
         """Put what the epoch's updates read on the device: random choices and learning rates; set lambda."""
