@@ -14,7 +14,8 @@ from experiments import choose
 from experiments.choose import chosen_cells, find
 from paper_repro import records
 from paper_repro.cli import Parser, UsageError, python_m, run_command
-from slurm import cluster, settings, status, submit
+from paper_repro.sweep import leases
+from slurm import cluster, settings, status, submissions, submit
 from slurm import plan as planning
 from slurm.status import Sweep, live_jobs, some
 from slurm.submissions import Submission
@@ -90,7 +91,9 @@ def _plan(args: argparse.Namespace) -> int:
 
 def _submit(args: argparse.Namespace) -> int:
     choose.check_out(args.out)
-    with submit.alone(args.out):
+    with leases.hold(leases.folder_of(args.out), "submit") as lease:
+        if lease is None:
+            raise UsageError(f"another submit is at work on {args.out}: wait for it and type this again")
         plan = planning.make(args, sending=True)
         print("\n".join(planning.lines(plan)))
         if failed := len(plan.states.failed):
@@ -119,7 +122,7 @@ def _status(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Print the tables of the sweeps, and return them."""
-    sent, jobs, unknown = planning.all_sent(args.out), None, ""
+    sent, jobs, unknown = submissions.all_of(args.out), None, ""
     try:
         jobs = live_jobs(sent)
     except cluster.ClusterError as error:
@@ -144,7 +147,7 @@ def _sweeps(args: argparse.Namespace, sent: list[Submission]) -> list[Sweep]:
 
 
 def _cancel(args: argparse.Namespace) -> int:
-    sent = [s for s in planning.all_sent(args.out) if s.name == args.name and args.profile in (None, s.profile)]
+    sent = [s for s in submissions.all_of(args.out) if s.name == args.name and args.profile in (None, s.profile)]
     if not sent:
         raise UsageError(f"nothing of {args.name} was submitted from {args.out}")
     jobs = [task.id for live in live_jobs(sent).values() for task in live.values()]
@@ -154,7 +157,7 @@ def _cancel(args: argparse.Namespace) -> int:
 
 
 def _logs(args: argparse.Namespace) -> int:
-    sent = planning.all_sent(args.out)
+    sent = submissions.all_of(args.out)
     known = sorted({name for s in sent for name in s.cells if name.startswith(args.cell)})
     if len(known) != 1:
         several = f"{len(known)} cells begin so: {', '.join(known[:3])}, ..."

@@ -23,7 +23,6 @@ from paper_repro.sweep import engine
 from paper_repro.sweep.engine import Survey
 from slurm import cluster, submissions
 from slurm.status import States
-from slurm.submissions import Submission, attempting
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
@@ -38,11 +37,9 @@ class Job:
     def __call__(self) -> str:
         """Train cells. Returns "finished" or, where nobody could requeue it, "stopped ..."."""
         remove_leftovers()
-        folder, stop = Path(self.folder), Stop()
-        with attempting(folder, self.index) as attempt:
-            submission = submissions.read(folder)
-            check_code(submission)
-            _train(submission, self.index, stop)
+        stop = Stop()
+        with submissions.attempting(Path(self.folder), self.index) as attempt:
+            self._train(stop)
             attempt.ended = f"stopped ({stop.signal.name})" if stop.signal else "finished"
         if stop.signal:
             stop.requeue(cluster.job_id())
@@ -54,29 +51,27 @@ class Job:
 
         return DelayedSubmission(self)
 
+    def _train(self, stop: Stop) -> None:
+        """Until every cell is finished, failed or in another job's hands; what those leave is looked for again.
 
-def _train(submission: Submission, index: int, stop: Stop) -> None:
-    """Train until every cell is finished, failed or in another job's hands; what those leave is looked for again."""
-    out, data, device, at_once = Path(submission.out), Path(submission.data), submission.device, submission.at_once
-    cells = {name: Cell.from_dict(fields) for name, fields in submission.cells.items()}
-    while stop.signal is None and (missing := States.of(cells, out, mend=True).missing):
-        print(f"job {submission.job_name}, {index}: {len(missing)} cells that nobody trains", flush=True)
-        survey = Survey(missing=[cells[name] for name in missing])
-        if not at_once:  # a GPU tries it out
-            trial = {"out": out, "device": device, "estimate": False, "at_once": True}
-            at_once = run.ask_first(survey.missing, survey, data, **trial).at_once
-        stops, share = (lambda: stop.signal is not None), (index, submission.jobs)
-        engine.run(survey.missing, out, data, at_once, device, survey, stops, share)
-
-
-def check_code(submission: Submission) -> None:
-    """Raise RuntimeError if the code on disk is no longer what was submitted: numbers of two codes must not mix."""
-    here = provenance.source()
-    if not (provenance.has_same_numbers(f"source {submission.source}") or submission.mixed_code):
-        raise RuntimeError(
-            f"the code has changed since this was submitted (source {submission.source}, now {here}): "
-            "submit again, or with --mixed-code if the change does not touch numbers"
-        )
+        Raises RuntimeError if the code on disk is no longer what was submitted: numbers of two codes must not mix.
+        """
+        sent = submissions.read(Path(self.folder))
+        if not (provenance.has_same_numbers(f"source {sent.source}") or sent.mixed_code):
+            raise RuntimeError(
+                f"the code has changed since this was submitted (source {sent.source}, now {provenance.source()}): "
+                "submit again, or with --mixed-code if the change does not touch numbers"
+            )
+        out, data, at_once = Path(sent.out), Path(sent.data), sent.at_once
+        cells = {name: Cell.from_dict(fields) for name, fields in sent.cells.items()}
+        while stop.signal is None and (missing := States.of(cells, out, mend=True).missing):
+            print(f"job {sent.job_name}, {self.index}: {len(missing)} cells that nobody trains", flush=True)
+            survey = Survey(missing=[cells[name] for name in missing])
+            if not at_once:  # a GPU tries it out
+                trial = {"out": out, "device": sent.device, "estimate": False, "at_once": True}
+                at_once = run.ask_first(survey.missing, survey, data, **trial).at_once
+            stops, share = (lambda: stop.signal is not None), (self.index, sent.jobs)
+            engine.run(survey.missing, out, data, at_once, sent.device, survey, stops, share)
 
 
 def remove_leftovers() -> None:
@@ -98,14 +93,17 @@ class Stop:
     """
 
     def __init__(self) -> None:
+        from submitit.core.job_environment import JobEnvironment
+
         self.signal: signal.Signals | None = None
-        self.ask_for_requeue = signal.getsignal(notice())  # submitit's own handler
-        for number in (signal.SIGINT, signal.SIGTERM, notice()):
+        self.notice = signal.Signals(JobEnvironment._usr_sig())  # by which a cluster announces a job's end (USR2)
+        self.ask_for_requeue = signal.getsignal(self.notice)  # submitit's own handler
+        for number in (signal.SIGINT, signal.SIGTERM, self.notice):
             signal.signal(number, self.note)
 
     def note(self, number: int, frame: FrameType | None) -> None:
         """The first USR2 counts even after a TERM: it comes from who wants the job to go on."""
-        if self.signal is None or number == notice():
+        if self.signal is None or number == self.notice:
             self.signal = signal.Signals(number)
 
     def requeue(self, job: str | None) -> None:
@@ -114,14 +112,7 @@ class Stop:
         job: SLURM's id. TERM comes before a job is cancelled or put back (SLURM no longer calls it running then), and
         alone when a cluster preempts without a notice: then the job must ask, or it would count as completed.
         """
-        wanted = self.signal == notice() or (job is not None and cluster.is_running(job))
+        wanted = self.signal == self.notice or (job is not None and cluster.is_running(job))
         if wanted and callable(self.ask_for_requeue):
-            self.ask_for_requeue(notice(), None)
+            self.ask_for_requeue(self.notice, None)
         print("stopped; what was trained is saved", file=sys.stderr)
-
-
-def notice() -> signal.Signals:
-    """The signal by which a cluster announces a job's end, as submitit has it (USR2)."""
-    from submitit.core.job_environment import JobEnvironment
-
-    return signal.Signals(JobEnvironment._usr_sig())

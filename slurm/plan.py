@@ -69,7 +69,7 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
         raise UsageError(f"{args.name} trains no cells of a grid: python -m experiments run {args.name}")
     cells = chosen_cells(profile, args)
     _check_partition(chosen)
-    sent = all_sent(args.out)
+    sent = submissions.all_of(args.out)
     jobs = live_jobs(sent)
     states = States.of([cell.id for cell in cells], args.out, mend=sending)
     if sending:
@@ -85,13 +85,6 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
     if states.missing:
         _count_jobs(plan, sending)
     return plan
-
-
-def all_sent(out: Path) -> list[Submission]:
-    try:
-        return submissions.all_of(out)
-    except (ValueError, OSError) as error:
-        raise UsageError(f"{error}: what it sent is not known; remove its folder when none of its jobs lives") from None
 
 
 def _check_partition(chosen: Settings) -> None:

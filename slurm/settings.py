@@ -72,16 +72,16 @@ class Settings:
         return "cuda" if self.gpus else "cpu"
 
     def for_submitit(self, name: str, setup: Sequence[str]) -> dict[str, Any]:
-        """The arguments of AutoExecutor.update_parameters. setup: lines that go before the user's."""
+        """The arguments of SlurmExecutor.update_parameters. setup: lines that go before the user's."""
         options = dict(self.options)
         # since SLURM 22.05 srun no longer takes over how many cores sbatch asked for; and of sbatch's export=NONE it
         # must not take anything over, or submitit cannot tell where it is
         step = ["--export=ALL"] * ("export" in options) + [f"--cpus-per-task={self.cpus}"]
-        own = {f"slurm_{key}": options.pop(key) for key in ("teardown", "signal_delay_s") if key in options}
+        own = {key: options.pop(key) for key in ("teardown", "signal_delay_s") if key in options}
         return {
-            "name": name, "timeout_min": self.minutes, "cpus_per_task": self.cpus, **own,
-            "slurm_setup": [*setup, *options.pop("setup", [])], "slurm_srun_args": step + options.pop("srun_args", []),
-            "slurm_array_parallelism": self.parallel, "slurm_additional_parameters": {"requeue": True, **options},
+            "job_name": name, "time": self.minutes, "cpus_per_task": self.cpus, "array_parallelism": self.parallel,
+            "setup": [*setup, *options.pop("setup", [])], "srun_args": step + options.pop("srun_args", []),
+            "additional_parameters": {"requeue": True, **options}, **own,
         }  # fmt: skip
 
 
@@ -189,11 +189,10 @@ def _take_from_shell(options: dict[str, Any]) -> tuple[str, ...]:
     if "SLURM_JOB_ID" not in shell:  # else they are of the job around this one
         unused += [name for name in (f"SLURM_{each.upper()}" for each in (*FROM_SHELL, "clusters")) if name in shell]
     used = ", ".join(f"{name}={shell[name]}" for name in taken)
-    notes = {
-        f"from this shell, as for sbatch: {used}": taken,
-        f"not used: {', '.join(unused)} (a job is given what is typed here or stands in {FILE})": unused,
-    }
-    return tuple(note for note, names in notes.items() if names)
+    return (
+        *[f"from this shell, as for sbatch: {used}"] * bool(taken),
+        *[f"not used: {', '.join(unused)} (a job is given what is typed here or stands in {FILE})"] * bool(unused),
+    )
 
 
 def memory(text: str | float) -> str:

@@ -125,17 +125,41 @@ def _cells_per_hour(states: States, out: Path) -> float:
 
 def _failures(out: Path, failed: Sequence[str], sent: Sequence[Submission]) -> list[dict[str, Any]]:
     """Failed cells by the last line of their tracebacks, most frequent first, with one to look at."""
-    reasons = defaultdict[str, list[str]](list)
-    for name in failed:
-        reasons[(tail(records.failure_path(out, name)).strip().splitlines() or ["no reason given"])[-1]].append(name)
-    groups = []
-    for reason, (first, *others) in sorted(reasons.items(), key=lambda item: -len(item[1])):
-        path, logs = records.failure_path(out, first), logs_of(first, sent)
-        groups.append({
-            "reason": reason, "cells": 1 + len(others), "first": first, "log": str(logs[-1]) if logs else None,
-            "file": str(path), "traceback": tail(path).partition("\n")[2].strip(),
-        })  # fmt: skip
-    return groups
+    paths = {name: records.failure_path(out, name) for name in failed}
+    reasons = ((tail(path).strip().splitlines() or ["no reason given"])[-1] for path in paths.values())
+    return [
+        {"reason": reason, "cells": len(names), "first": names[0], "log": _last(logs_of(names[0], sent)),
+         "file": str(paths[names[0]]), "traceback": tail(paths[names[0]]).partition("\n")[2].strip()}
+        for reason, names in _grouped(zip(reasons, paths, strict=True))
+    ]  # fmt: skip
+
+
+def _ended_early(sent: Sequence[Submission], jobs: Jobs) -> list[dict[str, Any]]:
+    """Jobs that are gone before all was done, by what is known of their ends, with a log of each kind."""
+    ends = []
+    for submission in sent:
+        last = {attempt.index: attempt for attempt in submission.attempts()}
+        for index in set(range(submission.jobs)).difference(jobs[submission.job_name]):
+            attempt = last.get(index)
+            lost = f"killed, or its machine lost ({attempt.host})" if attempt else "never started"
+            ends.append((plain((attempt and attempt.ended) or lost), (submission, index)))
+    return [
+        {"reason": reason, "jobs": len(ended), "log": _last(ended[0][0].logs(ended[0][1]))}
+        for reason, ended in _grouped(ends)
+        if reason != "finished"
+    ]
+
+
+def _grouped(pairs: Iterable[tuple[str, Any]]) -> list[tuple[str, list[Any]]]:
+    """What goes with each reason, the most frequent first."""
+    by_reason = defaultdict[str, list[Any]](list)
+    for reason, item in pairs:
+        by_reason[reason].append(item)
+    return sorted(by_reason.items(), key=lambda entry: -len(entry[1]))
+
+
+def _last(logs: Sequence[Path]) -> str | None:
+    return str(logs[-1]) if logs else None
 
 
 def tail(path: Path) -> str:
@@ -152,24 +176,6 @@ def logs_of(cell_id: str, sent: Sequence[Submission]) -> list[Path]:
     return [path for path in paths if cell_id in tail(path)]
 
 
-def _ended_early(sent: Sequence[Submission], jobs: Jobs) -> list[dict[str, Any]]:
-    """Jobs that are gone before all was done, by what is known of their ends, with a log of each kind."""
-    reasons = defaultdict[str, list[tuple[Submission, int]]](list)
-    for submission in sent:
-        last = {attempt.index: attempt for attempt in submission.attempts()}
-        for index in set(range(submission.jobs)).difference(jobs[submission.job_name]):
-            attempt = last.get(index)
-            lost = f"killed, or its machine lost ({attempt.host})" if attempt else "never started"
-            reasons[plain((attempt and attempt.ended) or lost)].append((submission, index))
-    reasons.pop("finished", None)
-    groups = []
-    for reason, ended in sorted(reasons.items(), key=lambda item: -len(item[1])):
-        submission, index = ended[0]
-        logs = submission.logs(index)
-        groups.append({"reason": reason, "jobs": len(ended), "log": str(logs[-1]) if logs else None})
-    return groups
-
-
 def lines(tables: Sequence[dict[str, Any]], unknown: str) -> list[str]:
     """The tables in words. unknown: why SLURM could not be asked."""
     width = max([24, *(len(f"{table['name']} {table['profile']}") for table in tables)])
@@ -179,8 +185,8 @@ def lines(tables: Sequence[dict[str, Any]], unknown: str) -> list[str]:
         left = duration(table["seconds_left"]) if table["seconds_left"] is not None else "-"
         text.append(
             f"{table['name'] + ' ' + table['profile']:<{width}}" + "".join(f"{table[name]:>10}" for name in COLUMNS)
-            + f"{format_number(table['cells_per_hour']):>10}{left:>10}"
-            + f"{format_number(table['gpu_hours']):>8}{format_number(table['core_hours']):>8}"
+            + f"{_number(table['cells_per_hour']):>10}{left:>10}"
+            + f"{_number(table['gpu_hours']):>8}{_number(table['core_hours']):>8}"
         )  # fmt: skip
     for table in tables:
         text += _details(table)
@@ -214,8 +220,5 @@ def some(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def format_number(number: float) -> str:
-    """A number of three digits at most: '0.0496', '12.3', '1,230', '<0.001'."""
-    if 0 < number < 0.001:
-        return "<0.001"
-    return f"{float(f'{number:.3g}'):,.0f}" if number >= 100 else f"{number:.3g}"
+def _number(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"

@@ -23,7 +23,7 @@ from msgspec import Meta, Raw, Struct
 
 from paper_repro import files
 from paper_repro.cell import ID, Cell
-from paper_repro.cli import brief
+from paper_repro.cli import UsageError, brief
 from paper_repro.files import write_atomically
 from paper_repro.sweep import leases
 
@@ -121,8 +121,11 @@ def read(folder: Path) -> Submission:
 
 
 def all_of(out: Path) -> list[Submission]:
-    """Every submission below `out`, oldest first. Raises ValueError for a damaged one."""
-    return [read(path.parent) for path in sorted(root(out).glob("*/submission.json"))]
+    """Every submission below `out`, oldest first. Raises UsageError for a damaged one."""
+    try:
+        return [read(path.parent) for path in sorted(root(out).glob("*/submission.json"))]
+    except (ValueError, OSError) as error:
+        raise UsageError(f"{error}: what it sent is not known; remove its folder when none of its jobs lives") from None
 
 
 @contextmanager

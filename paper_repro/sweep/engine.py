@@ -26,7 +26,6 @@ from paper_repro.records import Summary
 from paper_repro.sweep import cleanup
 from paper_repro.sweep.progress import Display
 
-REMEDY = "a smaller batch_size or model, fewer --workers, or a machine or GPU with more of it"
 MOST_ON_A_GPU = 32  # torch hands out its first stream again then, and one cell's kernels are recorded into another's
 CRASHES_PER_CELL = 3  # a worker that dies (killed, out of memory) is replaced; a cell that costs this many is failed
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -222,19 +221,19 @@ class _Sweep:
 
     def run(self, count: int, should_stop: Callable[[], bool] | None) -> None:
         try:
-            with self.display:
-                for size in groups(self.task.device, count):
-                    self._start_worker(size)
-                while self.workers:
-                    for pipe in wait(list(self.workers), timeout=0.5):
-                        self._listen(self.workers[pipe])
-                    if should_stop and should_stop():
-                        self.stop()
-                    if self.stopping:
-                        self._stop_workers("" if should_stop else "; Ctrl-C again ends at once")
-                    in_hand = sum(_work(each.cell, each.epochs) for each in self.workers.values() if each.cell)
-                    self.display.show(self.settled + in_hand)
+            for size in groups(self.task.device, count):
+                self._start_worker(size)
+            while self.workers:
+                for pipe in wait(list(self.workers), timeout=0.5):
+                    self._listen(self.workers[pipe])
+                if should_stop and should_stop():
+                    self.stop()
+                if self.stopping:
+                    self._stop_workers("" if should_stop else "; Ctrl-C again ends at once")
+                in_hand = sum(_work(each.cell, each.epochs) for each in self.workers.values() if each.cell)
+                self.display.show(self.settled + in_hand)
         finally:
+            self.display.show(self.settled, last=True)
             for worker in self.workers.values():
                 worker.pipe.close()  # whatever went wrong here: workers save and end when their pipe does
                 worker.process.wait()
@@ -305,7 +304,10 @@ class _Sweep:
             self.waiting.append(cell)
             self._assign(worker, last=True)
         elif kind in ("failed", "memory"):
-            self._fail(cell, text if kind == "failed" else f"{text}\ntoo little memory for it, even alone: {REMEDY}")
+            if kind == "memory":
+                text += "\ntoo little memory for it, even alone: a smaller batch_size or model, fewer --workers, "
+                text += "or a machine or GPU with more of it"
+            self._fail(cell, text)
             self._assign(worker)
         elif kind == "trouble":  # every cell would meet it: end, before a thousand fail alike
             self.trouble, self.stopping = self.trouble or text, True

@@ -25,17 +25,9 @@ class Display:
 
     def __init__(self, total: int, work: int, outcome: Outcome) -> None:
         self._total, self._work, self._outcome = total, work, outcome
-        self._worked, self._started, self._shown = 0, time.monotonic(), 0.0
-        self._before = self._done()
+        self._before, self._started, self._shown = self._done(), time.monotonic(), 0.0
         self._bar = tqdm(total=total, initial=self._before, unit="cell", bar_format="{percentage:3.0f}% |{bar}| {desc}",
                          disable=not sys.stderr.isatty())  # fmt: skip
-
-    def __enter__(self) -> Display:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.show(self._worked, last=True)
-        self._bar.close()
 
     def say(self, text: str) -> None:
         """A line of its own that stays."""
@@ -44,20 +36,19 @@ class Display:
 
     def show(self, worked: int, last: bool = False) -> None:
         """worked: so much of the work is done."""
-        self._worked = worked
+        seconds, done = time.monotonic() - self._started, self._done()
+        rate = 60 * (done - self._before) / seconds if seconds else 0.0
+        left = f"{duration(seconds * (self._work / worked - 1))} left" if worked else "starting"
+        counts = f"{len(self._outcome.diverged)} diverged, {len(self._outcome.failed)} failed"
+        line = f"{done}/{self._total} done, {counts}, {rate:.1f} cells/min, {left}"
         if not self._bar.disable:
-            self._bar.n = self._done()
-            self._bar.set_description_str(self._line())
+            self._bar.n = done
+            self._bar.set_description_str(line)
         elif last or time.monotonic() - self._shown > PLAIN_SECONDS:
             self._shown = time.monotonic()
-            self.say(self._line())
+            self.say(line)
+        if last:
+            self._bar.close()
 
     def _done(self) -> int:
         return len(self._outcome.finished) + len(self._outcome.diverged)
-
-    def _line(self) -> str:
-        seconds = time.monotonic() - self._started
-        done, diverged, failed = self._done(), len(self._outcome.diverged), len(self._outcome.failed)
-        rate = 60 * (done - self._before) / seconds if seconds else 0.0
-        left = f"{duration(seconds * (self._work / self._worked - 1))} left" if self._worked else "starting"
-        return f"{done}/{self._total} done, {diverged} diverged, {failed} failed, {rate:.1f} cells/min, {left}"

@@ -22,7 +22,7 @@ from paper_repro.cli import UsageError
 from paper_repro.sweep import leases, worker
 from paper_repro.sweep.engine import Task
 from paper_repro.training import checkpoints
-from slurm import plan, status, submissions
+from slurm import status, submissions
 from tests.chaos import small
 from tests.chaos.sweeps import write_pictures
 from tests.chaos.table import Row
@@ -202,7 +202,7 @@ def _stumbles(bench: Bench, name: str, damage: Damage, out: Path) -> bool:
     for claim in leases._files(out / "claims", CELL.id):
         os.utime(claim, (time.time() - 1000,) * 2, follow_symlinks=False)  # its heart has stopped
     try:
-        sent = plan.all_sent(out)
+        sent = submissions.all_of(out)
         if name.endswith("submission.json") and sent:
             return True
         for sweep in status.sweeps(sent):

@@ -18,7 +18,7 @@ import torch
 
 import experiments
 from paper_repro import records
-from paper_repro.sweep import engine
+from paper_repro.sweep import engine, leases
 from slurm import submissions
 from slurm.__main__ import main
 from tests.cluster import stand_in
@@ -232,6 +232,12 @@ def test_an_output_folder_that_cannot_be_written_is_one_line(tmp_path: Path, cap
     (tmp_path / "file").touch()
     assert main(["submit", "fig2", "--out", str(tmp_path / "file" / "runs")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_one_submit_at_a_time(tmp_path: Path, capsys) -> None:
+    with leases.hold(leases.folder_of(tmp_path), "submit"):
+        assert main(["submit", "fig2", "--out", str(tmp_path)]) == 2
+    assert "another submit is at work" in capsys.readouterr().err
 
 
 def test_nothing_submitted_is_no_error(tmp_path: Path, capsys) -> None:

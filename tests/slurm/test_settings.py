@@ -53,12 +53,12 @@ def test_the_file_is_read_and_the_command_line_wins(toml: Path) -> None:
     args = read("--partition", "long", "--slurm", "reservation=adamw", "--slurm", "overcommit")
     assert args.minutes == 240
     sent = args.for_submitit("fig2-x", ["first"])
-    assert sent["slurm_setup"] == ["first", "module load x"]
-    assert sent["slurm_additional_parameters"] == {
+    assert sent["setup"] == ["first", "module load x"]
+    assert sent["additional_parameters"] == {
         "requeue": True, "partition": "long", "account": "me", "mem": "32GB", "reservation": "adamw",
         "overcommit": True,
     }  # fmt: skip
-    assert (sent["name"], sent["timeout_min"], sent["cpus_per_task"]) == ("fig2-x", 240, 4)
+    assert (sent["job_name"], sent["time"], sent["cpus_per_task"]) == ("fig2-x", 240, 4)
 
 
 @pytest.mark.parametrize(

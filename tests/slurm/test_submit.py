@@ -9,7 +9,6 @@ import pytest
 
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
-from paper_repro.sweep import leases
 from slurm import settings, submit
 from slurm.plan import Plan
 from slurm.status import States
@@ -52,12 +51,3 @@ def test_other_code_is_refused_unless_asked_for(plan: Plan) -> None:
     plan.mixed = ["source 0123456789abcdef"]
     with pytest.raises(UsageError, match=r"other code than this .* 0123456789abcdef\. --mixed-code goes on"):
         submit.send(plan)
-
-
-def test_one_submit_at_a_time(tmp_path: Path) -> None:
-    with submit.alone(tmp_path):
-        assert list(leases.owners(leases.folder_of(tmp_path))) == ["submit"]
-        with pytest.raises(UsageError, match="another submit is at work"), submit.alone(tmp_path):
-            pass
-    with submit.alone(tmp_path):
-        pass

@@ -12,13 +12,13 @@ def test_plain_lines_count_cells_and_judge_the_time_left(capsys, monkeypatch: py
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     outcome = Outcome(finished=["before"])
-    with Display(total=5, work=400, outcome=outcome) as display:
-        now += 60
-        outcome.finished.append("a")
-        outcome.diverged.append("b")
-        outcome.failed["c"] = "why"
-        display.show(300)
-        display.say("a line of its own")
+    display = Display(total=5, work=400, outcome=outcome)
+    now += 60
+    outcome.finished.append("a")
+    outcome.diverged.append("b")
+    outcome.failed["c"] = "why"
+    display.show(300)
+    display.say("a line of its own")
     errors = capsys.readouterr().err.splitlines()
     assert errors[0] == "3/5 done, 1 diverged, 1 failed, 2.0 cells/min, 20 s left"
     assert errors[1] == "a line of its own"
