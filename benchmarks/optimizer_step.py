@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmarks import Row
 from paper_repro import optim
-from paper_repro.studies.stepping import in_turns, parameters
+from paper_repro.studies.stepping import random_parameters, time_in_turns
 
 NETWORK = "shake_shake-26-2x64d"
 LR, DECAY = 1e-3, 1e-4
@@ -77,7 +77,9 @@ def rows(device: str, rounds: int) -> Iterator[Row]:
 
 def _times(pair: Pair, device: str, rounds: int) -> list[float]:
     """Of ours, torch's fused and torch's foreach step, on parameters of their own."""
-    ours = optim.build(pair.name, parameters(device, NETWORK), LR, DECAY).step
-    return in_turns(
-        [ours, *(pair.theirs(parameters(device, NETWORK), **{k: True}) for k in ("fused", "foreach"))], rounds, device
+    ours = optim.build(pair.name, random_parameters(device, NETWORK), LR, DECAY).step
+    return time_in_turns(
+        [ours, *(pair.theirs(random_parameters(device, NETWORK), **{k: True}) for k in ("fused", "foreach"))],
+        rounds,
+        device,
     )

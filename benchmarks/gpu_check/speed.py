@@ -22,7 +22,7 @@ from benchmarks import hardware, versions
 from benchmarks.gpu_check.setting import BATCH, Setting, cell, checking, row
 from paper_repro.cell import Cell
 from paper_repro.data.split import Dataset
-from paper_repro.studies.stepping import run_of
+from paper_repro.studies.stepping import temporary_run
 from paper_repro.sweep import floors, throughput
 from paper_repro.training import memory
 from paper_repro.training.train import update
@@ -130,7 +130,7 @@ def plain(setting: Setting, network: str) -> None:
 
 def _eager(base: Cell, data: Dataset, setting: Setting, seconds: float) -> float:
     """Images a second of a cell whose updates are made as written."""
-    with run_of(base, data, setting.device) as run:
+    with temporary_run(base, data, setting.device) as run:
         made, images = run.updates(update), 0
         for _ in itertools.islice(made, 2):
             _wait(setting)
@@ -154,7 +154,7 @@ def kernels(setting: Setting, network: str) -> None:
     """What an update consists of, from torch's profiler; kernels.txt has the names."""
     base, data, _ = _trial(setting, network)
     gpu = setting.device != "cpu"
-    with run_of(base, data, setting.device) as run:
+    with temporary_run(base, data, setting.device) as run:
         made = run.updates(update)
         next(made)
         with profile(activities=[ProfilerActivity.CPU, *[ProfilerActivity.CUDA] * gpu]) as seen:
@@ -188,7 +188,7 @@ def host(setting: Setting, network: str) -> None:
         return result
 
     with contextlib.ExitStack() as stack:
-        run = timed("build", lambda: stack.enter_context(run_of(base, data, setting.device)))
+        run = timed("build", lambda: stack.enter_context(temporary_run(base, data, setting.device)))
         run.begin_epoch()
         timed("first_update", lambda: update(run, BATCH))
         replay = timed("record", lambda: setting.recorder(update, run, BATCH))

@@ -17,7 +17,6 @@ own, as with nn.Dropout, is refused: what it drew would depend on the cells that
 from __future__ import annotations
 
 import pkgutil
-import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -25,12 +24,10 @@ from torch import nn
 
 from paper_repro import own
 
-FAMILY = re.compile(r"[a-z][a-z0-9_]*")
-
 
 def families() -> list[str]:
     """The names of the modules in this folder, in alphabetical order."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if FAMILY.fullmatch(module.name))
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
 
 
 def build(spec: str, num_classes: int, image_size: int, channels: int = 3) -> nn.Module:

@@ -71,7 +71,7 @@ class Optimizer(torch.optim.Optimizer, ABC):
 
     def __init__(self, params: Params, defaults: dict[str, Any], unknown: Mapping[str, Any]) -> None:
         for name in unknown:
-            raise TypeError(self._unknown(name))
+            raise TypeError(self._refusal(name))
         super().__init__(params, defaults)
 
     @classmethod
@@ -107,7 +107,7 @@ class Optimizer(torch.optim.Optimizer, ABC):
         group = {**self.defaults, **param_group}
         for name, value in group.items():
             if name not in (*self.KNOWN, *BESIDE):
-                raise ValueError(f"parameter group: {self._unknown(name)}")
+                raise ValueError(f"parameter group: {self._refusal(name)}")
             if name == "betas":
                 group[name] = tuple(_number(f"betas[{index}]", beta) for index, beta in enumerate(value))
                 if len(value) != 2:
@@ -119,7 +119,7 @@ class Optimizer(torch.optim.Optimizer, ABC):
         self._add({"first_lr": _number("lr", float(group["lr"])), **group})
 
     @classmethod
-    def _unknown(cls, name: str) -> str:
+    def _refusal(cls, name: str) -> str:
         """The line that refuses a hyperparameter."""
         line = f"{cls.__name__} has no {name!r}; it has {', '.join(cls.KNOWN)}"
         if name == "weight_decay":
@@ -166,7 +166,7 @@ class Optimizer(torch.optim.Optimizer, ABC):
     def _eta(self, group: Group) -> float | Tensor:
         """eta_t, after a look at what would be read wrongly: of what may be meant, a warning, once for an optimizer."""
         if "weight_decay" in group:  # schedules of weight decay write it there, and would be without effect
-            raise ValueError(f"parameter group: {self._unknown('weight_decay')}")
+            raise ValueError(f"parameter group: {self._refusal('weight_decay')}")
         _number("lr", group["lr"])
         decay, full, multiplier = _number("decay", group["decay"]), alpha(group), eta(group)
         if self._warned or not self.decoupled or not decay:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from paper_repro import optim
 from paper_repro.cell import Cell
-from paper_repro.studies.stepping import Rows, dataset_of, run_of
+from paper_repro.studies.stepping import Rows, load_prepared, temporary_run
 from paper_repro.training.run import Run
 from paper_repro.training.train import update
 
@@ -34,10 +34,10 @@ FEWEST = 20  # weights in a bin
 def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows, str, str]:
     """The rows of all optimizers."""
     base = Cell.from_dict(settings["cell"])
-    dataset = dataset_of(base, data)
+    dataset = load_prepared(base, data)
     rows: Rows = []
     for name, alpha, decay in settings["optimizers"]:
-        with run_of(base.replace(optimizer=name, alpha=alpha, decay=decay), dataset, device) as run:
+        with temporary_run(base.replace(optimizer=name, alpha=alpha, decay=decay), dataset, device) as run:
             names = [parameter for parameter, _ in run.model.named_parameters()]
             rows += _rows(name, names, [_shares(run, *weight) for weight in zip(*_watch(run), strict=True)])
     return rows, dataset.name, dataset.fingerprint

@@ -17,7 +17,7 @@ from typing import Any
 from paper_repro import optim
 from paper_repro.cell import Cell
 from paper_repro.studies import CannotRun
-from paper_repro.studies.stepping import Rows, dataset_of, in_turns, parameters, state_bytes
+from paper_repro.studies.stepping import Rows, load_prepared, random_parameters, state_bytes, time_in_turns
 from paper_repro.training.train import train
 
 
@@ -25,12 +25,14 @@ def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows,
     """A row for each optimizer and seed."""
     base, names = Cell.from_dict(settings["cell"]), settings["optimizers"]
     try:
-        optimizers = [optim.build(name, parameters(device, base.model), base.alpha, base.decay) for name in names]
+        optimizers = [
+            optim.build(name, random_parameters(device, base.model), base.alpha, base.decay) for name in names
+        ]
     except ValueError as error:
         raise CannotRun(str(error)) from None
-    times = in_turns([optimizer.step for optimizer in optimizers], settings["rounds"], device)
-    dataset = dataset_of(base, data)
-    count = sum(parameter.numel() for parameter in parameters(device, base.model))
+    times = time_in_turns([optimizer.step for optimizer in optimizers], settings["rounds"], device)
+    dataset = load_prepared(base, data)
+    count = sum(parameter.numel() for parameter in random_parameters(device, base.model))
     rows: Rows = []
     for name, optimizer, took in zip(names, optimizers, times, strict=True):
         for seed in range(settings["seeds"]):

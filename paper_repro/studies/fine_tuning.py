@@ -23,7 +23,7 @@ from paper_repro.cell import Cell
 from paper_repro.data import Arrays
 from paper_repro.data.split import prepare
 from paper_repro.optim import groups
-from paper_repro.studies.stepping import Rows, loaded, run_of
+from paper_repro.studies.stepping import Rows, load_arrays, temporary_run
 from paper_repro.training.evaluate import evaluate
 from paper_repro.training.run import Run
 from paper_repro.training.train import update
@@ -35,18 +35,18 @@ FRESH = "fresh"
 def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows, str, str]:
     """A row for each factor and seed."""
     cell = Cell.from_dict(settings["cell"])
-    arrays = loaded(cell, data)
+    arrays = load_arrays(cell, data)
     half = arrays.num_classes // 2
     first = prepare(select_classes(arrays, 0, half), cell)
     second_cell = cell.replace(epochs=settings["epochs"], train_examples=settings["pictures"])
     second = prepare(select_classes(arrays, half, arrays.num_classes), second_cell)
     rows: Rows = []
     for seed in range(settings["seeds"]):
-        with run_of(cell.replace(seed=seed), first, device) as run:
+        with temporary_run(cell.replace(seed=seed), first, device) as run:
             list(run.updates(update))
             body = {name: x for name, x in run.model.state_dict().items() if not name.startswith(f"{HEAD}.")}
         for factor in settings["factors"]:
-            with run_of(second_cell.replace(seed=seed), second, device) as run:
+            with temporary_run(second_cell.replace(seed=seed), second, device) as run:
                 if factor != FRESH:
                     run.model.load_state_dict(body, strict=False)
                     run.optimizer = optimizer(run, float(factor))

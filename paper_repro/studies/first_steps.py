@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from paper_repro.cell import Cell
-from paper_repro.studies.stepping import Rows, dataset_of, run_of
+from paper_repro.studies.stepping import Rows, load_prepared, temporary_run
 from paper_repro.training.train import update
 
 
 def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows, str, str]:
     """A row for each optimizer and seed."""
     base = Cell.from_dict(settings["cell"])
-    dataset = dataset_of(base, data)
+    dataset = load_prepared(base, data)
     rows: Rows = []
     for name, alpha, decay in settings["optimizers"]:
         for seed in range(settings["seeds"]):
             cell = base.replace(optimizer=name, alpha=alpha, decay=decay, seed=seed)
-            with run_of(cell, dataset, device) as run:
+            with temporary_run(cell, dataset, device) as run:
                 made = run.updates(update, settings["steps"])
                 losses = [run.progress.losses[run.progress.position - 1].item() for _ in made]
             rows.append({"optimizer": name, "alpha": alpha, "decay": decay, "seed": seed, "losses": losses})

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from paper_repro import optim
-from paper_repro.studies.stepping import Rows, in_turns, parameters, state_bytes
+from paper_repro.studies.stepping import Rows, random_parameters, state_bytes, time_in_turns
 
 ALLOCATIONS = 3
 LR, DECAY = 1e-3, 1e-4
@@ -38,11 +38,11 @@ def measure(settings: Mapping[str, Any], data: Path, device: str) -> tuple[Rows,
         torch.set_num_threads(1)  # as cells are trained
     rows: Rows = []
     for model in settings["models"]:
-        count = sum(tensor.numel() for tensor in parameters(device, model))
+        count = sum(tensor.numel() for tensor in random_parameters(device, model))
         best: dict[str, dict[str, Any]] = {}
         for _ in range(ALLOCATIONS):
-            optimizers = [make(parameters(device, model)) for _, make in MAKERS]
-            times = in_turns([optimizer.step for optimizer in optimizers], int(settings["rounds"]), device)
+            optimizers = [make(random_parameters(device, model)) for _, make in MAKERS]
+            times = time_in_turns([optimizer.step for optimizer in optimizers], int(settings["rounds"]), device)
             for (name, _), optimizer, milliseconds in zip(MAKERS, optimizers, times, strict=True):
                 if name not in best or milliseconds < best[name]["milliseconds"]:
                     best[name] = {"milliseconds": milliseconds, "bytes": state_bytes(optimizer) / count}

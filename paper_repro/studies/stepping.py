@@ -26,18 +26,18 @@ Rows = list[dict[str, Any]]
 
 
 @contextmanager
-def run_of(cell: Cell, data: Dataset, device: str) -> Iterator[Run]:
+def temporary_run(cell: Cell, data: Dataset, device: str) -> Iterator[Run]:
     """A run of the cell from its initial weights."""
     with tempfile.TemporaryDirectory() as folder, cuda.prepared(cell, device):
         yield Run(cell, data.to(device), Path(folder), device)
 
 
-def dataset_of(cell: Cell, data: Path) -> Dataset:
+def load_prepared(cell: Cell, data: Path) -> Dataset:
     """The data set that a study's cell names, prepared for it."""
-    return prepare(loaded(cell, data), cell)
+    return prepare(load_arrays(cell, data), cell)
 
 
-def loaded(cell: Cell, data: Path) -> Arrays:
+def load_arrays(cell: Cell, data: Path) -> Arrays:
     """The data set that a study's cell names; classes without images are named on stderr."""
     arrays = load(cell.dataset, data)
     if gaps := label_gaps(arrays):
@@ -45,7 +45,7 @@ def loaded(cell: Cell, data: Path) -> Arrays:
     return arrays
 
 
-def parameters(device: str, model: str) -> list[Tensor]:
+def random_parameters(device: str, model: str) -> list[Tensor]:
     """Random tensors like the network's parameters for images of 32 x 32, each its own gradient, newly allocated."""
     tensors = [value.clone() for value in _values(device, model)]
     for tensor in tensors:
@@ -60,7 +60,7 @@ def _values(device: str, model: str) -> list[Tensor]:
     return [torch.empty_like(parameter, device=device).normal_() for parameter in network.parameters()]
 
 
-def in_turns(steps: Sequence[Callable[[], Any]], rounds: int, device: str) -> list[float]:
+def time_in_turns(steps: Sequence[Callable[[], Any]], rounds: int, device: str) -> list[float]:
     """Median milliseconds of each step, one after the other in every round, so that noise falls on all alike."""
     took: list[list[float]] = [[] for _ in steps]
     for _ in range(rounds + 2):

@@ -234,13 +234,11 @@ def save_seconds(device: str, last_save: float = 0.0) -> float:
 
     Raises ValueError for a typed one that is no number.
     """
-    typed = os.environ.get(SAVE_NAME)
-    if not typed:
-        return max(SAVE_SECONDS[device.partition(":")[0]], SAVE_SHARE * last_save)
+    seconds = os.environ.get(SAVE_NAME) or max(SAVE_SECONDS[device.partition(":")[0]], SAVE_SHARE * last_save)
     with contextlib.suppress(ValueError):
-        if float(typed) >= 0:
-            return float(typed)
-    raise ValueError(f"{SAVE_NAME}={brief(typed)}: it must be a number of seconds, as in {SAVE_NAME}=5")
+        if float(seconds) >= 0:
+            return float(seconds)
+    raise ValueError(f"{SAVE_NAME}={brief(str(seconds))}: it must be a number of seconds, as in {SAVE_NAME}=5")
 
 
 def build_model(cell: Cell, data: Dataset) -> nn.Module:

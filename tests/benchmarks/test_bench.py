@@ -28,7 +28,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("kind", ["fused", "foreach"])
 @pytest.mark.parametrize("pair", SAME_ALGORITHM, ids=lambda pair: pair.name)
 def test_both_sides_of_a_step_do_the_same(small: None, pair: optimizer_step.Pair, kind: str) -> None:
-    ours, theirs = (stepping.parameters("cpu", optimizer_step.NETWORK) for _ in range(2))
+    ours, theirs = (stepping.random_parameters("cpu", optimizer_step.NETWORK) for _ in range(2))
     step, opponent = (
         optim.build(pair.name, ours, optimizer_step.LR, optimizer_step.DECAY).step,
         pair.theirs(theirs, **{kind: True}),

@@ -25,7 +25,7 @@ from paper_repro.studies import (
     run,
     step_cost,
 )  # fmt: skip
-from paper_repro.studies.stepping import run_of
+from paper_repro.studies.stepping import temporary_run
 from paper_repro.training.train import train, update
 
 PROPOSITIONS = {"dimension": 6, "steps": 30, "decay": 0.01, "alphas": [0.1, 1.0], "seed": 0}
@@ -81,7 +81,7 @@ class TestPropositions:
 def test_updates_one_by_one_are_those_of_training(cell: Cell, arrays: Arrays, tmp_path: Path) -> None:
     data = prepare(arrays, cell)
     record = train(cell, data, tmp_path)
-    with run_of(cell, data, "cpu") as run:
+    with temporary_run(cell, data, "cpu") as run:
         made = sum(1 for _ in run.updates(update))
         norm = torch.linalg.vector_norm(torch.cat([p.detach().flatten() for p in run.model.parameters()]))
     assert made == 3 * 7
@@ -130,7 +130,7 @@ class TestEffectiveDecay:
     def test_both_parts_of_adams_step_make_the_whole(self, cell: Cell, arrays: Arrays) -> None:
         """The share of L2 is that of a step from which Adam without L2's sum of gradients was taken off."""
         l2 = cell.replace(optimizer="adam", decay=0.05)
-        with run_of(l2, prepare(arrays, l2), "cpu") as run:
+        with temporary_run(l2, prepare(arrays, l2), "cpu") as run:
             largest = max(zip(*effective_decay._watch(run), strict=True), key=lambda tensors: tensors[0].numel())
             scale, rate, share = effective_decay._shares(run, *largest)
             weight, before, after, l2_part = largest
@@ -184,7 +184,7 @@ class TestFineTuning:
         assert len(rest.y_train) == (arrays.y_train > 0).sum()
 
     def test_the_body_follows_at_its_share_of_the_learning_rate(self, cell: Cell, arrays: Arrays) -> None:
-        with run_of(cell, prepare(arrays, cell), "cpu") as run:
+        with temporary_run(cell, prepare(arrays, cell), "cpu") as run:
             run.optimizer = fine_tuning.optimizer(run, 0.1)
             for _ in run.updates(update, 5):
                 *body, head = run.optimizer.param_groups
@@ -193,7 +193,7 @@ class TestFineTuning:
 
 def test_a_cell_may_exempt_biases_and_normalisations(cell: Cell, arrays: Arrays) -> None:
     exempt = cell.replace(decay_on="matrices")
-    with run_of(exempt, prepare(arrays, exempt), "cpu") as run:
+    with temporary_run(exempt, prepare(arrays, exempt), "cpu") as run:
         run.begin_epoch()
         assert [group["decay"] for group in run.optimizer.param_groups] == [cell.decay, 0.0]
         assert [group["decay"] for group in groups.decay_matrices(run.model)[1:]] == [0.0]

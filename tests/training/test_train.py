@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from paper_repro import records, schedules
+from paper_repro import models, records, schedules
 from paper_repro.cell import Cell
 from paper_repro.data import Arrays
 from paper_repro.data.arrays import from_arrays
@@ -104,6 +104,17 @@ def test_a_checkpoint_that_does_not_fit_is_passed_over(part: str, cell: Cell, da
     said = capfd.readouterr().err
     assert said.startswith(f"{folder / '000000010.pt'}: unusable checkpoint (")
     assert said.count("\n") == 1
+
+
+def test_a_network_that_cannot_be_built_costs_no_checkpoint(cell: Cell, data: Dataset, tmp_path, monkeypatch) -> None:
+    """As one of your own, whose folder is not on PYTHONPATH this time."""
+    with pytest.raises(train.Stopped):
+        train.train(cell, data, tmp_path, should_stop=lambda: True)
+    before = sorted(checkpoints.folder_of(tmp_path, cell.id).iterdir())
+    monkeypatch.setattr(run, "build_model", lambda *args: models.build("mine.net-8", 10, 8))
+    with pytest.raises(ValueError, match=r"no model 'mine\.net'"):
+        train.train(cell, data, tmp_path)
+    assert sorted(checkpoints.folder_of(tmp_path, cell.id).iterdir()) == before != []
 
 
 def test_numbers_do_not_depend_on_what_ran_before(cell: Cell, data: Dataset, tmp_path: Path) -> None:
