@@ -80,14 +80,7 @@ def _collect(args: argparse.Namespace) -> int:
             chosen = [record for record in chosen if bare(Cell.from_dict(record["cell"])) in declared]
         if not chosen:
             raise UsageError(f"{args.runs} holds no such records ({len(loaded)} others)")
-        # Two experiments may share cells; a folder of files holds each once, or it would hold two versions of one.
-        others = [path for path in args.file.parent.glob("*.jsonl") if path.name != args.file.name]
-        elsewhere = {record["id"] for path in others for record in records.load(path)}
-        new = [record for record in chosen if record["id"] not in elsewhere]
-        if not new:
-            raise UsageError(f"other files in {args.file.parent} hold all {len(chosen)} records of {args.runs}")
-        left_out = f" ({len(chosen) - len(new)} that another file there holds left out)" * (len(new) < len(chosen))
-        print(f"{args.file}: {records.merge(new, args.file)} records{left_out}")
+        print(f"{args.file}: {records.merge(chosen, args.file)} records")
     except (OSError, records.BadRecord) as error:
         raise UsageError(str(error)) from None
     return 0

@@ -81,15 +81,6 @@ def convert(
     return value if source == target and share(source) else value * share(source) / share(target)
 
 
-def table(
-    value: float, source: str, *, lr: float, momentum: float = 0.9, batch_size: int = 128, num_examples: int = 50_000,
-    epochs: float = 100,
-) -> dict[str, float]:  # fmt: skip
-    """The same decay in every convention."""
-    run: dict[str, Any] = {"batch_size": batch_size, "num_examples": num_examples, "epochs": epochs}
-    return {target: convert(value, source, target, lr=lr, momentum=momentum, **run) for target in CONVENTIONS}
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """python -m paper_repro.decay 0.05 normalized --lr 0.001"""
     words = {"description": "One decay in every convention.", "epilog": f"example: {main.__doc__}"}
@@ -106,9 +97,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print(args: argparse.Namespace) -> int:
-    run = {"batch_size": args.batch_size, "num_examples": args.examples, "epochs": args.epochs}
+    run: dict[str, Any] = {"batch_size": args.batch_size, "num_examples": args.examples, "epochs": args.epochs}
+    run |= {"lr": args.lr, "momentum": args.momentum}
     try:
-        values = table(args.value, args.convention, lr=args.lr, momentum=args.momentum, **run)
+        values = {target: convert(args.value, args.convention, target, **run) for target in CONVENTIONS}
     except ValueError as error:
         raise UsageError(str(error)) from None
     except ArithmeticError:
