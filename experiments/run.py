@@ -40,10 +40,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.dry_run:
         check_out(args.out)
     survey, data = Survey.of(cells, args.out), args.data or Path("data")
-    out = None if args.dry_run else args.out
-    trial = {"device": args.device, "estimate": args.dry_run, "at_once": args.workers is None}
-    answer = ask_first(cells, survey, data, out=out, **trial)
-    check_same_images(survey, answer.fingerprint, args.out)
+    trial = {"out": None if args.dry_run else args.out, "device": args.device}
+    answer = ask_first(cells, survey, data, **trial, estimate=args.dry_run, at_once=args.workers is None)
     print(f"{experiment.name}, profile {args.profile}: {profile.describe(cells)}")
     print("\n".join(axes(cells, args)))
     recorded = len(cells) - len(survey.missing)
@@ -126,36 +124,27 @@ def ask_first(cells: Sequence[Cell], survey: Survey, data: Path, **trial: Any) -
     Where nothing is missing there is nothing to try, and no process is started; but a file that was typed must still be
     the one that the records are from. trial: as preflight.answer takes it; estimate counts for kinds without a record.
     """
-    if not survey.missing:
-        return Answer(fingerprint=_fingerprint(data))
-    kinds = {engine.kind_of(cell): cell for cell in cells}
-    trial["estimate"] &= any(engine.kind_of(cell) not in survey.seconds for cell in survey.missing)
-    answer = preflight.ask(tuple(kinds.values()), data, **trial)
+    answer = Answer()
+    if survey.missing:
+        kinds = {engine.kind_of(cell): cell for cell in cells}
+        trial["estimate"] &= any(engine.kind_of(cell) not in survey.seconds for cell in survey.missing)
+        answer = preflight.ask(tuple(kinds.values()), data, **trial)
+    elif data.suffix == ".npz":
+        from paper_repro.data import load_npz
+
+        try:
+            answer = Answer(fingerprint=load_npz(data, "").fingerprint)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+    for other, name in survey.fingerprints.items():
+        if answer.fingerprint and other and other != answer.fingerprint:  # built-in data and a record may not say
+            raise UsageError(
+                f"{name} is not the data set that its records were made from (fingerprint {answer.fingerprint} "
+                f"against {other}): pass another --out or --data-name"
+            )
     for warning in answer.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return answer
-
-
-def _fingerprint(data: Path) -> str:
-    """Of an .npz file; empty for built-in data sets, whose names differ in the records."""
-    if data.suffix != ".npz":
-        return ""
-    from paper_repro.data import load_npz
-
-    try:
-        return load_npz(data, "").fingerprint
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-
-
-def check_same_images(survey: Survey, fingerprint: str, out: Path) -> None:
-    """Raise UsageError if records were made from other images of the same name."""
-    for other, name in survey.fingerprints.items():
-        if fingerprint and other and other != fingerprint:  # a record may not say
-            raise UsageError(
-                f"{name} is not the data set that {out} was trained on (fingerprint {fingerprint} "
-                f"against {other}): pass another --out or --data-name"
-            )
 
 
 def _estimate(survey: Survey, answer: Answer, workers: int) -> int:

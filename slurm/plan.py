@@ -142,7 +142,6 @@ def _seconds(plan: Plan, missing: list[Cell], sending: bool) -> tuple[dict[Cell,
         known = run.ask_first(plan.cells, survey, plan.data, out=None, device=None, estimate=estimate, at_once=False)
         if sending and not known.fingerprint:  # it could be planned without its data, but not trained
             run.ask_first(plan.cells, survey, plan.data, out=None, device=None, estimate=False, at_once=False)
-        run.check_same_images(survey, known.fingerprint, plan.args.out)
     if typed:
         return dict.fromkeys(missing, typed), "as given"
     foreign = known.device != plan.settings.device

@@ -1,7 +1,6 @@
 """Batch size: how the best decay depends on it, for SGDW and AdamW. (The paper always used 128.)
 
     python -m experiments run batch_size --profile demo
-    python -m analysis figures batch_size
 
 Three predictions for the best decay per update stand against each other: it grows as the square root of the batch size
 (the paper's normalization, appendix B.1), it grows in proportion to it (the view that decay sets the time over which

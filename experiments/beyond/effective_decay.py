@@ -1,7 +1,6 @@
 """Effective decay: what decay takes off each weight of a net in training, against the scale of its gradients.
 
     python -m experiments run effective_decay --profile demo
-    python -m analysis figures effective_decay
 
 Expect (the paper's section 3, and others after it): with L2 in Adam, a weight with large gradients is decayed less, in
 proportion to 1 / sqrt(v); decoupled, all weights are decayed by the same share. The effective learning rate alpha /

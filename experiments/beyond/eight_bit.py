@@ -1,7 +1,6 @@
 """Eight bits: AdamW with 8-bit moments against 32-bit: error, memory and step time. Needs a GPU and bitsandbytes.
 
     python -m experiments run eight_bit --profile demo
-    python -m analysis figures eight_bit
 
 Expect a quarter of the optimizer's memory and an error that seeds hide. Where it cannot run, it says so in one line.
 Cost: five short runs of each.

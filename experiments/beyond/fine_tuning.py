@@ -1,7 +1,6 @@
 """Fine-tuning: a low learning rate for a trained body, the full one for its new head.
 
     python -m experiments run fine_tuning --profile demo
-    python -m analysis figures fine_tuning
 
 A common recipe for pretrained nets. The body learned half of the classes; a new head learns the other half from few
 images while the body follows at a share of the learning rate, or starts afresh. Expect: a trained body helps; which

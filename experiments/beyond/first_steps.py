@@ -1,7 +1,6 @@
 """First steps: SGD, Adam and AdamW for 100 updates, all at default settings, none tuned. (From a lesson on AdamW.)
 
     python -m experiments run first_steps --profile demo
-    python -m analysis figures first_steps
 
 Expect: Adam and AdamW can hardly be distinguished at first, and untuned SGD lags. Cost: seconds.
 """

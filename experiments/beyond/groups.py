@@ -1,7 +1,6 @@
 """Groups: decay on all parameters, as in the paper's code, against none on biases and normalisations.
 
     python -m experiments run groups --profile demo
-    python -m analysis figures groups
 
 A common recipe exempts biases and normalisations from decay. Each optimizer near the best of its grid in figure 2,
 paired by seed. The other use of groups, a low learning rate for a pretrained body under a new head, is fine_tuning's.

@@ -1,7 +1,6 @@
 """Precision: does training in bfloat16, or through torch.compile, change the error? (Not in the paper.)
 
     python -m experiments run precision --profile demo
-    python -m analysis figures precision
 
 Each optimizer near the best of its grid in figure 2, twenty seeds (`cpu`: five): float32 against bfloat16 autocast,
 eager and compiled. Expect differences smaller than those between seeds. Compilation needs a C++ compiler and takes

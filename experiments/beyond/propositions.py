@@ -1,7 +1,6 @@
 """Propositions 1 to 3: shown as equalities, and Proposition 2 as what is left over by the best L2 factor.
 
     python -m experiments run propositions --profile demo
-    python -m analysis figures propositions
 
 Expect: plain SGD with L2 factor lambda / alpha is SGD with decay lambda, to rounding; no L2 factor makes Adam into
 AdamW; for a fixed preconditioner the penalty of the paper's appendix is the decay, to rounding, while the one in the

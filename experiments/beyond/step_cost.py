@@ -1,7 +1,6 @@
 """Step cost: is a decoupled step cheaper than an L2 step? Time and memory of all four optimizers beside torch's.
 
     python -m experiments run step_cost --profile demo
-    python -m analysis figures step_cost
 
 A text on AdamW says that it computes less than Adam with L2. Expect hardly any difference: a step reads and writes the
 same tensors either way. Cost: seconds to a minute.

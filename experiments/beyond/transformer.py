@@ -1,7 +1,6 @@
 """Transformer: Adam with L2 against AdamW on a small vision Transformer. (Not in the paper.)
 
     python -m experiments run transformer --profile demo
-    python -m analysis figures transformer
 
 Texts about AdamW report of their Transformers lower loss, and the best model in far fewer epochs. Expect the grids of
 both optimizers, the curves of their best cells, and how many epochs AdamW takes to Adam's final training loss. Cost: 2

@@ -1,7 +1,6 @@
 """Figure 1: error over learning rate x decay for Adam and AdamW: fixed rate, step drops and cosine annealing.
 
     python -m experiments run fig1 --profile demo
-    python -m analysis figures fig1
 
 Expect (the paper's claims): cosine is better than step drops, and those than a fixed rate, for Adam too; decoupled
 decay beats L2 under each, the more the better the schedule. Read off the paper's own panels, nothing is gained under a

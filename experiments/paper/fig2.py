@@ -1,7 +1,6 @@
 """Figure 2: test error over learning rate x decay for SGD, SGDW, Adam and AdamW under cosine annealing.
 
     python -m experiments run fig2 --profile demo
-    python -m analysis figures fig2
 
 Expect (the paper's claims): with L2 the low-error basin lies diagonally, decoupled it is aligned with the axes, so that
 the best decay is the same in every row; Adam with L2 has the highest best error of the four.

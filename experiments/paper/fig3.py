@@ -1,7 +1,6 @@
 """Figure 3, and supplementary figure 4 on ImageNet32x32 (top-5 error): long runs of Adam and AdamW.
 
     python -m experiments run fig3 --profile demo     # or supp4
-    python -m analysis figures fig3
 
 Learning curves, final error against decay, and generalisation. Expect (the paper's claims): AdamW ends with lower
 training loss and test error than Adam for every reasonable decay; in the first half of training the curves coincide; at

@@ -1,7 +1,6 @@
 """Figure 4, and supplementary figures 5 and 6: warm restarts, with error and training loss at any time.
 
     python -m experiments run fig4 --profile demo     # or fig4_imagenet32: figure 4's right half, top-5 error
-    python -m analysis figures fig4
 
 Five curves: Adam, AdamW and SGDW under one cosine over the whole budget; AdamWR and SGDWR restarted, each cycle twice
 as long as the one before. Expect (the paper's claims): the restarted ones have good results long before the others (up

@@ -1,7 +1,6 @@
 """Supplementary figure 1: the schedule multiplier with warm restarts, beside the other schedules. Nothing is trained.
 
     python -m experiments run supp1 --profile demo
-    python -m analysis figures supp1
 
 The paper's restarts: a first cycle of 100 epochs, each cycle twice as long as the one before, up to epoch 1500.
 """

@@ -1,7 +1,6 @@
 """Supplementary figure 2: 'standard Adam', with L2 and a fixed learning rate, for a long budget.
 
     python -m experiments run supp2 --profile demo
-    python -m analysis figures supp2
 
 Expect (the paper's claim): at its best no better than AdamW with cosine annealing, a smaller net and an eighteenth of
 the epochs. The paper's best of sixteen was 4.47 % at a learning rate and L2 factor of 1e-4. Cost: 16 cells.

@@ -1,7 +1,6 @@
 """Supplementary figure 3: the best decay across budgets, on the raw axis and on the normalized one.
 
     python -m experiments run supp3 --profile demo     # or supp3_imagenet32: the lower half, top-5 error
-    python -m analysis figures supp3
 
 Expect (the paper's claims): on the raw axis the best decay moves towards smaller values as the budget grows (by 4 for a
 factor of 16), on the normalized axis it stays where it is, near 0.05; on ImageNet32x32, where the paper shows that axis

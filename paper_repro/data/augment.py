@@ -5,7 +5,7 @@ The draws are a function of (seed, epoch) alone: there is no generator whose sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,8 +18,7 @@ PAD = 4
 ORDER, CROP, FLIP, NOISE = range(4)
 
 
-@dataclass(frozen=True)
-class Epoch:
+class Epoch(NamedTuple):
     """The random choices of one epoch, by position in its order.
 
     order [N]: which image; shift [N, 2]: rows and columns 0..8 of the crop; flip [N]: mirrored or not;
@@ -33,14 +32,13 @@ class Epoch:
 
     def to(self, device: str) -> Epoch:
         """The same choices on the device."""
-        values = (self.order, self.shift, self.flip, self.noise)
-        return Epoch(*(None if value is None else value.to(device) for value in values))  # type: ignore[arg-type]
+        return Epoch(*(None if value is None else value.to(device) for value in self))  # type: ignore[arg-type]
 
     def take(self, other: Epoch) -> None:
         """Become `other`, of the same run, in the same memory: a recorded update reads from there (cuda.py)."""
-        for name, value in vars(other).items():
-            if value is not None:
-                getattr(self, name).copy_(value)
+        for ours, value in zip(self, other, strict=True):
+            if ours is not None and value is not None:
+                ours.copy_(value)
 
 
 def draw_epoch(seed: int, epoch: int, examples: int, augment: bool, noise_shape: tuple[int, ...] | None) -> Epoch:
