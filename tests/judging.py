@@ -9,8 +9,8 @@ import numpy as np
 
 import experiments
 from analysis.claims import CLAIMS, ledger
-from analysis.claims.ledger import Decided, Verdict
-from analysis.claims.sources import Evidence
+from analysis.claims.ledger import Decided
+from analysis.claims.sources import Evidence, Verdict
 from analysis.results.studies import Shown
 from paper_repro.cell import Cell
 from paper_repro.records import Record

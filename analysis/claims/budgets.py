@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from analysis.claims.ledger import Claim
 from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Rule, interval
-from analysis.claims.sources import Evidence, Finding
+from analysis.claims.sources import Evidence, Verdict
 from analysis.results.series import EPOCHS, of_plan
 from analysis.results.words import UNITS, Estimate, format_estimate
 from analysis.statistics.power_laws import BATCH, EPOCH, PREDICTED, ROOT
@@ -21,7 +21,7 @@ def _budget(name: str, text: str, rule: str, unit: str) -> Claim:
             return UNDECIDED
         return SUPPORTED if (ends[1] < 0 if unit == "step" else ends[0] <= 0 <= ends[1]) else CONTRADICTED
 
-    def measure(evidence: Evidence) -> Finding | None:
+    def measure(evidence: Evidence) -> Verdict | None:
         for line in evidence.laws("supp3"):
             if (line.optimizer, line.unit, line.held, line.computed) == ("adamw", UNITS[unit], "", False):
                 words = f"exponent in the budget {format_estimate(line.exponent)}"
@@ -40,7 +40,7 @@ def _batch_size(name: str, text: str, source: str, words: str, rule: Rule) -> Cl
     def by_intervals(exponents: Sequence[Estimate]) -> str:
         return UNDECIDED if None in map(interval, exponents) else rule(exponents)
 
-    def measure(evidence: Evidence) -> Finding | None:
+    def measure(evidence: Evidence) -> Verdict | None:
         place = BATCH, EPOCHS, UNITS["step"]
         lines = [line for line in evidence.laws("batch_size") if (line.quantity, line.held, line.unit) == place]
         if not lines:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from analysis.claims.ledger import Claim
 from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, all_above, interval, not_on_side, sign
-from analysis.claims.sources import Evidence, Finding, Measure, Run, decided, differences
+from analysis.claims.sources import Evidence, Measure, Run, Verdict, decided, differences
 from analysis.results.words import NAMES, Estimate, format_estimate
 
 FLAT = 0.25  # a ridge slope within -FLAT .. FLAT is flat: less than one grid step over four
@@ -29,7 +29,7 @@ def _by_slopes(slopes: Sequence[Estimate]) -> str:
 
 
 def _slopes(name: str, coupled: Run, free: Run) -> Claim:
-    def measure(evidence: Evidence) -> Finding | None:
+    def measure(evidence: Evidence) -> Verdict | None:
         if not {coupled.optimizer, free.optimizer} <= {panel.optimizer for panel in evidence.panels("fig2")}:
             return None
         slopes = [evidence.slope(run.optimizer) for run in (coupled, free)]
@@ -45,7 +45,7 @@ def _slopes(name: str, coupled: Run, free: Run) -> Claim:
     )  # fmt: skip
 
 
-def _fixed(evidence: Evidence) -> Finding | None:
+def _fixed(evidence: Evidence) -> Verdict | None:
     """Of the paper with the reason: neither gains by any decay."""
     finding = differences("fig1", all_above, FIXED)(evidence)
     if finding is None or not evidence.is_paper:
@@ -74,7 +74,7 @@ def _one_below(estimates: Sequence[Estimate]) -> str:
     return SUPPORTED if -1 in signs else CONTRADICTED if signs == {1} else UNDECIDED
 
 
-def _no_decay_no_difference(evidence: Evidence) -> Finding | None:
+def _no_decay_no_difference(evidence: Evidence) -> Verdict | None:
     """Final numbers of Adam and AdamW at decay 0, cell by cell: of runs on the same hardware, as others round anew."""
     finals: dict[str, dict[tuple[float, int, object], object]] = {"adam": {}, "adamw": {}}
     for panel in evidence.panels("fig2"):

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import experiments
 from analysis.claims import power
 from analysis.claims.power import SeedsNeeded
 from analysis.claims.rules import NOT_RUN, UNDECIDED
-from analysis.claims.sources import Evidence, Finding, Measure, Paper
+from analysis.claims.sources import Evidence, Measure, Paper, Verdict
 from analysis.results.markdown import Table
 
 CAPTION = (
@@ -29,18 +29,6 @@ CAPTION = (
     "or that of a first run. Set: whether the rule was written before or "
     "after numbers of ours that bear on it had been seen; no rule was written after its verdict was computed."
 )
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """words: the numbers with their intervals. scale: profile and data of the evidence. records: their ids. stem: of
-    the figure that shows them."""
-
-    outcome: str
-    words: str = ""
-    scale: str = ""
-    records: tuple[str, ...] = ()
-    stem: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,13 +68,12 @@ def decide(claims: Sequence[Claim], evidence: Evidence) -> list[Decided]:
 def _decided(claim: Claim, evidence: Evidence, paper: Paper) -> Decided:
     if claim.measure is None:
         return Decided(claim, Verdict(NOT_RUN, "cannot be run here"), None, SeedsNeeded(claim.rule))
-    readings = claim.measure(paper) if claim.in_paper else None
-    theirs = Verdict(readings.outcome, readings.words) if readings else None
+    theirs = claim.measure(paper) if claim.in_paper else None
     evidence.lacking.clear()
-    finding = claim.measure(evidence)
-    if finding is not None:
-        needed = power.seeds_needed(finding.power) if finding.outcome == UNDECIDED else None
-        return Decided(claim, _verdict(claim, finding, evidence), theirs, needed)
+    ours = claim.measure(evidence)
+    if ours is not None:
+        needed = power.seeds_needed(ours.power) if ours.outcome == UNDECIDED else None
+        return Decided(claim, _with_origin(claim.experiment, ours, evidence), theirs, needed)
     if missing := evidence.missing(claim.experiment):
         first, to_run = evidence.first_run(missing[0]), [evidence.to_type(name) for name in missing]
     else:  # all of it was run, and one seed shows no noise
@@ -96,18 +83,16 @@ def _decided(claim: Claim, evidence: Evidence, paper: Paper) -> Decided:
     return Decided(claim, Verdict(NOT_RUN), theirs, SeedsNeeded(first), tuple(to_run))
 
 
-def _verdict(claim: Claim, finding: Finding, evidence: Evidence) -> Verdict:
+def _with_origin(experiment: str, verdict: Verdict, evidence: Evidence) -> Verdict:
     """With the scale and the records of the evidence."""
-    name = experiments.get(claim.experiment).study
-    if name is not None:
-        study = evidence.study(name)
-        assert study is not None
+    study = evidence.study(experiments.get(experiment).study or "")
+    if study is not None:
         scale = f"{study.profile}, {study.dataset}" if "cell" in study.settings else "no images needed"
-        return Verdict(finding.outcome, finding.words, scale, (), study.stem)
-    chart = evidence.chart(claim.experiment)
+        return replace(verdict, scale=scale, stem=study.stem)
+    chart = evidence.chart(experiment)
     assert chart is not None
     ids = tuple(record["id"] for record in (*chart.records, *chart.beyond))
-    return Verdict(finding.outcome, finding.words, f"{chart.profile}, {chart.dataset}", ids, chart.stem)
+    return replace(verdict, scale=f"{chart.profile}, {chart.dataset}", records=ids, stem=chart.stem)
 
 
 def table(decided: Sequence[Decided]) -> Table:
@@ -119,7 +104,7 @@ def table(decided: Sequence[Decided]) -> Table:
         commands = f" ({', '.join(f'`{line}`' for line in each.to_run)})" if each.to_run else ""
         rows.append((
             claim.name, f"{claim.text} ({claim.source})", _cell(each.ours) + commands,
-            _cell(each.paper) if each.paper else "", each.needed.words if each.needed else "", claim.rule,
+            _cell(each.paper), each.needed.words if each.needed else "", claim.rule,
             "before" if claim.beforehand else "after",
         ))  # fmt: skip
     return Table(header, tuple(rows), "claims", CAPTION)
@@ -127,18 +112,23 @@ def table(decided: Sequence[Decided]) -> Table:
 
 def as_json(decided: Sequence[Decided]) -> str:
     """Every claim with its verdicts and the ids of the records that they rest on, for programs."""
-    claims: list[dict[str, Any]] = [
+    claims = [
         {
             "claim": each.claim.name, "text": each.claim.text, "source": each.claim.source, "rule": each.claim.rule,
             "experiment": each.claim.experiment, "rule_written_beforehand": each.claim.beforehand,
-            "here": asdict(each.ours), "to_decide": asdict(each.needed) if each.needed else None,
-            "paper": asdict(each.paper) if each.paper else None,
+            "here": _plain(each.ours), "to_decide": each.needed and vars(each.needed), "paper": _plain(each.paper),
         }
         for each in decided
     ]  # fmt: skip
     return json.dumps(claims, indent=1, ensure_ascii=False) + "\n"
 
 
-def _cell(verdict: Verdict) -> str:
+def _plain(verdict: Verdict | None) -> dict[str, Any] | None:
+    return None if verdict is None else {name: value for name, value in vars(verdict).items() if name != "power"}
+
+
+def _cell(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return ""
     scale = f" ({verdict.scale})" if verdict.scale else ""
     return f"**{verdict.outcome}**{f': {verdict.words}' if verdict.words else ''}{scale}"

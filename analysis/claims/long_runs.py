@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.claims.ledger import Claim
 from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, all_above, interval, sign
-from analysis.claims.sources import Evidence, Finding, Run, decided
+from analysis.claims.sources import Evidence, Run, Verdict, decided
 from analysis.results.series import curve
 from analysis.results.words import Estimate, format_estimate
 from analysis.statistics.estimate import OWN_SCATTER, around
@@ -19,10 +19,10 @@ ALL_WRONG = 100.0  # percent: the error of a decay that diverged, which is no re
 ALIKE = 1.25  # training losses within this factor coincide
 POINTS = 20  # of the losses that both runs pass, where their errors are compared
 FEWER = 5  # times fewer epochs: what a good schedule saves a constant rate
-ADAM, ADAMW = Run("adam"), Run("adamw")
+ADAM, ADAMW, CONSTANT = Run("adam"), Run("adamw"), Run("adam", "fixed")
 
 
-def _every_decay(evidence: Evidence) -> Finding | None:
+def _every_decay(evidence: Evidence) -> Verdict | None:
     bar, half, panels = evidence.error("fig3", ADAM), evidence.half_width("fig3"), evidence.panels("fig3")
     errors = [tile.test_error for panel in panels if panel.optimizer == "adamw" for tile in panel.tiles.values()]
     if bar is None or half is None or not errors:
@@ -41,26 +41,25 @@ def _half_below(parts: Sequence[Estimate]) -> str:
     return CONTRADICTED if 2 * above >= len(parts) else UNDECIDED
 
 
-def _halves(evidence: Evidence) -> Finding | None:
-    panels = evidence.selected("fig3", ADAM, ADAMW)
-    lines = [curve(panel.best.records, "train_loss") for panel in panels if panel.best]
-    if len(lines) < 2 or not all(line.values for line in lines):
+def _halves(evidence: Evidence) -> Verdict | None:
+    lines = [curve(records, "train_loss") for records in evidence.records_of("fig3", ADAM, ADAMW)]
+    if not lines or not all(line.values for line in lines):
         return None
     adam, adamw = (dict(zip(line.epochs, line.values, strict=True)) for line in lines)
     last = lines[0].epochs[-1]
     end, half = adamw[last] / adam[last], last // 2
     if half not in adam:
-        return Finding(UNDECIDED, f"{end:.2f} times at the end; halfway it was not read off")
+        return Verdict(UNDECIDED, f"{end:.2f} times at the end; halfway it was not read off")
     halfway = adamw[half] / adam[half]
     words = f"AdamW's training loss is {halfway:.2f} times Adam's halfway and {end:.2f} times at the end"
     if end >= 1 or not 1 / ALIKE < halfway < ALIKE:
-        return Finding(CONTRADICTED, words)
-    return Finding(SUPPORTED if end < 1 / ALIKE else UNDECIDED, words)
+        return Verdict(CONTRADICTED, words)
+    return Verdict(SUPPORTED if end < 1 / ALIKE else UNDECIDED, words)
 
 
-def _at_equal_loss(evidence: Evidence) -> Finding | None:
+def _at_equal_loss(evidence: Evidence) -> Verdict | None:
     panels, half = evidence.selected("fig3", ADAM, ADAMW), evidence.half_width("fig3")
-    records = [panel.best.records for panel in panels if panel.best]
+    records = evidence.records_of("fig3", ADAM, ADAMW)
     if not records or half is None:
         return None
     difference = mean_difference(*records)
@@ -95,7 +94,7 @@ def late(records: Sequence[Record]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([loss for loss, _ in rows]), np.array([error for _, error in rows])
 
 
-def _gain(evidence: Evidence) -> Finding | None:
+def _gain(evidence: Evidence) -> Verdict | None:
     compared, error = evidence.compare("fig3", ADAM, ADAMW), evidence.error("fig3", ADAM)
     if compared is None or error is None:
         return None
@@ -103,7 +102,7 @@ def _gain(evidence: Evidence) -> Finding | None:
     ends = [share * end for end in interval(compared.difference) or ()]
     gain = Estimate(share * compared.difference.value, *(ends or (None, None)))
     words = f"{gain.value:.0f} %" + (f" [{ends[0]:.0f}, {ends[1]:.0f}]" if ends else "")
-    words += f" (seeds: {compared.seeds_text})" * bool(compared.lacking)
+    words += f" (seeds: {compared.seeds_text})" * (not compared.seeds_text.isdigit())
     panels = evidence.selected("fig3", ADAM, ADAMW)
     return evidence.judge(_fifteen, [compared.judged and gain], words, panels, OWN_SCATTER)
 
@@ -116,20 +115,19 @@ def _fifteen(gains: Sequence[Estimate]) -> str:
     return SUPPORTED if low > 7.5 else UNDECIDED
 
 
-def _constant_rate(evidence: Evidence) -> Finding | None:
+def _constant_rate(evidence: Evidence) -> Verdict | None:
     """The cycles of AdamWR are short runs of AdamW with cosine annealing."""
-    constant = evidence.panel("supp2", Run("adam", "fixed"))
-    restarted = evidence.panel("fig4", Run("adamw", "warm_restarts"))
-    if not (constant and constant.best and constant.best.test_error is not None and restarted and restarted.best):
+    constant, error = evidence.records_of("supp2", CONSTANT), evidence.error("supp2", CONSTANT)
+    restarted = evidence.records_of("fig4", Run("adamw", "warm_restarts"))
+    if not restarted or error is None:
         return None
-    long, error = int(constant.best.records[0]["cell"]["epochs"]), constant.best.test_error
-    epoch = curve(restarted.best.records, "test_error", "ends_cycle").first_at_most(error)
+    long = int(constant[0][0]["cell"]["epochs"])
+    epoch = curve(restarted[0], "test_error", "ends_cycle").first_at_most(error)
     words = f"constant-rate Adam ends at {error:.1f} % after {long} epochs"
     if epoch is None:
         return decided(False, f"{words}, which no cycle of AdamWR reaches")
-    return Finding(
-        SUPPORTED if FEWER * epoch <= long else UNDECIDED, f"{words}, AdamWR at its cycle's end after {epoch}"
-    )
+    words += f", AdamWR at its cycle's end after {epoch}"
+    return Verdict(SUPPORTED if FEWER * epoch <= long else UNDECIDED, words)
 
 
 CLAIMS = (

@@ -3,20 +3,19 @@
 With n seeds in place of the m there are, estimates would scatter about the present ones by s sqrt(m / n), s being their
 present standard error, and their intervals would be as much narrower. The claim's own rule is asked about many such
 simulated results. n is the smallest number for which it decides, as it would decide about the present estimates without
-any noise, in ENOUGH of them. For one difference d against one threshold t, and a deviation of single differences that
-is known, that is the textbook's
+any noise, in 4 of 5 of them. For one difference d against one threshold t, and a deviation of single differences that
+is known, that is the textbook's n = ((1.96 + 0.84) deviation / (d - t))^2.
 
-    n = ((1.96 + 0.84) deviation / (d - t))^2.
-
-Four simplifications: estimates of one claim are drawn as if independent; intervals keep their skewness; a fit's own
-error (a grid too coarse, a law that does not hold) is in no interval and so not in n; and the present estimate, which
-is what n hangs on most, is itself as uncertain as its interval says.
+Simplifications: estimates of one claim are drawn as if independent; intervals keep their skewness; a fit's own error (a
+grid too coarse, a law that does not hold) is in no interval and so not in n; and the present estimate, which is what n
+hangs on most, is itself as uncertain as its interval says.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,11 +40,8 @@ GUESSED = ("cpu",)  # scales whose networks are so small that another network's 
 
 def format_hours(hours: Mapping[str, float]) -> str:
     """Of hours by unit those that are not 0: "1.7 core-hours and 0.25 GPU-hours"."""
-    texts = [
-        f"{spent:.2g} {unit}-hours" if spent < 1 else f"{spent:.1f} {unit}-hours"
-        for unit in ("core", "GPU")
-        if (spent := hours.get(unit, 0.0))
-    ]
+    spent = [(hours.get(unit, 0.0), unit) for unit in ("core", "GPU")]
+    texts = [f"{each:.2g} {unit}-hours" if each < 1 else f"{each:.1f} {unit}-hours" for each, unit in spent if each]
     return " and ".join(texts) or "nothing"
 
 
@@ -83,11 +79,11 @@ class Price:
 def of_a_seed(records: Iterable[Record]) -> Price:
     """One more seed of all of these cells: each takes as long as the median of its seeds, as one that ran beside other
     work may have taken many times as long."""
-    records = list(records)
     seconds: dict[Cell, list[float]] = {}
+    units: set[str] = set()
     for record in records:
         seconds.setdefault(cell_of(record), []).append(record["seconds"])
-    units = {unit(record["provenance"]) for record in records}
+        units.add(unit(record["provenance"]))
     return Price(len(seconds), sum(map(statistics.median, seconds.values())) / 3600, max(units, default="core"))
 
 
@@ -102,8 +98,10 @@ def of_a_first_run(experiment: Experiment, records: Sequence[Record]) -> str:
 
 def _of_scale(name: str, profile: Profile, records: Sequence[Record]) -> str:
     """The median epoch of similar recorded cells gives the time."""
-    recorded = set(map(_bare, set(map(cell_of, records))))
-    missing = [cell for cell in profile.with_seeds(profile.seeds) if _bare(cell) not in recorded]
+    recorded = {cell.replace(dataset="any") for cell in set(map(cell_of, records))}
+    missing = [
+        cell for cell in profile.with_seeds(profile.seeds) if cell.replace(dataset="any", seed=0) not in recorded
+    ]
     if not missing:
         return f"{name}: its cells are recorded; others that the rule needs (the noise is figure 2's) are not"
     epochs, first = sum(cell.epochs for cell in missing), missing[0].to_dict()
@@ -117,10 +115,6 @@ def _of_scale(name: str, profile: Profile, records: Sequence[Record]) -> str:
     price = Price(len(missing), epoch * epochs / 3600, unit(similar[0]["provenance"]))
     guess = "" if other == first["model"] else f", if {first['model']} is as fast as {other}"
     return f"{name}: about {price.text()}{guess}"
-
-
-def _bare(cell: Cell) -> Cell:
-    return cell.replace(dataset="any", seed=0)
 
 
 @dataclass(frozen=True)
@@ -163,49 +157,43 @@ class SeedsNeeded:
     unit: str = ""
 
 
-def seeds_needed(given: PowerInput | None) -> SeedsNeeded:
+def seeds_needed(hangs_on: PowerInput | None) -> SeedsNeeded:
     """Of an undecided claim. None: its rule compares numbers that have no intervals."""
-    if given is None:
+    if hangs_on is None:
         return SeedsNeeded("no number of seeds: the rule compares numbers without intervals, and leaves these open")
-    known, more = given.known, given.seed
-    if len(known) < len(given.estimates):
+    known, more, runs = hangs_on.known, hangs_on.seed, hangs_on.runs
+    if len(known) < len(hangs_on.estimates):
         return SeedsNeeded("no number of seeds: what the rule compares could not be measured")
     if None in map(interval, known):
-        seed = "a second seed" if given.runs < 2 else "one more seed"  # those there are show no scatter
+        seed = "a second seed" if runs < 2 else "one more seed"  # those there are show no scatter
         return SeedsNeeded(f"first {seed}, for the noise: {more.text()}", None, more.hours, more.unit)
-    if given.noise_free == given.rule(known):
+    if hangs_on.noise_free == hangs_on.rule(known):
         return SeedsNeeded("no number of seeds: the rule leaves these very numbers open, however exact they are")
-    count = seeds(given)
+    count = seeds(hangs_on)
     if count is None:
         return SeedsNeeded(f"no number of seeds up to {MOST:,}: too near a bound of the rule")
-    more = more.times(count - given.runs)
-    return SeedsNeeded(f"{count} seeds in place of {given.runs}: {more.text()} more", count, more.hours, more.unit)
+    more = more.times(count - runs)
+    return SeedsNeeded(f"{count} seeds in place of {runs}: {more.text()} more", count, more.hours, more.unit)
 
 
-def seeds(given: PowerInput) -> int | None:
+def seeds(hangs_on: PowerInput) -> int | None:
     """The smallest number that is enough, one more than there are at least; None where MOST are not. Every estimate
     has its interval."""
-    few, many = given.runs, given.runs + 1
-    while _power(given, many) < POWER:
-        if many >= MOST:
-            return None
-        few, many = many, min(2 * many, MOST)
-    while many - few > 1:
-        middle = (few + many) // 2
-        few, many = (few, middle) if _power(given, middle) >= POWER else (middle, many)
-    return many
+    counts = range(hangs_on.runs + 1, MOST + 1)
+    place = bisect_left(counts, POWER, key=lambda count: _power(hangs_on, count))
+    return counts[place] if place < len(counts) else None
 
 
-def _power(given: PowerInput, count: int) -> float:
+def _power(hangs_on: PowerInput, count: int) -> float:
     """In how many of the simulated results with so many seeds the rule decides as it would without noise."""
-    width, now = math.sqrt(given.runs / count), given.quantile(given.runs)
-    factor, wanted = width * given.quantile(count) / now, given.noise_free
-    parts = [(part.value, *(interval(part) or (math.nan, math.nan))) for part in given.known]
+    width, now = math.sqrt(hangs_on.runs / count), hangs_on.quantile(hangs_on.runs)
+    factor = width * hangs_on.quantile(count) / now
+    parts = [(part.value, *(interval(part) or (math.nan, math.nan))) for part in hangs_on.known]
     outcomes = []
     for moves in np.random.default_rng(0).normal(size=(DRAWS, len(parts))):
         results = []
         for (value, low, high), move in zip(parts, moves, strict=True):
             centre = value + move * width * (high - low) / 2 / now
             results.append(Estimate(centre, centre - factor * (value - low), centre + factor * (high - value)))
-        outcomes.append(given.rule(results))
-    return outcomes.count(wanted) / DRAWS
+        outcomes.append(hangs_on.rule(results))
+    return outcomes.count(hangs_on.noise_free) / DRAWS

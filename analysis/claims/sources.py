@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import experiments
 from analysis.claims import power
-from analysis.claims.power import PowerInput
+from analysis.claims.power import PowerInput, Price
 from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Rule
 from analysis.figures import changed, read_records
 from analysis.results import published
@@ -46,18 +46,22 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What a rule says of a source. words: the numbers with their intervals. power: what the outcome hangs on, where
-    that has intervals."""
+class Verdict:
+    """What a rule says of a source. words: the numbers with their intervals. scale: profile and data of the evidence.
+    records: their ids. stem: of the figure that shows them. power: what the outcome hangs on, where that has
+    intervals."""
 
     outcome: str
-    words: str
+    words: str = ""
+    scale: str = ""
+    records: tuple[str, ...] = ()
+    stem: str = ""
     power: PowerInput | None = None
 
 
-def decided(holds: bool, words: str) -> Finding:
+def decided(holds: bool, words: str) -> Verdict:
     """Of numbers without intervals."""
-    return Finding(SUPPORTED if holds else CONTRADICTED, words)
+    return Verdict(SUPPORTED if holds else CONTRADICTED, words)
 
 
 class Evidence:
@@ -128,6 +132,10 @@ class Evidence:
         own = [panel for run in runs if (panel := self.panel(experiment, run))]
         return own if len(own) == len(runs) else []
 
+    def records_of(self, experiment: str, *runs: Run) -> list[tuple[Record, ...]]:
+        """Those of each selected cell; none where one was not run."""
+        return [panel.best.records for panel in self.selected(experiment, *runs) if panel.best]
+
     def compare(self, experiment: str, *runs: Run) -> Comparison | None:
         """The first − the second in test error; None where one was not run, or the noise is not known."""
         own = self.selected(experiment, *runs)
@@ -148,23 +156,25 @@ class Evidence:
         return 1.96 * math.hypot(noise["adam"], noise["adamw"]) / math.sqrt(len(panel.best.seeds))
 
     def judge(
-        self, rule: Rule, estimates: Sequence[Estimate | None], words: str, panels: Sequence[Panel],
-        own_from: float = math.inf,
-    ) -> Finding:  # fmt: skip
+        self, rule: Rule, estimates: Sequence[Estimate | None], words: str, panels: Sequence[Panel] = (),
+        own_from: float = math.inf, price: Price | None = None, runs: int = 1,
+    ) -> Verdict:  # fmt: skip
         """What the rule says of estimates that rest on these panels; undecided where one could not be measured.
 
-        own_from: as in a PowerInput, of rules that look at selected cells only.
+        own_from: as in a PowerInput, of rules that look at selected cells only. price, runs: of a seed more and the
+        number there are, of what is no panels.
         """
         known = [part for part in estimates if part is not None]
         outcome = rule(known) if len(known) == len(estimates) else UNDECIDED
         if self.is_paper:  # no more seeds can be run of it
-            return Finding(outcome, words)
-        compares = own_from < math.inf  # selected cells, which may have seeds of their own
-        selected = [panel.with_all_seeds(panel.best) if compares else panel.best for panel in panels if panel.best]
-        tiles = selected if compares else [tile for panel in panels for tile in panel.tiles.values()]
-        price = power.of_a_seed(record for tile in tiles for record in tile.records)
-        runs = min((len(tile.seeds) - tile.diverged for tile in selected), default=1)
-        return Finding(outcome, words, PowerInput(tuple(estimates), rule, runs, price, own_from))
+            return Verdict(outcome, words)
+        if price is None:
+            compares = own_from < math.inf  # selected cells, which may have seeds of their own
+            selected = [panel.with_all_seeds(panel.best) if compares else panel.best for panel in panels if panel.best]
+            tiles = selected if compares else [tile for panel in panels for tile in panel.tiles.values()]
+            price = power.of_a_seed(record for tile in tiles for record in tile.records)
+            runs = min((len(tile.seeds) - tile.diverged for tile in selected), default=1)
+        return Verdict(outcome, words, power=PowerInput(tuple(estimates), rule, runs, price, own_from))
 
     def rows(self, study: str) -> list[dict[str, Any]]:
         """What a study found at its largest scale; demos count where they need no images."""
@@ -256,14 +266,14 @@ class Paper(Evidence):
         return power_laws.of_paper(experiment)
 
 
-Measure = Callable[[Evidence], Finding | None]
+Measure = Callable[[Evidence], Verdict | None]
 
 
 def differences(experiment: str, rule: Rule, *pairs: tuple[Run, Run]) -> Measure:
     """The rule on differences of test error between selected cells, the first of each pair less the second; nothing
     where one of them was not run."""
 
-    def measure(evidence: Evidence) -> Finding | None:
+    def measure(evidence: Evidence) -> Verdict | None:
         compared = [each for pair in pairs if (each := evidence.compare(experiment, *pair))]
         if len(compared) < len(pairs):
             return None
@@ -277,6 +287,8 @@ def differences(experiment: str, rule: Rule, *pairs: tuple[Run, Run]) -> Measure
 
 def format_comparison(compared: Comparison) -> str:
     """Adam − AdamW 0.92 [0.34, 1.49], or why it has no interval, and the seeds that it lacks."""
-    remarks = [NO_SCATTER] * (compared.p is None) + [f"seeds: {compared.seeds_text}"] * bool(compared.lacking)
+    remarks = [NO_SCATTER] * (compared.p is None) + [f"seeds: {compared.seeds_text}"] * (
+        not compared.seeds_text.isdigit()
+    )
     text = f"{compared.first} − {compared.second} {format_estimate(compared.difference)}"
     return text + (f" ({'; '.join(remarks)})" if remarks else "")

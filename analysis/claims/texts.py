@@ -10,9 +10,9 @@ import numpy as np
 
 from analysis.claims import power
 from analysis.claims.ledger import Claim
-from analysis.claims.power import PowerInput, Price
+from analysis.claims.power import Price
 from analysis.claims.rules import SUPPORTED, UNDECIDED, all_above, all_below, sign
-from analysis.claims.sources import Evidence, Finding, Run, decided, format_comparison
+from analysis.claims.sources import Evidence, Run, Verdict, decided, format_comparison
 from analysis.results.series import curve, variants
 from analysis.results.words import Estimate, format_estimate
 from analysis.statistics.estimate import NO_SCATTER, OF_STUDENT, OWN_SCATTER, around, paired_difference, student
@@ -23,44 +23,41 @@ Rows = Sequence[dict[str, Any]]
 
 
 def _of_study(
-    name: str, text: str, source: str, study: str, rule: str, decide: Callable[[Rows], Finding | None]
+    name: str, text: str, source: str, study: str, rule: str, decide: Callable[[Rows], Verdict | None]
 ) -> Claim:
     """A claim that a function of the study's rows decides."""
 
-    def measure(evidence: Evidence) -> Finding | None:
+    def measure(evidence: Evidence) -> Verdict | None:
         rows = evidence.rows(study)
         return decide(rows) if rows else None
 
     return Claim(name, text, source, study, rule, measure)
 
 
-def _first_proposition(rows: Rows) -> Finding:
+def _first_proposition(rows: Rows) -> Verdict:
     equal = max(row["distance"] for row in rows if row["what"] == "sgd" and row["ratio"] == 1.0)
     others = min(row["distance"] for row in rows if row["what"] == "sgd" and row["ratio"] != 1.0)
     words = f"distance {equal:.0e} at l = λ / α, at least {others:.2f} elsewhere"
     return decided(equal < ROUNDING < APART < others, words)
 
 
-def _second_proposition(rows: Rows, holds_if_apart: bool = True) -> Finding:
+def _second_proposition(rows: Rows, holds_if_apart: bool = True) -> Verdict:
     residual = min(row["residual"] for row in rows if row["what"] == "residual" and row["spread"])
     closest = min(row["distance"] for row in rows if row["what"] == "adam")
     words = f"the best factor leaves {residual:.2f} or more of the decay, and Adam {closest:.2f} away from AdamW"
     return decided((min(residual, closest) > APART) == holds_if_apart, words)
 
 
-def _third_proposition(form: str) -> Callable[[Rows], Finding | None]:
-    def decide(rows: Rows) -> Finding | None:
-        own = [row for row in rows if row["what"] == "scaled" and row["form"] == form]
-        if not own:
-            return None
-        worst = max(own, key=lambda row: float(row["distance"]))
-        words = f"largest distance {worst['distance']:.2g}, at α = {worst['alpha']:g}"
-        return decided(worst["distance"] < ROUNDING, words)
-
-    return decide
+def _third_proposition(rows: Rows, form: str) -> Verdict | None:
+    own = [row for row in rows if row["what"] == "scaled" and row["form"] == form]
+    if not own:
+        return None
+    worst = max(own, key=lambda row: float(row["distance"]))
+    words = f"largest distance {worst['distance']:.2g}, at α = {worst['alpha']:g}"
+    return decided(worst["distance"] < ROUNDING, words)
 
 
-def _parameters(rows: Rows) -> Finding | None:
+def _parameters(rows: Rows) -> Verdict | None:
     counts = {row["model"]: row["parameters"] / 1e6 for row in rows}
     if not NETS.keys() <= counts.keys():
         return None
@@ -69,7 +66,7 @@ def _parameters(rows: Rows) -> Finding | None:
     return decided(holds, f"millions of trained values: {', '.join(texts)}")
 
 
-def _step_cost(rows: Rows) -> Finding | None:
+def _step_cost(rows: Rows) -> Verdict | None:
     took = {(row["model"], row["optimizer"]): row["milliseconds"] for row in rows}
     ratios = [took[model, "adamw"] / took[model, "adam"] for model, name in took if name == "adamw"]
     if not ratios:
@@ -78,7 +75,7 @@ def _step_cost(rows: Rows) -> Finding | None:
     return decided(max(ratios) < 0.95, words)
 
 
-def _effective_rate(rows: Rows) -> Finding | None:
+def _effective_rate(rows: Rows) -> Verdict | None:
     rates = [row["rate"] for row in rows if row["what"] == "parameter" and row["optimizer"] == "adam"]
     if not rates:
         return None
@@ -86,7 +83,7 @@ def _effective_rate(rows: Rows) -> Finding | None:
     return decided(ratio > 2, f"{ratio:.0f}-fold between the tensors of one network")
 
 
-def _effective_decay(rows: Rows) -> Finding | None:
+def _effective_decay(rows: Rows) -> Verdict | None:
     bins = [row for row in rows if row["what"] == "scale" and row["median"] > 0]
     if not bins:
         return None
@@ -99,21 +96,20 @@ def _effective_decay(rows: Rows) -> Finding | None:
     return decided(abs(slopes["adam"] + 1) < 0.3 and abs(slopes["adamw"]) < 0.05, words)
 
 
-def _first_steps(evidence: Evidence) -> Finding | None:
+def _first_steps(evidence: Evidence) -> Verdict | None:
     """Mean losses of the last tenth of the first updates, seed by seed."""
     ends: dict[str, dict[int, float]] = {}
     for row in evidence.rows("first_steps"):
         tail = row["losses"][-max(1, len(row["losses"]) // 10) :]
         ends.setdefault(row["optimizer"], {})[row["seed"]] = float(np.mean(tail))
-    if not {"sgd", "adam", "adamw"} <= ends.keys():
+    study = evidence.study("first_steps")
+    if study is None or not {"sgd", "adam", "adamw"} <= ends.keys():
         return None
     seeds = ends["adam"].keys()
-    parts = tuple(student([ends["adam"][seed] - ends[name][seed] for seed in seeds]) for name in ("adamw", "sgd"))
+    parts = [student([ends["adam"][seed] - ends[name][seed] for seed in seeds]) for name in ("adamw", "sgd")]
     words = f"Adam − AdamW {format_estimate(parts[0])}, Adam − SGD {format_estimate(parts[1])} nats"
-    study = evidence.study("first_steps")
-    price = Price(0, study.seconds / 3600 / len(seeds), power.unit(study.provenance or {})) if study else Price(0, 0)
-    hangs_on = PowerInput(parts, _alike_and_behind, len(seeds), price, OF_STUDENT)
-    return Finding(_alike_and_behind(parts), words, hangs_on)
+    price = Price(0, study.seconds / 3600 / len(seeds), power.unit(study.provenance or {}))
+    return evidence.judge(_alike_and_behind, parts, words, (), OF_STUDENT, price, len(seeds))
 
 
 def _alike_and_behind(differences: Sequence[Estimate]) -> str:
@@ -124,31 +120,30 @@ def _alike_and_behind(differences: Sequence[Estimate]) -> str:
     return behind if behind != SUPPORTED or same else UNDECIDED
 
 
-def _exemption(evidence: Evidence) -> Finding | None:
+def _exemption(evidence: Evidence) -> Verdict | None:
     chart = evidence.chart("groups")
-    own = variants(chart, "adamw") if chart else []
+    own = variants(chart, "adamw")[:2] if chart else []
     if chart is None or len(own) < 2:
         return None
-    every, exempt = own[:2]
+    every, exempt = own
     difference, half = paired_difference(every, exempt)
     scatter = NO_SCATTER if math.isnan(half) else f"± {half:.2f} points"
     words = f"AdamW with them exempt − with decay on all: {difference:+.2f} {scatter}"
-    lost = [f"{variant.diverged} of {variant.name} diverged" for variant in own[:2] if variant.diverged]
+    lost = [f"{variant.diverged} of {variant.name} diverged" for variant in own if variant.diverged]
     words += f" (seeds: {len(every.errors.keys() & exempt.errors.keys())}; {', '.join(lost)})" * bool(lost)
     part = Estimate(difference, None, None) if math.isnan(half) else around(difference, half)
     survivors_ahead = (exempt if difference < 0 else every).diverged  # as in a Comparison
-    judged = () if survivors_ahead else (part,)
     price = power.of_a_seed(record for record in chart.records if record["cell"]["optimizer"] == "adamw")
-    hangs_on = PowerInput(judged or (None,), all_below, len(every.errors), price, OF_STUDENT)
-    return Finding(all_below(judged), words, hangs_on)
+    parts = [None if survivors_ahead else part]
+    return evidence.judge(all_below, parts, words, (), OF_STUDENT, price, len(every.errors))
 
 
-def _transformer(evidence: Evidence) -> Finding | None:
+def _transformer(evidence: Evidence) -> Verdict | None:
     runs = Run("adam"), Run("adamw")
-    panels, compared = evidence.selected("transformer", *runs), evidence.compare("transformer", *runs)
+    compared = evidence.compare("transformer", *runs)
     if compared is None:
         return None
-    adam, adamw = (curve(panel.best.records, "train_loss") for panel in panels if panel.best)
+    adam, adamw = (curve(records, "train_loss") for records in evidence.records_of("transformer", *runs))
     epoch = adamw.first_at_most(adam.values[-1])
     words = f"{format_comparison(compared)} points; Adam's final training loss ({adam.epochs[-1]} epochs) "
     words += f"is AdamW's after {epoch}" if epoch else "is never AdamW's"
@@ -158,7 +153,7 @@ def _transformer(evidence: Evidence) -> Finding | None:
         outcome = all_above(differences)
         return UNDECIDED if outcome == SUPPORTED and not sooner else outcome
 
-    return evidence.judge(rule, [compared.judged], words, panels, OWN_SCATTER)
+    return evidence.judge(rule, [compared.judged], words, evidence.selected("transformer", *runs), OWN_SCATTER)
 
 
 CLAIMS = (
@@ -167,9 +162,10 @@ CLAIMS = (
     _of_study("19b", "No L2 factor is decay under a preconditioner", "Proposition 2", "propositions",
               "the best factor leaves a part of the decay", _second_proposition),
     _of_study("19c", "Under a fixed preconditioner decay is a penalty scaled by it", "Proposition 3, appendix",
-              "propositions", "equal iterates at every learning rate", _third_proposition("appendix")),
+              "propositions", "equal iterates at every learning rate",
+              lambda rows: _third_proposition(rows, "appendix")),
     _of_study("19d", "The same with the 1 / α that the statement has", "Proposition 3, statement", "propositions",
-              "equal iterates at every learning rate", _third_proposition("statement")),
+              "equal iterates at every learning rate", lambda rows: _third_proposition(rows, "statement")),
     _of_study("21", "The networks have 11.6 and 25.6 million parameters", "section 4", "step_cost",
               "within 0.1 million", _parameters),
     _of_study("S3", "AdamW's decay is an L2 penalty on the parameters", "a lesson on optimizers", "propositions",

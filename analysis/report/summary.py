@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from analysis.claims import ledger, power
-from analysis.claims.ledger import Decided, Verdict
+from analysis.claims.ledger import Decided
 from analysis.claims.rules import CONTRADICTED, OUTCOMES, SUPPORTED
-from analysis.claims.sources import Evidence, Paper
+from analysis.claims.sources import Evidence, Paper, Verdict
 from analysis.report.appendix import linked, listed
 from analysis.results.markdown import Table
 from analysis.results.panels import selection_split

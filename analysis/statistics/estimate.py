@@ -64,8 +64,9 @@ class Comparison:
     """first − second, in points of test error, over the seeds that both finished. deviation: of one difference. p:
     corrected by compare().
 
-    Without an interval, deviation and p where the scatter could not be measured. lacking: in words, the seeds that one
-    of the two lacks. survivors_ahead: seeds of the better one diverged, so that not all of its runs are compared.
+    Without an interval, deviation and p where the scatter could not be measured. seeds_text: how many are compared, and
+    what became of others: 4 of 7; 3 of AdamW diverged. survivors_ahead: seeds of the better one diverged, so that not
+    all of its runs are compared.
     """
 
     first: str
@@ -74,8 +75,8 @@ class Comparison:
     deviation: float | None
     p: float | None
     seeds: int
-    lacking: str = ""
-    survivors_ahead: bool = False
+    seeds_text: str
+    survivors_ahead: bool
 
     @property
     def effect(self) -> float | None:
@@ -101,11 +102,6 @@ class Comparison:
     def judged(self) -> Estimate | None:
         """The difference as a rule may judge it; None where survivors are ahead."""
         return None if self.survivors_ahead else self.difference
-
-    @property
-    def seeds_text(self) -> str:
-        """How many are compared, and what became of others: 4 of 7; 3 of AdamW diverged."""
-        return f"{self.seeds}{self.lacking}"
 
 
 def compare(panels: Sequence[Panel], known: Mapping[str, float] = {}) -> list[Comparison]:
@@ -142,9 +138,9 @@ def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> Comp
         counts[f"{name} diverged"] += sum(map(math.isnan, own.values()))
         counts[f"{name} not run"] += len(every) - len(own)
     lost = ", ".join(f"{count} of {what}" for what, count in counts.items() if count)
-    lacking = f" of {len(every)}; {lost}" if lost else ""
+    seeds_text = f"{count} of {len(every)}; {lost}" if lost else str(count)
     survivors_ahead = any(map(math.isnan, errors[0 if difference.value < 0 else 1].values()))
-    return Comparison(*names, difference, scatter, p, count, lacking, survivors_ahead)
+    return Comparison(*names, difference, scatter, p, count, seeds_text, survivors_ahead)
 
 
 def _by_seed(panel: Panel) -> dict[int, float]:

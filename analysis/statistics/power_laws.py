@@ -12,9 +12,9 @@ exponents in epochs and in updates are both q. The normalized decay is lambda sq
 Where decays were swept in one unit only, each best decay is converted into the other, its resamples with it.
 
 Panels whose best decay is on the grid boundary are left out of a fit; those of resampled errors, of that resample's. An
-interval is that of the noise of single runs: it does not say whether the panels follow a power law at all. In
-simulations those of a joint law of eleven panels held the truth in 97 to 100 % of the cases, and in 80 and 99 % with
-half of the panels on the boundary: to leave those out draws the exponent in the batch size to 0.
+interval is that of the noise of single runs, not of whether the panels follow a power law at all. In simulations those
+of a joint law of eleven panels held the truth in 97 to 100 % of the cases; with half of the panels on the boundary in
+80 and 99 %: to leave those out draws the exponent in the batch size to 0.
 """
 
 from __future__ import annotations
@@ -49,12 +49,10 @@ PREDICTED: Mapping[str, Mapping[str, tuple[float, float]]] = {  # ranges of the 
     UPDATES: {ROOT: (-0.5, -0.5)},  # over panels that differ in b and in T alike; with b fixed, those of epochs
 }
 SHIFTS = {BATCH: -0.5, BATCH_AT_UPDATES: 0.0, EPOCHS: 0.5, UPDATES: 0.5}  # what normalizing adds to an exponent
-PAPER = {  # optimizer, data, units and budgets of the paper's panels
-    "supp3": (("adamw", "cifar", ("raw", "norm"), (25, 100, 400)),),
-    "supp3_imagenet32": (("adamw", "in32", ("norm",), (1, 16, 64)), ("sgdw", "in32", ("norm",), (1, 16, 64))),
+PAPER = {  # data of the paper's panels, their name, and updates of an epoch
+    "supp3": ("cifar10", "CIFAR-10", 50_000 / 128),
+    "supp3_imagenet32": ("imagenet32", "ImageNet32x32", 1_281_167 / 128),
 }
-PAPER_UNITS = {"raw": RAW, "norm": NORMALIZED}
-UPDATES_PER_EPOCH = {"cifar": 50_000 / 128, "in32": 1_281_167 / 128}  # of the paper's runs
 
 
 @dataclass(frozen=True)
@@ -146,17 +144,17 @@ def _sweep(panel: Panel, split: str, sigma: float | None, rng: np.random.Generat
 
 def of_paper(experiment: str) -> list[Line]:
     """The same from the paper's own figures."""
-    readings = published.load()
+    dataset, name, updates_per_epoch = PAPER.get(experiment, ("", "", 0.0))
+    readings = [r for r in published.load() if (r.figure, r.dataset) == ("supp3", dataset)]
     lines: list[Line] = []
-    for optimizer, data, units, budgets in PAPER.get(experiment, ()):
+    for optimizer in dict.fromkeys(r.optimizer for r in readings):
+        rngs = {unit: np.random.default_rng(0) for unit in (RAW, NORMALIZED)}
         sweeps = []
-        for unit in units:
-            rng = np.random.default_rng(0)
-            for epochs in budgets:
-                surface = of_readings(readings, "supp3", f"{data}_{optimizer}_{unit}_{epochs}")
-                at = {EPOCHS: float(epochs), UPDATES: UPDATES_PER_EPOCH[data] * epochs}
-                sweeps.append(Sweep(best_decay(surface, rng), PAPER_UNITS[unit], at))
-        lines += _laws(f"paper, {NAMES[optimizer]}, {published.words(data)}", optimizer, [(EPOCHS,)], sweeps)
+        for panel, first in {r.panel: r for r in readings if r.optimizer == optimizer}.items():
+            unit = NORMALIZED if first.decay_kind == "normalized" else RAW
+            at = {EPOCHS: float(first.epochs), UPDATES: updates_per_epoch * first.epochs}
+            sweeps.append(Sweep(best_decay(of_readings(readings, "supp3", panel), rngs[unit]), unit, at))
+        lines += _laws(f"paper, {NAMES[optimizer]}, {name}", optimizer, [(EPOCHS,)], sweeps)
     return lines
 
 
@@ -205,13 +203,13 @@ def numbers(lines: Sequence[Line]) -> str:
     """As CSV: a line for each law of one quantity, each unit and x; value empty where the best decay is on the grid
     boundary."""
     columns = ["best_decay_of", "unit", "computed", "in", "x", "at_edge", "value", "low", "high"]
+    rows, none = [], (None, None, None)
+    for law in (line for line in lines if not line.is_joint):
+        for x, best in law.best:
+            decays = [None if part is None else 2**part for part in (astuple(best) if best else none)]
+            place = (law.who, law.unit, "yes" if law.computed else "no", law.quantity, x, "no" if best else "yes")
+            rows.append((*place, *decays, *(astuple(law.exponent) if law.exponent else none)))
     columns += ["exponent", "exponent_low", "exponent_high"]
-    rows = []
-    for line in (line for line in lines if not line.is_joint):
-        for x, best in line.best:
-            decays = [None if part is None else 2**part for part in (astuple(best) if best else (None,) * 3)]
-            place = (line.who, line.unit, "yes" if line.computed else "no", line.quantity, x, "no" if best else "yes")
-            rows.append((*place, *decays, *(astuple(line.exponent) if line.exponent else (None,) * 3)))
     return pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\n")
 
 

@@ -19,20 +19,25 @@ from analysis.results import published
 from analysis.results.markdown import Table
 from analysis.results.panels import panels, selection_split
 from analysis.results.table import Chart
-from analysis.results.words import BOUNDARY, NAMES, UNITS, Estimate, distinct_texts, facet_text, format_estimate
+from analysis.results.words import (
+    BOUNDARY,
+    NAMES,
+    OPTIMIZERS,
+    UNITS,
+    Estimate,
+    distinct_texts,
+    facet_text,
+    format_estimate,
+)
 from analysis.statistics.interaction import interaction
 from analysis.statistics.ridge import Ridge, ridge
 from analysis.statistics.surface import LEAST, Surface, of_panel, of_readings
 from analysis.statistics.tuning_cost import tuning_cost
 
-PAPER = {
-    "fig1": ("adam_fixed", "adam_step_drop", "adamw_fixed", "adamw_step_drop"),
-    "fig2": ("sgd_cosine", "sgdw_cosine", "adam_cosine", "adamw_cosine"),
-    "supp3": tuple(f"cifar_adamw_{unit}_{epochs}" for unit in ("raw", "norm") for epochs in (25, 100, 400)),
-    "supp3_imagenet32": tuple(f"in32_{name}_norm_{epochs}" for name in ("adamw", "sgdw") for epochs in (1, 16, 64)),
-}
+PAPER = {  # the figure with the paper's panels, and how their names begin
+    "fig1": ("fig1", ""), "fig2": ("fig2", ""), "supp3": ("supp3", "cifar_"), "supp3_imagenet32": ("supp3", "in32_"),
+}  # fmt: skip
 TOO_FEW = "too few rows"
-IN_FIGURE = {"supp3_imagenet32": "supp3"}
 STATISTICS = (
     "ridge_slope", "interaction", "basin_size", "regret_alpha_first", "regret_decay_first", "regret_worst",
 )  # fmt: skip
@@ -78,11 +83,10 @@ def of_chart(chart: Chart) -> list[Row]:
 @functools.cache
 def of_paper(experiment: str) -> tuple[Row, ...]:
     """The same for the paper's own figure of this name; none where it has no heat maps."""
-    readings, rows = published.load(), []
-    for panel in PAPER.get(experiment, ()):
-        surface, parts = of_readings(readings, IN_FIGURE.get(experiment, experiment), panel), panel.split("_")
-        optimizer = next(part for part in parts if part in NAMES)
-        facets = published.words("_".join(part for part in parts if part != optimizer))
+    (figure, start), readings, rows = PAPER.get(experiment, ("", "")), published.load(), []
+    panels = {r.panel: r.optimizer for r in readings if r.figure == figure and r.panel.startswith(start)}
+    for panel, optimizer in sorted(panels.items(), key=lambda item: OPTIMIZERS.index(item[1])):
+        surface, facets = of_readings(readings, figure, panel), published.words(panel.replace(f"{optimizer}_", ""))
         rows.append(row(optimizer, facets, surface, surface, "paper, "))
     return tuple(rows)
 

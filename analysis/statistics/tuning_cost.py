@@ -14,12 +14,10 @@ How. The noise-free surface is drawn from those that the test runs could have co
 deviation of the noise from those that the runs leave open, and each draw has its regret: noise counts once. The number
 shown is the median of the draws.
 
-How often the intervals of 95 % held the truth (with 200 draws), in 60 simulations for each of 28 combinations of
-seven surfaces with noise of 0.3 to 1.5 points, one to three runs and two grids: 94 % in the mean for the worst start,
-94 and 95 % for the two orders, 97 % for the basin. Of single combinations, for the orders and the worst start: 92 to
-100 % and 90 to 100 % on bowls and straight diagonal valleys, 95 to 100 % and 82 to 100 % between walls, 88 to 95 %
-and 80 to 93 % in a narrow trough; at a kink as sharp as the noise is large, which these smooth surfaces cannot have,
-down to 58 and 72 %: there they are too low.
+In 60 simulations for each of 28 combinations of surface, noise (0.3 to 1.5 points), runs and grid, the intervals of
+95 % held the truth in 94 to 97 % (with 200 draws). Of single combinations in 92 to 100 % on bowls and straight
+valleys, from 82 % between walls and from 80 % in a narrow trough; at a kink as sharp as the noise is large, which these
+smooth surfaces cannot have, down to 58 %: there they are too low.
 """
 
 from __future__ import annotations
