@@ -11,7 +11,7 @@ from typing import Any
 import experiments
 from analysis import figures
 from analysis.figures.captions import of_several_codes
-from analysis.results.studies import RECORDED
+from analysis.results import studies
 from experiments.declare import KINDS, parse_settings, told
 from paper_repro.cli import Parser, UsageError, run_command
 
@@ -58,7 +58,7 @@ def parser() -> Parser:
         )
         verb.add_argument("--runs", nargs="+", action="append", metavar="PATH", help=words)
         words = "use the records that come with the project; with --runs, both"
-        verb.add_argument("--recorded", dest="runs", action="append_const", const=[str(RECORDED)], help=words)
+        verb.add_argument("--recorded", dest="runs", action="append_const", const=[str(studies.RECORDED)], help=words)
         words = "use what was run with the same --set"
         verb.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help=words)
         verb.add_argument("--quick", action="store_true", help="use what was run with --quick")

@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -44,20 +45,21 @@ def make(names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapp
     sources: as of read_records. changes: to fields of the declared cells, as in the runs, and "quick" for those of
     quick runs. Raises UsageError; nothing is written before all that was asked for is known to be drawable.
     """
-    known = experiments.names()
     for name in names:
-        if name not in known:
-            raise UsageError(no_such("experiment", name, known))
+        if name not in experiments.names():
+            raise UsageError(no_such("experiment", name, experiments.names()))
         if experiments.get(name).study is not None and changes.keys() - {"quick"}:
             raise UsageError(f"{name} has no cells to change: --set is for the others")
-    studies = [each for name in names or known if (each := experiments.get(name)).study is not None]
-    measured = shown(studies, sources, bool(names), "quick" in changes)
-    grids = [name for name in names or known if experiments.get(name).study is None]
-    records = read_records(sources, next(iter(names), "fig2"), changes) if grids else []
-    wanted = charts_of(grids, records, sources, changes, bool(names)) if grids else []
-    if not wanted and (changes.keys() - {"quick"} or not measured):
-        raise UsageError(nothing("any experiment", "fig2", records, sources, changes))
-    yield from _written([*wanted, *measured], out)
+    studies = [each for name in names or experiments.names() if (each := experiments.get(name)).study is not None]
+    drawn: list[Chart | Shown] = [*shown(studies, sources, bool(names), "quick" in changes)]
+    records: list[Record] = []
+    grids = [name for name in names if experiments.get(name).study is None]
+    if grids or not names:
+        records = read_records(sources, next(iter(names), "fig2"), changes)
+        drawn = [*(charts := charts_of(grids, records, sources, changes)), *drawn]
+        if not charts and (changes.keys() - {"quick"} or not drawn):
+            raise UsageError(nothing("any experiment", "fig2", records, sources, changes))
+    yield from _written(drawn, out)
 
 
 def make_published(names: Sequence[str], out: Path) -> Iterator[Path]:
@@ -107,18 +109,16 @@ def changed(names: Sequence[str], changes: Mapping[str, Any]) -> list[Experiment
 
 
 def charts_of(
-    names: Sequence[str], records: Sequence[Record], sources: Sequence[Path], changes: Mapping[str, Any], named: bool
+    names: Sequence[str], records: Sequence[Record], sources: Sequence[Path], changes: Mapping[str, Any]
 ) -> list[Chart]:
-    """The charts of these experiments; of each, if they were named one by one. Raises UsageError where one has none."""
-    asked = changed(names, changes)
-    if not named:
-        return all_charts(asked, records)
+    """The charts of these experiments, of which each must have some (else UsageError); of all, where none is named."""
+    if not names:
+        return all_charts(changed(experiments.names(), changes), records)
     result: list[Chart] = []
-    for experiment in asked:
-        of_one = charts(experiment, records) or charts(experiment, records, alone=True)  # one variant, so far
-        if not of_one:
+    for experiment in changed(names, changes):
+        result += (known := charts(experiment, records) or charts(experiment, records, alone=True))
+        if not known:
             raise UsageError(nothing(experiment.name, experiment.name, records, sources, changes))
-        result += of_one
     return result
 
 
@@ -181,10 +181,9 @@ def check_writable(out: Path) -> None:
     """Make the output folder. Raises UsageError when that, or writing into it, is impossible."""
     try:
         out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()
     except OSError as error:
         raise UsageError(f"cannot write to {out}: {error.strerror}") from None
-    if not os.access(out, os.W_OK | os.X_OK):
-        raise UsageError(f"cannot write to {out}: permission denied")
 
 
 def write(drawn: Chart | Shown | str, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
@@ -215,10 +214,7 @@ def write_figure(
     if numbers:  # schedules are drawn from none
         files["csv"] = numbers.encode()
     for kind, content in files.items():
-        try:
-            write_atomically(out / f"{stem}.{kind}", content)
-        except OSError as error:
-            raise UsageError(f"cannot write {out / stem}.{kind}: {error.strerror}") from None
+        write_atomically(out / f"{stem}.{kind}", content)
     return [out / f"{stem}.{kind}" for kind in files]
 
 
@@ -233,7 +229,5 @@ def nothing(
 ) -> str:
     """A line that says that there is no record of this, and what would make one."""
     others = f" (its {len(records)} records are of other experiments or settings)" if records else ""
-    if records and not changes:
-        others = f"{others[:-1]}; name the --set that they were run with)"
     made = to_type(example, sources, changes, here=True)
     return f"no record of {what} in {listed(sources)}{others}; make some with: {made}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.results.panels import Panel, selection_split
-from analysis.results.table import Chart, cell_of, codes
+from analysis.results.table import Chart, cell_of
 from analysis.results.words import BOUNDARY, DIGITS, short_commit
 from experiments.declare import describe, listed, setting
 from paper_repro.cell import Cell
 from paper_repro.records import Record
-from paper_repro.records.provenance import distinct
+from paper_repro.records.provenance import distinct, label
 
 
 def caption(chart: Chart, reading: str) -> str:
@@ -81,6 +81,7 @@ def _origin(records: Sequence[Record]) -> str:
 
 
 def of_several_codes(records: Sequence[Record]) -> str:
-    """A line that says by which versions of the code the records were made; nothing if by one."""
-    versions = codes(records)
+    """A line that says by which versions of the code the records were made; nothing if by one,
+    or if all make the same numbers."""
+    versions = distinct(label(record["provenance"]) for record in records)
     return f"Made by {len(versions)} versions of the code: {listed(versions)}.\n" if len(versions) > 1 else ""

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import experiments
 from analysis.claims import CLAIMS, ledger, sources
 from analysis.figures import charts_of, check_writable, nothing, processes, write
 from analysis.report import appendix, render, results, summary
@@ -45,7 +44,7 @@ def make(
     and where nothing can be written.
     """
     evidence = sources.evidence(paths, changes)
-    charts = charts_of(experiments.names(), evidence.records, paths, changes, named=False)
+    charts = charts_of((), evidence.records, paths, changes)
     if not charts and (changes.keys() - {"quick"} or not any(study.provenance for study in evidence.studies)):
         raise UsageError(nothing("any experiment", "fig2", evidence.records, paths, changes))
     check_writable(out)
@@ -81,13 +80,10 @@ def make(
     files = {"claims.json": ledger.as_json(decided), "figures/published.csv": published.FILE.read_text("utf-8")}
     files |= {f"tables/{table.name}.tex": render.latex(table) for table in tables}
     files |= {"tables/all.tex": render.latex_document([table.name for table in tables]), "report.md": text}
-    try:
-        for name, content in files.items():
-            write_atomically(out / name, content.encode())
-            yield out / name
-        write_atomically(out / "report.html", render.page(text, out).encode())
-    except OSError as error:
-        raise UsageError(f"cannot write {error.filename or out}: {error.strerror}") from None
+    for name, content in files.items():
+        write_atomically(out / name, content.encode())
+        yield out / name
+    write_atomically(out / "report.html", render.page(text, out).encode())
     yield out / "report.html"
 
 

@@ -36,9 +36,12 @@ def make(
         if name not in known:
             raise UsageError(f"{name} has no statistics: one of {', '.join(known)}")
     records = read_records(sources, next(iter(names), "fig2"), changes)
-    drawn = charts_of(names or known, records, sources, changes, bool(names))
-    if not drawn:
+    charts = charts_of(names, records, sources, changes)
+    if not charts:
         raise UsageError(nothing("any map", "fig2", records, sources, changes))
+    drawn = [chart for chart in charts if chart.experiment.figure in FIGURES]
+    if not drawn:
+        yield f"no statistics: there are figures alone of {', '.join(chart.stem for chart in charts)}"
     if out is not None:
         check_writable(out)
     if changes:

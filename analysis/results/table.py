@@ -7,12 +7,10 @@ on other data is a figure of its own, while cells with other epochs, models or s
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import operator
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +18,6 @@ from experiments.declare import EACH_ITS_OWN, SWEPT, Experiment
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
 from paper_repro.records import Record
-from paper_repro.records.provenance import distinct, label
 
 Settings = tuple[object, ...]
 
@@ -104,15 +101,10 @@ def all_charts(asked: Sequence[Experiment], records: Sequence[Record]) -> list[C
     return result + [chart for experiment in asked for chart in charts(experiment, rest, alone=True) if rest]
 
 
+@functools.cache  # asked for a hundred thousand times in a report
 def settings(cell: Cell, swept: tuple[str, ...] = SWEPT) -> Settings:
     """All that the cells of one sweep have in common: every field but the swept ones and the data set, by name."""
-    return _in_common(swept)(cell)
-
-
-@functools.cache  # a getter in C: settings are asked for a hundred thousand times in a report
-def _in_common(swept: tuple[str, ...]) -> Callable[[Cell], Settings]:
-    names = (field.name for field in dataclasses.fields(Cell))
-    return operator.attrgetter(*(name for name in names if name not in (*swept, "dataset")))
+    return tuple(value for name, value in cell.to_dict().items() if name not in (*swept, "dataset"))
 
 
 def cell_of(record: Record) -> Cell:
@@ -123,11 +115,6 @@ def cell_of(record: Record) -> Cell:
 @functools.cache  # every experiment asks for all of them
 def _cell(fields: tuple[tuple[str, Any], ...]) -> Cell:
     return Cell.from_dict(dict(fields))
-
-
-def codes(records: Iterable[Record]) -> list[str]:
-    """The versions of the code that made these records, by commit or source: one, if their numbers are the same."""
-    return distinct(label(record["provenance"]) for record in records)
 
 
 def _chart(experiment: Experiment, profile: str, dataset: str, records: list[Record]) -> Chart:

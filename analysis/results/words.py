@@ -80,17 +80,13 @@ def panel_name(optimizer: str, facets: Mapping[str, Any]) -> str:
 
 def facet_text(facets: Mapping[str, Any]) -> str:
     """What sets a panel apart from the optimizer's others; the unit of the decay stands on the axis."""
-    words = []
-    for field, value in facets.items():
-        if field == "schedule":
-            words.append(SCHEDULES.get(value.partition(":")[0], value))
-        elif field == "epochs":
-            words.append(f"{value} epoch{'s' * (value != 1)}")
-        elif field == "batch_size":
-            words.append(f"batches of {value}")
-        elif field != "decay_unit":
-            words.append(f"{field} {value}")
-    return ", ".join(words)
+    words: dict[str, Callable[[Any], str]] = {
+        "schedule": lambda value: SCHEDULES.get(value.partition(":")[0], value),
+        "epochs": lambda value: f"{value} epoch{'s' * (value != 1)}",
+        "batch_size": "batches of {}".format,
+    }
+    named = ((field, value) for field, value in facets.items() if field != "decay_unit")
+    return ", ".join(words.get(field, f"{field} {{}}".format)(value) for field, value in named)
 
 
 def decay_symbol(decay_unit: str) -> str:
@@ -100,11 +96,8 @@ def decay_symbol(decay_unit: str) -> str:
 
 def decay_label(optimizer: str, decay_unit: str) -> str:
     """What the x axis is: the two kinds of decay never share a name."""
-    if optimizer in L2:
-        return f"L2 factor {decay_symbol(decay_unit)}"
-    if optimizer in DECOUPLED:
-        return f"weight decay {decay_symbol(decay_unit)} (decoupled)"
-    return f"decay {decay_symbol(decay_unit)} of {optimizer}"
+    forms = dict.fromkeys(L2, "L2 factor {}") | dict.fromkeys(DECOUPLED, "weight decay {} (decoupled)")
+    return forms.get(optimizer, f"decay {{}} of {optimizer}").format(decay_symbol(decay_unit))
 
 
 def short_commit(provenance: Mapping[str, Any]) -> str:

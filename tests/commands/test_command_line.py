@@ -127,7 +127,7 @@ def test_one_variant_of_a_comparison_is_drawn_when_it_is_named(name: str, option
     given = _parser().parse_args(["run", name, *options])
     profile = choose.find(name, given.profile, given.quick)[1]
     records = [made_record(cell, 30.0) for cell in choose.chosen_cells(profile, given)]
-    (chart,) = charts_of([name], records, [], parse_settings(given.set), named=True)
+    (chart,) = charts_of([name], records, [], parse_settings(given.set))
     assert len(chart.records) == len(records)
 
 
@@ -138,9 +138,7 @@ def test_what_becomes_one_training_is_trained_once_and_drawn(changes: list[str])
     given = _parser().parse_args(["run", "batch_size", "--only", "adamw", "--decays", "0.01,0.02", *options])
     chosen = choose.chosen_cells(choose.find("batch_size", "demo", False)[1], given)
     assert len({cell.replace(evaluate_every=1) for cell in chosen}) == len(chosen)
-    (chart,) = charts_of(
-        ["batch_size"], [made_record(c, 30.0) for c in chosen], [], parse_settings(changes), named=True
-    )
+    (chart,) = charts_of(["batch_size"], [made_record(c, 30.0) for c in chosen], [], parse_settings(changes))
     assert sum(len(panel.tiles) for panel in panels(chart)) == len(chosen)
 
 
