@@ -135,7 +135,7 @@ def _numbers(option: str, values: str) -> list[float]:
     try:
         if any(re.fullmatch(r"0\d+", text) for text in texts):
             raise ValueError
-        return list(dict.fromkeys(map(number, texts)))
+        return list(dict.fromkeys(number(text, float) for text in texts))
     except ValueError:
         words = f"{option} takes numbers with commas between them and decimal points, got {brief(values)!r}"
         raise UsageError(words) from None

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from paper_repro.cell import Cell
-from paper_repro.cli import brief, no_such, number, typed, whole
+from paper_repro.cli import brief, no_such, number, typed
 
 PROFILES = ("demo", "cpu", "gpu_short", "gpu", "paper")
 QUICK = {"train_examples": 128, "validation_examples": 100, "evaluate_every": 10**6}
@@ -189,11 +189,11 @@ def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
             raise ValueError(f"--set {name} is given twice: pass it once")
         try:
             if name == "seed":
-                changes[name] = tuple(dict.fromkeys(map(whole, value.split(","))))
+                changes[name] = tuple(dict.fromkeys(number(seed, int) for seed in value.split(",")))
             elif KINDS[name] == "str" or value in WORDS:
                 changes[name] = WORDS.get(value, value)  # the Cell refuses what its field cannot be
             else:
-                changes[name] = number(value) if KINDS[name] == "float" else whole(value)
+                changes[name] = number(value, float if KINDS[name] == "float" else int)
         except ValueError:
             kind = {"float": "a number", "bool": "true or false"}.get(KINDS[name], "a whole number")
             raise ValueError(f"--set {brief(text)}: {name} is {kind}") from None

@@ -1,11 +1,11 @@
 """The cells that the profiles start from: what is trained at each scale, and what was reduced.
 
-The reduced profiles' training labels are noisy and their images not augmented, because a small net trained for
+The reduced profiles' training labels are noisy and their images not augmented, because a small network trained for
 minutes on clean ones underfits, and then no decay helps.
 
-`gpu` trains a wide ResNet, because a GPU trains the paper's net at a quarter of its width no faster: that is 920 tiny
-kernels an update. `paper` is in float32 as published; with `--set precision=bf16`, its form for a GPU, products are in
-bfloat16 on tensor cores, while weights, normalisations' statistics, losses and updates stay in float32.
+`gpu` trains a wide ResNet, because a GPU trains the paper's network at a quarter of its width no faster: that is 920
+tiny kernels an update. `paper` is in float32 as published; with `--set precision=bf16`, its form for a GPU, products
+are in bfloat16 on tensor cores, while weights, normalisations' statistics, losses and updates stay in float32.
 """
 
 from paper_repro.cell import Cell
@@ -20,7 +20,7 @@ CPU = Cell(
     evaluate_every=10,
 )  # fmt: skip
 # For long budgets: on noisy labels a long run learns them by heart, whatever its decay.
-LONG_DEMO = DEMO.replace(label_noise=0.0)  # mirroring would change the classes of the embedded pictures
+LONG_DEMO = DEMO.replace(label_noise=0.0)  # mirroring would change the classes of the embedded images
 LONG_CPU = CPU.replace(label_noise=0.0, augment=True)
 GPU = Cell(
     dataset="cifar10", model="wide_resnet-16-4", optimizer="sgd", alpha=0.1, decay=0.0, epochs=15, precision="bf16",
@@ -32,7 +32,7 @@ PAPER = Cell(
     dataset="cifar10", model="shake_shake-26-2x64d", optimizer="sgd", alpha=1.0, decay=0.0, epochs=100,
     validation_examples=0,
 )  # fmt: skip
-WIDE = PAPER.replace(model="shake_shake-26-2x96d", epochs=1800)  # the paper's net and budget for long runs
+WIDE = PAPER.replace(model="shake_shake-26-2x96d", epochs=1800)  # the paper's network and budget for long runs
 IMAGENET32 = PAPER.replace(dataset="imagenet32")
 IMAGENET32_WIDE = WIDE.replace(dataset="imagenet32")
 IMAGENET32_GPU = GPU.replace(dataset="imagenet32", validation_examples=50_000)

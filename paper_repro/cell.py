@@ -86,8 +86,8 @@ class Cell:
 
     def canonical(self) -> str:
         """JSON with sorted keys, without blanks and without fields at their default: what is hashed."""
-        given = {f.name: getattr(self, f.name) for f in _FIELDS if getattr(self, f.name) != f.default}
-        return json.dumps(given, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        values = {f.name: getattr(self, f.name) for f in _FIELDS if getattr(self, f.name) != f.default}
+        return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @functools.cached_property
     def id(self) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import functools
 import io
 import os
 import re
@@ -9,11 +10,12 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 # In a terminal these move, hide and forge what is read: control characters, line and paragraph separators, what turns
 # the direction of writing, halves of characters.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+T = TypeVar("T")
 OPTION = re.compile(r"[-\u2010-\u2015\u2212]+(?=[^\W\d_])")  # also with the dashes that word processors make
 
 
@@ -27,8 +29,8 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
         self.register("action", None, _StoreOnce)
-        self.register("type", int, whole)
-        self.register("type", float, number)
+        for kind in (int, float):
+            self.register("type", kind, functools.partial(number, kind=kind))
         self.instead: dict[str, str] = {}  # what to type for options that people expect and that there are not
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -93,14 +95,9 @@ def run_command(parser: Parser, arguments: Sequence[str] | None) -> int:
     return code
 
 
-def whole(text: str) -> int:
-    """A whole number as people write it: not 1_0, which Python takes. Raises ValueError."""
-    return int(text.replace("_", "?"))
-
-
-def number(text: str) -> float:
-    """A number as people write it, likewise."""
-    return float(text.replace("_", "?"))
+def number(text: str, kind: Callable[[str], T]) -> T:
+    """An int or a float as people write it: not 1_0, which Python takes. Raises ValueError."""
+    return kind(text.replace("_", "?"))
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

@@ -8,7 +8,7 @@ weights average their updates, Wang & Aitchison, arXiv:2405.13698), and "the lar
 decay". Six batch sizes, a factor of 32 apart in all, are trained with the same number of epochs and with the same
 number of updates.
 
-The learning rate is fixed: figure 2's best decoupled decay hardly depends on it. A best decay at the edge of the axis
+The learning rate is fixed: figure 2's best decoupled decay hardly depends on it. A best decay on the grid boundary
 is drawn as such. The decays of `gpu` and `gpu_short` hold what figure 2's power law gives for a batch of 128
 (docs/experiments.md), less and more in proportion to the smallest and the largest batch. Cost: 11 x 9 cells for each of
 two optimizers; on two cores of an AMD EPYC `cpu` took 0.95 core-hours.

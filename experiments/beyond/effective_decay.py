@@ -1,4 +1,4 @@
-"""Effective decay: what decay takes off each weight of a net in training, against the scale of its gradients.
+"""Effective decay: what decay takes off each weight of a network in training, against the scale of its gradients.
 
     python -m experiments run effective_decay --profile demo
 

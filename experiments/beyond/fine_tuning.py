@@ -2,7 +2,7 @@
 
     python -m experiments run fine_tuning --profile demo
 
-A common recipe for pretrained nets. The body learned half of the classes; a new head learns the other half from few
+A common recipe for pretrained networks. The body learned half of the classes; a new head learns the other half from few
 images while the body follows at a share of the learning rate, or starts afresh. Expect: a trained body helps; which
 share is best is the question. Cost: (1 + 5/6) short runs a seed and share.
 """

@@ -2,8 +2,8 @@
 
     python -m experiments run supp2 --profile demo
 
-Expect (the paper's claim): at its best no better than AdamW with cosine annealing, a smaller net and an eighteenth of
-the epochs. The paper's best of sixteen was 4.47 % at a learning rate and L2 factor of 1e-4. Cost: 16 cells.
+Expect (the paper's claim): at its best no better than AdamW with cosine annealing, a smaller network and an eighteenth
+of the epochs. The paper's best of sixteen was 4.47 % at a learning rate and L2 factor of 1e-4. Cost: 16 cells.
 """
 
 from experiments.declare import Experiment, Profile, grid

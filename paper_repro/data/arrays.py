@@ -130,9 +130,9 @@ def label_gaps(arrays: Arrays) -> str:
     for split, labels in (("training", arrays.y_train), ("test", arrays.y_test)):
         if missing := sorted({*range(arrays.num_classes)}.difference(classes_of(labels).tolist())):
             more = f" and {len(missing) - NAMED} others" * (len(missing) > NAMED)
-            net = f"; the net has {arrays.num_classes} outputs, label noise draws classes with training images only"
+            network = f"; the network has {arrays.num_classes} outputs, label noise draws those with training images"
             names = ", ".join(map(str, missing[:NAMED]))
-            parts.append(f"no {split} image of class {names}{more}{net * (split == 'training')}")
+            parts.append(f"no {split} image of class {names}{more}{network * (split == 'training')}")
     if len(classes_of(arrays.y_train)) == 1:
         parts.append("with one class there is nothing to learn")
     return f"{arrays.name}: {'; '.join(parts)}" if parts else ""

@@ -22,7 +22,7 @@ class Epoch(NamedTuple):
     """The random choices of one epoch, by position in its order.
 
     order [N]: which image; shift [N, 2]: rows and columns 0..8 of the crop; flip [N]: mirrored or not;
-    noise [N, ...]: what the net wants in [0, 1) for each image (Shake-Shake coefficients), or None.
+    noise [N, ...]: what the network wants in [0, 1) for each image (Shake-Shake coefficients), or None.
     """
 
     order: Tensor

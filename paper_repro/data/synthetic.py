@@ -1,8 +1,8 @@
 """The embedded data set: ten classes of small images made from a seed in under two seconds, nothing to download.
 
 Each class is a handful of smooth random patterns. An image is one of its class's patterns, shifted and scaled, over a
-smooth background that carries no information, with noise on every pixel. A net can learn the classes, and it can learn
-by heart labels that were drawn at random (Cell.label_noise); decay decides which of the two it does.
+smooth background that carries no information, with noise on every pixel. A network can learn the classes, and it can
+learn by heart labels that were drawn at random (Cell.label_noise); decay decides which of the two it does.
 """
 
 from pathlib import Path

@@ -126,7 +126,7 @@ def merge(records: Iterable[Record], path: Path) -> int:
 
 
 def write_failure(out: Path, cell: Cell, text: str) -> Path:
-    """Keep what a failed cell said. A failure is no record: the next run tries the cell again."""
+    """Keep the traceback of a failed cell. A failure is no record: the next run tries the cell again."""
     path = failure_path(out, cell.id)
     write_atomically(path, f"{json.dumps(cell.to_dict())}\n{text}\n".encode())
     return path
@@ -179,7 +179,7 @@ TIMES = {"seconds", "images_per_second", "evaluation_seconds", "checkpoint_secon
 
 
 def without_times(value: Any) -> Any:
-    """A record, or a part of one, less what differs between two runs of one cell: compare records by this."""
+    """A record, or a part of one, without what differs between two runs of one cell: compare records by this."""
     if isinstance(value, dict):
         return {key: without_times(part) for key, part in value.items() if key not in TIMES}
     return [without_times(part) for part in value] if isinstance(value, list) else value

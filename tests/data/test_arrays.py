@@ -77,10 +77,10 @@ def test_what_training_cannot_use_is_refused(arrays: Arrays, changes: dict) -> N
     ("train", "test", "said"),
     [
         ([0, 1, 2], [2, 1, 0], ""),
-        ([1, 2], [1, 2], "no training image of class 0; the net has 3 outputs, .*; no test image of class 0$"),
-        ([0, 1], [0, 1, 2], "no training image of class 2; the net has 3 outputs, [^;]*$"),
+        ([1, 2], [1, 2], "no training image of class 0; the network has 3 outputs, .*; no test image of class 0$"),
+        ([0, 1], [0, 1, 2], "no training image of class 2; the network has 3 outputs, [^;]*$"),
         ([0, 1, 2, 3], [0, 1], "tiny: no test image of class 2, 3$"),
-        (list(range(0, 40, 2)), [0], "class 1, 3, 5, 7, 9, 11, 13, 15 and 11 others; the net has 39 outputs"),
+        (list(range(0, 40, 2)), [0], "class 1, 3, 5, 7, 9, 11, 13, 15 and 11 others; the network has 39 outputs"),
         ([0], [0], "with one class there is nothing to learn"),
     ],
 )

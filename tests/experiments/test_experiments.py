@@ -175,7 +175,7 @@ def test_classes_without_images_are_named_once_and_trained(npz: Path, tmp_path: 
     assert main(run) == 0
     warnings = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning: ")]
     assert len(warnings) == 1
-    assert "tiny: no training image of class 0; the net has 4 outputs" in warnings[0]
+    assert "tiny: no training image of class 0; the network has 4 outputs" in warnings[0]
 
 
 @pytest.mark.parametrize("changed", [["--quick"], ["--set", "label_noise=0"], ["--data", "npz"]])
