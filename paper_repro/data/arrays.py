@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class Form(NamedTuple):
 
 @dataclass(frozen=True)
 class Arrays:
-    """A data set in memory: uint8 images [N, H, W, C] and int64 labels [N] from 0 on. Raises DataError for others."""
+    """A data set in memory, as from_arrays makes it: uint8 images [N, H, W, C] and int64 labels [N] from 0 on."""
 
     name: str
     x_train: Bytes
@@ -47,27 +47,13 @@ class Arrays:
     mean: tuple[float, ...]  # of each channel, on 0..255; images are normalised with these
     std: tuple[float, ...]
     num_classes: int
-    fingerprint: str = ""
-
-    def __post_init__(self) -> None:
-        _check_images(self.x_train, self.y_train, self.x_test, self.y_test)
-        for key in ("y_train", "y_test"):
-            y = getattr(self, key)
-            if y.dtype != np.int64 or y.max() >= self.num_classes:
-                raise DataError(f"{key} must be int64 below num_classes ({self.num_classes}), got {y.dtype} {y.max()}")
-        numbers, channels = np.array([*self.mean, *self.std]), self.x_train.shape[-1]
-        if not len(self.mean) == len(self.std) == channels or not np.isfinite(numbers).all() or min(self.std) <= 0:
-            raise DataError(f"mean and std must have a finite number for each channel, got {self.mean} and {self.std}")
-        if not self.fingerprint:
-            digest = hashlib.sha256()
-            for key in KEYS:
-                array = getattr(self, key)
-                digest.update(f"{key}{array.shape}{array.dtype}".encode())
-                digest.update(np.ascontiguousarray(array).data)
-            object.__setattr__(self, "fingerprint", digest.hexdigest()[:16])
+    fingerprint: str
 
 
-def _check_images(x_train: Bytes, y_train: Labels, x_test: Bytes, y_test: Labels) -> None:
+def from_arrays(
+    name: str, x_train: Bytes, y_train: Labels, x_test: Bytes, y_test: Labels, statistics: Statistics | None = None
+) -> Arrays:
+    """A data set of these arrays; without statistics those of the training images are taken. Raises DataError."""
     for split, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         if x.dtype != np.uint8 or x.ndim != 4 or x.shape[-1] not in (1, 3) or 0 in x.shape:
             raise DataError(f"x_{split} must be uint8 [N, H, W, 1 or 3], got {x.dtype} {list(x.shape)}")
@@ -77,16 +63,16 @@ def _check_images(x_train: Bytes, y_train: Labels, x_test: Bytes, y_test: Labels
             raise DataError(f"y_{split} must hold labels from 0 on, got {y.min()} to {y.max()}")
     if x_train.shape[1:] != x_test.shape[1:]:
         raise DataError(f"training images are {x_train.shape[1:]}, test images {x_test.shape[1:]}")
-
-
-def from_arrays(
-    name: str, x_train: Bytes, y_train: Labels, x_test: Bytes, y_test: Labels, statistics: Statistics | None = None
-) -> Arrays:
-    """A data set of these arrays; without statistics those of the training images are taken. Raises DataError."""
-    _check_images(x_train, y_train, x_test, y_test)
     mean, std = statistics or channel_statistics(x_train)
+    if not len(mean) == len(std) == x_train.shape[-1] or not np.isfinite([*mean, *std]).all() or min(std) <= 0:
+        raise DataError(f"mean and std must have a finite number for each channel, got {mean} and {std}")
+    y_train, y_test, digest = y_train.astype(np.int64), y_test.astype(np.int64), hashlib.sha256()
+    arrays: tuple[NDArray[Any], ...] = (x_train, y_train, x_test, y_test)
+    for key, array in zip(KEYS, arrays, strict=True):
+        digest.update(f"{key}{array.shape}{array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array).data)
     num_classes = int(max(y_train.max(), y_test.max())) + 1
-    return Arrays(name, x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64), mean, std, num_classes)
+    return Arrays(name, x_train, y_train, x_test, y_test, mean, std, num_classes, digest.hexdigest()[:16])
 
 
 def load_npz(path: Path, name: str) -> Arrays:
