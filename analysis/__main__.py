@@ -12,7 +12,7 @@ import experiments
 from analysis import figures
 from analysis.figures.captions import of_several_codes
 from analysis.results import studies
-from experiments.declare import KINDS, parse_settings, told
+from experiments.declare import KINDS, describe_changes, parse_settings
 from paper_repro.cli import Parser, UsageError, run_command
 
 EXAMPLES = """examples:
@@ -118,7 +118,7 @@ def _claims(paths: Sequence[Path], changes: Mapping[str, Any]) -> Iterator[str]:
     evidence = sources.evidence(paths, changes)
     decided = ledger.decide(CLAIMS, evidence)
     if changes:
-        yield f"{told(changes)}\n"
+        yield f"{describe_changes(changes)}\n"
     yield ledger.table(decided).markdown()
     used = {name for each in decided for name in each.ours.records}
     if several := of_several_codes([record for record in evidence.records if record["id"] in used]):

@@ -213,7 +213,7 @@ def options(changes: Mapping[str, Any]) -> list[str]:
     return ["--quick"] * ("quick" in changes) + sets
 
 
-def told(changes: Mapping[str, Any]) -> str:
+def describe_changes(changes: Mapping[str, Any]) -> str:
     """A sentence that says of which cells alone something is; changes: not empty."""
     few = " (so few images that it means nothing)" if "quick" in changes else ""
     return f"Of what was run with {' '.join(options(changes))} alone{few}."

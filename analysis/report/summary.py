@@ -16,7 +16,7 @@ from analysis.results.panels import selection_split
 from analysis.results.words import NAMES, format_estimate
 from analysis.statistics.ridge import ridge
 from analysis.statistics.surface import of_panel
-from experiments.declare import told
+from experiments.declare import describe_changes
 
 PREDICTED = {
     "sgd": "-1 (Proposition 1: λ α counts)", "sgdw": "0 (the claim)", "adam": "none (Proposition 2)",
@@ -37,7 +37,7 @@ def section(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[str | Ta
     yield "## Summary"
     yield INTRODUCTION
     if evidence.changes:
-        yield told(evidence.changes)
+        yield describe_changes(evidence.changes)
     yield "\n".join(f"- {sentence}" for sentence in _sentences(evidence, decided))
     yield from _slopes(evidence)
     yield "## Claims"

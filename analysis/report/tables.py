@@ -16,7 +16,7 @@ from analysis.results.markdown import Table
 from analysis.results.panels import panels
 from analysis.results.table import Chart
 from analysis.statistics import estimate, power_laws, separability
-from experiments.declare import told
+from experiments.declare import describe_changes
 from paper_repro.cli import UsageError
 from paper_repro.records import Record
 
@@ -45,7 +45,7 @@ def make(
     if out is not None:
         check_writable(out)
     if changes:
-        yield f"{told(changes)}\n"
+        yield f"{describe_changes(changes)}\n"
     for lines in in_parallel([partial(_lines, chart, records, out) for chart in drawn]):
         yield from lines
 
