@@ -47,10 +47,7 @@ def run(args: argparse.Namespace) -> int:
     recorded = len(cells) - len(survey.missing)
     print(f"{len(cells)} cell{'s' * (len(cells) > 1)}, {recorded} with a record in {args.out}", flush=True)
     workers = args.workers or (len(os.sched_getaffinity(0)) if answer.device == "cpu" else answer.at_once)
-    try:
-        engine.groups(answer.device, workers)
-    except ValueError as error:
-        raise UsageError(f"--workers {workers}: {error}") from None
+    engine.groups(answer.device, workers, "--workers")
     if args.dry_run:
         return _estimate(survey, answer, workers)
     outcome = engine.run(cells, args.out, data, workers, answer.device, survey)

@@ -103,10 +103,7 @@ def _at_once(args: argparse.Namespace, chosen: Settings) -> int | None:
         value = getattr(args, name)
         if value is not None and not LEAST <= value <= MOST:
             raise UsageError(f"--{name.replace('_', '-')} must lie between {LEAST:g} and {MOST:g}, got {brief(value)}")
-    try:
-        groups(chosen.device, args.cells_at_once or 1)
-    except ValueError as error:
-        raise UsageError(f"--cells-at-once {args.cells_at_once}: {error}") from None
+    groups(chosen.device, args.cells_at_once or 1, "--cells-at-once")
     return args.cells_at_once or (chosen.cpus if chosen.device == "cpu" else None)
 
 

@@ -12,7 +12,6 @@ from paper_repro import files, records
 from paper_repro.cli import duration, plain, python_m
 from paper_repro.records import Summary, diagnosis
 from paper_repro.sweep import leases
-from paper_repro.sweep.leases import Owner
 from slurm import cluster
 from slurm.cluster import Task
 from slurm.submissions import Submission
@@ -31,23 +30,18 @@ class States:
 
     finished: dict[str, Summary] = field(default_factory=dict)  # diverged ones too: a result
     failed: list[str] = field(default_factory=list)  # left alone until `retry`
-    running: dict[str, Owner] = field(default_factory=dict)  # by any command on any machine that shares the folder
+    running: list[str] = field(default_factory=list)  # by any command on any machine that shares the folder
     missing: list[str] = field(default_factory=list)  # for any job to take
 
     @classmethod
     def of(cls, ids: Iterable[str], out: Path, mend: bool = False) -> States:
         """mend: put damaged records aside (else they are only named, and count as none)."""
-        names = list(dict.fromkeys(ids))
-        states = cls(finished=records.look(out, names, mend))
-        alive = {name: owner for name, owner in leases.owners(leases.folder_of(out)).items() if owner.is_alive}
+        states = cls(finished=records.look(out, ids := list(dict.fromkeys(ids)), mend))
+        held = {name for name, owner in leases.owners(leases.folder_of(out)).items() if owner.is_alive}
         failed = {path.stem for path in (out / "failures").glob("*.txt")}
-        for name in names:
-            if name in states.finished:
-                continue
-            if name in alive:
-                states.running[name] = alive[name]
-            else:
-                (states.failed if name in failed else states.missing).append(name)
+        for name in [name for name in ids if name not in states.finished]:
+            kind = states.running if name in held else states.failed if name in failed else states.missing
+            kind.append(name)
         return states
 
     @property
@@ -59,11 +53,8 @@ class States:
 
 def live_jobs(sent: Sequence[Submission]) -> Jobs:
     """The jobs that live of each submission. Raises ClusterError."""
-    jobs: dict[str, dict[int, Task]] = {submission.job_name: {} for submission in sent}
-    for task in cluster.tasks() if sent else []:
-        if task.name in jobs:
-            jobs[task.name][task.place] = task
-    return jobs
+    tasks = cluster.tasks() if sent else []
+    return {s.job_name: {task.place: task for task in tasks if task.name == s.job_name} for s in sent}
 
 
 @dataclass

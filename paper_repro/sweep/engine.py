@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from paper_repro import records
 from paper_repro.cell import Cell
+from paper_repro.cli import UsageError
 from paper_repro.records import Summary
 from paper_repro.sweep import cleanup
 from paper_repro.sweep.progress import Display
@@ -111,15 +112,9 @@ class Survey:
 
 
 def run(
-    cells: Sequence[Cell],
-    out: Path,
-    data: Path,
-    workers: int,
-    device: str = "cpu",
-    survey: Survey | None = None,
-    should_stop: Callable[[], bool] | None = None,
-    share: tuple[int, int] | None = None,
-) -> Outcome:
+    cells: Sequence[Cell], out: Path, data: Path, workers: int, device: str = "cpu", survey: Survey | None = None,
+    should_stop: Callable[[], bool] | None = None, share: tuple[int, int] | None = None,
+) -> Outcome:  # fmt: skip
     """Train the cells that have no record below `out` yet; return what became of all of them.
 
     data: an .npz file, or the folder of built-in data sets. workers: how many cells at once, in processes of their own
@@ -157,15 +152,14 @@ def _work(cell: Cell, epochs: int | None = None) -> int:
     return (cell.epochs if epochs is None else epochs) * (cell.train_examples or 50_000)
 
 
-def groups(device: str, count: int) -> list[int]:
+def groups(device: str, count: int, option: str = "workers") -> list[int]:
     """How many cells each process trains at once. On a GPU cells share the chip only from within one process.
 
-    Raises ValueError for more than a GPU can keep apart.
+    Raises UsageError, naming the option, for more than a GPU can keep apart.
     """
     if device != "cpu" and count > MOST_ON_A_GPU:
-        raise ValueError(
-            f"a GPU trains at most {MOST_ON_A_GPU} cells at once: torch has as many streams to keep them apart"
-        )
+        most = f"a GPU trains at most {MOST_ON_A_GPU} cells at once"
+        raise UsageError(f"{option} {count}: {most}: torch has as many streams to keep them apart")
     return [1] * count if device == "cpu" else [count]
 
 

@@ -103,16 +103,16 @@ def seconds(cells: Sequence[Cell], arrays: Arrays, form: Form) -> dict[tuple[str
     """
     _, height, _, channels = arrays.x_train.shape
     by_card: dict[tuple[str, str], dict[Cell, float]] = {}
-    for precision in ("", "bf16") if all(cell.precision == "fp32" for cell in cells) else ("",):
-        changed = [cell.replace(precision=precision or cell.precision) for cell in cells]
-        costs = [of_cell(cell, arrays.num_classes, cell.image_size or height, channels) for cell in changed]
-        for card, ceilings in CARDS.items():
-            by_card[f"precision={precision}" * bool(precision), card] = {
-                kind_of(cell): images_of(cell, form) / images_per_second(cost, ceilings)
-                for cell, cost in zip(cells, costs, strict=True)
-                if cost is not None
-            }
-    return {} if any(len(kinds) < len(cells) for kinds in by_card.values()) else by_card
+    for change in ("", "precision=bf16") if all(cell.precision == "fp32" for cell in cells) else ("",):
+        for cell in cells:
+            changed = cell.replace(precision=change.removeprefix("precision=") or cell.precision)
+            cost = of_cell(changed, arrays.num_classes, cell.image_size or height, channels)
+            if cost is None:
+                return {}
+            for card, ceilings in CARDS.items():
+                kinds = by_card.setdefault((change, card), {})
+                kinds[kind_of(cell)] = images_of(cell, form) / images_per_second(cost, ceilings)
+    return by_card
 
 
 def images_of(cell: Cell, form: Form) -> float:

@@ -52,7 +52,7 @@ def test_each_cell_is_in_one_state(cells: list[Cell], sent: Submission, tmp_path
     with leases.hold(leases.folder_of(tmp_path), cells[4].id):
         found = States.of([cell.id for cell in cells], tmp_path)
     assert found.counts == {"cells": 10, "finished": 1, "diverged": 1, "failed": 2, "running": 1, "missing": 5}
-    assert list(found.running) == [cells[4].id]
+    assert found.running == [cells[4].id]
     assert found.missing == [cell.id for cell in cells[5:]]
 
 
