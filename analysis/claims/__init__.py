@@ -9,13 +9,11 @@ from __future__ import annotations
 from analysis.claims import budgets, grids, long_runs, restarts, texts
 from analysis.claims.ledger import Claim
 
-
-def _place(claim: Claim) -> tuple[bool, int, str]:
-    """The paper's come first, in its order."""
-    digits = claim.name.rstrip("abcd")
-    return not digits.isdigit(), int(digits) if digits.isdigit() else 0, claim.name
-
-
 _EEG = Claim("20", "AdamW classifies EEG better than Adam", "section 4.5", "", "the data are not public", None)
 _PARTS = (grids, long_runs, restarts, budgets, texts)
-CLAIMS = tuple(sorted((*(claim for part in _PARTS for claim in part.CLAIMS), _EEG), key=_place))
+CLAIMS = tuple(
+    sorted(
+        (*(claim for part in _PARTS for claim in part.CLAIMS), _EEG),
+        key=lambda claim: (claim.name.rstrip("0123456789abcd"), int(claim.name.strip("BSabcd")), claim.name),
+    )  # the paper's come first, in its order
+)

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.claims.ledger import Claim
-from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Rule, interval
+from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Interval, Rule, sign
 from analysis.claims.sources import Evidence, Verdict
 from analysis.results.series import EPOCHS, of_plan
-from analysis.results.words import UNITS, Estimate, format_estimate
+from analysis.results.words import UNITS, format_estimate
 from analysis.statistics.power_laws import BATCH, EPOCH, PREDICTED, ROOT
 
 
 def _budget(name: str, text: str, rule: str, unit: str) -> Claim:
     """unit: of the decay. Normalized, its exponent should be 0, per update below 0."""
 
-    def by_interval(exponents: Sequence[Estimate]) -> str:
-        ends = interval(exponents[0])
-        if ends is None:
-            return UNDECIDED
-        return SUPPORTED if (ends[1] < 0 if unit == "step" else ends[0] <= 0 <= ends[1]) else CONTRADICTED
+    def by_interval(exponents: Sequence[Interval]) -> str:
+        _, low, high = exponents[0]
+        return SUPPORTED if (high < 0 if unit == "step" else low <= 0 <= high) else CONTRADICTED
 
     def measure(evidence: Evidence) -> Verdict | None:
         for line in evidence.laws("supp3"):
@@ -37,9 +35,6 @@ def _budget(name: str, text: str, rule: str, unit: str) -> Claim:
 def _batch_size(name: str, text: str, source: str, words: str, rule: Rule) -> Claim:
     """Of the exponents in the batch size, at equal epochs, of SGDW's and AdamW's best decay per update."""
 
-    def by_intervals(exponents: Sequence[Estimate]) -> str:
-        return UNDECIDED if None in map(interval, exponents) else rule(exponents)
-
     def measure(evidence: Evidence) -> Verdict | None:
         place = BATCH, EPOCHS, UNITS["step"]
         lines = [line for line in evidence.laws("batch_size") if (line.quantity, line.held, line.unit) == place]
@@ -48,24 +43,22 @@ def _batch_size(name: str, text: str, source: str, words: str, rule: Rule) -> Cl
         texts = [f"{line.who.partition(',')[0]} {format_estimate(line.exponent)}" for line in lines]
         panels = of_plan(evidence.panels("batch_size"), EPOCHS)
         exponents = [line.exponent for line in lines]
-        return evidence.judge(by_intervals, exponents, f"exponents in the batch size: {', '.join(texts)}", panels)
+        return evidence.judge(rule, exponents, f"exponents in the batch size: {', '.join(texts)}", panels)
 
     return Claim(name, text, source, "batch_size", words, measure)
 
 
 def _holds(value: float) -> Rule:
-    def rule(exponents: Sequence[Estimate]) -> str:
-        holds = [low <= value <= high for low, high in filter(None, map(interval, exponents))]
+    def rule(exponents: Sequence[Interval]) -> str:
+        holds = [low <= value <= high for _, low, high in exponents]
         return SUPPORTED if all(holds) else UNDECIDED if any(holds) else CONTRADICTED
 
     return rule
 
 
-def _falls(exponents: Sequence[Estimate]) -> str:
-    ends = [each for each in map(interval, exponents) if each]
-    if all(high < 0 for _, high in ends):
-        return SUPPORTED
-    return CONTRADICTED if all(low > 0 for low, _ in ends) else UNDECIDED
+def _falls(exponents: Sequence[Interval]) -> str:
+    signs = set(map(sign, exponents))
+    return SUPPORTED if signs == {-1} else CONTRADICTED if signs == {1} else UNDECIDED
 
 
 HALF, ONE = PREDICTED[BATCH][ROOT][0], PREDICTED[BATCH][EPOCH][0]

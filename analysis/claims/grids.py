@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from analysis.claims.ledger import Claim
-from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, all_above, interval, not_on_side, sign
+from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Interval, all_above, not_on_side, sign
 from analysis.claims.sources import Evidence, Measure, Run, Verdict, decided, differences
-from analysis.results.words import NAMES, Estimate, format_estimate
+from analysis.results.words import NAMES, format_estimate
 
 FLAT = 0.25  # a ridge slope within -FLAT .. FLAT is flat: less than one grid step over four
 SCHEDULES = ("fixed", "step_drop", "cosine")
@@ -17,15 +17,12 @@ SGD, SGDW, ADAM, ADAMW = map(Run, NAMES)
 FIXED = Run("adam", "fixed"), Run("adamw", "fixed")
 
 
-def _by_slopes(slopes: Sequence[Estimate]) -> str:
+def _by_slopes(slopes: Sequence[Interval]) -> str:
     """Is the first ridge inclined and the second flat?"""
-    ends = [interval(slope) for slope in slopes]
-    if ends[0] is None or ends[1] is None:
-        return UNDECIDED
-    (low, high), (free_low, free_high) = ends[0], ends[1]
-    if high < -FLAT < free_low and free_high < FLAT:
+    inclined, flat = slopes
+    if inclined.high < -FLAT < flat.low and flat.high < FLAT:
         return SUPPORTED
-    return CONTRADICTED if low > -FLAT or free_low > FLAT or free_high < -FLAT else UNDECIDED
+    return CONTRADICTED if inclined.low > -FLAT or flat.low > FLAT or flat.high < -FLAT else UNDECIDED
 
 
 def _slopes(name: str, coupled: Run, free: Run) -> Claim:
@@ -47,30 +44,27 @@ def _slopes(name: str, coupled: Run, free: Run) -> Claim:
 
 def _fixed(evidence: Evidence) -> Verdict | None:
     """Of the paper with the reason: neither gains by any decay."""
-    finding = differences("fig1", all_above, FIXED)(evidence)
-    if finding is None or not evidence.is_paper:
-        return finding
+    verdict = differences("fig1", all_above, FIXED)(evidence)
+    if verdict is None or not evidence.is_paper:
+        return verdict
     decays = [f"{panel.best.decay:g}" for panel in evidence.selected("fig1", *FIXED) if panel.best]
-    return replace(finding, words=f"the best cells have decays {' and '.join(decays)}; {finding.words}")
+    return replace(verdict, words=f"the best cells have decays {' and '.join(decays)}; {verdict.words}")
 
 
 def _better_schedules(optimizers: Sequence[str], *ladder: str) -> Measure:
     """Each schedule of the ladder and the one before, for each of the optimizers."""
-    pairs = [
-        (Run(name, worse), Run(name, better)) for name in optimizers for worse, better in itertools.pairwise(ladder)
-    ]
-    return differences("fig1", all_above, *pairs)
+    steps = itertools.product(optimizers, itertools.pairwise(ladder))
+    return differences("fig1", all_above, *((Run(name, worse), Run(name, better)) for name, (worse, better) in steps))
 
 
-def _worse_and_rival(estimates: Sequence[Estimate]) -> str:
-    worse, equal = map(sign, estimates)
-    rival = equal <= 0 and estimates[1].low is not None
-    return CONTRADICTED if worse < 0 else SUPPORTED if worse > 0 and rival else UNDECIDED
+def _worse_and_rival(parts: Sequence[Interval]) -> str:
+    worse, equal = map(sign, parts)
+    return CONTRADICTED if worse < 0 else SUPPORTED if worse > 0 and equal <= 0 else UNDECIDED
 
 
-def _one_below(estimates: Sequence[Estimate]) -> str:
+def _one_below(parts: Sequence[Interval]) -> str:
     """Supported when one lies significantly below 0, contradicted when all lie significantly above."""
-    signs = {sign(part) for part in estimates}
+    signs = set(map(sign, parts))
     return SUPPORTED if -1 in signs else CONTRADICTED if signs == {1} else UNDECIDED
 
 

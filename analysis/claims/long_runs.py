@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import astuple
 
 import numpy as np
 
 from analysis.claims.ledger import Claim
-from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, all_above, interval, sign
+from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Interval, all_above, sign
 from analysis.claims.sources import Evidence, Run, Verdict, decided
 from analysis.results.series import curve
 from analysis.results.words import Estimate, format_estimate
@@ -28,17 +29,15 @@ def _every_decay(evidence: Evidence) -> Verdict | None:
     if bar is None or half is None or not errors:
         return None
     parts = [around((ALL_WRONG if error is None else error) - bar, half) for error in errors]
-    below, significant = sum(part.value < 0 for part in parts), sum(sign(part) < 0 for part in parts)
+    below, significant = sum(part.value < 0 for part in parts), sum(part.value < -half for part in parts)
     words = f"{below} of AdamW's {len(errors)} decays end below Adam's best ({bar:.2f} %), {significant} by more than "
     words += f"{half:.2f}" + f"; {errors.count(None)} diverged" * (None in errors)
     return evidence.judge(_half_below, parts, words, panels)
 
 
-def _half_below(parts: Sequence[Estimate]) -> str:
+def _half_below(parts: Sequence[Interval]) -> str:
     below, above = sum(sign(part) < 0 for part in parts), sum(part.value > 0 for part in parts)
-    if 2 * below >= len(parts):
-        return SUPPORTED
-    return CONTRADICTED if 2 * above >= len(parts) else UNDECIDED
+    return SUPPORTED if 2 * below >= len(parts) else CONTRADICTED if 2 * above >= len(parts) else UNDECIDED
 
 
 def _halves(evidence: Evidence) -> Verdict | None:
@@ -98,21 +97,17 @@ def _gain(evidence: Evidence) -> Verdict | None:
     compared, error = evidence.compare("fig3", ADAM, ADAMW), evidence.error("fig3", ADAM)
     if compared is None or error is None:
         return None
-    share = 100 / error
-    ends = [share * end for end in interval(compared.difference) or ()]
-    gain = Estimate(share * compared.difference.value, *(ends or (None, None)))
-    words = f"{gain.value:.0f} %" + (f" [{ends[0]:.0f}, {ends[1]:.0f}]" if ends else "")
+    value, low, high = (None if part is None else 100 * part / error for part in astuple(compared.difference))
+    words = f"{value:.0f} %" + ("" if low is None else f" [{low:.0f}, {high:.0f}]")
     words += f" (seeds: {compared.seeds_text})" * (not compared.seeds_text.isdigit())
-    panels = evidence.selected("fig3", ADAM, ADAMW)
-    return evidence.judge(_fifteen, [compared.judged and gain], words, panels, OWN_SCATTER)
+    gain = compared.judged and Estimate(value or 0.0, low, high)
+    return evidence.judge(_fifteen, [gain], words, evidence.selected("fig3", ADAM, ADAMW), OWN_SCATTER)
 
 
-def _fifteen(gains: Sequence[Estimate]) -> str:
+def _fifteen(gains: Sequence[Interval]) -> str:
     """Of a relative gain in percent."""
-    low, high = interval(gains[0]) or (-math.inf, math.inf)
-    if not low <= 15 <= high:
-        return CONTRADICTED
-    return SUPPORTED if low > 7.5 else UNDECIDED
+    _, low, high = gains[0]
+    return CONTRADICTED if not low <= 15 <= high else SUPPORTED if low > 7.5 else UNDECIDED
 
 
 def _constant_rate(evidence: Evidence) -> Verdict | None:

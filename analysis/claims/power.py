@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from analysis.claims.rules import Rule, interval
+from analysis.claims.rules import Interval, Rule, intervals
 from analysis.results.table import cell_of
 from analysis.results.words import Estimate
 from analysis.statistics.estimate import LEVEL, MOST, POWER
@@ -133,13 +133,14 @@ class PowerInput:
     own_from: float = math.inf
 
     @property
-    def known(self) -> list[Estimate]:
-        return [part for part in self.estimates if part is not None]
+    def known(self) -> list[Interval]:
+        """Those with an interval."""
+        return intervals(self.estimates)
 
     @property
     def noise_free(self) -> str:
         """The outcome if the estimates were exact."""
-        return self.rule([Estimate(part.value, part.value, part.value) for part in self.known])
+        return self.rule([Interval(value, value, value) for value, _, _ in self.known])
 
     def quantile(self, seeds: int) -> float:
         """Half of a 95 % interval in standard errors."""
@@ -162,9 +163,9 @@ def seeds_needed(hangs_on: PowerInput | None) -> SeedsNeeded:
     if hangs_on is None:
         return SeedsNeeded("no number of seeds: the rule compares numbers without intervals, and leaves these open")
     known, more, runs = hangs_on.known, hangs_on.seed, hangs_on.runs
-    if len(known) < len(hangs_on.estimates):
+    if None in hangs_on.estimates:
         return SeedsNeeded("no number of seeds: what the rule compares could not be measured")
-    if None in map(interval, known):
+    if len(known) < len(hangs_on.estimates):
         seed = "a second seed" if runs < 2 else "one more seed"  # those there are show no scatter
         return SeedsNeeded(f"first {seed}, for the noise: {more.text()}", None, more.hours, more.unit)
     if hangs_on.noise_free == hangs_on.rule(known):
@@ -188,12 +189,11 @@ def _power(hangs_on: PowerInput, count: int) -> float:
     """In how many of the simulated results with so many seeds the rule decides as it would without noise."""
     width, now = math.sqrt(hangs_on.runs / count), hangs_on.quantile(hangs_on.runs)
     factor = width * hangs_on.quantile(count) / now
-    parts = [(part.value, *(interval(part) or (math.nan, math.nan))) for part in hangs_on.known]
     outcomes = []
-    for moves in np.random.default_rng(0).normal(size=(DRAWS, len(parts))):
+    for moves in np.random.default_rng(0).normal(size=(DRAWS, len(hangs_on.known))):
         results = []
-        for (value, low, high), move in zip(parts, moves, strict=True):
+        for (value, low, high), move in zip(hangs_on.known, moves, strict=True):
             centre = value + move * width * (high - low) / 2 / now
-            results.append(Estimate(centre, centre - factor * (value - low), centre + factor * (high - value)))
+            results.append(Interval(centre, centre - factor * (value - low), centre + factor * (high - value)))
         outcomes.append(hangs_on.rule(results))
     return outcomes.count(hangs_on.noise_free) / DRAWS

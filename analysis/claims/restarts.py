@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.claims.ledger import Claim
 from analysis.claims.long_runs import late
-from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, all_below, interval, not_on_side, sign
+from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Interval, all_below, not_on_side, sign
 from analysis.claims.sources import Evidence, Run, Verdict, differences
 from analysis.results.series import curve
 from analysis.results.words import Estimate, format_estimate
@@ -33,13 +33,12 @@ def _speed_up(evidence: Evidence) -> Verdict | None:
     return Verdict(SUPPORTED if ratio >= 5 else CONTRADICTED if ratio < 2 else UNDECIDED, words)
 
 
-def _closed(estimates: Sequence[Estimate]) -> str:
+def _closed(parts: Sequence[Interval]) -> str:
     """The gap, and what is left of it."""
-    gap, left = estimates
-    ends, half = interval(left), gap.value / 2
-    if sign(gap) <= 0 or ends is None:
+    gap, left = parts
+    if sign(gap) <= 0:
         return UNDECIDED
-    return SUPPORTED if ends[1] < half else CONTRADICTED if ends[0] > half else UNDECIDED
+    return SUPPORTED if left.high < gap.value / 2 else CONTRADICTED if left.low > gap.value / 2 else UNDECIDED
 
 
 def _ends(record: Record) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import experiments
 from analysis.claims import power
 from analysis.claims.power import PowerInput, Price
-from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Rule
+from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Rule, intervals
 from analysis.figures import changed, read_records
 from analysis.results import published
 from analysis.results import studies as findings
@@ -159,12 +159,13 @@ class Evidence:
         self, rule: Rule, estimates: Sequence[Estimate | None], words: str, panels: Sequence[Panel] = (),
         own_from: float = math.inf, price: Price | None = None, runs: int = 1,
     ) -> Verdict:  # fmt: skip
-        """What the rule says of estimates that rest on these panels; undecided where one could not be measured.
+        """What the rule says of estimates that rest on these panels; undecided where one was not measured, or without
+        its interval.
 
         own_from: as in a PowerInput, of rules that look at selected cells only. price, runs: of a seed more and the
         number there are, of what is no panels.
         """
-        known = [part for part in estimates if part is not None]
+        known = intervals(estimates)
         outcome = rule(known) if len(known) == len(estimates) else UNDECIDED
         if self.is_paper:  # no more seeds can be run of it
             return Verdict(outcome, words)

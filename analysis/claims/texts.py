@@ -11,7 +11,7 @@ import numpy as np
 from analysis.claims import power
 from analysis.claims.ledger import Claim
 from analysis.claims.power import Price
-from analysis.claims.rules import SUPPORTED, UNDECIDED, all_above, all_below, sign
+from analysis.claims.rules import SUPPORTED, UNDECIDED, Interval, all_above, all_below, sign
 from analysis.claims.sources import Evidence, Run, Verdict, decided, format_comparison
 from analysis.results.series import curve, variants
 from analysis.results.words import Estimate, format_estimate
@@ -112,12 +112,11 @@ def _first_steps(evidence: Evidence) -> Verdict | None:
     return evidence.judge(_alike_and_behind, parts, words, (), OF_STUDENT, price, len(seeds))
 
 
-def _alike_and_behind(differences: Sequence[Estimate]) -> str:
+def _alike_and_behind(differences: Sequence[Interval]) -> str:
     """Of Adam − AdamW and Adam − SGD."""
     alike, lag = differences
-    same = alike.low is not None and sign(alike) == 0
     behind = all_below([lag])
-    return behind if behind != SUPPORTED or same else UNDECIDED
+    return UNDECIDED if behind == SUPPORTED and sign(alike) else behind
 
 
 def _exemption(evidence: Evidence) -> Verdict | None:
@@ -149,7 +148,7 @@ def _transformer(evidence: Evidence) -> Verdict | None:
     words += f"is AdamW's after {epoch}" if epoch else "is never AdamW's"
     sooner = epoch is not None and 2 * epoch <= adam.epochs[-1]
 
-    def rule(differences: Sequence[Estimate]) -> str:
+    def rule(differences: Sequence[Interval]) -> str:
         outcome = all_above(differences)
         return UNDECIDED if outcome == SUPPORTED and not sooner else outcome
 

@@ -129,7 +129,8 @@ def of_chart(chart: Chart, records: Sequence[Record]) -> list[Line]:
         for held, quantity in ((EPOCHS_FIXED, BATCH), (UPDATES_FIXED, BATCH_AT_UPDATES)):
             part = [sweeps[own.index(panel)] for panel in of_plan(own, held)]
             lines += _laws(f"{name}, {held}", optimizer, [(quantity,)], part, held)
-        joint += _laws(f"{name}, all panels", optimizer, [(UPDATES,), (BATCH, EPOCHS)], sweeps)
+        if all(UPDATES in sweep.at for sweep in sweeps):
+            joint += _laws(f"{name}, all panels", optimizer, [(UPDATES,), (BATCH, EPOCHS)], sweeps)
     return lines + joint
 
 
