@@ -59,7 +59,7 @@ class Experiment:
 
     name: str
     title: str
-    figure: str  # the module of analysis/figures/ that draws it
+    figure: str  # the module of analysis/figures/ that draws it, or its function, as in curves.long_runs
     profiles: Mapping[str, Profile]
     swept: tuple[str, ...] = SWEPT
     also: tuple[str, ...] = ()  # modules that draw further figures of the same records

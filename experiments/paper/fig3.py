@@ -33,7 +33,7 @@ NORMALIZED = halvings(0.4, 7)
 EXPERIMENT = Experiment(
     name="fig3",
     title="Long runs of Adam and AdamW",
-    figure="long_runs",
+    figure="curves.long_runs",
     profiles={
         "demo": Profile(
             _long(LONG_DEMO.replace(epochs=48, evaluate_every=2), 0.01, halvings(0.064, 12), halvings(4.0, 7)),

@@ -1,7 +1,7 @@
 """Figure 3's four panels: every run, final errors over decay, and the selected runs."""
 
 import experiments
-from analysis.figures.long_runs import draw
+from analysis.figures.curves import long_runs
 from analysis.figures.style import render
 from analysis.results.table import charts
 from tests.conftest import made_record
@@ -15,7 +15,7 @@ def test_every_run_is_drawn_and_the_best_are_named() -> None:
     ]
     records.append(made_record(cells[5], 0.0, status="diverged"))
     (chart,) = charts(experiments.get("fig3"), records)
-    figure = draw(chart)
+    figure = long_runs(chart)
     losses, errors, finals, generalisation = figure.axes
     assert len(losses.lines) == len(errors.lines) == 18
     assert [len(line.get_xdata()) for line in finals.lines if line.get_marker() == "o"] == [11, 7]
@@ -30,5 +30,5 @@ def test_the_edge_is_that_of_what_was_run() -> None:
     records = [made_record(cell, 30.0 + place, epochs=rows) for place, cell in enumerate(cells[3:])]
     records += [made_record(cell.replace(optimizer="adamw"), 50.0, epochs=rows) for cell in cells]
     (chart,) = charts(experiments.get("fig3"), records)
-    caption = " ".join(draw(chart).texts[0].get_text().split())
+    caption = " ".join(long_runs(chart).texts[0].get_text().split())
     assert f"Adam 30.00 % at {cells[3].decay:g} (grid boundary)" in caption
