@@ -45,7 +45,7 @@ def page(text: str, folder: Path) -> str:
                 stems[link[1]] = None
                 part.attrs["href"] = f"#r-{link[2]}" if link[2] else f"#records-{link[1]}"
     body = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {}).replace("<table>", WIDE)
-    body = OUTCOME.sub(lambda found: f'<strong class="{found[1].replace(" ", "-")}">{found[1]}</strong>', body)
+    body = OUTCOME.sub(lambda match: f'<strong class="{match[1].replace(" ", "-")}">{match[1]}</strong>', body)
     return PAGE.format(
         title=escape(tokens[1].content), style=STYLE,
         contents="\n".join(f'<li><a href="#{anchor}">{escape(words)}</a></li>' for anchor, words in headings.items()),
@@ -104,34 +104,22 @@ def latex_document(names: Sequence[str]) -> str:
 
 
 def tex(text: str) -> str:
-    """Inline Markdown as LaTeX. Links lose their target, and those to the rows of a figure vanish: print has none."""
+    """Inline Markdown as LaTeX. Links lose their target: print has none."""
     parts = []
-    for part in _printed(text):
-        words = "".join(SPECIAL.get(letter) or _ascii(letter) for letter in part.content)
+    for part in _inline(text):
+        words = unicodedata.normalize("NFKD", "".join(SPECIAL.get(letter, letter) for letter in part.content))
+        words = words.encode("ascii", "ignore").decode()  # of é the e: pdflatex has no sign for all letters
         parts.append(MARKED.get(part.type) or (rf"\texttt{{{words}}}" if part.type == "code_inline" else words))
     return "".join(parts).strip()
 
 
-def _printed(text: str) -> Iterator[Token]:
-    is_hidden = False
-    for part in MARKDOWN.parseInline(text)[0].children or []:
-        if part.type == "link_open":
-            link = RECORDS.fullmatch(str(part.attrs["href"]))
-            is_hidden = link is not None and link[2] is None
-        elif part.type == "link_close":
-            is_hidden = False
-        elif not is_hidden:
-            yield part
-
-
-def _ascii(letter: str) -> str:
-    """What pdflatex can set of a letter that has no sign of its own here."""
-    return letter if letter.isascii() else unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
+def _inline(text: str) -> Sequence[Token]:
+    return MARKDOWN.parseInline(text)[0].children or []
 
 
 def _shares(table: Table) -> list[float]:
     """Every column has room for its longest word; the rest is shared out by how much there is to say."""
-    rows = [["".join(part.content for part in _printed(cell)) for cell in row] for row in (table.header, *table.rows)]
+    rows = [["".join(part.content for part in _inline(cell)) for cell in row] for row in (table.header, *table.rows)]
     columns = list(zip(*rows, strict=True))
     least = [LETTER * max(len(word) for cell in column for word in BREAK.split(cell)) + BESIDE for column in columns]
     weights = [max(map(len, column)) ** 0.75 for column in columns]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from analysis.claims import ledger, power
 from analysis.claims.ledger import Decided
 from analysis.claims.rules import CONTRADICTED, OUTCOMES, SUPPORTED
-from analysis.claims.sources import Evidence, Paper, Verdict
+from analysis.claims.sources import Evidence, Paper
 from analysis.report.appendix import linked, listed
 from analysis.results.markdown import Table
 from analysis.results.panels import selection_split
@@ -42,39 +42,28 @@ def section(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[str | Ta
     yield from _slopes(evidence)
     yield "## Claims"
     yield NO_EVIDENCE
-    table = ledger.table(decided)
-    rows = tuple(
-        (name, text, f"{ours} {_behind(each.ours)}".strip(), f"{paper} {linked('published', 'readings')}" * bool(paper),
-         *rest)
-        for (name, text, ours, paper, *rest), each in zip(table.rows, decided, strict=True)
-    )  # fmt: skip
-    yield replace(table, rows=rows)
-
-
-def _behind(verdict: Verdict) -> str:
-    words = f"{len(verdict.records)} records" if verdict.records else "rows"
-    return linked(verdict.stem, words) if verdict.stem else ""
+    table, rows = ledger.table(decided), []
+    for (name, text, ours, paper, *rest), each in zip(table.rows, decided, strict=True):
+        count = len(each.ours.records)
+        behind = f" {linked(each.ours.stem, f'{count} records' if count else 'rows')}" if each.ours.stem else ""
+        theirs = f"{paper} {linked('published', 'readings')}" * bool(paper)
+        rows.append((name, text, ours + behind, theirs, *rest))
+    yield replace(table, rows=tuple(rows))
 
 
 def _sentences(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[str]:
-    ours = Counter(each.ours.outcome for each in decided)
-    theirs = Counter(each.paper.outcome for each in decided if each.paper)
-    yield f"Of {len(decided)} [claims](#claims) our records decide: {_counted(ours)}."
-    yield f"By the same rules the paper's own figures decide, of {theirs.total()}: {_counted(theirs)}."
+    pairs = [(each.claim, each.ours.outcome, each.paper.outcome if each.paper else "") for each in decided]
+    here, paper = (Counter(filter(None, outcomes)) for outcomes in list(zip(*pairs, strict=True))[1:])
+    counts = [", ".join(f"{of[name]} {name}" for name in OUTCOMES if of[name]) for of in (here, paper)]
+    yield f"Of {len(decided)} [claims](#claims) our records decide: {counts[0]}."
+    yield f"By the same rules the paper's own figures decide, of {paper.total()}: {counts[1]}."
     for outcome in (SUPPORTED, CONTRADICTED):
-        own = [f"{each.claim.name} {each.claim.text}" for each in decided if each.ours.outcome == outcome]
-        if own:
-            yield f"**{outcome}** here: {'; '.join(own)}."
-    both = [each for each in decided if each.paper]
-    disagreeing = [e.claim.name for e in both if {e.ours.outcome, e.paper and e.paper.outcome} == {*OUTCOMES[:2]}]
-    if disagreeing:
-        yield f"Ours and the paper's figures disagree on: {', '.join(disagreeing)}."
+        if texts := [f"{claim.name} {claim.text}" for claim, ours, _ in pairs if ours == outcome]:
+            yield f"**{outcome}** here: {'; '.join(texts)}."
+    if names := [claim.name for claim, *outcomes in pairs if set(outcomes) == {SUPPORTED, CONTRADICTED}]:
+        yield f"Ours and the paper's figures disagree on: {', '.join(names)}."
     records, scales = evidence.records, listed({each.ours.scale for each in decided if each.ours.scale})
     yield f"Scale of the evidence: {scales or 'none'}. All runs together: {len(records)} cells, {power.hours(records)}."
-
-
-def _counted(outcomes: Counter[str]) -> str:
-    return ", ".join(f"{outcomes[name]} {name}" for name in OUTCOMES if outcomes[name])
 
 
 def _slopes(evidence: Evidence) -> Iterator[str | Table]:

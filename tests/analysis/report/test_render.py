@@ -58,6 +58,6 @@ def test_latex_is_escaped_and_whole() -> None:
     assert r"\caption{About $\lambda$*.}\label{tab:one}" in text
     assert "row & " in text
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
-    assert render.tex("About it. [12 records](figures/fig.csv)") == "About it."
+    assert render.tex("[fig2-cpu](figures/fig2-cpu.csv), [12 records](figures/fig.csv)") == "fig2-cpu, 12 records"
     assert render.tex("é ™") == "e TM"  # what pdflatex has no sign for is spelt out
     assert r"\input{one}" in render.latex_document(["one"])
