@@ -108,7 +108,7 @@ def _study(experiment: Experiment, profile: Profile, args: argparse.Namespace) -
         device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
             findings = studies.run(path, experiment.study, scale, settings, args.data or Path("data"), device)
-        except (studies.CannotRun, DataError) as error:  # any other error is a mistake of ours: a traceback
+        except DataError as error:  # any other error is a mistake of ours: a traceback
             raise UsageError(str(error)) from None
     print(f"{path}: {len(findings['rows'])} rows, {duration(findings['seconds'])}")
     print(f"draw them: {python_m(*draw, '--runs', args.out)}")

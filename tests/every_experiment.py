@@ -18,8 +18,6 @@ CORNERS = {  # of a large grid: it shows the same
 def main() -> int:
     runs, figures = Path(sys.argv[1]) / "runs", Path(sys.argv[1]) / "figures"
     for name in experiments.names():
-        if name == "eight_bit":  # needs a GPU; that it says so is tested
-            continue
         workers = ["--workers", "1"] if experiments.get(name).study is None else []
         assert experiment(["run", name, "--quick", *workers, *CORNERS.get(name, []), "--out", str(runs)]) == 0, name
         assert analyse(["figures", name, "--quick", "--runs", str(runs), "--out", str(figures)]) == 0, name

@@ -127,14 +127,13 @@ def propositions(study: Shown) -> Figure:
 
 
 def seed_dots(study: Shown) -> Figure:
-    """Test errors by seed, a column for each value of the rows' first field: for eight_bit and fine_tuning."""
+    """Test errors by seed, a column for each value of the rows' first field."""
     variants = []
     for value, rows in _by(study.rows, next(iter(study.rows[0]))).items():
         errors = {row["seed"]: row["test_error"] for row in rows if row["test_error"] is not None}
-        cost = f"\n{rows[0]['bytes']:.1f} B, {rows[0]['milliseconds']:.2g} ms" if "bytes" in rows[0] else ""
-        variants.append(Variant(NAMES.get(value, str(value)) + cost, errors, len(rows) - len(errors)))
+        variants.append(Variant(NAMES.get(value, str(value)), errors, len(rows) - len(errors)))
     best = min((v for v in variants if v.errors), key=lambda v: v.mean, default=None)
-    lowest = f" Lowest mean: {best.name.partition(chr(10))[0]}, {best.mean:.2f} %." if best else ""
+    lowest = f" Lowest mean: {best.name}, {best.mean:.2f} %." if best else ""
     figure, (axes,) = with_panels(1, 1, 2.0, study.caption(seeds.READING + lowest))
     seeds.draw_panel(axes, variants)
     axes.set_ylabel("test error (%)")

@@ -21,17 +21,13 @@ from paper_repro.records import checksum, content_of, schema, unseal
 Findings = dict[str, Any]
 
 
-class CannotRun(ValueError):
-    """This machine lacks what the study needs. The message is one line and says what."""
-
-
 def path_of(folder: Path, study: str, profile: str, dataset: str | None) -> Path:
     """Where the findings lie; dataset: its name, where it is not the profile's own."""
     return folder / "studies" / ("-".join(filter(None, (study, profile, dataset))) + ".json")
 
 
 def run(path: Path, study: str, profile: str, settings: Mapping[str, Any], data: Path, device: str) -> Findings:
-    """Measure and write the findings. Raises CannotRun, and DataError for data that cannot be had."""
+    """Measure and write the findings. Raises DataError for data that cannot be had."""
     from paper_repro.records import provenance
 
     began = time.monotonic()

@@ -13,9 +13,7 @@ from paper_repro.data.split import prepare
 from paper_repro.optim import groups
 from paper_repro.records import BadRecord
 from paper_repro.studies import (
-    CannotRun,
     effective_decay,
-    eight_bit,
     fine_tuning,
     first_steps,
     load,
@@ -149,25 +147,6 @@ def test_step_cost_has_time_and_state_of_every_optimizer() -> None:
     assert {name: state[name] for name in optim.BUILT_IN} == {"sgd": 4, "sgdw": 4, "adam": 8, "adamw": 8}
     assert {name for name in state if name.startswith("torch")} == {"torch SGD, L2", "torch Adam, L2", "torch AdamW"}
     assert all(row["milliseconds"] > 0 for row in rows)
-
-
-class TestEightBit:
-    def test_it_measures_any_two_optimizers(self, own: dict, npz: Path) -> None:
-        rows, *_ = eight_bit.measure({**own, "optimizers": ["adamw", "lion"], "rounds": 2}, npz, "cpu")
-        assert [(row["optimizer"], row["seed"]) for row in rows] == [
-            ("adamw", 0),
-            ("adamw", 1),
-            ("lion", 0),
-            ("lion", 1),
-        ]
-        assert [round(row["bytes"]) for row in rows] == [8, 8, 4, 4]
-        assert all(0 <= row["test_error"] <= 100 for row in rows)
-
-    @pytest.mark.skipif(torch.cuda.is_available(), reason="with a GPU it may run")
-    def test_without_a_gpu_it_says_so_in_one_line(self, own: dict, npz: Path) -> None:
-        with pytest.raises(CannotRun, match="needs an NVIDIA GPU") as refused:
-            eight_bit.measure({**own, "optimizers": ["adamw", "adamw_8bit"], "rounds": 2}, npz, "cpu")
-        assert "\n" not in str(refused.value)
 
 
 class TestFineTuning:

@@ -52,11 +52,6 @@ def test_what_makes_no_sense_is_refused(options, said: str, capsys: pytest.Captu
     assert said in capsys.readouterr().err
 
 
-def test_what_cannot_run_here_says_so_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "eight_bit", "--out", str(tmp_path), "--device", "cpu", "--quick"]) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
-
-
 def test_damage_is_told_and_left_for_the_user(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "studies" / "propositions-demo.json"
     path.parent.mkdir()

@@ -31,10 +31,6 @@ ROWS = {
         {"model": "m", "parameters": 10, "optimizer": name, "milliseconds": 1.0, "bytes": 8.0}
         for name in ("sgd", "sgdw", "adam", "adamw", "torch AdamW")
     ],
-    "eight_bit": [
-        {"optimizer": name, "seed": 0, "test_error": error, "bytes": 2.0, "milliseconds": 1.0}
-        for name, error in (("adamw", 20.0), ("adamw_8bit", None))
-    ],
     "fine_tuning": [{"factor": factor, "seed": 0, "test_error": 20.0} for factor in (1.0, "fresh")],
 }
 

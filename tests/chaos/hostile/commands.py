@@ -23,6 +23,7 @@ from experiments import run as running
 from experiments.__main__ import main as experiment
 from paper_repro import decay, files, records, studies
 from paper_repro.cli import UsageError, is_plain
+from paper_repro.data import DataError
 from paper_repro.sweep import engine, leases
 from paper_repro.sweep.preflight import Answer
 from slurm import cluster, submissions, submit
@@ -70,7 +71,7 @@ def _cut_short() -> ExitStack:
 
 
 def _cannot(*given: Any) -> None:
-    raise studies.CannotRun("not now")
+    raise DataError("not now")
 
 
 COMMANDS = {
