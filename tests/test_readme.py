@@ -19,7 +19,7 @@ from analysis.results.table import Chart, charts
 from analysis.results.words import Estimate, format_estimate
 from analysis.statistics import ridge
 from analysis.statistics.estimate import compare, paired_difference
-from analysis.statistics.surface import of_panel
+from analysis.statistics.surface import panel_surface
 from experiments.__main__ import _parser as experiments_parser
 from paper_repro import studies
 from slurm.__main__ import _parser as slurm_parser
@@ -196,7 +196,7 @@ def test_what_is_said_of_the_transformer_is_what_the_committed_records_say() -> 
         16,
         4,
     ]  # as the text has it
-    slopes = {name: ridge.ridge(of_panel(panel, "validation")).slope.value for name, panel in found.items()}
+    slopes = {name: ridge.ridge(panel_surface(panel, "validation")).slope.value for name, panel in found.items()}
     assert f"slopes of {slopes['adamw']:.2f} (AdamW) and {slopes['adam']:.2f} (Adam)" in text
     assert f"its slope is {slopes['adamw'] - 1:.2f}" in text
     assert f"a slope of {slopes['adamw']:.2f} where Adam's is {slopes['adam']:.2f}" in " ".join(

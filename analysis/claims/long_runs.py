@@ -13,7 +13,7 @@ from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Interval, 
 from analysis.claims.sources import Evidence, Run, Verdict, decided
 from analysis.results.series import curve
 from analysis.results.words import Estimate, format_estimate
-from analysis.statistics.estimate import OWN_SCATTER, around
+from analysis.statistics.estimate import PAIRED_FROM, around
 from paper_repro.records import Record
 
 ALL_WRONG = 100.0  # percent: the error of a decay that diverged, which is no reason to leave it out
@@ -41,7 +41,7 @@ def _half_below(parts: Sequence[Interval]) -> str:
 
 
 def _halves(evidence: Evidence) -> Verdict | None:
-    lines = [curve(records, "train_loss") for records in evidence.records_of("fig3", ADAM, ADAMW)]
+    lines = [curve(records, "train_loss") for records in evidence.selected_records("fig3", ADAM, ADAMW)]
     if not lines or not all(line.values for line in lines):
         return None
     adam, adamw = (dict(zip(line.epochs, line.values, strict=True)) for line in lines)
@@ -58,7 +58,7 @@ def _halves(evidence: Evidence) -> Verdict | None:
 
 def _at_equal_loss(evidence: Evidence) -> Verdict | None:
     panels, half = evidence.selected("fig3", ADAM, ADAMW), evidence.half_width("fig3")
-    records = evidence.records_of("fig3", ADAM, ADAMW)
+    records = evidence.selected_records("fig3", ADAM, ADAMW)
     if not records or half is None:
         return None
     difference = mean_difference(*records)
@@ -101,7 +101,7 @@ def _gain(evidence: Evidence) -> Verdict | None:
     words = f"{value:.0f} %" + ("" if low is None else f" [{low:.0f}, {high:.0f}]")
     words += f" (seeds: {compared.seeds_text})" * (not compared.seeds_text.isdigit())
     gain = compared.judged and Estimate(value or 0.0, low, high)
-    return evidence.judge(_fifteen, [gain], words, evidence.selected("fig3", ADAM, ADAMW), OWN_SCATTER)
+    return evidence.judge(_fifteen, [gain], words, evidence.selected("fig3", ADAM, ADAMW), PAIRED_FROM)
 
 
 def _fifteen(gains: Sequence[Interval]) -> str:
@@ -112,8 +112,8 @@ def _fifteen(gains: Sequence[Interval]) -> str:
 
 def _constant_rate(evidence: Evidence) -> Verdict | None:
     """The cycles of AdamWR are short runs of AdamW with cosine annealing."""
-    constant, error = evidence.records_of("supp2", CONSTANT), evidence.error("supp2", CONSTANT)
-    restarted = evidence.records_of("fig4", Run("adamw", "warm_restarts"))
+    constant, error = evidence.selected_records("supp2", CONSTANT), evidence.error("supp2", CONSTANT)
+    restarted = evidence.selected_records("fig4", Run("adamw", "warm_restarts"))
     if not restarted or error is None:
         return None
     long = int(constant[0][0]["cell"]["epochs"])

@@ -76,7 +76,7 @@ class Price:
         return f"{self.cells:,} cell{'s' * (self.cells != 1)}, {hours}" if self.cells else hours
 
 
-def of_a_seed(records: Iterable[Record]) -> Price:
+def seed_price(records: Iterable[Record]) -> Price:
     """One more seed of all of these cells: each takes as long as the median of its seeds, as one that ran beside other
     work may have taken many times as long."""
     seconds: dict[Cell, list[float]] = {}
@@ -87,16 +87,16 @@ def of_a_seed(records: Iterable[Record]) -> Price:
     return Price(len(seconds), sum(map(statistics.median, seconds.values())) / 3600, max(units, default="core"))
 
 
-def of_a_first_run(experiment: Experiment, records: Sequence[Record]) -> str:
+def first_run_price(experiment: Experiment, records: Sequence[Record]) -> str:
     """What the experiment costs at each scale but the demo's, in words: what was not recorded yet of it."""
     if experiment.study is not None:
         return f"a study of minutes; its time was {NEVER}"
     profiles = experiment.profiles
-    texts = [_of_scale(name, profiles[name], records) for name in PROFILES[1:] if name in profiles]
+    texts = [_profile_price(name, profiles[name], records) for name in PROFILES[1:] if name in profiles]
     return "; ".join(sorted(texts, key=lambda text: text.endswith(NEVER)))
 
 
-def _of_scale(name: str, profile: Profile, records: Sequence[Record]) -> str:
+def _profile_price(name: str, profile: Profile, records: Sequence[Record]) -> str:
     """The median epoch of similar recorded cells gives the time."""
     recorded = {cell.replace(dataset="any") for cell in set(map(cell_of, records))}
     missing = [
@@ -122,7 +122,7 @@ class PowerInput:
     """What a verdict hangs on: rule(estimates) gives its outcome.
 
     estimates: None for what could not be measured. runs: seeds behind them. seed: what one more of all cells costs.
-    own_from: seeds from which their own scatter gives the interval (Student); with fewer a known deviation does
+    student_from: seeds from which their own scatter gives the interval (Student); with fewer a known deviation does
     (normal).
     """
 
@@ -130,7 +130,7 @@ class PowerInput:
     rule: Rule
     runs: int
     seed: Price
-    own_from: float = math.inf
+    student_from: float = math.inf
 
     @property
     def known(self) -> list[Interval]:
@@ -144,7 +144,7 @@ class PowerInput:
 
     def quantile(self, seeds: int) -> float:
         """Half of a 95 % interval in standard errors."""
-        return float(special.stdtrit(seeds - 1 if seeds >= self.own_from else math.inf, 1 - LEVEL / 2))
+        return float(special.stdtrit(seeds - 1 if seeds >= self.student_from else math.inf, 1 - LEVEL / 2))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Interval, 
 from analysis.claims.sources import Evidence, Run, Verdict, differences
 from analysis.results.series import curve
 from analysis.results.words import Estimate, format_estimate
-from analysis.statistics.estimate import OF_STUDENT, student
+from analysis.statistics.estimate import STUDENT_FROM, student
 from paper_repro.records import Record
 
 ADAM, SGDW, ADAMW = Run("adam"), Run("sgdw"), Run("adamw")
@@ -23,7 +23,7 @@ SGDWR, ADAMWR = Run("sgdw", "warm_restarts"), Run("adamw", "warm_restarts")
 
 
 def _speed_up(evidence: Evidence) -> Verdict | None:
-    records = evidence.records_of("fig4", ADAMW, ADAMWR)
+    records = evidence.selected_records("fig4", ADAMW, ADAMWR)
     ends = curve(records[1], "test_error", "ends_cycle") if records else None
     if ends is None or not ends.epochs:
         return None
@@ -54,7 +54,7 @@ def _by_seed(*selected: Sequence[Record]) -> list[tuple[Record, ...]]:
 
 
 def _losses(evidence: Evidence) -> Verdict | None:
-    records = evidence.records_of("fig4", ADAMWR, SGDWR)
+    records = evidence.selected_records("fig4", ADAMWR, SGDWR)
     pairs = _by_seed(*records) if records else []
     if not pairs:
         return None
@@ -65,7 +65,7 @@ def _losses(evidence: Evidence) -> Verdict | None:
     low, high = (None if end is None else math.exp(end) for end in (ratio.low, ratio.high))
     factor = format_estimate(Estimate(math.exp(ratio.value), low, high))
     words = f"AdamWR's training loss at the ends of cycles is {factor} times SGDWR's"
-    return evidence.judge(all_below, [ratio], words, evidence.selected("fig4", ADAMWR, SGDWR), OF_STUDENT)
+    return evidence.judge(all_below, [ratio], words, evidence.selected("fig4", ADAMWR, SGDWR), STUDENT_FROM)
 
 
 def _at_equal_loss(evidence: Evidence) -> Verdict | None:
@@ -75,13 +75,13 @@ def _at_equal_loss(evidence: Evidence) -> Verdict | None:
         return None
     estimates: dict[str, Estimate] = {}
     for names, pair in runs.items():
-        differences = _differences(_by_seed(*evidence.records_of("fig4", *pair)))
+        differences = _differences(_by_seed(*evidence.selected_records("fig4", *pair)))
         if not differences:
             return evidence.judge(all_below, [None], f"{names}: their training losses do not meet", panels)
         estimates[names] = student(differences)
     words = ", ".join(f"{names} {format_estimate(part)}" for names, part in estimates.items())
     words += " points at equal training loss"
-    return evidence.judge(all_below, list(estimates.values()), words, panels, OF_STUDENT)
+    return evidence.judge(all_below, list(estimates.values()), words, panels, STUDENT_FROM)
 
 
 def _differences(pairs: Sequence[tuple[Record, ...]]) -> list[float]:

@@ -25,9 +25,9 @@ from analysis.results.studies import Shown
 from analysis.results.table import Chart, charts
 from analysis.results.words import NAMES, SCHEDULES, Estimate, format_estimate
 from analysis.statistics import power_laws
-from analysis.statistics.estimate import NO_SCATTER, OWN_SCATTER, Comparison, compare
+from analysis.statistics.estimate import NO_SCATTER, PAIRED_FROM, Comparison, compare
 from analysis.statistics.ridge import ridge
-from analysis.statistics.surface import of_panel, of_readings, sigmas
+from analysis.statistics.surface import panel_surface, published_surface, sigmas
 from experiments.declare import PROFILES, Experiment
 from paper_repro.records import Record
 
@@ -79,7 +79,7 @@ class Evidence:
         self.changes = changes  # to the declared cells
         self.sources = sources
         self.lacking: dict[str, None] = {}  # experiments that were asked for and have nothing
-        self.first_run = functools.cache(lambda name: power.of_a_first_run(self._declared(name), records))
+        self.first_run = functools.cache(lambda name: power.first_run_price(self._declared(name), records))
         self._chart = functools.cache(self._largest)
 
     def _declared(self, experiment: str) -> Experiment:
@@ -108,12 +108,12 @@ class Evidence:
     def slope(self, optimizer: str) -> Estimate | None:
         """Of figure 2's ridge."""
         panel = self.panel("fig2", Run(optimizer))
-        return ridge(of_panel(panel, "validation")).slope if panel else None
+        return ridge(panel_surface(panel, "validation")).slope if panel else None
 
-    def laws(self, experiment: str) -> list[power_laws.Line]:
+    def laws(self, experiment: str) -> list[power_laws.Law]:
         """Of the best decay."""
         chart = self.chart(experiment)
-        return power_laws.of_chart(chart, self.records) if chart else []
+        return power_laws.chart_laws(chart, self.records) if chart else []
 
     def panel(self, experiment: str, run: Run) -> Panel | None:
         """The panel with the run's selected cell; None where it was not run or every run diverged."""
@@ -129,17 +129,17 @@ class Evidence:
 
     def selected(self, experiment: str, *runs: Run) -> list[Panel]:
         """The panel of each; none where one was not run."""
-        own = [panel for run in runs if (panel := self.panel(experiment, run))]
-        return own if len(own) == len(runs) else []
+        selected = [panel for run in runs if (panel := self.panel(experiment, run))]
+        return selected if len(selected) == len(runs) else []
 
-    def records_of(self, experiment: str, *runs: Run) -> list[tuple[Record, ...]]:
+    def selected_records(self, experiment: str, *runs: Run) -> list[tuple[Record, ...]]:
         """Those of each selected cell; none where one was not run."""
         return [panel.best.records for panel in self.selected(experiment, *runs) if panel.best]
 
     def compare(self, experiment: str, *runs: Run) -> Comparison | None:
         """The first − the second in test error; None where one was not run, or the noise is not known."""
-        own = self.selected(experiment, *runs)
-        pairs = compare(own, self.noise()) if own else []
+        selected = self.selected(experiment, *runs)
+        pairs = compare(selected, self.noise()) if selected else []
         remark = "" if runs[1].decays else " without decay"
         return replace(pairs[0], second=pairs[0].second + remark) if pairs else None
 
@@ -157,12 +157,12 @@ class Evidence:
 
     def judge(
         self, rule: Rule, estimates: Sequence[Estimate | None], words: str, panels: Sequence[Panel] = (),
-        own_from: float = math.inf, price: Price | None = None, runs: int = 1,
+        student_from: float = math.inf, price: Price | None = None, runs: int = 1,
     ) -> Verdict:  # fmt: skip
         """What the rule says of estimates that rest on these panels; undecided where one was not measured, or without
         its interval.
 
-        own_from: as in a PowerInput, of rules that look at selected cells only. price, runs: of a seed more and the
+        student_from: as in a PowerInput, of rules that look at selected cells only. price, runs: of a seed more and the
         number there are, of what is no panels.
         """
         known = intervals(estimates)
@@ -170,12 +170,12 @@ class Evidence:
         if self.is_paper:  # no more seeds can be run of it
             return Verdict(outcome, words)
         if price is None:
-            compares = own_from < math.inf  # selected cells, which may have seeds of their own
+            compares = student_from < math.inf  # selected cells, which may have seeds of their own
             selected = [panel.with_all_seeds(panel.best) if compares else panel.best for panel in panels if panel.best]
             tiles = selected if compares else [tile for panel in panels for tile in panel.tiles.values()]
-            price = power.of_a_seed(record for tile in tiles for record in tile.records)
+            price = power.seed_price(record for tile in tiles for record in tile.records)
             runs = min((len(tile.seeds) - tile.diverged for tile in selected), default=1)
-        return Verdict(outcome, words, power=PowerInput(tuple(estimates), rule, runs, price, own_from))
+        return Verdict(outcome, words, power=PowerInput(tuple(estimates), rule, runs, price, student_from))
 
     def rows(self, study: str) -> list[dict[str, Any]]:
         """What a study found at its largest scale; demos count where they need no images."""
@@ -186,10 +186,10 @@ class Evidence:
 
     def study(self, name: str) -> Shown | None:
         """Its findings at the largest scale."""
-        own = [each for each in self.studies if each.experiment.study == name]
-        own = [each for each in own if each.profile.endswith("-quick") == ("quick" in self.changes)]
-        own = [each for each in own if each.profile[:4] != "demo" or "cell" not in each.settings]
-        return max(own, key=lambda each: PROFILES.index(each.profile.removesuffix("-quick")), default=None)
+        there = [each for each in self.studies if each.experiment.study == name]
+        there = [each for each in there if each.profile.endswith("-quick") == ("quick" in self.changes)]
+        there = [each for each in there if each.profile[:4] != "demo" or "cell" not in each.settings]
+        return max(there, key=lambda each: PROFILES.index(each.profile.removesuffix("-quick")), default=None)
 
     def to_type(self, experiment: str) -> str:
         """The command that makes evidence of an experiment, at the scale of what there is of it."""
@@ -227,10 +227,10 @@ class Paper(Evidence):
         """The readings of the panel that corresponds to a run's; only its last epoch where they are curves."""
         figure = "fig2" if (experiment, run.schedule) == ("fig1", "cosine") else experiment
         figure, panel = READINGS.get(experiment, (figure, f"{run.optimizer}_{run.schedule}"))
-        own = [r for r in self._of(run) if (r.figure, r.panel) == (figure, panel)]
-        return sorted(own, key=lambda r: r.epoch)[-1:] if figure == "fig4" else own
+        readings = [r for r in self._run_readings(run) if (r.figure, r.panel) == (figure, panel)]
+        return sorted(readings, key=lambda r: r.epoch)[-1:] if figure == "fig4" else readings
 
-    def _of(self, run: Run) -> list[Reading]:
+    def _run_readings(self, run: Run) -> list[Reading]:
         """All of an optimizer under a schedule; with restarts the paper calls it AdamWR or SGDWR."""
         return [r for r in self.readings if (r.optimizer.removesuffix("r"), r.schedule, r.clipped) == (*run[:2], False)]
 
@@ -243,7 +243,7 @@ class Paper(Evidence):
 
     def _panel(self, experiment: str, run: Run, readings: Sequence[Reading]) -> Panel:
         rows: dict[int, dict[str, Any]] = {}  # of the curves in figure 4, which are of figure 3's runs as well
-        for r in self._of(run) if experiment in READINGS else ():
+        for r in self._run_readings(run) if experiment in READINGS else ():
             if (r.figure, r.dataset) == ("fig4", readings[0].dataset):
                 row = rows.setdefault(r.epoch, {"epoch": r.epoch, "ends_cycle": run.schedule == "warm_restarts"})
                 row["train_loss" if r.metric == "training_loss" else "test_error"] = r.value
@@ -261,10 +261,10 @@ class Paper(Evidence):
         return dict.fromkeys(NAMES, math.hypot(published.RUN_SIGMA, 0.1))
 
     def slope(self, optimizer: str) -> Estimate | None:
-        return ridge(of_readings(self.readings, "fig2", f"{optimizer}_cosine")).slope
+        return ridge(published_surface(self.readings, "fig2", f"{optimizer}_cosine")).slope
 
-    def laws(self, experiment: str) -> list[power_laws.Line]:
-        return power_laws.of_paper(experiment)
+    def laws(self, experiment: str) -> list[power_laws.Law]:
+        return power_laws.published_laws(experiment)
 
 
 Measure = Callable[[Evidence], Verdict | None]
@@ -281,7 +281,7 @@ def differences(experiment: str, rule: Rule, *pairs: tuple[Run, Run]) -> Measure
         runs = dict.fromkeys(run for pair in pairs for run in pair)
         words = f"{', '.join(map(format_comparison, compared))} points"
         estimates = [each.judged for each in compared]
-        return evidence.judge(rule, estimates, words, evidence.selected(experiment, *runs), OWN_SCATTER)
+        return evidence.judge(rule, estimates, words, evidence.selected(experiment, *runs), PAIRED_FROM)
 
     return measure
 

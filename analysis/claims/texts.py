@@ -15,14 +15,14 @@ from analysis.claims.rules import SUPPORTED, UNDECIDED, Interval, all_above, all
 from analysis.claims.sources import Evidence, Run, Verdict, decided, format_comparison
 from analysis.results.series import curve, variants
 from analysis.results.words import Estimate, format_estimate
-from analysis.statistics.estimate import NO_SCATTER, OF_STUDENT, OWN_SCATTER, around, paired_difference, student
+from analysis.statistics.estimate import NO_SCATTER, PAIRED_FROM, STUDENT_FROM, around, paired_difference, student
 
 ROUNDING, APART = 1e-9, 1e-2  # relative distances that are none, and that are one
 NETS = {"shake_shake-26-2x64d": 11.6, "shake_shake-26-2x96d": 25.6}  # millions of parameters, as the paper has them
 Rows = Sequence[dict[str, Any]]
 
 
-def _of_study(
+def _study_claim(
     name: str, text: str, source: str, study: str, rule: str, decide: Callable[[Rows], Verdict | None]
 ) -> Claim:
     """A claim that a function of the study's rows decides."""
@@ -49,10 +49,10 @@ def _second_proposition(rows: Rows, holds_if_apart: bool = True) -> Verdict:
 
 
 def _third_proposition(rows: Rows, form: str) -> Verdict | None:
-    own = [row for row in rows if row["what"] == "scaled" and row["form"] == form]
-    if not own:
+    scaled = [row for row in rows if row["what"] == "scaled" and row["form"] == form]
+    if not scaled:
         return None
-    worst = max(own, key=lambda row: float(row["distance"]))
+    worst = max(scaled, key=lambda row: float(row["distance"]))
     words = f"largest distance {worst['distance']:.2g}, at α = {worst['alpha']:g}"
     return decided(worst["distance"] < ROUNDING, words)
 
@@ -109,7 +109,7 @@ def _first_steps(evidence: Evidence) -> Verdict | None:
     parts = [student([ends["adam"][seed] - ends[name][seed] for seed in seeds]) for name in ("adamw", "sgd")]
     words = f"Adam − AdamW {format_estimate(parts[0])}, Adam − SGD {format_estimate(parts[1])} nats"
     price = Price(0, study.seconds / 3600 / len(seeds), power.unit(study.provenance or {}))
-    return evidence.judge(_alike_and_behind, parts, words, (), OF_STUDENT, price, len(seeds))
+    return evidence.judge(_alike_and_behind, parts, words, (), STUDENT_FROM, price, len(seeds))
 
 
 def _alike_and_behind(differences: Sequence[Interval]) -> str:
@@ -121,20 +121,20 @@ def _alike_and_behind(differences: Sequence[Interval]) -> str:
 
 def _exemption(evidence: Evidence) -> Verdict | None:
     chart = evidence.chart("groups")
-    own = variants(chart, "adamw")[:2] if chart else []
-    if chart is None or len(own) < 2:
+    both = variants(chart, "adamw")[:2] if chart else []
+    if chart is None or len(both) < 2:
         return None
-    every, exempt = own
+    every, exempt = both
     difference, half = paired_difference(every, exempt)
     scatter = NO_SCATTER if math.isnan(half) else f"± {half:.2f} points"
     words = f"AdamW with them exempt − with decay on all: {difference:+.2f} {scatter}"
-    lost = [f"{variant.diverged} of {variant.name} diverged" for variant in own if variant.diverged]
+    lost = [f"{variant.diverged} of {variant.name} diverged" for variant in both if variant.diverged]
     words += f" (seeds: {len(every.errors.keys() & exempt.errors.keys())}; {', '.join(lost)})" * bool(lost)
     part = Estimate(difference, None, None) if math.isnan(half) else around(difference, half)
     survivors_ahead = (exempt if difference < 0 else every).diverged  # as in a Comparison
-    price = power.of_a_seed(record for record in chart.records if record["cell"]["optimizer"] == "adamw")
+    price = power.seed_price(record for record in chart.records if record["cell"]["optimizer"] == "adamw")
     parts = [None if survivors_ahead else part]
-    return evidence.judge(all_below, parts, words, (), OF_STUDENT, price, len(every.errors))
+    return evidence.judge(all_below, parts, words, (), STUDENT_FROM, price, len(every.errors))
 
 
 def _transformer(evidence: Evidence) -> Verdict | None:
@@ -142,7 +142,7 @@ def _transformer(evidence: Evidence) -> Verdict | None:
     compared = evidence.compare("transformer", *runs)
     if compared is None:
         return None
-    adam, adamw = (curve(records, "train_loss") for records in evidence.records_of("transformer", *runs))
+    adam, adamw = (curve(records, "train_loss") for records in evidence.selected_records("transformer", *runs))
     epoch = adamw.first_at_most(adam.values[-1])
     words = f"{format_comparison(compared)} points; Adam's final training loss ({adam.epochs[-1]} epochs) "
     words += f"is AdamW's after {epoch}" if epoch else "is never AdamW's"
@@ -152,28 +152,28 @@ def _transformer(evidence: Evidence) -> Verdict | None:
         outcome = all_above(differences)
         return UNDECIDED if outcome == SUPPORTED and not sooner else outcome
 
-    return evidence.judge(rule, [compared.judged], words, evidence.selected("transformer", *runs), OWN_SCATTER)
+    return evidence.judge(rule, [compared.judged], words, evidence.selected("transformer", *runs), PAIRED_FROM)
 
 
 CLAIMS = (
-    _of_study("19a", "For SGD decay λ is an L2 factor of λ / α", "Proposition 1", "propositions",
+    _study_claim("19a", "For SGD decay λ is an L2 factor of λ / α", "Proposition 1", "propositions",
               "equal iterates there, and nowhere else", _first_proposition),
-    _of_study("19b", "No L2 factor is decay under a preconditioner", "Proposition 2", "propositions",
+    _study_claim("19b", "No L2 factor is decay under a preconditioner", "Proposition 2", "propositions",
               "the best factor leaves a part of the decay", _second_proposition),
-    _of_study("19c", "Under a fixed preconditioner decay is a penalty scaled by it", "Proposition 3, appendix",
+    _study_claim("19c", "Under a fixed preconditioner decay is a penalty scaled by it", "Proposition 3, appendix",
               "propositions", "equal iterates at every learning rate",
               lambda rows: _third_proposition(rows, "appendix")),
-    _of_study("19d", "The same with the 1 / α that the statement has", "Proposition 3, statement", "propositions",
+    _study_claim("19d", "The same with the 1 / α that the statement has", "Proposition 3, statement", "propositions",
               "equal iterates at every learning rate", lambda rows: _third_proposition(rows, "statement")),
-    _of_study("21", "The networks have 11.6 and 25.6 million parameters", "section 4", "step_cost",
+    _study_claim("21", "The networks have 11.6 and 25.6 million parameters", "section 4", "step_cost",
               "within 0.1 million", _parameters),
-    _of_study("S3", "AdamW's decay is an L2 penalty on the parameters", "a lesson on optimizers", "propositions",
+    _study_claim("S3", "AdamW's decay is an L2 penalty on the parameters", "a lesson on optimizers", "propositions",
               "contradicted where no factor makes Adam into AdamW", lambda rows: _second_proposition(rows, False)),
-    _of_study("S4", "AdamW computes less than Adam with L2", "a blog on AdamW", "step_cost",
+    _study_claim("S4", "AdamW computes less than Adam with L2", "a blog on AdamW", "step_cost",
               "its step takes less than 0.95 of the time on every network", _step_cost),
-    _of_study("S5", "Adam gives each parameter a learning rate of its own", "a reference page on Adam",
+    _study_claim("S5", "Adam gives each parameter a learning rate of its own", "a reference page on Adam",
               "effective_decay", "more than twofold between tensors", _effective_rate),
-    _of_study("S6", "L2 in Adam decays weights with large gradients less, AdamW all alike", "a blog on AdamW",
+    _study_claim("S6", "L2 in Adam decays weights with large gradients less, AdamW all alike", "a blog on AdamW",
               "effective_decay", "powers of the gradient scale within 0.3 of -1, and within 0.05 of 0",
               _effective_decay),
     Claim("S7", "In the first 100 updates Adam and AdamW look alike, untuned SGD lags", "a lesson on optimizers",

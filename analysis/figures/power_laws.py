@@ -16,7 +16,7 @@ from analysis.figures.captions import caption
 from analysis.figures.style import colour, make_room, plain_log, with_panels
 from analysis.results.table import Chart
 from analysis.results.words import BOUNDARY, NAMES, format_estimate
-from analysis.statistics.power_laws import NORMALIZED, RAW, Line, predicted
+from analysis.statistics.power_laws import NORMALIZED, RAW, Law, predicted
 
 HEIGHT = 2.3  # inches of a panel
 APART = 0.05  # octaves between the points of laws that share an x
@@ -32,7 +32,7 @@ OPEN = "Open: the paper's own figure, as read off its colours."
 COMPUTED = "Decays were swept {} only; the other axis is computed from it, times or over sqrt(updates)."
 
 
-def draw(chart: Chart, laws: Sequence[Line]) -> Figure:
+def draw(chart: Chart, laws: Sequence[Law]) -> Figure:
     """Axes for each quantity and what is held fixed, and for each unit; of joint laws none."""
     lines = [line for line in laws if not line.is_joint]
     swept = sorted({RAW if line.unit == NORMALIZED else NORMALIZED for line in lines if line.computed})
@@ -48,7 +48,7 @@ def draw(chart: Chart, laws: Sequence[Line]) -> Figure:
     return figure
 
 
-def _draw_axes(axes: Axes, lines: Sequence[Line]) -> None:
+def _draw_axes(axes: Axes, lines: Sequence[Law]) -> None:
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     for place, line in enumerate(lines):
@@ -64,7 +64,7 @@ def _draw_axes(axes: Axes, lines: Sequence[Line]) -> None:
     make_room(axes, LEGEND * len(legend.get_texts()), WORDS * any(best is None for _, best in points))
 
 
-def _draw_line(axes: Axes, line: Line, place: float, tint: str) -> None:
+def _draw_line(axes: Axes, line: Law, place: float, tint: str) -> None:
     """Points with their intervals, and words where there is none. place: among the lines, from the middle."""
     shift = 2 ** (place * APART)
     for x, best in line.best:
@@ -84,7 +84,7 @@ def _draw_line(axes: Axes, line: Line, place: float, tint: str) -> None:
     )  # fmt: skip
 
 
-def _draw_guides(axes: Axes, lines: Sequence[Line]) -> None:
+def _draw_guides(axes: Axes, lines: Sequence[Law]) -> None:
     """What is predicted to be one exponent, through the middle of all points of these lines."""
     points = [(np.log2(x), best.value) for line in lines for x, best in line.best if best is not None]
     if not points:

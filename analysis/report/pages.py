@@ -32,7 +32,7 @@ from analysis.results.words import format_estimate
 from analysis.statistics import power_laws
 from analysis.statistics.estimate import paired_difference
 from analysis.statistics.ridge import ridge
-from analysis.statistics.surface import of_panel
+from analysis.statistics.surface import panel_surface
 from paper_repro import records
 from paper_repro.cli import UsageError
 from paper_repro.files import write_atomically
@@ -73,7 +73,7 @@ class Blocks:
             chart, every = self.chart(experiment), self.evidence.records
             if kind == "statistics":
                 return tables.Statistics.of(chart, every).markdown()
-            laws = [*power_laws.of_chart(chart, every), *power_laws.of_paper(experiment)]
+            laws = [*power_laws.chart_laws(chart, every), *power_laws.published_laws(experiment)]
             return power_laws.table(laws).markdown()
         if name not in BLOCKS:
             raise UsageError(f"no block {name!r}: one of {', '.join(BLOCKS)}, statistics NAME, laws NAME")
@@ -120,7 +120,7 @@ def _findings(blocks: Blocks) -> Table:
 def _slopes(blocks: Blocks) -> Table:
     chart, paper = blocks.chart("fig2"), sources.Paper()
     grids, split = panels(chart), selection_split(chart.records)
-    ours = [format_estimate(ridge(of_panel(panel, split)).slope) for panel in grids]
+    ours = [format_estimate(ridge(panel_surface(panel, split)).slope) for panel in grids]
     theirs = [format_estimate(paper.slope(panel.optimizer)) for panel in grids]
     return Table(("", *(SHOWN[panel.optimizer] for panel in grids)), (("here", *ours), ("the paper's figure", *theirs)))
 

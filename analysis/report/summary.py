@@ -15,7 +15,7 @@ from analysis.results.markdown import Table
 from analysis.results.panels import selection_split
 from analysis.results.words import NAMES, format_estimate
 from analysis.statistics.ridge import ridge
-from analysis.statistics.surface import of_panel
+from analysis.statistics.surface import panel_surface
 from experiments.declare import describe_changes
 
 PREDICTED = {
@@ -73,7 +73,7 @@ def _slopes(evidence: Evidence) -> Iterator[str | Table]:
         return
     rows = []
     for panel in evidence.panels("fig2"):
-        name, ours = panel.optimizer, ridge(of_panel(panel, selection_split(chart.records))).slope
+        name, ours = panel.optimizer, ridge(panel_surface(panel, selection_split(chart.records))).slope
         rows.append((
             NAMES.get(name, name), format_estimate(ours) if ours else "too few rows",
             format_estimate(paper.slope(name)) if name in NAMES else "", PREDICTED.get(name, ""),

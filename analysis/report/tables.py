@@ -63,14 +63,14 @@ class Statistics:
 
     chart: Chart
     rows: list[separability.Row]
-    laws: list[power_laws.Line]
+    laws: list[power_laws.Law]
 
     @classmethod
     def of(cls, chart: Chart, records: Sequence[Record]) -> Statistics:
         """records: all there are, for the noise of single runs."""
         name, is_map = chart.experiment.name, chart.experiment.figure == "heat_maps"
-        rows = [*separability.of_chart(chart), *separability.of_paper(name)] if is_map else []
-        return cls(chart, rows, [*power_laws.of_chart(chart, records), *power_laws.of_paper(name)])
+        rows = [*separability.chart_rows(chart), *separability.published_rows(name)] if is_map else []
+        return cls(chart, rows, [*power_laws.chart_laws(chart, records), *power_laws.published_laws(name)])
 
     def markdown(self) -> str:
         """All tables under each other."""

@@ -26,13 +26,13 @@ from analysis.results.markdown import Table
 from analysis.results.panels import Panel
 from analysis.results.series import Variant
 from analysis.results.words import Estimate, panel_name
-from analysis.statistics.surface import EQUAL, Floats, of_panel
+from analysis.statistics.surface import EQUAL, Floats, panel_surface
 
 LEVEL = 0.05
 POWER = 0.8
 MOST = 1000  # seeds: more are as good as none
-OWN_SCATTER = 3  # common seeds from which the differences' own deviation is used
-OF_STUDENT = 2  # seeds from which student() gives an interval
+PAIRED_FROM = 3  # common seeds: the deviation of the differences is used
+STUDENT_FROM = 2  # seeds: student() gives an interval
 SMALLEST = 1e-99  # smaller p-values may have become 0 by rounding
 NO_SCATTER = "scatter not measurable"
 
@@ -122,11 +122,11 @@ def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> Comp
     if not len(differences):
         return None
     count, freedom = len(differences), len(differences) - 1.0
-    scatter = deviation(differences) if count >= OWN_SCATTER else None
+    scatter = deviation(differences) if count >= PAIRED_FROM else None
     if scatter is None:
-        single = [of_panel(panel, "test").sigma or known.get(panel.optimizer) for panel in (first, second)]
+        single = [panel_surface(panel, "test").sigma or known.get(panel.optimizer) for panel in (first, second)]
         scatter, freedom = None if None in single else math.hypot(*filter(None, single)), math.inf
-    if scatter is None and count < OWN_SCATTER and count == len(common):
+    if scatter is None and count < PAIRED_FROM and count == len(common):
         return None  # where seeds diverged, the row says so
     difference, p = _mean(differences, scatter, freedom), None
     if scatter is not None:
@@ -134,9 +134,9 @@ def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> Comp
     names = panel_name(first.optimizer, first.facets), panel_name(second.optimizer, second.facets)
     every = {*errors[0], *errors[1]}
     counts: Counter[str] = Counter()  # a sum where two cells of one optimizer are compared
-    for name, own in zip(names, errors, strict=True):
-        counts[f"{name} diverged"] += sum(map(math.isnan, own.values()))
-        counts[f"{name} not run"] += len(every) - len(own)
+    for name, by_seed in zip(names, errors, strict=True):
+        counts[f"{name} diverged"] += sum(map(math.isnan, by_seed.values()))
+        counts[f"{name} not run"] += len(every) - len(by_seed)
     lost = ", ".join(f"{count} of {what}" for what, count in counts.items() if count)
     seeds_text = f"{count} of {len(every)}; {lost}" if lost else str(count)
     survivors_ahead = any(map(math.isnan, errors[0 if difference.value < 0 else 1].values()))

@@ -36,7 +36,7 @@ from analysis.results.series import of_plan, updates
 from analysis.results.table import Chart, charts
 from analysis.results.words import NAMES, UNITS, Estimate, format_estimate
 from analysis.statistics.ridge import lowest
-from analysis.statistics.surface import Floats, Surface, estimate, of_panel, of_readings, sigmas
+from analysis.statistics.surface import Floats, Surface, estimate, panel_surface, published_surface, sigmas
 from paper_repro.records import Record
 
 RAW, NORMALIZED = UNITS["step"], UNITS["normalized"]
@@ -73,7 +73,7 @@ class Sweep:
 
 
 @dataclass(frozen=True)
-class Line:
+class Law:
     """A law: of which optimizer's best decay, in which unit, with what held fixed.
 
     exponents: by the quantity of PREDICTED; None where too few panels hold their best decay. best: the first quantity
@@ -107,7 +107,7 @@ class Line:
         return next(iter(self.exponents.values()))
 
 
-def of_chart(chart: Chart, records: Sequence[Record]) -> list[Line]:
+def chart_laws(chart: Chart, records: Sequence[Record]) -> list[Law]:
     """The laws that a chart's panels hold, and of a chart of batch sizes those of all panels together: in updates, and
     in batch size and epochs. records: all there are, for the noise of single runs."""
     if "epochs" not in chart.experiment.facets:
@@ -117,21 +117,21 @@ def of_chart(chart: Chart, records: Sequence[Record]) -> list[Line]:
     for other in charts(experiments.get("fig2").changed(chart.experiment.changes), records):
         if (other.profile, other.dataset) == (chart.profile, chart.dataset):
             noise = sigmas(panels(other), selection_split(other.records))
-    lines: list[Line] = []
-    joint: list[Line] = []
+    laws: list[Law] = []
+    joint: list[Law] = []
     for optimizer in dict.fromkeys(panel.optimizer for panel in every):
-        own, name = [panel for panel in every if panel.optimizer == optimizer], NAMES.get(optimizer, optimizer)
+        group, name = [panel for panel in every if panel.optimizer == optimizer], NAMES.get(optimizer, optimizer)
         rng = np.random.default_rng(0)
-        sweeps = [_sweep(panel, split, noise.get(optimizer), rng) for panel in own]
+        sweeps = [_sweep(panel, split, noise.get(optimizer), rng) for panel in group]
         if "batch_size" not in chart.experiment.facets:
-            lines += _laws(name, optimizer, [(EPOCHS,)], sweeps)
+            laws += fit_laws(name, optimizer, [(EPOCHS,)], sweeps)
             continue
         for held, quantity in ((EPOCHS_FIXED, BATCH), (UPDATES_FIXED, BATCH_AT_UPDATES)):
-            part = [sweeps[own.index(panel)] for panel in of_plan(own, held)]
-            lines += _laws(f"{name}, {held}", optimizer, [(quantity,)], part, held)
+            part = [sweeps[group.index(panel)] for panel in of_plan(group, held)]
+            laws += fit_laws(f"{name}, {held}", optimizer, [(quantity,)], part, held)
         if all(UPDATES in sweep.at for sweep in sweeps):
-            joint += _laws(f"{name}, all panels", optimizer, [(UPDATES,), (BATCH, EPOCHS)], sweeps)
-    return lines + joint
+            joint += fit_laws(f"{name}, all panels", optimizer, [(UPDATES,), (BATCH, EPOCHS)], sweeps)
+    return laws + joint
 
 
 def _sweep(panel: Panel, split: str, sigma: float | None, rng: np.random.Generator) -> Sweep:
@@ -139,43 +139,43 @@ def _sweep(panel: Panel, split: str, sigma: float | None, rng: np.random.Generat
     size = float(record["cell"]["batch_size"])
     at = {BATCH: size, BATCH_AT_UPDATES: size, EPOCHS: float(record["cell"]["epochs"])}
     at |= {} if (count := updates(record)) is None else {UPDATES: count}
-    samples = best_decay(replace(of_panel(panel, split), known_sigma=sigma), rng)
+    samples = best_decay(replace(panel_surface(panel, split), known_sigma=sigma), rng)
     return Sweep(samples, UNITS[panel.decay_unit], at)
 
 
-def of_paper(experiment: str) -> list[Line]:
+def published_laws(experiment: str) -> list[Law]:
     """The same from the paper's own figures."""
     dataset, name, updates_per_epoch = PAPER.get(experiment, ("", "", 0.0))
     readings = [r for r in published.load() if (r.figure, r.dataset) == ("supp3", dataset)]
-    lines: list[Line] = []
+    laws: list[Law] = []
     for optimizer in dict.fromkeys(r.optimizer for r in readings):
         rngs = {unit: np.random.default_rng(0) for unit in (RAW, NORMALIZED)}
         sweeps = []
         for panel, first in {r.panel: r for r in readings if r.optimizer == optimizer}.items():
             unit = NORMALIZED if first.decay_kind == "normalized" else RAW
             at = {EPOCHS: float(first.epochs), UPDATES: updates_per_epoch * first.epochs}
-            sweeps.append(Sweep(best_decay(of_readings(readings, "supp3", panel), rngs[unit]), unit, at))
-        lines += _laws(f"paper, {NAMES[optimizer]}, {name}", optimizer, [(EPOCHS,)], sweeps)
-    return lines
+            sweeps.append(Sweep(best_decay(published_surface(readings, "supp3", panel), rngs[unit]), unit, at))
+        laws += fit_laws(f"paper, {NAMES[optimizer]}, {name}", optimizer, [(EPOCHS,)], sweeps)
+    return laws
 
 
-def _laws(
+def fit_laws(
     who: str, optimizer: str, quantities: Sequence[tuple[str, ...]], sweeps: Sequence[Sweep], held: str = ""
-) -> Iterator[Line]:
+) -> Iterator[Law]:
     """A law in each of these sets of quantities and in each unit; in one that was not swept, by converting all, where
     the number of updates is known."""
     swept = dict.fromkeys(sweep.unit for sweep in sweeps)
     known = all(UPDATES in sweep.at for sweep in sweeps)
     for unit in [*swept, *(unit for unit in (RAW, NORMALIZED) if known and unit not in swept)]:
-        own = [sweep for sweep in sweeps if sweep.unit == unit] or sweeps
+        used = [sweep for sweep in sweeps if sweep.unit == unit] or sweeps
         best = [None if np.isnan(sweep.samples[0]) else _moved(estimate(sweep.samples), sweep.shift(unit))
-                for sweep in own]  # fmt: skip
-        samples = [sweep.samples + sweep.shift(unit) for sweep in own]
+                for sweep in used]  # fmt: skip
+        samples = [sweep.samples + sweep.shift(unit) for sweep in used]
         for names in quantities:
-            at = np.array([[sweep.at[name] for name in names] for sweep in own])
-            exponents = dict(zip(names, exponents_of(samples, at), strict=True))
+            at = np.array([[sweep.at[name] for name in names] for sweep in used])
+            exponents = dict(zip(names, fit_exponents(samples, at), strict=True))
             points = tuple(zip(at[:, 0].tolist(), best, strict=True))
-            yield Line(who, unit, exponents, points, optimizer, held, unit not in swept)
+            yield Law(who, unit, exponents, points, optimizer, held, unit not in swept)
 
 
 def _moved(part: Estimate, by: float) -> Estimate:
@@ -187,25 +187,25 @@ HEADER = ("best decay of", "in", "exponent", "best decays", "predictions")
 CAPTION = "Laws of the best decay: the exponent p of λ* ~ x^p with its 95 % interval, and which predictions that holds."
 
 
-def table(lines: Sequence[Line]) -> Table:
+def table(laws: Sequence[Law]) -> Table:
     """A row for each law."""
     rows = []
-    for line in lines:
-        exponents = [format_estimate(part) if part else "on the grid boundary" for part in line.exponents.values()]
-        quantity = "epochs or updates" if line.quantity == EPOCHS else line.quantity
-        rests_on = ", ".join(f"{x:g}: {f'{2**part.value:.2g}' if part else 'boundary'}" for x, part in line.best)
-        if line.is_joint:
-            rests_on = f"{sum(part is not None for _, part in line.best)} of {len(line.best)} panels"
-        rows.append((f"{line.who}, {line.unit}", quantity, ", ".join(exponents), rests_on, predictions(line)))
+    for law in laws:
+        exponents = [format_estimate(part) if part else "on the grid boundary" for part in law.exponents.values()]
+        quantity = "epochs or updates" if law.quantity == EPOCHS else law.quantity
+        rests_on = ", ".join(f"{x:g}: {f'{2**part.value:.2g}' if part else 'boundary'}" for x, part in law.best)
+        if law.is_joint:
+            rests_on = f"{sum(part is not None for _, part in law.best)} of {len(law.best)} panels"
+        rows.append((f"{law.who}, {law.unit}", quantity, ", ".join(exponents), rests_on, predictions(law)))
     return Table(HEADER, tuple(rows), "laws", CAPTION)
 
 
-def numbers(lines: Sequence[Line]) -> str:
+def numbers(laws: Sequence[Law]) -> str:
     """As CSV: a line for each law of one quantity, each unit and x; value empty where the best decay is on the grid
     boundary."""
     columns = ["best_decay_of", "unit", "computed", "in", "x", "at_edge", "value", "low", "high"]
     rows, none = [], (None, None, None)
-    for law in (line for line in lines if not line.is_joint):
+    for law in (law for law in laws if not law.is_joint):
         for x, best in law.best:
             decays = [None if part is None else 2**part for part in (astuple(best) if best else none)]
             place = (law.who, law.unit, "yes" if law.computed else "no", law.quantity, x, "no" if best else "yes")
@@ -220,13 +220,13 @@ def predicted(quantity: str, unit: str) -> dict[str, tuple[float, float]]:
     return {name: (low + shift, high + shift) for name, (low, high) in PREDICTED[quantity].items()}
 
 
-def predictions(line: Line) -> str:
+def predictions(law: Law) -> str:
     """Which stand: those that all exponents' intervals hold. One outside its interval rules a prediction out."""
     holds: dict[str, bool] = {}
-    for quantity, exponent in line.exponents.items():
+    for quantity, exponent in law.exponents.items():
         if exponent is None or exponent.low is None or exponent.high is None:
             return "undecided"
-        for name, (low, high) in predicted(quantity, line.unit).items():
+        for name, (low, high) in predicted(quantity, law.unit).items():
             holds[name] = holds.get(name, True) and low <= exponent.high and exponent.low <= high
     groups = {words: [name for name in holds if holds[name] == is_in]
               for words, is_in in (("within", True), ("ruled out", False))}  # fmt: skip
@@ -250,7 +250,7 @@ def best_decay(surface: Surface, rng: np.random.Generator) -> Floats:
     return lowest(profile[:, None, :], surface.v, clipped[None])[:, 0]
 
 
-def exponents_of(samples: Sequence[Floats], at: Floats) -> Sequence[Estimate | None]:
+def fit_exponents(samples: Sequence[Floats], at: Floats) -> Sequence[Estimate | None]:
     """The exponents of the product of powers that best decays follow; all None where too few panels hold theirs.
 
     samples: of each panel, as of best_decay. at: the quantities, [panels, quantities].

@@ -31,7 +31,7 @@ from analysis.results.words import (
 )
 from analysis.statistics.interaction import interaction
 from analysis.statistics.ridge import Ridge, ridge
-from analysis.statistics.surface import LEAST, Surface, of_panel, of_readings
+from analysis.statistics.surface import LEAST, Surface, panel_surface, published_surface
 from analysis.statistics.tuning_cost import tuning_cost
 
 PAPER = {  # the figure with the paper's panels, and how their names begin
@@ -71,27 +71,28 @@ class Row:
         return "noise only" if math.isnan(part.value) else format_estimate(part, percent)  # no more than runs vary
 
 
-def of_chart(chart: Chart) -> list[Row]:
+def chart_rows(chart: Chart) -> list[Row]:
     """A row for each panel of a heat map."""
     split, rows = selection_split(chart.records), []
     for panel in panels(chart):
         words = ", ".join(filter(None, (facet_text(panel.facets), UNITS.get(panel.facets.get("decay_unit", "")))))
-        rows.append(row(panel.optimizer, words, of_panel(panel, split), of_panel(panel, "test")))
+        rows.append(panel_row(panel.optimizer, words, panel_surface(panel, split), panel_surface(panel, "test")))
     return rows
 
 
 @functools.cache
-def of_paper(experiment: str) -> tuple[Row, ...]:
+def published_rows(experiment: str) -> tuple[Row, ...]:
     """The same for the paper's own figure of this name; none where it has no heat maps."""
     (figure, start), readings, rows = PAPER.get(experiment, ("", "")), published.load(), []
     panels = {r.panel: r.optimizer for r in readings if r.figure == figure and r.panel.startswith(start)}
     for panel, optimizer in sorted(panels.items(), key=lambda item: OPTIMIZERS.index(item[1])):
-        surface, facets = of_readings(readings, figure, panel), published.words(panel.replace(f"{optimizer}_", ""))
-        rows.append(row(optimizer, facets, surface, surface, "paper, "))
+        surface = published_surface(readings, figure, panel)
+        facets = published.words(panel.replace(f"{optimizer}_", ""))
+        rows.append(panel_row(optimizer, facets, surface, surface, "paper, "))
     return tuple(rows)
 
 
-def row(optimizer: str, facets: str, selection: Surface, test: Surface, source: str = "") -> Row:
+def panel_row(optimizer: str, facets: str, selection: Surface, test: Surface, source: str = "") -> Row:
     """The statistics of a panel's errors by which cells are selected, and of its test errors."""
     tiles = int(np.isfinite(selection.means).sum())
     reason = "too little measured" if tiles < LEAST else "noise not known"

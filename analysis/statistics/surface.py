@@ -119,7 +119,7 @@ def estimate(samples: Floats) -> Estimate:
     return Estimate.of(samples[0], resampled if moves else None)
 
 
-def of_panel(panel: Panel, split: str) -> Surface:
+def panel_surface(panel: Panel, split: str) -> Surface:
     """A panel's errors of a split ("validation", "test") on a grid of what was run with lambda > 0."""
     errors = {place: tile.errors(split) for place, tile in panel.tiles.items()}
     return _gridded(errors, {place for place, tile in panel.tiles.items() if tile.diverged})
@@ -127,19 +127,19 @@ def of_panel(panel: Panel, split: str) -> Surface:
 
 def sigmas(panels: Iterable[Panel], split: str) -> dict[str, float]:
     """The standard deviation of single runs' errors, of each optimizer of which it is known."""
-    pooled = {panel.optimizer: of_panel(panel, split).sigma for panel in panels}
+    pooled = {panel.optimizer: panel_surface(panel, split).sigma for panel in panels}
     return {optimizer: sigma for optimizer, sigma in pooled.items() if sigma is not None}
 
 
-def of_readings(readings: Sequence[Reading], figure: str, panel: str) -> Surface:
+def published_surface(readings: Sequence[Reading], figure: str, panel: str) -> Surface:
     """A heat map of the paper; its known_sigma holds the run's own deviation and the reading error together."""
-    own = [r for r in readings if (r.figure, r.panel) == (figure, panel) and r.alpha and r.decay]
-    if not own:
+    tiles = [r for r in readings if (r.figure, r.panel) == (figure, panel) and r.alpha and r.decay]
+    if not tiles:
         raise UsageError(f"the paper's figures have no panel {panel} in {figure}")
-    errors = {(r.alpha or 0.0, r.decay or 0.0): [r.value] for r in own}
-    clipped = {(r.alpha or 0.0, r.decay or 0.0) for r in own if r.clipped}
-    reading = float(np.median([r.reading_error for r in own if r.reading_error is not None and not r.clipped] or [0.2]))
-    return _gridded(errors, clipped, math.hypot(RUN_SIGMA, reading))
+    errors = {(r.alpha or 0.0, r.decay or 0.0): [r.value] for r in tiles}
+    clipped = {(r.alpha or 0.0, r.decay or 0.0) for r in tiles if r.clipped}
+    of_reading = [r.reading_error for r in tiles if r.reading_error is not None and not r.clipped]
+    return _gridded(errors, clipped, math.hypot(RUN_SIGMA, float(np.median(of_reading or [0.2]))))
 
 
 def _gridded(
@@ -149,11 +149,11 @@ def _gridded(
 ) -> Surface:
     """The Surface of errors by (alpha, decay)."""
     alphas, decays = sorted({alpha for alpha, _ in errors}), sorted({decay for _, decay in errors if decay})
-    runs = np.full((len(alphas), len(decays), max((len(own) for own in errors.values()), default=1) or 1), np.nan)
+    runs = np.full((len(alphas), len(decays), max(map(len, errors.values()), default=1) or 1), np.nan)
     is_clipped = np.zeros(runs.shape[:2], bool)
-    for (alpha, decay), own in errors.items():
+    for (alpha, decay), values in errors.items():
         if decay:
             place = alphas.index(alpha), decays.index(decay)
-            runs[place][: len(own)] = own
+            runs[place][: len(values)] = values
             is_clipped[place] = (alpha, decay) in clipped
     return Surface(np.log2(alphas), np.log2(decays), runs, is_clipped, known_sigma)

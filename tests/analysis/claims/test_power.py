@@ -11,16 +11,16 @@ from analysis.claims.long_runs import _fifteen
 from analysis.claims.power import PowerInput, Price, seeds, seeds_needed
 from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Rule, all_above, all_below
 from analysis.results.words import Estimate
-from analysis.statistics.estimate import MOST, OWN_SCATTER, POWER, around, student
+from analysis.statistics.estimate import MOST, PAIRED_FROM, POWER, around, student
 
 PRICE = Price(4, 0.5)
 NORMAL, STUDENT = 1.96, {runs: float(stats.t.ppf(0.975, runs - 1)) for runs in (3, 5)}
 
 
 def power_input(
-    *parts: Estimate | None, rule: Rule = all_above, runs: int = 2, own_from: float = math.inf
+    *parts: Estimate | None, rule: Rule = all_above, runs: int = 2, student_from: float = math.inf
 ) -> PowerInput:
-    return PowerInput(parts, rule, runs, PRICE, own_from)
+    return PowerInput(parts, rule, runs, PRICE, student_from)
 
 
 def simulated(means: Sequence[float], deviation: float, count: int, rule: Rule, known: bool) -> dict[str, float]:
@@ -50,7 +50,7 @@ def test_one_difference_is_the_textbook_s_number(distance: float) -> None:
 @pytest.mark.parametrize(("runs", "distance"), [(3, 1.0), (5, 0.5)])
 def test_what_student_s_interval_needs(runs: int, distance: float) -> None:
     """Few seeds estimate their own deviation: wide intervals now, narrower ones then."""
-    found = seeds(power_input(around(distance, STUDENT[runs] / math.sqrt(runs)), runs=runs, own_from=2))
+    found = seeds(power_input(around(distance, STUDENT[runs] / math.sqrt(runs)), runs=runs, student_from=2))
     assert found is not None
     assert simulated([distance], 1.0, found, all_above, known=False)[SUPPORTED] == pytest.approx(POWER, abs=0.07)
     assert simulated([distance], 1.0, found // 2, all_above, known=False)[SUPPORTED] < 0.6
@@ -58,7 +58,7 @@ def test_what_student_s_interval_needs(runs: int, distance: float) -> None:
 
 def test_a_known_deviation_now_and_their_own_scatter_then() -> None:
     """As comparisons do it: from three seeds on."""
-    found = seeds(power_input(around(1.0, NORMAL), runs=1, own_from=OWN_SCATTER))
+    found = seeds(power_input(around(1.0, NORMAL), runs=1, student_from=PAIRED_FROM))
     assert found is not None
     assert simulated([1.0], 1.0, found, all_above, known=False)[SUPPORTED] == pytest.approx(POWER, abs=0.07)
     assert found > (seeds(power_input(around(1.0, NORMAL), runs=1)) or 0)

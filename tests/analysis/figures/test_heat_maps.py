@@ -11,7 +11,7 @@ from analysis.report.results import selected
 from analysis.results.panels import panels
 from analysis.results.table import charts
 from analysis.results.words import decay_label, distinct_texts, format_number
-from analysis.statistics.separability import numbers, of_chart
+from analysis.statistics.separability import chart_rows, numbers
 from tests.conftest import made_record
 
 FIG2 = experiments.get("fig2")
@@ -126,6 +126,6 @@ def test_rows_and_columns_that_nearly_agree_have_labels_of_their_own() -> None:
     assert axes.get_title().count("00000") == 1  # which of the twins it is
     ((_, ours, *_),) = selected(chart).rows
     assert ours.count("00000") == 1
-    lines = list(csv.DictReader(numbers(of_chart(chart)).splitlines()))
+    lines = list(csv.DictReader(numbers(chart_rows(chart)).splitlines()))
     names = [line["statistic"] for line in lines if line["statistic"].startswith("best_decay_at_alpha")]
     assert len(set(names)) == len(names) == 8

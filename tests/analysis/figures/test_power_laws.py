@@ -56,7 +56,7 @@ def _power(axes: Axes, label: str) -> float:
 
 def test_both_axes_stand_side_by_side_for_each_plan_with_points_where_the_best_decays_are() -> None:
     chart = _batch_sizes(0.5)
-    lines = power_laws.of_chart(chart, chart.records)
+    lines = power_laws.chart_laws(chart, chart.records)
     figure = draw(chart, lines)
     assert [axes.get_title() for axes in figure.axes] == [
         f"{plan}: best decay {unit}"
@@ -73,7 +73,7 @@ def test_both_axes_stand_side_by_side_for_each_plan_with_points_where_the_best_d
 
 def test_guides_have_the_exponents_predicted_and_the_legend_tells_ours() -> None:
     chart = _batch_sizes(0.5)
-    figure = draw(chart, power_laws.of_chart(chart, chart.records))
+    figure = draw(chart, power_laws.chart_laws(chart, chart.records))
     powers = [
         [_power(axes, label) for label in ("the paper's square root", "constant per epoch")] for axes in figure.axes
     ]
@@ -84,7 +84,7 @@ def test_guides_have_the_exponents_predicted_and_the_legend_tells_ours() -> None
 
 def test_a_guide_goes_through_the_middle_of_the_points() -> None:
     chart = _batch_sizes(0.5)
-    figure = draw(chart, power_laws.of_chart(chart, chart.records))
+    figure = draw(chart, power_laws.chart_laws(chart, chart.records))
     x, y = _points(figure.axes[0], "constant per epoch")
     middle = np.interp(np.mean(np.log2(SIZES)), np.log2(x), np.log2(y))
     assert middle == pytest.approx(math.log2(0.016) + np.mean([math.log2(size / 64) / 2 for size in SIZES]))
@@ -92,7 +92,7 @@ def test_a_guide_goes_through_the_middle_of_the_points() -> None:
 
 def test_a_best_decay_on_the_grid_boundary_is_words_at_its_place_and_no_point() -> None:
     chart = _batch_sizes(3.0)  # most best decays lie beyond the axis
-    figure = draw(chart, power_laws.of_chart(chart, chart.records))
+    figure = draw(chart, power_laws.chart_laws(chart, chart.records))
     _, y = _points(figure.axes[0], "SGDW")
     edges = sorted(text.xy[0] for text in figure.axes[0].texts if text.get_text() == BOUNDARY)
     assert edges == sorted([16, 16, 32, 32, 256, 256, 512, 512])  # of both optimizers
@@ -104,7 +104,7 @@ def test_where_all_are_on_the_grid_boundary_there_are_only_words() -> None:
     chart = _batch_sizes(0.5)
     lines = [
         dataclasses.replace(line, exponents=dict.fromkeys(line.exponents), best=tuple((x, None) for x, _ in line.best))
-        for line in power_laws.of_chart(chart, chart.records)
+        for line in power_laws.chart_laws(chart, chart.records)
     ]
     figure = draw(chart, lines)
     assert len(figure.axes[0].texts) == 12
@@ -115,7 +115,7 @@ def test_where_all_are_on_the_grid_boundary_there_are_only_words() -> None:
 
 def test_intervals_are_bars() -> None:
     chart = _batch_sizes(0.5)
-    line = power_laws.of_chart(chart, chart.records)[0]
+    line = power_laws.chart_laws(chart, chart.records)[0]
     best = tuple((x, Estimate(found.value, found.value - 1, found.value + 0.5)) for x, found in line.best)
     figure = draw(chart, [dataclasses.replace(line, best=best)])
     bars = [drawn for drawn in figure.axes[0].lines if len(drawn.get_xdata()) == 2]
@@ -125,7 +125,7 @@ def test_intervals_are_bars() -> None:
 
 def test_the_paper_s_own_are_open_in_the_same_axes() -> None:
     chart = _budgets()
-    figure = draw(chart, [*power_laws.of_chart(chart, chart.records), *power_laws.of_paper("supp3")])
+    figure = draw(chart, [*power_laws.chart_laws(chart, chart.records), *power_laws.published_laws("supp3")])
     assert len(figure.axes) == 2
     for axes in figure.axes:
         marks = {str(line.get_label()).partition(":")[0]: line.get_markerfacecolor() for line in axes.lines}
@@ -136,7 +136,7 @@ def test_the_paper_s_own_are_open_in_the_same_axes() -> None:
 
 def test_the_paper_s_rule_is_level_on_the_normalized_axis() -> None:
     chart = _budgets()
-    figure = draw(chart, power_laws.of_chart(chart, chart.records))
+    figure = draw(chart, power_laws.chart_laws(chart, chart.records))
     _, y = _points(figure.axes[1], "the paper's square root")
     np.testing.assert_allclose(y, y[0])
     assert y[0] == pytest.approx(0.3, rel=0.05)

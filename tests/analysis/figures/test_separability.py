@@ -25,7 +25,7 @@ def chart(demo_records) -> Chart:
 
 
 def _row(surface: Surface, optimizer: str = "adamw", facets: str = "", source: str = "") -> Row:
-    return separability.row(optimizer, facets, surface, surface, source)
+    return separability.panel_row(optimizer, facets, surface, surface, source)
 
 
 def _forest(figure: Figure) -> list[Axes]:
@@ -97,7 +97,7 @@ def test_guides_of_the_forest_stand_where_they_mean_something(chart: Chart) -> N
 
 
 def test_ours_are_filled_and_solid_the_paper_s_open_and_dashed_in_axes_of_their_own(chart: Chart) -> None:
-    rows = [*separability.of_chart(chart), *separability.of_paper("fig2")]
+    rows = [*separability.chart_rows(chart), *separability.published_rows("fig2")]
     figure = draw(chart, rows)
     here, paper, *forest = figure.axes
     assert (here.get_title(), paper.get_title()) == ("here", "paper, cosine")

@@ -42,8 +42,8 @@ def test_laws_are_drawn_beside_their_numbers(tmp_path: Path) -> None:
 
 def test_nothing_is_computed_twice_for_tables_and_pictures(tmp_path: Path, monkeypatch) -> None:
     called = []
-    of_chart = separability.of_chart
-    monkeypatch.setattr(separability, "of_chart", lambda chart: called.append(chart.stem) or of_chart(chart))
+    chart_rows = separability.chart_rows
+    monkeypatch.setattr(separability, "chart_rows", lambda chart: called.append(chart.stem) or chart_rows(chart))
     list(tables.make(["fig2"], [RECORDED / "fig2-demo.jsonl"], tmp_path))
     assert called == ["fig2-demo"]
 
@@ -92,10 +92,10 @@ def test_the_front_page_s_long_run_is_that_of_the_records() -> None:
 
 def test_the_regrets_told_are_those_of_the_records() -> None:
     (chart,) = [chart for chart in charts(experiments.get("fig2"), read_runs(RECORDED)) if chart.profile == "cpu"]
-    rows = separability.of_chart(chart)
+    rows = separability.chart_rows(chart)
     ours, paper = (
         [f"{row.statistics['regret_decay_first'].value:.2f}" for row in found]
-        for found in (rows, separability.of_paper("fig2"))
+        for found in (rows, separability.published_rows("fig2"))
     )
     told = " ".join((ROOT / "docs" / "experiments.md").read_text().split())
     words = "{0} points for tuning SGD with L2 by turns and {2} for Adam with L2, {1} and {3} decoupled"
@@ -112,6 +112,6 @@ def test_the_exponents_told_are_those_of_the_records() -> None:
     records = read_runs(RECORDED)
     (chart,) = [chart for chart in charts(experiments.get("batch_size"), records) if chart.profile == "cpu"]
     told = (ROOT / "README.md").read_text().replace("\n", " ")
-    for line in power_laws.of_chart(chart, records):
+    for line in power_laws.chart_laws(chart, records):
         if "epochs fixed" in line.who and line.unit == "per update":
             assert f"{format_estimate(line.exponent)} for {line.who.partition(',')[0]}" in told

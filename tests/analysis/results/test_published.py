@@ -8,7 +8,7 @@ import pytest
 from analysis.results import published
 from analysis.statistics.interaction import interaction
 from analysis.statistics.ridge import ridge
-from analysis.statistics.surface import of_readings
+from analysis.statistics.surface import published_surface
 from paper_repro.cli import UsageError
 
 READINGS = published.load()
@@ -25,14 +25,14 @@ def test_every_panel_is_whole() -> None:
 
 
 def test_a_panel_is_a_surface_without_its_column_of_no_decay() -> None:
-    surface = of_readings(READINGS, "fig2", "adamw_cosine")
+    surface = published_surface(READINGS, "fig2", "adamw_cosine")
     assert surface.runs.shape == (11, 10, 1)
     assert np.nanmin(surface.means) == pytest.approx(3.91, abs=0.1)
     assert surface.clipped.sum() > 20
     assert np.isnan(surface.means[surface.clipped]).all()
     assert surface.known_sigma == pytest.approx(np.hypot(0.14, 0.1))
     with pytest.raises(UsageError, match="no panel nope in fig2"):
-        of_readings(READINGS, "fig2", "nope")
+        published_surface(READINGS, "fig2", "nope")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_the_paper_s_figure_2_is_as_separable_as_it_says() -> None:
     """L2 is tilted, SGD's by about -1 as Proposition 1 has it; decoupled decay is not."""
     slopes, shares = {}, {}
     for name in ("sgd", "sgdw", "adam", "adamw"):
-        surface = of_readings(READINGS, "fig2", f"{name}_cosine")
+        surface = published_surface(READINGS, "fig2", f"{name}_cosine")
         slopes[name], shares[name] = ridge(surface).slope, interaction(surface)
         assert slopes[name] is not None
         assert shares[name] is not None

@@ -24,19 +24,19 @@ from analysis.statistics.power_laws import (
     ROOT,
     SMALLER,
     UPDATES,
-    Line,
+    Law,
     Sweep,
-    _laws,
     best_decay,
-    exponents_of,
+    chart_laws,
+    fit_exponents,
+    fit_laws,
     numbers,
-    of_chart,
-    of_paper,
     predicted,
     predictions,
+    published_laws,
     table,
 )
-from analysis.statistics.surface import Floats, Surface, of_readings
+from analysis.statistics.surface import Floats, Surface, published_surface
 from paper_repro.cell import Cell
 from tests.conftest import made_record
 from tests.made_surfaces import bowl
@@ -56,7 +56,7 @@ def _timescale(cell: Cell) -> float:
 
 
 def test_batch_sizes_have_laws_of_both_plans_on_both_axes_and_joint_ones() -> None:
-    lines = of_chart(_chart("batch_size", _timescale), [])
+    lines = chart_laws(_chart("batch_size", _timescale), [])
     found = {(line.who, line.unit): line.exponent.value for line in lines if not line.is_joint}
     raw, normalized = (
         [found[f"SGDW, {plan} fixed", unit] for plan in ("epochs", "updates")] for unit in ("per update", "normalized")
@@ -73,7 +73,7 @@ def test_batch_sizes_have_laws_of_both_plans_on_both_axes_and_joint_ones() -> No
 
 def test_decays_that_were_swept_normalized_are_converted_too() -> None:
     chart = _chart("batch_size", lambda cell: 0.016 * (cell.batch_size / 64) ** 0.5, decay_unit="normalized")
-    found = {(line.held, line.unit): line for line in of_chart(chart, []) if line.optimizer == "adamw"}
+    found = {(line.held, line.unit): line for line in chart_laws(chart, []) if line.optimizer == "adamw"}
     normalized, raw = (found["epochs fixed", unit] for unit in (NORMALIZED, RAW))
     assert (normalized.computed, raw.computed) == (False, True)
     assert normalized.exponent.value == pytest.approx(0.5, abs=0.01)
@@ -81,7 +81,7 @@ def test_decays_that_were_swept_normalized_are_converted_too() -> None:
 
 
 def test_with_a_fixed_batch_epochs_and_updates_have_one_law_and_there_is_no_joint_one() -> None:
-    lines = of_chart(_chart("supp3", lambda cell: 0.016 if cell.decay_unit == "step" else 0.4), [])
+    lines = chart_laws(_chart("supp3", lambda cell: 0.016 if cell.decay_unit == "step" else 0.4), [])
     assert not any(line.is_joint or line.computed for line in lines)
     row = table(lines).rows[0]
     assert row[:2] == ("SGDW, per update", "epochs or updates")
@@ -89,7 +89,7 @@ def test_with_a_fixed_batch_epochs_and_updates_have_one_law_and_there_is_no_join
 
 
 def test_every_row_has_a_predictions() -> None:
-    shown = table(of_paper("supp3")).rows
+    shown = table(published_laws("supp3")).rows
     assert all(len(row) == len(HEADER) for row in shown)
     assert shown[0][4] == "within: the paper's square root; ruled out: constant per epoch"
 
@@ -107,7 +107,7 @@ def _sweeps(updates: dict[float, float], unit: str = RAW, power: float = 1.0) ->
 
 
 def test_the_other_axis_is_the_swept_one_times_the_root_of_the_updates() -> None:
-    swept, other = _laws("AdamW", "adamw", [(BATCH,)], _sweeps(EPOCHS_FIXED))
+    swept, other = fit_laws("AdamW", "adamw", [(BATCH,)], _sweeps(EPOCHS_FIXED))
     assert (swept.computed, other.computed, other.unit) == (False, True, NORMALIZED)
     for (size, before), (_, after) in zip(swept.best, other.best, strict=True):
         if size == 64:
@@ -120,19 +120,19 @@ def test_the_other_axis_is_the_swept_one_times_the_root_of_the_updates() -> None
 
 
 def test_there_and_back_is_where_it_was() -> None:
-    raw, _ = _laws("AdamW", "adamw", [(BATCH,)], _sweeps(EPOCHS_FIXED))
+    raw, _ = fit_laws("AdamW", "adamw", [(BATCH,)], _sweeps(EPOCHS_FIXED))
     normalized = [Sweep(each.samples + each.shift(NORMALIZED), NORMALIZED, each.at) for each in _sweeps(EPOCHS_FIXED)]
-    _, back = _laws("AdamW", "adamw", [(BATCH,)], normalized)
+    _, back = fit_laws("AdamW", "adamw", [(BATCH,)], normalized)
     assert back.unit == RAW
     assert back.exponent.value == pytest.approx(1.0)
     assert back.best[0][1].value == pytest.approx(raw.best[0][1].value)
 
 
 def test_what_was_swept_on_both_is_not_computed_and_unknown_updates_compute_nothing() -> None:
-    both = list(_laws("", "", [(BATCH,)], [*_sweeps(EPOCHS_FIXED), *_sweeps(EPOCHS_FIXED, NORMALIZED, 0.5)]))
+    both = list(fit_laws("", "", [(BATCH,)], [*_sweeps(EPOCHS_FIXED), *_sweeps(EPOCHS_FIXED, NORMALIZED, 0.5)]))
     assert [(each.unit, each.computed) for each in both] == [(RAW, False), (NORMALIZED, False)]
     assert [each.exponent.value for each in both] == pytest.approx([1.0, 0.5])
-    assert len(list(_laws("", "", [(BATCH,)], _sweeps({})))) == 1
+    assert len(list(fit_laws("", "", [(BATCH,)], _sweeps({})))) == 1
 
 
 def _powers(quantity: str, unit: str) -> dict[str, float]:
@@ -150,7 +150,7 @@ def test_at_equal_updates_the_paper_s_rule_is_one_decay_on_either_axis() -> None
 
 
 def test_the_table_has_a_line_for_each_axis_and_place_and_no_number_on_the_boundary() -> None:
-    laws = _laws("AdamW", "adamw", [(BATCH,), (UPDATES,)], _sweeps(EPOCHS_FIXED))
+    laws = fit_laws("AdamW", "adamw", [(BATCH,), (UPDATES,)], _sweeps(EPOCHS_FIXED))
     lines = list(csv.DictReader(io.StringIO(numbers(list(laws)))))
     assert [(line["unit"], line["computed"], float(line["x"])) for line in lines] == [
         (unit, computed, size) for unit, computed in ((RAW, "no"), (NORMALIZED, "yes")) for size in SIZES
@@ -164,7 +164,7 @@ HALF, ONE, ZERO, FALLS = (Estimate(at, at - 0.1, at + 0.1) for at in (0.5, 1.0, 
 
 
 def _predictions(exponents: dict[str, Estimate | None], unit: str = RAW) -> str:
-    return predictions(Line("", unit, exponents, ()))
+    return predictions(Law("", unit, exponents, ()))
 
 
 def within(exponent: Estimate | None, quantity: str, unit: str = RAW) -> list[str]:
@@ -211,11 +211,11 @@ def _family(exponent: float, sigma: float = 0.0, seed: int = 0) -> dict[float, S
     return {2.0**k: bowl(0.0, sigma, at=(0.3, exponent * k - 1), shape=(7, 9), seed=10 * seed + k) for k in range(4)}
 
 
-def law(surfaces: dict[float, Surface], seed: int = 0) -> Line:
+def law(surfaces: dict[float, Surface], seed: int = 0) -> Law:
     """Of the best decays of surfaces at different numbers of epochs."""
     rng = np.random.default_rng(seed)
     sweeps = [Sweep(best_decay(surface, rng), RAW, {EPOCHS: x}) for x, surface in surfaces.items()]
-    (line,) = _laws("", "", [(EPOCHS,)], sweeps)
+    (line,) = fit_laws("", "", [(EPOCHS,)], sweeps)
     return line
 
 
@@ -275,7 +275,7 @@ def test_the_paper_s_supplementary_figure_3() -> None:
     """Raw decay falls with the budget, about as the normalization says; normalized it hardly moves."""
     readings = published.load()
     raw, norm = (
-        law({float(t): of_readings(readings, "supp3", f"cifar_adamw_{unit}_{t}") for t in (25, 100, 400)})
+        law({float(t): published_surface(readings, "supp3", f"cifar_adamw_{unit}_{t}") for t in (25, 100, 400)})
         for unit in ("raw", "norm")
     )
     assert raw.exponent is not None
@@ -302,17 +302,17 @@ def _panels(p: float, q: float, sigma: float, seed: int = 0, decays: int = 9) ->
 @pytest.mark.parametrize(("p", "q"), [(0.5, -0.5), (1.0, 0.0), (-0.5, 0.0)])
 def test_without_noise_the_joint_law_is_found_and_so_is_that_in_updates(p: float, q: float) -> None:
     found = _panels(p, q, 1e-6)
-    exponents = exponents_of(found, np.array(PLANS))
+    exponents = fit_exponents(found, np.array(PLANS))
     assert [part.value for part in exponents] == pytest.approx([p, q], abs=1e-4)
     updates = np.array([[epochs / b] for b, epochs in PLANS])
-    (alone,) = exponents_of(found, updates)
+    (alone,) = fit_exponents(found, updates)
     assert (abs(alone.value + 0.5) < 1e-4) == ((p, q) == (0.5, -0.5))  # only the paper's rule is one of updates
 
 
 def _held(p: float, q: float, sigma: float, decays: int, seeds: int = 80) -> Floats:
     held = []
     for seed in range(seeds):
-        exponents = exponents_of(_panels(p, q, sigma, seed, decays), np.array(PLANS))
+        exponents = fit_exponents(_panels(p, q, sigma, seed, decays), np.array(PLANS))
         if None not in exponents:
             held.append([part.low <= truth <= part.high for part, truth in zip(exponents, (p, q), strict=True)])
     return np.mean(held, 0)
@@ -334,7 +334,7 @@ def test_with_half_of_the_panels_on_the_boundary_they_hold_it_less_often(monkeyp
 def test_panels_on_the_boundary_are_left_out_of_a_joint_law_and_too_few_make_none() -> None:
     found = _panels(2.0, 0.0, 1e-6)
     assert [bool(np.isnan(part[0])) for part in found[:6]] == [True, False, False, False, False, True]
-    exponents = exponents_of(found, np.array(PLANS))
+    exponents = fit_exponents(found, np.array(PLANS))
     assert exponents[0].value == pytest.approx(2.0, abs=1e-3)
-    assert exponents_of(found[:2], np.array(PLANS[:2])) == [None, None]
-    assert exponents_of(found[1:5], np.array(PLANS[1:5])) == [None, None]  # all with the same epochs
+    assert fit_exponents(found[:2], np.array(PLANS[:2])) == [None, None]
+    assert fit_exponents(found[1:5], np.array(PLANS[1:5])) == [None, None]  # all with the same epochs

@@ -10,7 +10,7 @@ from analysis.results.panels import panels
 from analysis.results.table import charts
 from analysis.statistics import surface as module
 from analysis.statistics.ridge import lowest, ridge
-from analysis.statistics.surface import Floats, Surface, of_panel
+from analysis.statistics.surface import Floats, Surface, panel_surface
 from tests.conftest import made_record
 from tests.made_surfaces import bowl, twist
 
@@ -136,7 +136,7 @@ def test_decay_0_has_no_logarithm_and_the_smallest_above_it_no_vertex() -> None:
         records = [made_record(c, 50 + (np.log2(c.decay / at) ** 2 if c.decay else 40)) for c in cells]
         (chart,) = charts(FIG2, records)
         (panel,) = panels(chart)
-        return ridge(of_panel(panel, "validation")).best
+        return ridge(panel_surface(panel, "validation")).best
 
     np.testing.assert_allclose(best(decays[2] * 1.2), np.log2(decays[2] * 1.2))
     assert np.isnan(best(decays[0])).all()

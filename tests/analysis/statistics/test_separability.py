@@ -23,7 +23,7 @@ def test_words() -> None:
 
 def test_a_row_for_each_panel_and_a_number_for_each_statistic(demo_records: list[Record]) -> None:
     (chart,) = charts(experiments.get("fig2"), demo_records)
-    rows = separability.of_chart(chart)
+    rows = separability.chart_rows(chart)
     assert [row.panel for row in rows] == ["SGD", "SGDW", "Adam", "AdamW"]
     assert {(row.tiles, row.runs) for row in rows} == {(42, 1)}
     assert "noise not known" in separability.table(rows).markdown()
@@ -35,17 +35,17 @@ def test_a_row_for_each_panel_and_a_number_for_each_statistic(demo_records: list
 
 
 def test_the_paper_s_panels_stand_beside_ours() -> None:
-    assert len(separability.of_paper("fig1")) == 4
-    assert len(separability.of_paper("supp3")) == len(separability.of_paper("supp3_imagenet32")) == 6
-    assert separability.of_paper("transformer") == ()
-    assert all(row.is_paper for row in separability.of_paper("fig1"))
+    assert len(separability.published_rows("fig1")) == 4
+    assert len(separability.published_rows("supp3")) == len(separability.published_rows("supp3_imagenet32")) == 6
+    assert separability.published_rows("transformer") == ()
+    assert all(row.is_paper for row in separability.published_rows("fig1"))
 
 
 def test_rows_say_whose_they_are_and_what_sets_them_apart() -> None:
     cells = [cell for cell in experiments.get("supp3").profiles["demo"].cells if cell.epochs == 8]
     (chart,) = charts(experiments.get("supp3"), [made_record(cell, 30.0) for cell in cells])
-    ours = [(row.panel, row.optimizer, row.facets) for row in separability.of_chart(chart)]
+    ours = [(row.panel, row.optimizer, row.facets) for row in separability.chart_rows(chart)]
     assert ("AdamW, 8 epochs, per update", "adamw", "8 epochs, per update") in ours
     assert len({panel for panel, _, _ in ours}) == 4  # two optimizers, two units
-    (first, *_) = separability.of_paper("supp3")
+    (first, *_) = separability.published_rows("supp3")
     assert (first.optimizer, first.facets) == ("adamw", "CIFAR-10, per update, 25 epochs")

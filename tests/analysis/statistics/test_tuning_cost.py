@@ -7,7 +7,7 @@ import pytest
 
 from analysis.results import published
 from analysis.statistics import tuning_cost as module
-from analysis.statistics.surface import Floats, Surface, of_readings
+from analysis.statistics.surface import Floats, Surface, published_surface
 from analysis.statistics.tuning_cost import tuning_cost
 from tests.made_surfaces import bowl, heights
 
@@ -95,7 +95,7 @@ def test_the_paper_s_panels() -> None:
     """One run a tile, clipped tiles: with L2 one pays for tuning by turns, decoupled hardly."""
     readings, found = published.load(), {}
     for name in ("sgd", "sgdw", "adam", "adamw"):
-        surface = of_readings(readings, "fig2", f"{name}_cosine")
+        surface = published_surface(readings, "fig2", f"{name}_cosine")
         assert surface.clipped.any()
         part = tuning_cost(surface, surface)
         assert part is not None
