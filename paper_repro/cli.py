@@ -35,12 +35,10 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         namespace, rest = super().parse_known_args(args, namespace)
+        known = {option: option for option in self._option_string_actions} | self.instead
         for name in [word.partition("=")[0] for word in rest if OPTION.match(word)]:
-            known = [*self._option_string_actions, *self.instead]
             meant = closest(OPTION.sub("--", name, count=1), known)
-            self.error(
-                f"no option {name}: {f'did you mean {self.instead.get(meant, meant)}?' if meant else 'see --help'}"
-            )
+            self.error(f"no option {name}: " + (f"did you mean {known[meant]}?" if meant else "see --help"))
         return namespace, rest
 
     def error(self, message: str) -> NoReturn:
