@@ -11,7 +11,7 @@ import pytest
 import experiments
 from analysis.__main__ import parser as analysis_parser
 from analysis.claims import ledger, long_runs, restarts, sources, texts
-from analysis.figures import read_runs
+from analysis.figures import read_records
 from analysis.results.panels import Panel, Tile, panels
 from analysis.results.series import Variant, curve, variants
 from analysis.results.studies import RECORDED
@@ -78,7 +78,7 @@ def _evidence() -> sources.Evidence:
 
 def _recorded_map():
     """The panels of the README's picture of cifar10-jpeg."""
-    found = charts(experiments.get("fig2"), read_runs(RECORDED))
+    found = charts(experiments.get("fig2"), read_records([RECORDED]))
     return panels(next(chart for chart in found if chart.stem == "fig2-cpu-cifar10-jpeg"))
 
 
@@ -112,7 +112,7 @@ def test_what_label_noise_does_is_what_the_committed_records_say() -> None:
     as_long = sgdw.tiles[0.1, 0.0].records[0]["cell"]["epochs"]
     clean = {
         record["cell"]["decay"]: record["final"]["test_error"]
-        for record in read_runs(RECORDED)
+        for record in read_records([RECORDED])
         if (record["cell"]["label_noise"], record["cell"]["epochs"]) == (0, as_long)
         and (record["cell"]["optimizer"], record["cell"]["alpha"]) == ("sgdw", 0.1)
     }
@@ -130,7 +130,7 @@ def test_the_machines_of_the_table_of_speeds_are_told() -> None:
 
 
 def test_precision_makes_no_difference_as_the_sentence_says() -> None:
-    (chart,) = charts(experiments.get("precision"), read_runs(RECORDED))
+    (chart,) = charts(experiments.get("precision"), read_records([RECORDED]))
     for name in ("sgd", "sgdw", "adam", "adamw"):
         fp32, *others = variants(chart, name)
         for other in others:
@@ -149,7 +149,7 @@ def test_the_example_experiment_is_whole() -> None:
 
 
 def _recorded_chart(name: str, stem: str) -> Chart:
-    (found,) = (chart for chart in charts(experiments.get(name), read_runs(RECORDED)) if chart.stem == stem)
+    (found,) = (chart for chart in charts(experiments.get(name), read_records([RECORDED])) if chart.stem == stem)
     return found
 
 

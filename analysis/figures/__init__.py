@@ -125,9 +125,9 @@ def charts_of(
 def read_records(sources: Sequence[Path], example: str = "fig2", changes: Mapping[str, Any] = {}) -> list[Record]:
     """The records of output folders, of .jsonl files and of folders of these, each cell once: that of the first source.
 
-    What is there twice with other numbers, as from another machine, is reported on stderr. example, changes: what to
-    run where there is no such folder. Raises UsageError for that, for what cannot be read, and where one cell was
-    trained on different data.
+    What two sources have with other numbers, as from another machine, is reported on stderr. example, changes: what to
+    run where there is no such folder. Raises UsageError for that, for what cannot be read, where one cell was trained
+    on different data, and where two files of one source disagree about a cell.
     """
     for source in sources:
         if not source.exists():
@@ -135,46 +135,43 @@ def read_records(sources: Sequence[Path], example: str = "fig2", changes: Mappin
             if source.suffix == ".jsonl":
                 kind, advice = "file", f"make it with: {python_m('experiments', 'collect', 'runs', source)}"
             raise UsageError(f"no such {kind}: {source}; {advice}")
-    first_of: dict[str, tuple[Record, Path]] = {}
+    first_of: dict[str, tuple[Record, Path, Path]] = {}
     for source in dict.fromkeys(sources):
         others: dict[Path, list[str]] = {}
-        for record in read_runs(source):
-            first, where = first_of.setdefault(record["id"], (record, source))
+        for path, record in _read(source):
+            name = record["id"]
+            first, from_source, from_path = first_of.setdefault(name, (record, source, path))
             if first["provenance"]["data"]["fingerprint"] != record["provenance"]["data"]["fingerprint"]:
-                raise UsageError(f"record {record['id']} was trained on other data in {where} than in {source}")
-            if _differ(first, record):
-                others.setdefault(where, []).append(record["id"])
+                raise UsageError(f"record {name} was trained on other data in {from_source} than in {source}")
+            if first["checksum"] == record["checksum"] or _numbers(first) == _numbers(record):
+                continue
+            if from_source == source:
+                raise UsageError(f"record {name} differs between {from_path} and {path}; keep one of them")
+            others.setdefault(from_source, []).append(name)
         for where, ids in others.items():
             cells = f"{len(ids)} cells have" if len(ids) > 1 else "a cell has"
             of_first = f"those of {where} are used"
             print(f"{cells} other numbers in {source} than in {where} (as {ids[0]}): {of_first}", file=sys.stderr)
-    return [record for record, _ in first_of.values()]
+    return [record for record, _, _ in first_of.values()]
 
 
-def read_runs(source: Path) -> list[Record]:
-    """The records of an output folder, a .jsonl file or a folder of these, each once. Raises UsageError, naming the
-    file, when they cannot be read or two files disagree about a cell."""
+def _read(source: Path) -> Iterator[tuple[Path, Record]]:
+    """The records of an output folder, a .jsonl file or a folder of these, each with what it was read from."""
     is_folder = source.is_dir() and not (source / "records").is_dir() and any(source.glob("*.jsonl"))
-    first_of: dict[str, tuple[Record, Path]] = {}
     try:
         for path in sorted(source.glob("*.jsonl")) if is_folder else [source]:
             for record in load(path):
-                first, where = first_of.setdefault(record["id"], (record, path))
-                if _differ(first, record):
-                    raise UsageError(f"record {record['id']} differs between {where} and {path}; keep one of them")
+                yield path, record
     except BadRecord as error:
         raise UsageError(f"damaged record: {error}") from None
     except OSError as error:
         raise UsageError(f"cannot read {error.filename or source}: {error.strerror}") from None
-    return [record for record, _ in first_of.values()]
 
 
-def _differ(first: Record, second: Record) -> bool:
-    """Whether anything measured differs, times aside."""
-    if first["checksum"] == second["checksum"]:
-        return False
-    one, other = ([r["status"], r["diverged"], r["final"], [dict(row) for row in r["epochs"]]] for r in (first, second))
-    return bool(without_times(one) != without_times(other))
+def _numbers(record: Record) -> object:
+    """All that was measured, times aside."""
+    rows = [dict(row) for row in record["epochs"]]
+    return without_times([record["status"], record["diverged"], record["final"], rows])
 
 
 def check_writable(out: Path) -> None:

@@ -62,10 +62,10 @@ def test_drawing_never_imports_torch(runs: Path, tmp_path: Path) -> None:
 def test_committed_records_are_whole_and_each_there_once(tmp_path: Path, demo_records) -> None:
     records.merge(demo_records[:3], tmp_path / "a.jsonl")
     records.merge(demo_records[2:5], tmp_path / "b.jsonl")
-    assert len(figures.read_runs(tmp_path)) == 5
+    assert len(figures.read_records([tmp_path])) == 5
     records.merge([made_record(experiments_cell(demo_records[4]), 1.0)], tmp_path / "c.jsonl")
     with pytest.raises(UsageError, match=r"differs between .*b\.jsonl and .*c\.jsonl"):
-        figures.read_runs(tmp_path)
+        figures.read_records([tmp_path])
 
 
 def experiments_cell(record: records.Record) -> Cell:

@@ -7,7 +7,7 @@ import pytest
 
 import experiments
 from analysis.__main__ import main
-from analysis.figures import read_runs
+from analysis.figures import read_records
 from analysis.report import tables
 from analysis.results.panels import panels
 from analysis.results.studies import RECORDED
@@ -68,7 +68,7 @@ def test_both_kinds_of_tables_stand_under_an_experiment_that_has_both(capsys) ->
 
 
 def test_the_front_page_s_comparison_is_that_of_the_records() -> None:
-    (chart,) = [chart for chart in charts(experiments.get("fig2"), read_runs(RECORDED)) if chart.profile == "cpu"]
+    (chart,) = [chart for chart in charts(experiments.get("fig2"), read_records([RECORDED])) if chart.profile == "cpu"]
     pairs = estimate.compare(panels(chart))
     (pair,) = [pair for pair in pairs if pair.is_decided]
     assert (pair.first, pair.second) == ("Adam", "AdamW")
@@ -82,7 +82,7 @@ def test_the_front_page_s_comparison_is_that_of_the_records() -> None:
 
 
 def test_the_front_page_s_long_run_is_that_of_the_records() -> None:
-    (chart,) = [chart for chart in charts(experiments.get("fig4"), read_runs(RECORDED)) if chart.profile == "cpu"]
+    (chart,) = [chart for chart in charts(experiments.get("fig4"), read_records([RECORDED])) if chart.profile == "cpu"]
     found = {(pair.first, pair.second): pair for pair in estimate.compare(panels(chart))}
     (pair,) = [pair for names, pair in found.items() if names[0][:5] == "Adam," and names[1] == "AdamW, cosine"]
     assert pair.is_decided
@@ -91,7 +91,7 @@ def test_the_front_page_s_long_run_is_that_of_the_records() -> None:
 
 
 def test_the_regrets_told_are_those_of_the_records() -> None:
-    (chart,) = [chart for chart in charts(experiments.get("fig2"), read_runs(RECORDED)) if chart.profile == "cpu"]
+    (chart,) = [chart for chart in charts(experiments.get("fig2"), read_records([RECORDED])) if chart.profile == "cpu"]
     rows = separability.chart_rows(chart)
     ours, paper = (
         [f"{row.statistics['regret_decay_first'].value:.2f}" for row in found]
@@ -109,7 +109,7 @@ def test_the_regrets_told_are_those_of_the_records() -> None:
 
 
 def test_the_exponents_told_are_those_of_the_records() -> None:
-    records = read_runs(RECORDED)
+    records = read_records([RECORDED])
     (chart,) = [chart for chart in charts(experiments.get("batch_size"), records) if chart.profile == "cpu"]
     told = (ROOT / "README.md").read_text().replace("\n", " ")
     for line in power_laws.chart_laws(chart, records):
