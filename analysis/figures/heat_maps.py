@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from matplotlib import colormaps
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PatchCollection
@@ -35,21 +34,12 @@ APART = 8  # points between the labels of an axis
 MOST_LETTERS = 8  # of a tick for which there is room
 
 
-@dataclass(frozen=True)
-class Scale:
+class Scale(NamedTuple):
     """A colour scale in percent. clipped: something drawn lies above it."""
 
     low: float
     high: float
     clipped: bool
-
-    @property
-    def colours(self) -> ScalarMappable:
-        return ScalarMappable(Normalize(self.low, self.high), colormaps[COLOURS])
-
-    def colour(self, error: float) -> Any:
-        """Red, green, blue and opacity."""
-        return colormaps[COLOURS](Normalize(self.low, self.high)(error))
 
     @classmethod
     def of(cls, errors: Sequence[float]) -> Scale:
@@ -58,6 +48,9 @@ class Scale:
             return cls(0.0, 100.0, False)
         high = max(statistics.median(errors), min(errors) + 0.5)
         return cls(min(errors), high, max(errors) > high)
+
+    def colours(self) -> ScalarMappable:
+        return ScalarMappable(Normalize(self.low, self.high), COLOURS)
 
 
 def draw(chart: Chart) -> Figure:
@@ -96,7 +89,7 @@ def compose(maps: Sequence[Panel], label: str, text: str) -> Figure:
     several = len({scale for _, _, scale in drawn}) > 1  # then a bar stands beside each map
     for place, (axes, _, scale) in enumerate(drawn if several else drawn[:1], 1):
         bar = figure.colorbar(
-            scale.colours, ax=axes if several else places[: len(maps)], extend="max" if scale.clipped else "neither",
+            scale.colours(), ax=axes if several else places[: len(maps)], extend="max" if scale.clipped else "neither",
             extendfrac=0.03, aspect=25, pad=0.02, label="" if several and place % columns else label,
         )  # fmt: skip
         bar.ax.tick_params(length=2, width=0.5)
@@ -139,14 +132,14 @@ def _draw_tiles(axes: Axes, panel: Panel, scale: Scale) -> None:
     def square(tile: Tile, **look: Any) -> Rectangle:
         return Rectangle((xs[tile.decay] - 0.5, ys[tile.alpha] - 0.5), 1, 1, **look)
 
-    coloured = [(square(tile), scale.colour(e)) for tile in panel.tiles.values() if (e := tile.test_error) is not None]
-    hatched = [square(tile) for tile in panel.tiles.values() if tile.test_error is None]
-    if coloured:
-        squares, faces = zip(*coloured, strict=True)
-        axes.add_collection(PatchCollection(squares, facecolors=faces, edgecolors="white", linewidths=0.4))
-    if hatched:
-        grey = PatchCollection(hatched, facecolors="none", edgecolors="0.6", linewidths=0.3, hatch="/////")
-        axes.add_collection(grey)
+    known = [tile for tile in panel.tiles.values() if tile.test_error is not None]
+    faces = scale.colours().to_rgba(np.array([tile.test_error for tile in known]))
+    coloured = PatchCollection(list(map(square, known)), facecolors=faces, edgecolors="white", linewidths=0.4)
+    diverged = [square(tile) for tile in panel.tiles.values() if tile.test_error is None]
+    hatched = PatchCollection(diverged, facecolors="none", edgecolors="0.6", linewidths=0.3, hatch="/////")
+    for tiles in (coloured, hatched):
+        if tiles.get_paths():
+            axes.add_collection(tiles)
     axes.spines[:].set_visible(False)
     for block in ([x for decay, x in xs.items() if decay == 0], [x for decay, x in xs.items() if decay != 0]):
         if block:  # a thin line around decay 0 and around the logarithmic block, in place of the axes' own frame
@@ -189,7 +182,7 @@ def _draw_numbers(axes: Axes, panel: Panel, scale: Scale) -> None:
     for tile in panel.tiles.values() if font >= SMALLEST_TEXT else ():
         x, y = xs[tile.decay], ys[tile.alpha]
         if (error := tile.test_error) is not None:
-            red, green, blue, _ = scale.colour(error)
+            red, green, blue, _ = scale.colours().to_rgba(np.array(error))
             tint = "w" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5 else "k"
             axes.text(x, y, tile.label, ha="center", va="center_baseline", fontsize=font, color=tint)
         elif tile.diverged < len(tile.seeds):
