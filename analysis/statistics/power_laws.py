@@ -24,11 +24,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 import experiments
 from analysis.results import published
-from analysis.results.markdown import Table
+from analysis.results.markdown import Table, csv_text
 from analysis.results.panels import Panel, panels, selection_split
 from analysis.results.series import EPOCHS as EPOCHS_FIXED
 from analysis.results.series import UPDATES as UPDATES_FIXED
@@ -211,7 +210,7 @@ def numbers(laws: Sequence[Law]) -> str:
             place = (law.who, law.unit, "yes" if law.computed else "no", law.quantity, x, "no" if best else "yes")
             rows.append((*place, *decays, *(astuple(law.exponent) if law.exponent else none)))
     columns += ["exponent", "exponent_low", "exponent_high"]
-    return pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\n")
+    return csv_text(columns, rows)
 
 
 def predicted(quantity: str, unit: str) -> dict[str, tuple[float, float]]:

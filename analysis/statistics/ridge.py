@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.results.panels import beside
@@ -42,7 +41,8 @@ def ridge(surface: Surface, seed: int = 0) -> Ridge:
     """The ridge of a surface, its interval from noise resampled from the lower half of each row."""
     means = surface.means
     rows = np.isfinite(means).sum(1) >= 3
-    lower_half = means <= pd.DataFrame(means).median(axis=1).to_numpy()[:, None]
+    measured = np.where(np.isfinite(means).any(1, keepdims=True), means, 0.0)
+    lower_half = means <= np.nanmedian(measured, axis=1, keepdims=True)
     best = lowest(surface.resampled(lower_half, np.random.default_rng(seed)), surface.v, surface.clipped)
     inside = np.isfinite(best[0]) & rows
     slope = None

@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from analysis.results import published
-from analysis.results.markdown import Table
+from analysis.results.markdown import Table, csv_text
 from analysis.results.panels import panels, selection_split
 from analysis.results.table import Chart
 from analysis.results.words import (
@@ -150,4 +149,4 @@ def numbers(rows: Sequence[Row]) -> str:
             decay = float(2.0**best) if np.isfinite(best) else "at the edge"
             lines.append((*place, f"best_decay_at_alpha_{texts[alpha]}", decay, None, None))
     columns = ("panel", "tiles", "runs", "statistic", "value", "low", "high")
-    return pd.DataFrame(lines, columns=columns).to_csv(index=False, lineterminator="\n")
+    return csv_text(columns, lines)
