@@ -138,12 +138,10 @@ def listed(values: Iterable[str], separator: str = ", ") -> str:
     return separator.join(named[:LISTED]) + more
 
 
-def settings_of(profile: Profile, dataset: str | None) -> tuple[dict[str, Any], str | None]:
-    """The study's settings with another data set put in, and that name, where one is given and the study uses data."""
+def settings_of(profile: Profile, dataset: str | None) -> dict[str, Any]:
+    """The study's settings; of one that uses data, on this data set instead of the profile's."""
     settings = {key: value for key, value in profile.settings.items() if key != "quick"}
-    if dataset is None or "cell" not in settings:
-        return settings, None
-    return {**settings, "cell": {**settings["cell"], "dataset": dataset}}, dataset
+    return {**settings, "cell": {**settings["cell"], "dataset": dataset}} if dataset else settings
 
 
 def note_of(profile: Profile, settings: Mapping[str, Any]) -> str:

@@ -86,7 +86,8 @@ def _study(experiment: Experiment, profile: Profile, args: argparse.Namespace) -
     if not experiment.study:
         print(f"{experiment.name} is drawn without measuring anything: {python_m(*draw)}")
         return 0
-    settings, name = settings_of(profile, data_name(args).get("dataset"))
+    name = data_name(args).get("dataset")
+    settings = settings_of(profile, name)
     scale = f"{args.profile}{'-quick' * args.quick}"  # must not replace what was measured in full
     path = studies.path_of(args.out, experiment.study, scale, name)
     print(f"{experiment.name}, profile {args.profile}: {note_of(profile, settings)}")

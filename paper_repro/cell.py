@@ -79,10 +79,10 @@ class Cell:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Cell:
         """The Cell of a record. Raises ValueError for a field that is unknown, missing or out of range."""
-        unknown, missing = set(values) - _ALL, _NEEDED - set(values)
-        if unknown or missing:
-            raise ValueError(f"cell: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}")
-        return cls(**values)
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(f"cell: {error}") from None
 
     def canonical(self) -> str:
         """JSON with sorted keys, without blanks and without fields at their default: what is hashed."""
@@ -107,5 +107,3 @@ _CHECKS = [
     (name, kind, _KINDS[kind], NAMES.get(name), CHOICES.get(name), RANGES.get(name))
     for name, kind in ((field.name, str(field.type)) for field in _FIELDS)
 ]
-_ALL = {field.name for field in _FIELDS}
-_NEEDED = {field.name for field in _FIELDS if field.default is dataclasses.MISSING}

@@ -7,6 +7,7 @@ import pytest
 
 import experiments
 from experiments.__main__ import main
+from experiments.declare import settings_of
 
 
 def test_it_is_measured_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,13 +29,10 @@ def test_a_quick_try_replaces_nothing(tmp_path: Path, npz: Path) -> None:
 
 
 def test_the_data_set_of_a_file_is_named() -> None:
-    from experiments.declare import settings_of
-
     profile = experiments.get("first_steps").profiles["demo"]
-    settings, name = settings_of(profile, "tiny")
-    assert (settings["cell"]["dataset"], name) == ("tiny", "tiny")
-    assert settings_of(profile, None)[1] is None
-    assert settings_of(experiments.get("propositions").profiles["demo"], "tiny")[1] is None  # it uses no data
+    assert settings_of(profile, "tiny") == {**settings_of(profile, None), "cell": {
+        **profile.settings["cell"], "dataset": "tiny"
+    }}  # fmt: skip
 
 
 @pytest.mark.parametrize(

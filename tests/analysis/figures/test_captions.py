@@ -95,13 +95,13 @@ def test_notes_count_the_images_of_their_cells(name: str) -> None:
 
 def test_a_study_on_other_data_says_which() -> None:
     profile = experiments.get("first_steps").profiles["demo"]
-    assert note_of(profile, settings_of(profile, None)[0]) == profile.note
-    other = note_of(profile, settings_of(profile, "mine")[0])
+    assert note_of(profile, settings_of(profile, None)) == profile.note
+    other = note_of(profile, settings_of(profile, "mine"))
     assert other.startswith(
         "data set mine, model resnet-8-w8, 1500 training and 500 validation images, label noise 30 %"
     )
     propositions = experiments.get("propositions").profiles["demo"]
-    assert note_of(propositions, settings_of(propositions, "mine")[0]) == propositions.note
+    assert note_of(propositions, settings_of(propositions, None)) == propositions.note
 
 
 def test_the_note_is_not_said_of_a_part_of_what_it_speaks_of() -> None:
