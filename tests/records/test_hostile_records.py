@@ -8,7 +8,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,12 +23,6 @@ from tests.conftest import made_record
 TRIES = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 CELL = Cell(dataset="tiny", model="mlp", optimizer="adamw", alpha=0.01, decay=0.01, epochs=2)
 WHOLE = made_record(CELL, 30.0)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _small_numbers() -> None:
-    """Training has the processor take the smallest numbers for 0, and a test of it may have run in this process."""
-    torch.set_flush_denormal(False)
 
 
 def sealed(record: dict) -> bytes:
