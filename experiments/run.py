@@ -62,8 +62,8 @@ def _report(experiment: Experiment, outcome: engine.Outcome, args: argparse.Name
         return 130
     print(f"{done}; records in {args.out / 'records'}")
     same = ["--runs", args.out, *["--quick"] * args.quick, *(word for text in args.set for word in ("--set", text))]
-    if count := len(outcome.odd):
-        kinds = ", ".join(f"{group['cells']} {group['kind']}" for group in diagnosis.groups(outcome.odd.items()))
+    if count := len(outcome.anomalies):
+        kinds = ", ".join(f"{group['cells']} {group['kind']}" for group in diagnosis.groups(outcome.anomalies.items()))
         look = f"{count} cell{'s' * (count > 1)} look{'s' * (count == 1)} odd: {kinds}"
         print(f"{look}; what to do: {python_m('analysis', 'report', *same)}")
     if outcome.failed:

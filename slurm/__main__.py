@@ -18,7 +18,6 @@ from paper_repro.sweep import leases
 from slurm import cluster, settings, status, submissions, submit
 from slurm import plan as planning
 from slurm.status import Sweep, live_jobs, some
-from slurm.submissions import Submission
 
 EXAMPLE = """examples:
   python -m slurm plan fig2 --profile gpu --partition gpu --time 4:00:00
@@ -123,27 +122,25 @@ def _status(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Print the tables of the sweeps, and return them."""
     sent, jobs, unknown = submissions.all_of(args.out), None, ""
+    if args.name is not None:
+        _, profile = find(args.name, args.profile, args.quick)
+        ids = [cell.id for cell in chosen_cells(profile, args)]
+        sweeps = [Sweep(args.name, args.profile, ids, [s for s in sent if s.name == args.name], args.words)]
+    elif unused := [word for word in args.words if word.startswith("--") and word.partition("=")[0] != "--out"]:
+        raise UsageError(f"{unused[0]} chooses cells of an experiment: name one")
+    else:
+        sweeps = status.sweeps(sent)
     try:
         jobs = live_jobs(sent)
     except cluster.ClusterError as error:
         unknown = str(error)
-    tables = [sweep.table(args.out, jobs) for sweep in _sweeps(args, sent)]
+    tables = [sweep.table(args.out, jobs) for sweep in sweeps]
     if args.json:
         print(json.dumps({"sweeps": tables, "unknown": unknown or None}, indent=1), flush=True)
     else:
         nothing = [f"nothing was submitted from {args.out}"] * (not tables)
         print("\n".join(status.lines(tables, unknown) + nothing), flush=True)
     return tables
-
-
-def _sweeps(args: argparse.Namespace, sent: list[Submission]) -> list[Sweep]:
-    if args.name is None:
-        if unused := [word for word in args.words if word.startswith("--") and word.partition("=")[0] != "--out"]:
-            raise UsageError(f"{unused[0]} chooses cells of an experiment: name one")
-        return status.sweeps(sent)
-    _, profile = find(args.name, args.profile, args.quick)
-    ids = [cell.id for cell in chosen_cells(profile, args)]
-    return [Sweep(args.name, args.profile, ids, [s for s in sent if s.name == args.name], args.words)]
 
 
 def _cancel(args: argparse.Namespace) -> int:

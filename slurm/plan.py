@@ -63,17 +63,28 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
     sending: it will be sent, so that its data must be here, and damaged records are put aside.
     """
     chosen = settings.read(args)
-    at_once = _at_once(args, chosen)
+    for name in ("cells_at_once", "seconds_per_cell"):
+        value = getattr(args, name)
+        if value is not None and not LEAST <= value <= MOST:
+            raise UsageError(f"--{name.replace('_', '-')} must lie between {LEAST:g} and {MOST:g}, got {brief(value)}")
+    groups(chosen.device, args.cells_at_once or 1, "--cells-at-once")
     experiment, profile = find(args.name, args.profile, args.quick)
     if experiment.study is not None:
         raise UsageError(f"{args.name} trains no cells of a grid: python -m experiments run {args.name}")
     cells = chosen_cells(profile, args)
-    _check_partition(chosen)
+    limits, partition = cluster.partitions(), chosen.options.get("partition")
+    for name in partition.split(",") if partition else []:
+        if name not in limits:
+            raise UsageError(f"no partition {name!r} on this cluster: one of {', '.join(limits)}")
+    limit = limits.get(partition or next(iter(limits), ""))
+    if limit is not None and chosen.minutes > limit:
+        raise UsageError(f"--time {chosen.minutes} minutes: the partition allows {limit}")
     sent = submissions.all_of(args.out)
     jobs = live_jobs(sent)
     states = States.of([cell.id for cell in cells], args.out, mend=sending)
     if sending:
         cleanup.clear(args.out, states.finished)
+    at_once = args.cells_at_once or (chosen.cpus if chosen.device == "cpu" else None)  # None: a GPU tries it out
     plan = Plan(args, chosen, cells, sent, jobs, states, (args.data or Path("data")).absolute(), at_once)
     if vars(args).get("failed"):
         plan.again, states.failed = states.failed, []
@@ -85,26 +96,6 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
     if states.missing:
         _count_jobs(plan, sending)
     return plan
-
-
-def _check_partition(chosen: Settings) -> None:
-    known, wanted = cluster.partitions(), chosen.options.get("partition")
-    for name in wanted.split(",") if wanted else []:
-        if name not in known:
-            raise UsageError(f"no partition {name!r} on this cluster: one of {', '.join(known)}")
-    limit = known.get(wanted or next(iter(known), ""))
-    if limit is not None and chosen.minutes > limit:
-        raise UsageError(f"--time {chosen.minutes} minutes: the partition allows {limit}")
-
-
-def _at_once(args: argparse.Namespace, chosen: Settings) -> int | None:
-    """Cells at once in a job; None: a GPU tries it out."""
-    for name in ("cells_at_once", "seconds_per_cell"):
-        value = getattr(args, name)
-        if value is not None and not LEAST <= value <= MOST:
-            raise UsageError(f"--{name.replace('_', '-')} must lie between {LEAST:g} and {MOST:g}, got {brief(value)}")
-    groups(chosen.device, args.cells_at_once or 1, "--cells-at-once")
-    return args.cells_at_once or (chosen.cpus if chosen.device == "cpu" else None)
 
 
 def _count_jobs(plan: Plan, sending: bool) -> None:

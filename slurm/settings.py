@@ -116,9 +116,14 @@ def read(args: argparse.Namespace) -> Settings:
     count = int(match[1] or 1)
     if count:  # --gres is known to old clusters too
         options["gres"] = ",".join([f"gpu:{gpus}", *filter(None, [options.get("gres")])])
-    if "mem" in options:
-        options["mem"] = memory(options["mem"])
-    minutes = time_limit(options.pop("time", 60))
+    if (memory := options.get("mem")) is not None:
+        match = re.fullmatch(r"0*([1-9]\d{0,8})([MGT]?)B?", str(memory), re.IGNORECASE)
+        if match is None:  # sbatch takes 0 for all that a node has
+            raise UsageError(f"--mem must be a whole number of GB above 0, or as in 32G, 500M, 1T, got {brief(memory)}")
+        options["mem"] = f"{match[1]}{match[2].upper() or 'G'}B"
+    time = str(options.pop("time", 60))
+    if not (minutes := cluster.minutes(time)):
+        raise UsageError(f"--time {brief(time)}: minutes (at least one), or H:MM:SS, or D-HH:MM:SS")
     cpus, parallel = options.pop("cpus", 4), options.pop("parallel", 256)
     for name, value in (("cpus", cpus), ("parallel", parallel)):
         if type(value) is not int or not 1 <= value <= MOST:
@@ -193,19 +198,3 @@ def _take_from_shell(options: dict[str, Any]) -> tuple[str, ...]:
         *[f"from this shell, as for sbatch: {used}"] * bool(taken),
         *[f"not used: {', '.join(unused)} (a job is given what is typed here or stands in {FILE})"] * bool(unused),
     )
-
-
-def memory(text: str | float) -> str:
-    """As sbatch has it, but GB without a unit: 32, "32G", "500M" or "1T". Raises UsageError."""
-    match = re.fullmatch(r"0*([1-9]\d{0,8})([MGT]?)B?", str(text), re.IGNORECASE)
-    if match is None:  # sbatch takes 0 for all that a node has
-        raise UsageError(f"--mem must be a whole number of GB above 0, or as in 32G, 500M, 1T, got {brief(text)}")
-    return f"{match[1]}{match[2].upper() or 'G'}B"
-
-
-def time_limit(text: str | int) -> int:
-    """A time limit in minutes: "90", "1:30:00" (hours) or "2-00:00:00" (days). Raises UsageError."""
-    minutes = cluster.minutes(str(text))
-    if not minutes:
-        raise UsageError(f"--time {brief(text)}: minutes (at least one), or H:MM:SS, or D-HH:MM:SS")
-    return minutes

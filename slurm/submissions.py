@@ -88,10 +88,6 @@ class _File(Struct):
     content: Raw
 
 
-def root(out: Path) -> Path:
-    return out / "slurm"
-
-
 def create(out: Path, cells: Sequence[Cell], **content: Any) -> Submission:
     """Write the folder of a new submission; nothing is sent."""
     word = f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
@@ -100,7 +96,7 @@ def create(out: Path, cells: Sequence[Cell], **content: Any) -> Submission:
         out=str(out.absolute()), cells={cell.id: cell.to_dict() for cell in cells}, **content,
     )  # fmt: skip
     encoded = msgspec.json.encode(submission)
-    submission.place = str(root(out) / word)
+    submission.place = str(out / "slurm" / word)
     text = msgspec.json.encode(_File(hashlib.sha256(encoded).hexdigest(), Raw(encoded)))
     write_atomically(submission.folder / "submission.json", text)
     return submission
@@ -123,7 +119,7 @@ def read(folder: Path) -> Submission:
 def all_of(out: Path) -> list[Submission]:
     """Every submission below `out`, oldest first. Raises UsageError for a damaged one."""
     try:
-        return [read(path.parent) for path in sorted(root(out).glob("*/submission.json"))]
+        return [read(path.parent) for path in sorted((out / "slurm").glob("*/submission.json"))]
     except (ValueError, OSError) as error:
         raise UsageError(f"{error}: what it sent is not known; remove its folder when none of its jobs lives") from None
 

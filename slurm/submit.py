@@ -78,7 +78,7 @@ def executor_for(folder: Path, job_name: str, chosen: Settings) -> SlurmExecutor
 
 def sbatch_text(plan: Plan) -> str:
     """The file that sbatch would be given for the plan; WHEN stands for the time."""
-    folder, job_name = submissions.root(plan.args.out) / "WHEN", f"{plan.args.name}-{plan.args.profile}-WHEN"
+    folder, job_name = plan.args.out / "slurm" / "WHEN", f"{plan.args.name}-{plan.args.profile}-WHEN"
     executor = executor_for(folder, job_name, plan.settings)
     if plan.count > 1:
         executor.parameters["map_count"] = plan.count

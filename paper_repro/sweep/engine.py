@@ -53,14 +53,14 @@ class Task(NamedTuple):
 class Message(NamedTuple):
     """What a worker says. kind: "started", "epoch" (so many epochs are done), then "finished", "diverged", "failed"
     (text: traceback), "stopped", "busy" (another run is training it), "memory" (there was not enough of it) or
-    "trouble" (text: what every other cell would meet too, as a full disk). odd: kinds of what looks odd in its curves.
+    "trouble" (text: what every other cell would meet too, as a full disk). anomalies: kinds of them in its curves.
     """
 
     kind: str
     cell: Cell
     epochs: int = 0
     text: str = ""
-    odd: tuple[str, ...] = ()
+    anomalies: tuple[str, ...] = ()
 
 
 @dataclass
@@ -70,14 +70,13 @@ class Outcome:
     finished: list[str] = field(default_factory=list)
     diverged: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)  # id: traceback
-    odd: dict[str, Sequence[str]] = field(default_factory=dict)  # id: what looks odd in its curves (diagnosis.py)
+    anomalies: dict[str, Sequence[str]] = field(default_factory=dict)  # id: their kinds in its curves (diagnosis.py)
     stopped: bool = False
 
-    def add(self, name: str, status: str, odd: Sequence[str]) -> None:
-        """A cell that has a record."""
+    def add(self, name: str, status: str, anomalies: Sequence[str]) -> None:
         getattr(self, status).append(name)
-        if odd:
-            self.odd[name] = odd
+        if anomalies:
+            self.anomalies[name] = anomalies
 
 
 def kind_of(cell: Cell) -> Cell:
@@ -253,7 +252,6 @@ class _Sweep:
             self._assign(worker)
 
     def _start_worker(self, count: int = 1) -> None:
-        """Start a process that trains so many cells at once."""
         process, pipes = start("paper_repro.sweep.worker", count)
         workers = [_Worker(process, pipe) for pipe in pipes]
         self.workers |= zip(pipes, workers, strict=True)
@@ -274,7 +272,7 @@ class _Sweep:
 
     def _listen(self, worker: _Worker) -> None:
         try:
-            kind, cell, epochs, text, odd = worker.pipe.recv()
+            kind, cell, epochs, text, anomalies = worker.pipe.recv()
         except (EOFError, ConnectionError):
             self._on_exit(worker)
             return
@@ -288,7 +286,7 @@ class _Sweep:
             self._assign(worker)
         elif kind in ("finished", "diverged"):
             self.settled += _work(cell)
-            self.outcome.add(cell.id, kind, odd)
+            self.outcome.add(cell.id, kind, anomalies)
             records.clear_failure(self.task.out, cell.id)
             if not self.task.wait_for_others:  # the log of a job says which cells it trained
                 self.display.say(f"{kind}: {cell.id}")

@@ -64,7 +64,7 @@ def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any])
                     raise
                 return Message("busy", cell)  # who took it over has finished it and removed its checkpoints meanwhile
             checkpoints.remove(checkpoints.folder_of(task.out, cell.id))
-            return Message(record["status"], cell, odd=tuple(diagnosis.kinds(record)))
+            return Message(record["status"], cell, anomalies=tuple(diagnosis.kinds(record)))
     except ConnectionError:  # the parent is gone
         raise
     except AcceleratorError:  # no cell can be trained in this process any more: die, and be replaced

@@ -321,7 +321,7 @@ def test_a_quick_run_is_the_same_grid_with_few_pictures() -> None:
 
 def test_what_looks_odd_is_one_line_at_the_end(capsys) -> None:
     def reported(**odd: Sequence[str]) -> str:
-        running._report(experiments.get("fig2"), Outcome(odd=odd), _parser().parse_args(["run", "fig2"]))
+        running._report(experiments.get("fig2"), Outcome(anomalies=odd), _parser().parse_args(["run", "fig2"]))
         return capsys.readouterr().out.splitlines()[1].partition("; what to do")[0]
 
     assert reported(a=["dead training"]) == "1 cell looks odd: 1 dead training"

@@ -63,10 +63,12 @@ def test_the_file_is_read_and_the_command_line_wins(toml: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("90", 90), ("1:30:00", 90), ("0:00:30", 1), ("2-01:00:00", 49 * 60), (45, 45), ("00:10:00", 10), ("90:00", 90)],
+    [("90", 90), ("1:30:00", 90), ("0:00:30", 1), ("2-01:00:00", 49 * 60), ("00:10:00", 10), ("90:00", 90)],
 )
-def test_time_limits(text: str, expected: int) -> None:
-    assert settings.time_limit(text) == expected
+def test_time_limits(toml: Path, text: str, expected: int) -> None:
+    assert read("--time", text).minutes == expected
+    toml.write_text("time = 45")
+    assert read().minutes == 45
 
 
 @pytest.mark.parametrize(

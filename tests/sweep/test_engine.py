@@ -86,8 +86,8 @@ def test_jobs_that_share_cells_begin_with_other_ones_and_pass_over_what_is_settl
 def test_what_looks_odd_is_told_of_new_and_of_finished_cells(cell: Cell, npz: Path, tmp_path: Path) -> None:
     dead = cell.replace(optimizer="sgdw", decay=0.9)  # its weights vanish
     for _ in range(2):
-        told = engine.run([dead, cell], tmp_path, npz, workers=1)
-        assert {name: list(odd) for name, odd in told.odd.items()} == {dead.id: ["dead training"]}
+        outcome = engine.run([dead, cell], tmp_path, npz, workers=1)
+        assert {name: list(kinds) for name, kinds in outcome.anomalies.items()} == {dead.id: ["dead training"]}
 
 
 def test_a_cell_that_raises_is_reported_and_the_others_go_on(cells, npz: Path, tmp_path: Path, capfd) -> None:
