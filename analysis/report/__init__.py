@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from analysis.claims import CLAIMS, ledger, sources
@@ -26,13 +27,8 @@ from paper_repro.cli import UsageError
 from paper_repro.files import write_atomically
 from paper_repro.records import Record
 
-TITLE = "# Decoupled weight decay, reproduced: a report"
-METHOD = Path(__file__).with_name("method.md")
+TEMPLATE = Path(__file__).with_name("report.md")  # with the prose, the method and the BibTeX
 SLOW = ("heat_maps", "batch_sizes")  # whose statistics take seconds: begun first
-RECORDS = """## Records
-
-Each row is one run; its id is its file's name, and a hash of its settings. The paper's own figures are in
-[published](figures/published.csv) (`censored` ge: at least this)."""
 
 
 def make(
@@ -64,19 +60,20 @@ def make(
         for stem, future in pending.items():
             drawn[stem] = future.result()
             yield from (out / image.partition("](")[2].removesuffix(")") for image in drawn[stem].images)
-    blocks = [TITLE, *summary.section(evidence, decided), "## Results"]
-    for chart in charts:
-        blocks += results.section(chart, drawn[chart.stem])
-    for study in evidence.studies:
-        blocks += results.study(study, drawn[study.stem])
-    blocks += [*appendix.anomalies(charts), METHOD.read_text(encoding="utf-8").rstrip()]
     failures = sum(len(list((path / "failures").glob("*.txt"))) for path in paths)  # not trained since
-    blocks.append(appendix.checklists(evidence.records))
-    blocks += appendix.compute(charts, evidence.studies, evidence.records, failures)
-    blocks += appendix.environment(evidence.records, evidence.studies)
-    blocks += [appendix.citing(evidence.records), RECORDS]
-    tables = [block for block in blocks if isinstance(block, Table)]
-    text = "\n\n".join(f"{b.caption}\n\n{b.markdown()}".strip() if isinstance(b, Table) else b for b in blocks) + "\n"
+    parts: dict[str, list[str | Table]] = {
+        "summary": list(summary.section(evidence, decided)),
+        "claims": [summary.claims(decided)],
+        "results": [block for chart in charts for block in results.section(chart, drawn[chart.stem])]
+        + [block for study in evidence.studies for block in results.study(study, drawn[study.stem])],
+        "anomalies": [appendix.anomalies(charts)],
+        "checklists": [appendix.checklists(evidence.records)],
+        "compute": [appendix.compute(charts, evidence.studies, evidence.records, failures)],
+        "environment": [appendix.environment(evidence.records, evidence.studies)],
+    }
+    tables = [block for blocks in parts.values() for block in blocks if isinstance(block, Table)]
+    texts = {name: "\n\n".join(map(str, blocks)) for name, blocks in parts.items()}
+    text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(texts, **appendix.citing(evidence.records))
     files = {"claims.json": ledger.as_json(decided), "figures/published.csv": published.FILE.read_text("utf-8")}
     files |= {f"tables/{table.name}.tex": render.latex(table) for table in tables}
     files |= {"tables/all.tex": render.latex_document([table.name for table in tables]), "report.md": text}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from analysis.claims import power
@@ -18,13 +18,11 @@ ANOMALIES = (
     "Cells that diverged, and what looks unusual in the curves of others, each kind once for a cell. The thresholds, "
     "and why they are what they are, stand in `paper_repro/records/diagnosis.py`."
 )
-CITING = Path(__file__).with_name("citing.md")
 CITATION = Path(__file__).resolve().parents[2] / "CITATION.cff"
 
 
-def anomalies(charts: Sequence[Chart]) -> Iterator[str | Table]:
+def anomalies(charts: Sequence[Chart]) -> Table | str:
     """Of the cells in the figures, by kind, with the usual remedy."""
-    yield "## Anomalies"
     records = {record["id"]: (chart.stem, record) for chart in reversed(charts) for record in chart.records}
     kinds = (
         (name, [diagnosis.DIVERGED] * (record["status"] == "diverged") + diagnosis.kinds(record))
@@ -42,7 +40,7 @@ def anomalies(charts: Sequence[Chart]) -> Iterator[str | Table]:
         rows.append((str(group["kind"]), str(group["cells"]), link, seen, str(group["remedy"])))
     header = ("what", "cells", "the first", "what was seen there", "usual remedy")
     none = "None: no cell diverged, and no curve shows a spike, a blow-up or training that is dead."
-    yield Table(header, tuple(rows), "anomalies", ANOMALIES) if rows else none
+    return Table(header, tuple(rows), "anomalies", ANOMALIES) if rows else none
 
 
 def _number(value: float | None) -> str:
@@ -50,7 +48,7 @@ def _number(value: float | None) -> str:
 
 
 def checklists(records: Sequence[Record]) -> Table:
-    """What the records answer of the checklists that stand in method.md."""
+    """What the records answer of the checklists that stand in report.md."""
     diverged = sum(record["status"] == "diverged" for record in records)
     interrupted = sum(record["provenance"].get("attempts", 1) > 1 for record in records)
     answers = (
@@ -62,11 +60,8 @@ def checklists(records: Sequence[Record]) -> Table:
     return Table(("item", "answer"), answers, "reproducibility", "Items that the records answer.")
 
 
-def compute(
-    charts: Sequence[Chart], studies: Sequence[Shown], records: Sequence[Record], failures: int
-) -> Iterator[str | Table]:
+def compute(charts: Sequence[Chart], studies: Sequence[Shown], records: Sequence[Record], failures: int) -> Table:
     """Every sweep's search space and what it took; failures: cells that failed and left no record."""
-    yield "## Compute"
     rows = []
     for chart in charts:
         cells = [record["cell"] for record in chart.records]
@@ -96,7 +91,7 @@ def compute(
         "attempts of a cell counted. A cell that two figures share is counted in both; each once, they are "
         f"{power.hours(records)}. Cells that failed and were not trained since: {failures}; their time is not known."
     )
-    yield Table(header, tuple(rows), "compute", caption)
+    return Table(header, tuple(rows), "compute", caption)
 
 
 def _spent(records: Sequence[Record]) -> tuple[str, ...]:
@@ -106,9 +101,8 @@ def _spent(records: Sequence[Record]) -> tuple[str, ...]:
     return str(len(records)), lost, power.hours(records), took
 
 
-def environment(records: Sequence[Record], studies: Sequence[Shown]) -> Iterator[str | Table]:
+def environment(records: Sequence[Record], studies: Sequence[Shown]) -> Table:
     """Commits, versions, hardware and data of all records, counted."""
-    yield "## Environment"
     kinds: Counter[tuple[str, ...]] = Counter()
     for origin in (*(record["provenance"] for record in records), *(s.provenance for s in studies if s.provenance)):
         versions = ", ".join(f"{name} {value}" for name, value in origin.get("versions", {}).items())
@@ -116,15 +110,14 @@ def environment(records: Sequence[Record], studies: Sequence[Shown]) -> Iterator
         kinds[tuple(map(literal, (short_commit(origin), versions, origin["hardware"], data)))] += 1
     rows = tuple((*kind, str(count)) for kind, count in sorted(kinds.items()))
     header = ("commit", "versions", "hardware", "data (fingerprint)", "records")
-    yield Table(header, rows, "environment", "What trained: of how many records and studies.")
+    return Table(header, rows, "environment", "What trained: of how many records and studies.")
 
 
-def citing(records: Sequence[Record]) -> str:
-    """BibTeX of the paper and of this software."""
+def citing(records: Sequence[Record]) -> dict[str, str]:
+    """What the BibTeX entry of this software says."""
     commits = listed(record["provenance"]["commit"][:DIGITS] for record in records) or "none"
     stated = dict(line.split(": ", 1) for line in CITATION.read_text(encoding="utf-8").splitlines() if ": " in line)
-    values = {"year": stated["date-released"][:4], "version": stated["version"], "commits": commits}
-    return CITING.read_text(encoding="utf-8").rstrip() % values
+    return {"year": stated["date-released"][:4], "version": stated["version"], "commits": commits}
 
 
 def linked(stem: str, words: str = "") -> str:

@@ -22,33 +22,25 @@ PREDICTED = {
     "sgd": "-1 (Proposition 1: λ α counts)", "sgdw": "0 (the claim)", "adam": "none (Proposition 2)",
     "adamw": "0 (the claim)",
 }  # fmt: skip
-INTRODUCTION = (
-    "A reproduction of Decoupled Weight Decay Regularization (Loshchilov & Hutter, ICLR 2019). Every number here is "
-    "computed from records of runs, and links to them."
-)
-NO_EVIDENCE = (
-    "Demos on synthetic images are no evidence and are left out here. A claim that does not hold at a reduced scale is "
-    "reported to be contradicted there; that says nothing about the scale of the paper."
-)
 
 
 def section(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[str | Table]:
-    """What a reader wants first, and the ledger, its verdicts with their numbers and records."""
-    yield "## Summary"
-    yield INTRODUCTION
+    """What a reader wants first."""
     if evidence.changes:
         yield describe_changes(evidence.changes)
     yield "\n".join(f"- {sentence}" for sentence in _sentences(evidence, decided))
     yield from _slopes(evidence)
-    yield "## Claims"
-    yield NO_EVIDENCE
+
+
+def claims(decided: Sequence[Decided]) -> Table:
+    """The ledger, its verdicts with links to their records."""
     table, rows = ledger.table(decided), []
     for (name, text, ours, paper, *rest), each in zip(table.rows, decided, strict=True):
         count = len(each.ours.records)
         behind = f" {linked(each.ours.stem, f'{count} records' if count else 'rows')}" if each.ours.stem else ""
         theirs = f"{paper} {linked('published', 'readings')}" * bool(paper)
         rows.append((name, text, ours + behind, theirs, *rest))
-    yield replace(table, rows=tuple(rows))
+    return replace(table, rows=tuple(rows))
 
 
 def _sentences(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[str]:

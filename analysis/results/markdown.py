@@ -23,6 +23,9 @@ class Table:
     name: str = ""
     caption: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.caption}\n\n{self.markdown()}".strip()
+
     def markdown(self) -> str:
         """Without the caption, ending in a newline."""
         lines = [self.header, ("---",) * len(self.header), *self.rows]

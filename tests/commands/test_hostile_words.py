@@ -33,7 +33,7 @@ def _with(cell: Cell, **provenance: object) -> Record:
 def table(cell: Cell) -> Table:
     data = {"name": WORDS, "fingerprint": WORDS}
     record = _with(cell, hardware=WORDS, versions={WORDS: WORDS}, data=data)
-    _, table = appendix.environment([records.parse(json.dumps(record).encode(), "here")], [])
+    table = appendix.environment([records.parse(json.dumps(record).encode(), "here")], [])
     assert isinstance(table, Table)
     return table
 

@@ -25,7 +25,7 @@ def test_each_kind_has_a_row_with_the_first_cell_and_a_remedy(made: list[Record]
     made[0] = made_record(experiments.get("fig3").profiles["cpu"].cells[0], 30.0, status="diverged")
     made[1]["diagnoses"] = [SPIKE, {"kind": "gradient blow-up", "epoch": 5, "value": None, "usual": 1.0}]
     made[2]["diagnoses"] = [SPIKE]
-    _, table = appendix.anomalies(_charts(made))
+    table = appendix.anomalies(_charts(made))
     assert isinstance(table, Table)
     assert [row[:2] for row in table.rows] == [("diverged", "1"), ("loss spike", "2"), ("gradient blow-up", "1")]
     assert [row[3] for row in table.rows] == [
@@ -36,5 +36,5 @@ def test_each_kind_has_a_row_with_the_first_cell_and_a_remedy(made: list[Record]
 
 
 def test_none_is_said(made: list[Record]) -> None:
-    _, text = appendix.anomalies(_charts(made))
+    text = appendix.anomalies(_charts(made))
     assert str(text).startswith("None")

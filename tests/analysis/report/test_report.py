@@ -160,7 +160,7 @@ def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
 
 
 def test_the_method_names_the_numbers_of_the_code() -> None:
-    text = report.METHOD.read_text()
+    text = report.TEMPLATE.read_text()
     assert f"{RESAMPLES} seeded resamples" in text
     assert f"{DRAWS} draws of noise-free surfaces" in text
 

@@ -18,7 +18,6 @@ import numpy as np
 from analysis import figures
 from analysis.figures import captions
 from analysis.report import appendix, render
-from analysis.results.markdown import Table
 from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.cli import is_plain
@@ -101,7 +100,7 @@ class Record:
         """As figures and the report do."""
         figures.table([record])
         captions._origin([record])
-        (table,) = (block for block in appendix.environment([record], []) if isinstance(block, Table))
+        table = appendix.environment([record], [])
         render.latex(table).encode()
         text = f"# A report\n\n{table.markdown()}"
         if PAGE.search(render.page(text, self.path.parent)) or not is_plain(text.replace("\n", "")):
