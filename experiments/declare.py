@@ -1,7 +1,5 @@
 """What an experiment file declares: grids of Cells, one for each profile, or a study's settings. No torch here."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,7 +66,7 @@ class Experiment:
     measure: str = "error"  # of the final numbers: "top5_error" where the records have it
     changes: Mapping[str, Any] = field(default_factory=dict)  # to the declared cells, by the user (parse_settings)
 
-    def changed(self, changes: Mapping[str, Any]) -> Experiment:
+    def changed(self, changes: Mapping[str, Any]) -> "Experiment":
         """This experiment with fields of all its cells changed; with "quick" among the changes also with so few images
         that whole grids are tried in a minute. Notes stay with the cells that they were written of.
 

@@ -4,8 +4,6 @@ Never more is read than was foreseen, and nothing from what is no file. A write 
 run is to blame for: one line with the file's name and what to do.
 """
 
-from __future__ import annotations
-
 import errno
 import functools
 import os
@@ -72,7 +70,7 @@ class StorageError(OSError):
     """A file cannot be written, or nothing more be opened or started: no run is to blame, and all would fail alike."""
 
     @classmethod
-    def at(cls, path: Path, error: OSError) -> StorageError:
+    def at(cls, path: Path, error: OSError) -> "StorageError":
         return error if isinstance(error, StorageError) else cls(error.errno, error.strerror or str(error), str(path))
 
     def __str__(self) -> str:

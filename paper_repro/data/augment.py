@@ -3,8 +3,6 @@
 The draws are a function of (seed, epoch) alone: there is no generator whose state a resumed run could have lost.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -30,11 +28,11 @@ class Epoch(NamedTuple):
     flip: Tensor | None
     noise: Tensor | None
 
-    def to(self, device: str) -> Epoch:
+    def to(self, device: str) -> "Epoch":
         """The same choices on the device."""
         return Epoch(*(None if value is None else value.to(device) for value in self))  # type: ignore[arg-type]
 
-    def take(self, other: Epoch) -> None:
+    def take(self, other: "Epoch") -> None:
         """Become `other`, of the same run, in the same memory: a recorded update reads from there (cuda.py)."""
         for ours, value in zip(self, other, strict=True):
             if ours is not None and value is not None:

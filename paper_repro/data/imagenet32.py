@@ -5,8 +5,6 @@ train_data_batch_1 .. 10 and val_data each hold a dict: data, uint8 [N, 3072], t
 255. The validation images serve as test set, as in the paper. All of it takes 4 GB, and 8 while it is loaded.
 """
 
-from __future__ import annotations
-
 import pickle
 from pathlib import Path
 from typing import Any
@@ -74,7 +72,7 @@ class _Part:
     def __init__(self, name: str, arguments: tuple[Any, ...] = ()) -> None:
         self.name, self.arguments, self.state = name, arguments, ()
 
-    def __call__(self, *arguments: Any) -> _Part:
+    def __call__(self, *arguments: Any) -> "_Part":
         return _Part(self.name, arguments)
 
     def __setstate__(self, state: Any) -> None:

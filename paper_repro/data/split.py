@@ -1,7 +1,5 @@
 """What a Cell trains, selects and reports on: a data set's arrays, split, reduced and with its labels made noisy."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 
@@ -23,7 +21,7 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def to(self, device: str) -> Split:
+    def to(self, device: str) -> "Split":
         """The same on the device (nothing is copied if it is there already)."""
         return Split(self.images.to(device), self.labels.to(device))
 
@@ -49,7 +47,7 @@ class Dataset:
     def channels(self) -> int:
         return int(self.train.images.shape[3])
 
-    def to(self, device: str) -> Dataset:
+    def to(self, device: str) -> "Dataset":
         """The same on the device."""
         moved = {name: getattr(self, name).to(device) for name in ("train", "validation", "test", "mean", "std")}
         return dataclasses.replace(self, **moved)
