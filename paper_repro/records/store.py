@@ -128,13 +128,15 @@ def merge(records: Iterable[Record], path: Path) -> int:
 def write_failure(out: Path, cell: Cell, text: str) -> Path:
     """Keep the traceback of a failed cell. A failure is no record: the next run tries the cell again."""
     path = failure_path(out, cell.id)
+    if path.is_dir():
+        files.remove(path)
     write_atomically(path, f"{json.dumps(cell.to_dict())}\n{text}\n".encode())
     return path
 
 
 def clear_failure(out: Path, cell_id: str) -> None:
     """Forget that a cell failed."""
-    failure_path(out, cell_id).unlink(missing_ok=True)
+    files.remove(failure_path(out, cell_id))
 
 
 def content_of(path: Path) -> bytes:

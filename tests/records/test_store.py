@@ -335,3 +335,14 @@ def test_a_damaged_record_that_cannot_be_put_aside_is_still_named(tmp_path: Path
     monkeypatch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(OSError(30, "Read-only file system")))
     assert records.read_or_put_aside(tmp_path, cell().id) is None
     assert "it cannot be put aside (Read-only file system)" in capsys.readouterr().err
+
+
+def test_a_folder_in_the_way_of_a_failure_does_not_stop_the_sweep(tmp_path: Path) -> None:
+    path = records.failure_path(tmp_path, cell().id)
+    path.mkdir(parents=True)
+    records.write_failure(tmp_path, cell(), "why")
+    assert path.read_text().endswith("why\n")
+    path.unlink()
+    path.mkdir()
+    records.clear_failure(tmp_path, cell().id)
+    assert not path.exists()
