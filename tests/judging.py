@@ -11,7 +11,7 @@ import experiments
 from analysis.claims import CLAIMS, ledger
 from analysis.claims.ledger import Decided
 from analysis.claims.sources import Evidence, Verdict
-from analysis.results.studies import Shown
+from analysis.results.studies import StudyResult
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
@@ -19,12 +19,12 @@ from tests.conftest import made_record
 BY_NAME = {claim.name: claim for claim in CLAIMS}
 
 
-def decided(name: str, records: Sequence[Record] = (), studies: Sequence[Shown] = ()) -> Decided:
+def decided(name: str, records: Sequence[Record] = (), studies: Sequence[StudyResult] = ()) -> Decided:
     (decided,) = ledger.decide([BY_NAME[name]], Evidence(records, studies))
     return decided
 
 
-def judged(name: str, records: Sequence[Record] = (), studies: Sequence[Shown] = ()) -> Verdict:
+def judged(name: str, records: Sequence[Record] = (), studies: Sequence[StudyResult] = ()) -> Verdict:
     return decided(name, records, studies).ours
 
 
@@ -50,9 +50,9 @@ def run(cell: Cell, losses: tuple[float, float, float], error_at: Any, ends: tup
     return made_record(cell, error_at(losses[-1]), epochs=rows)
 
 
-def study(name: str, rows: list[dict[str, Any]]) -> list[Shown]:
+def study(name: str, rows: list[dict[str, Any]]) -> list[StudyResult]:
     origin = {"data": {"name": "real", "fingerprint": "f" * 16}, "commit": "c" * 40, "hardware": "a processor"}
-    return [Shown(experiments.get(name), "cpu", "real", f"{name}-cpu", "", {}, rows, origin)]
+    return [StudyResult(experiments.get(name), "cpu", "real", f"{name}-cpu", "", {}, rows, origin)]
 
 
 def at_levels(name: str, seeds: int, levels: Mapping[str, float]) -> list[Record]:

@@ -21,7 +21,7 @@ from analysis.results import published
 from analysis.results import studies as findings
 from analysis.results.panels import Panel, Tile, panels
 from analysis.results.published import Reading
-from analysis.results.studies import Shown
+from analysis.results.studies import StudyResult
 from analysis.results.table import Chart, charts
 from analysis.results.words import NAMES, SCHEDULES, Estimate, format_estimate
 from analysis.statistics import power_laws
@@ -71,7 +71,7 @@ class Evidence:
     is_paper = False
 
     def __init__(
-        self, records: Sequence[Record], studies: Sequence[Shown] = (), changes: Mapping[str, Any] = {},
+        self, records: Sequence[Record], studies: Sequence[StudyResult] = (), changes: Mapping[str, Any] = {},
         sources: Sequence[Path] = (),
     ) -> None:  # fmt: skip
         self.records = records
@@ -184,7 +184,7 @@ class Evidence:
             self.lacking[study] = None
         return result.rows if result else []
 
-    def study(self, name: str) -> Shown | None:
+    def study(self, name: str) -> StudyResult | None:
         """Its findings at the largest scale."""
         there = [each for each in self.studies if each.experiment.study == name]
         there = [each for each in there if each.profile.endswith("-quick") == ("quick" in self.changes)]
@@ -210,7 +210,9 @@ class Evidence:
 def evidence(sources: Sequence[Path], changes: Mapping[str, Any] = {}) -> Evidence:
     """All that lies in these sources. changes: to the declared cells, as for figures. Raises UsageError."""
     every = changed(experiments.names(), changes)
-    studies = findings.shown([each for each in every if each.study], sources, named=False, quick="quick" in changes)
+    studies = findings.study_results(
+        [each for each in every if each.study], sources, named=False, quick="quick" in changes
+    )
     return Evidence(read_records(sources, changes=changes), studies, changes, sources)
 
 

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import experiments
 from analysis.results.markdown import csv_text
-from analysis.results.studies import Shown, listed, shown, to_type
+from analysis.results.studies import StudyResult, listed, study_results, to_type
 from analysis.results.table import Chart, all_charts, charts
 from experiments.declare import Experiment
 from paper_repro.cli import UsageError, no_such, python_m
@@ -51,7 +51,7 @@ def make(names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapp
         if experiments.get(name).study is not None and changes.keys() - {"quick"}:
             raise UsageError(f"{name} has no cells to change: --set is for the others")
     studies = [each for name in names or experiments.names() if (each := experiments.get(name)).study is not None]
-    drawn: list[Chart | Shown] = [*shown(studies, sources, bool(names), "quick" in changes)]
+    drawn: list[Chart | StudyResult] = [*study_results(studies, sources, bool(names), "quick" in changes)]
     records: list[Record] = []
     grids = [name for name in names if experiments.get(name).study is None]
     if grids or not names:
@@ -71,7 +71,7 @@ def make_published(names: Sequence[str], out: Path) -> Iterator[Path]:
     yield from _written(list(dict.fromkeys(names or known)), out)
 
 
-def _written(drawn: Sequence[Chart | Shown | str], out: Path) -> Iterator[Path]:
+def _written(drawn: Sequence[Chart | StudyResult | str], out: Path) -> Iterator[Path]:
     check_writable(out)
     for paths in in_parallel([partial(write, each, out) for each in drawn]):
         yield from paths
@@ -183,7 +183,7 @@ def check_writable(out: Path) -> None:
         raise UsageError(f"cannot write to {out}: {error.strerror}") from None
 
 
-def write(drawn: Chart | Shown | str, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
+def write(drawn: Chart | StudyResult | str, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
     """Draw a chart, what a study measured, or the paper's counterpart of an experiment's figure, and write its images
     in these kinds, and the numbers as CSV; their paths."""
     if isinstance(drawn, Chart):
@@ -191,7 +191,7 @@ def write(drawn: Chart | Shown | str, out: Path, kinds: Sequence[str] = KINDS) -
         stems = {first: stem} | {module: f"{stem}-{module}" for module in drawn.experiment.also}
         figures = stems.items()
         return [path for f, stem in figures for path in write_figure(out, stem, f, [drawn], numbers, kinds)]
-    if isinstance(drawn, Shown):
+    if isinstance(drawn, StudyResult):
         return write_figure(out, drawn.stem, f"studies.{drawn.experiment.figure}", [drawn], drawn.table(), kinds)
     numbers = importlib.import_module("analysis.figures.published").table(drawn)
     return write_figure(out, f"{drawn}-published", "published", [drawn], numbers, kinds)

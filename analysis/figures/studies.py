@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from analysis.figures import seeds
 from analysis.figures.style import colour, with_panels
 from analysis.results.series import Variant
-from analysis.results.studies import Shown
+from analysis.results.studies import StudyResult
 from analysis.results.words import DECOUPLED, L2, NAMES, SCHEDULES, format_number
 from paper_repro import schedules as paper_schedules
 
@@ -22,7 +22,7 @@ ROUNDING = 1e-17  # where a distance of exactly 0 is drawn
 WIDTHS = (1.2, 2.4, 1.0)  # points: Adam shows under AdamW where they coincide
 
 
-def schedules(study: Shown) -> Figure:
+def schedules(study: StudyResult) -> Figure:
     """The schedule multiplier eta over the epochs, from schedules.py itself (the paper's supplementary figure 1)."""
     reading = "The multiplier of learning rate and decoupled decay at each update, as a Cell names its schedule."
     figure, (axes,) = with_panels(1, 1, 1.8, study.caption(reading))
@@ -36,7 +36,7 @@ def schedules(study: Shown) -> Figure:
     return figure
 
 
-def first_steps(study: Shown) -> Figure:
+def first_steps(study: StudyResult) -> Figure:
     """The loss of each of the first updates, a line for each optimizer. Thin: each seed. Thick: their mean."""
     count = len({row["seed"] for row in study.rows})
     reading = f"Training loss of each update's own batch. Thin: {count} seed{'s' * (count > 1)}; thick: their mean."
@@ -54,7 +54,7 @@ def first_steps(study: Shown) -> Figure:
     return figure
 
 
-def effective_decay(study: Shown) -> Figure:
+def effective_decay(study: StudyResult) -> Figure:
     """What decay takes off each weight against its gradient scale, and each tensor's effective learning rate."""
     reading = (
         "Left: the share of a weight that decay takes off in one update (divided by the schedule multiplier), against "
@@ -78,7 +78,7 @@ def effective_decay(study: Shown) -> Figure:
     return figure
 
 
-def step_cost(study: Shown) -> Figure:
+def step_cost(study: StudyResult) -> Figure:
     """Milliseconds of a step and bytes of state, a bar for each optimizer, a panel for each network."""
     models, ratios = _by(study.rows, "model"), []
     for model, rows in models.items():
@@ -102,7 +102,7 @@ def step_cost(study: Shown) -> Figure:
     return figure
 
 
-def propositions(study: Shown) -> Figure:
+def propositions(study: StudyResult) -> Figure:
     """Propositions 1 to 3: distances of iterates that are equal where the paper says so."""
     reading = (
         "Distance of the last iterates, relative to how far decay moved them. Proposition 1: SGD with L2 factor l "
@@ -126,7 +126,7 @@ def propositions(study: Shown) -> Figure:
     return figure
 
 
-def seed_dots(study: Shown) -> Figure:
+def seed_dots(study: StudyResult) -> Figure:
     """Test errors by seed, a column for each value of the rows' first field."""
     variants = []
     for value, rows in _by(study.rows, next(iter(study.rows[0]))).items():

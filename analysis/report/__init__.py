@@ -21,7 +21,7 @@ from analysis.report import appendix, render, results, summary
 from analysis.report.results import Drawn
 from analysis.results import published
 from analysis.results.markdown import Table
-from analysis.results.studies import Shown
+from analysis.results.studies import StudyResult
 from analysis.results.table import Chart
 from paper_repro.cli import UsageError
 from paper_repro.files import write_atomically
@@ -49,7 +49,7 @@ def make(
     noise = [record for chart in charts if chart.experiment.name == "fig2" for record in chart.records]
     theirs = importlib.import_module("analysis.figures.published").FIGURES
     beside = {chart.experiment.name: chart.stem for chart in reversed(charts) if chart.experiment.name in theirs}
-    items: list[Chart | Shown] = [*charts, *evidence.studies]
+    items: list[Chart | StudyResult] = [*charts, *evidence.studies]
     with processes() as drawers:
         pending = {
             item.stem: drawers.submit(_draw, item, noise, item.stem in beside.values(), out / "figures", kinds)
@@ -84,7 +84,9 @@ def make(
     yield out / "report.html"
 
 
-def _draw(item: Chart | Shown, noise: Sequence[Record], has_theirs: bool, folder: Path, kinds: Sequence[str]) -> Drawn:
+def _draw(
+    item: Chart | StudyResult, noise: Sequence[Record], has_theirs: bool, folder: Path, kinds: Sequence[str]
+) -> Drawn:
     """Ours, the paper's own, and the statistics. noise: records of several seeds, for the noise of single runs."""
     statistics, title = importlib.import_module("analysis.report.tables"), item.experiment.title
     paths, tables = {f"Ours: {title}": write(item, folder, kinds)}, ()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from analysis.claims import power
 from analysis.results.markdown import Table, literal
-from analysis.results.studies import Shown
+from analysis.results.studies import StudyResult
 from analysis.results.table import Chart
 from analysis.results.words import DIGITS, distinct_texts, short_commit
 from experiments import declare
@@ -60,7 +60,7 @@ def checklists(records: Sequence[Record]) -> Table:
     return Table(("item", "answer"), answers, "reproducibility", "Items that the records answer.")
 
 
-def compute(charts: Sequence[Chart], studies: Sequence[Shown], records: Sequence[Record], failures: int) -> Table:
+def compute(charts: Sequence[Chart], studies: Sequence[StudyResult], records: Sequence[Record], failures: int) -> Table:
     """Every sweep's search space and what it took; failures: cells that failed and left no record."""
     rows = []
     for chart in charts:
@@ -101,7 +101,7 @@ def _spent(records: Sequence[Record]) -> tuple[str, ...]:
     return str(len(records)), lost, power.hours(records), took
 
 
-def environment(records: Sequence[Record], studies: Sequence[Shown]) -> Table:
+def environment(records: Sequence[Record], studies: Sequence[StudyResult]) -> Table:
     """Commits, versions, hardware and data of all records, counted."""
     kinds: Counter[tuple[str, ...]] = Counter()
     for origin in (*(record["provenance"] for record in records), *(s.provenance for s in studies if s.provenance)):

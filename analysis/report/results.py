@@ -13,7 +13,7 @@ from analysis.report.appendix import linked
 from analysis.results.markdown import Table
 from analysis.results.panels import Panel, panels, selection_split
 from analysis.results.series import variants
-from analysis.results.studies import Shown, to_type
+from analysis.results.studies import StudyResult, to_type
 from analysis.results.table import Chart
 from analysis.results.words import NAMES, distinct_texts, format_number
 from experiments.declare import options
@@ -45,19 +45,16 @@ def section(chart: Chart, drawn: Drawn) -> Iterator[str | Table]:
     yield _commands(experiment.name, chart.profile, chart.other_data, experiment.changes, more)
 
 
-def study(shown: Shown, drawn: Drawn) -> Iterator[str | Table]:
+def study(result: StudyResult, drawn: Drawn) -> Iterator[str | Table]:
     """Of what is no grid of cells."""
-    yield f"### {shown.experiment.title} ({shown.experiment.name}, {shown.profile})"
-    took = f" It took {shown.seconds:.0f} seconds." if shown.provenance else ""
-    rows = f" ({linked(shown.stem, 'rows')})" if shown.rows else ""
-    yield f"{shown.note[:1].upper()}{shown.note[1:]}.{took}{rows}"
+    yield f"### {result.experiment.title} ({result.experiment.name}, {result.profile})"
+    took = f" It took {result.seconds:.0f} seconds." if result.provenance else ""
+    rows = f" ({linked(result.stem, 'rows')})" if result.rows else ""
+    yield f"{result.note[:1].upper()}{result.note[1:]}.{took}{rows}"
     yield from drawn.images
-    if shown.provenance:
-        changes = {"quick": "run"} if shown.profile.endswith("-quick") else {}
-        profile = shown.profile.removesuffix("-quick")
-        declared = shown.experiment.profiles[profile].settings.get("cell") or {}
-        data = "" if shown.dataset == declared.get("dataset") or "cell" not in shown.settings else shown.dataset
-        yield _commands(shown.experiment.name, profile, data, changes)
+    if result.provenance:
+        changes = {"quick": "run"} if result.profile.endswith("-quick") else {}
+        yield _commands(result.experiment.name, result.profile.removesuffix("-quick"), result.other_data, changes)
 
 
 def _commands(name: str, profile: str, data: str, changes: Mapping[str, Any], more: str = "") -> str:

@@ -22,7 +22,7 @@ RECORDED = Path(experiments.__file__).resolve().parent / "recorded"
 
 
 @dataclass(frozen=True)
-class Shown:
+class StudyResult:
     """What one figure shows."""
 
     experiment: Experiment
@@ -34,6 +34,7 @@ class Shown:
     rows: list[dict[str, Any]]
     provenance: dict[str, Any] | None  # None where nothing was measured
     seconds: float = 0.0
+    other_data: str = ""  # the data set's name, where the profile declares another
 
     def caption(self, reading: str) -> str:
         """The whole caption, one paragraph. `reading`: how to read this kind of figure."""
@@ -53,7 +54,9 @@ class Shown:
         return csv_text(columns, texts) if self.rows else ""
 
 
-def shown(asked: Sequence[Experiment], sources: Sequence[Path], named: bool, quick: bool = False) -> list[Shown]:
+def study_results(
+    asked: Sequence[Experiment], sources: Sequence[Path], named: bool, quick: bool = False
+) -> list[StudyResult]:
     """What there is of these studies in output folders, or among the committed ones (RECORDED): of two of one name that
     of the first source.
 
@@ -69,7 +72,7 @@ def shown(asked: Sequence[Experiment], sources: Sequence[Path], named: bool, qui
             profiles = list(experiment.profiles.items())[0 if named else -1 :]  # the paper's own, when nobody asks
             for name, profile in profiles:
                 stem = f"{experiment.name}-{name}"
-                results.append(Shown(experiment, name, "none", stem, profile.note, profile.settings, [], None))
+                results.append(StudyResult(experiment, name, "none", stem, profile.note, profile.settings, [], None))
         elif named and not measured:
             run = to_type(experiment.name, sources, {"quick": "run"} if quick else {}, here=True)
             raise UsageError(f"no findings of {experiment.name} in {listed(sources)}; make some with: {run}")
@@ -91,15 +94,18 @@ def _read(sources: Sequence[Path]) -> list[studies.Findings]:
     return [each for each, _ in first_of.values()]
 
 
-def _measured(experiment: Experiment, findings: studies.Findings) -> Shown:
+def _measured(experiment: Experiment, findings: studies.Findings) -> StudyResult:
     scale, settings, origin = findings["profile"], findings["settings"], findings["provenance"]
     profile = experiment.profiles.get(scale.removesuffix("-quick"))
     quick = " (a quick try: too short to mean anything)" * scale.endswith("-quick")
     note = (note_of(profile, settings) if profile else scale) + quick
-    own, dataset = ((part.get("cell") or {}).get("dataset") for part in (profile.settings if profile else {}, settings))
-    stem = "-".join([experiment.name, scale, *([str(dataset)] if dataset != own else [])])
+    declared, used = (
+        (part.get("cell") or {}).get("dataset") for part in (profile.settings if profile else {}, settings)
+    )
+    other = str(used) if used != declared else ""
+    stem = "-".join(filter(None, (experiment.name, scale, other)))
     data, seconds = str(origin["data"]["name"]), float(findings["seconds"])
-    return Shown(experiment, scale, data, stem, note, settings, findings["rows"], origin, seconds)
+    return StudyResult(experiment, scale, data, stem, note, settings, findings["rows"], origin, seconds, other)
 
 
 def listed(sources: Sequence[Path]) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 import experiments
 from analysis.figures import make
-from analysis.results.studies import Shown
+from analysis.results.studies import StudyResult
 from paper_repro.cli import UsageError
 from paper_repro.records import checksum
 from paper_repro.studies import path_of
@@ -89,7 +89,7 @@ def test_what_is_missing_or_damaged_is_refused_in_a_line(tmp_path: Path) -> None
 
 def test_the_caption_says_where_it_comes_from() -> None:
     origin = {"commit": "c" * 40, "dirty": True, "hardware": "a chip", "data": {"name": "d", "fingerprint": "f" * 16}}
-    words = Shown(experiments.get("first_steps"), "cpu", "d", "s", "small", {"cell": {}}, [], origin).caption(
+    words = StudyResult(experiments.get("first_steps"), "cpu", "d", "s", "small", {"cell": {}}, [], origin).caption(
         "How to read it."
     )
     assert "Data set d (fingerprint ffffffffffff)" in words

@@ -258,7 +258,7 @@ class Folder:
         for arguments in (["status"], ["status", "--json"], ["logs", CELL.replace(seed=2).id]):
             run(slurm, [*arguments, "--out", str(self.out)])
         with suppress(UsageError):
-            shown = findings.shown([experiments.get("first_steps")], [self.out], named=False)
+            shown = findings.study_results([experiments.get("first_steps")], [self.out], named=False)
             if any("/" in each.stem or not is_plain(each.caption("")) for each in shown):
                 raise Different("findings lead elsewhere")
         remove(path)
