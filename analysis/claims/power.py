@@ -34,8 +34,7 @@ from paper_repro.records import Record
 
 DRAWS = 200
 NEVER = "never measured"
-SAME = ("image_size", "train_examples", "precision", "batch_size")  # what makes an epoch long
-GUESSED = ("cpu",)  # scales whose networks are so small that another network's time is better than none
+SAME = ("model", "image_size", "train_examples", "precision", "batch_size")  # what makes an epoch long
 
 
 def format_hours(hours: Mapping[str, float]) -> str:
@@ -106,15 +105,11 @@ def _profile_price(name: str, profile: Profile, records: Sequence[Record]) -> st
         return f"{name}: its cells are recorded; others that the rule needs (the noise is figure 2's) are not"
     epochs, first = sum(cell.epochs for cell in missing), missing[0].to_dict()
     alike = [r for r in records if r["status"] == "finished" and all(r["cell"][key] == first[key] for key in SAME)]
-    in_common = [tuple(r["cell"][key] == first[key] for key in ("model", "augment")) for r in alike]
-    similar = [r for r, common in zip(alike, in_common, strict=True) if common == max(in_common)]
-    other = str(similar[0]["cell"]["model"]) if similar else ""
-    if not similar or (other != first["model"] and name not in GUESSED):
+    if not alike:
         return f"{name}: {len(missing)} cells, {epochs:,} epochs in all, {NEVER}"
-    epoch = statistics.median(record["seconds"] / record["cell"]["epochs"] for record in similar)
-    price = Price(len(missing), epoch * epochs / 3600, unit(similar[0]["provenance"]))
-    guess = "" if other == first["model"] else f", if {first['model']} is as fast as {other}"
-    return f"{name}: about {price.text()}{guess}"
+    epoch = statistics.median(record["seconds"] / record["cell"]["epochs"] for record in alike)
+    price = Price(len(missing), epoch * epochs / 3600, unit(alike[0]["provenance"]))
+    return f"{name}: about {price.text()}"
 
 
 @dataclass(frozen=True)

@@ -48,11 +48,11 @@ def test_what_is_recorded_already_is_not_paid_for_again() -> None:
     assert told.startswith("cpu: its cells are recorded; others that the rule needs")
 
 
-def test_another_net_s_time_is_a_guess_that_is_told_and_none_at_large_scales() -> None:
+def test_another_network_s_time_says_nothing() -> None:
     records = [took(cells("fig2")[0], 20), took(cells("fig2", "gpu")[0], 100, "NVIDIA H100")]
-    told = first_run_price(experiments.get("transformer"), records)
-    assert "cpu: about 108 cells, 1.2 core-hours, if vit-4-64-p4 is as fast as resnet-8-w16" in told
-    assert "gpu: 70 cells, 3,500 epochs in all, never measured" in told
+    assert "gpu: 70 cells, 3,500 epochs in all, never measured" in first_run_price(
+        experiments.get("transformer"), records
+    )
     assert "gpu: about 16 cells, 3.0 GPU-hours" in first_run_price(SUPP2, records)  # 16 x 100 epochs of 6.7 s
 
 
