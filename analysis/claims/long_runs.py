@@ -42,7 +42,7 @@ def _half_below(parts: Sequence[Interval]) -> str:
 
 def _halves(evidence: Evidence) -> Verdict | None:
     lines = [curve(records, "train_loss") for records in evidence.selected_records("fig3", ADAM, ADAMW)]
-    if not lines or not all(line.values for line in lines):
+    if not lines:
         return None
     adam, adamw = (dict(zip(line.epochs, line.values, strict=True)) for line in lines)
     last = lines[0].epochs[-1]

@@ -48,10 +48,8 @@ def _second_proposition(rows: Rows, holds_if_apart: bool = True) -> Verdict:
     return decided((min(residual, closest) > APART) == holds_if_apart, words)
 
 
-def _third_proposition(rows: Rows, form: str) -> Verdict | None:
+def _third_proposition(rows: Rows, form: str) -> Verdict:
     scaled = [row for row in rows if row["what"] == "scaled" and row["form"] == form]
-    if not scaled:
-        return None
     worst = max(scaled, key=lambda row: float(row["distance"]))
     words = f"largest distance {worst['distance']:.2g}, at α = {worst['alpha']:g}"
     return decided(worst["distance"] < ROUNDING, words)
@@ -66,27 +64,21 @@ def _parameters(rows: Rows) -> Verdict | None:
     return decided(holds, f"millions of trained values: {', '.join(texts)}")
 
 
-def _step_cost(rows: Rows) -> Verdict | None:
+def _step_cost(rows: Rows) -> Verdict:
     took = {(row["model"], row["optimizer"]): row["milliseconds"] for row in rows}
     ratios = [took[model, "adamw"] / took[model, "adam"] for model, name in took if name == "adamw"]
-    if not ratios:
-        return None
     words = f"a step of AdamW takes {min(ratios):.2f} to {max(ratios):.2f} times one of Adam with L2"
     return decided(max(ratios) < 0.95, words)
 
 
-def _effective_rate(rows: Rows) -> Verdict | None:
+def _effective_rate(rows: Rows) -> Verdict:
     rates = [row["rate"] for row in rows if row["what"] == "parameter" and row["optimizer"] == "adam"]
-    if not rates:
-        return None
     ratio = max(rates) / min(rates)
     return decided(ratio > 2, f"{ratio:.0f}-fold between the tensors of one network")
 
 
-def _effective_decay(rows: Rows) -> Verdict | None:
+def _effective_decay(rows: Rows) -> Verdict:
     bins = [row for row in rows if row["what"] == "scale" and row["median"] > 0]
-    if not bins:
-        return None
     slopes = {}
     for name in ("adam", "adamw"):
         scales, shares = np.log([[row["scale"], row["median"]] for row in bins if row["optimizer"] == name]).T

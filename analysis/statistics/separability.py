@@ -18,16 +18,7 @@ from analysis.results import published
 from analysis.results.markdown import Table, csv_text
 from analysis.results.panels import panels, selection_split
 from analysis.results.table import Chart
-from analysis.results.words import (
-    BOUNDARY,
-    NAMES,
-    OPTIMIZERS,
-    UNITS,
-    Estimate,
-    distinct_texts,
-    facet_text,
-    format_estimate,
-)
+from analysis.results.words import BOUNDARY, NAMES, UNITS, Estimate, distinct_texts, facet_text, format_estimate
 from analysis.statistics.interaction import interaction
 from analysis.statistics.ridge import Ridge, ridge
 from analysis.statistics.surface import LEAST, Surface, panel_surface, published_surface
@@ -37,9 +28,7 @@ PAPER = {  # the figure with the paper's panels, and how their names begin
     "fig1": ("fig1", ""), "fig2": ("fig2", ""), "supp3": ("supp3", "cifar_"), "supp3_imagenet32": ("supp3", "in32_"),
 }  # fmt: skip
 TOO_FEW = "too few rows"
-STATISTICS = (
-    "ridge_slope", "interaction", "basin_size", "regret_alpha_first", "regret_decay_first", "regret_worst",
-)  # fmt: skip
+STATISTICS = "ridge_slope", "interaction", "basin_size", "regret_alpha_first", "regret_decay_first", "regret_worst"
 
 
 @dataclass(frozen=True)
@@ -84,7 +73,7 @@ def published_rows(experiment: str) -> tuple[Row, ...]:
     """The same for the paper's own figure of this name; none where it has no heat maps."""
     (figure, start), readings, rows = PAPER.get(experiment, ("", "")), published.load(), []
     panels = {r.panel: r.optimizer for r in readings if r.figure == figure and r.panel.startswith(start)}
-    for panel, optimizer in sorted(panels.items(), key=lambda item: OPTIMIZERS.index(item[1])):
+    for panel, optimizer in sorted(panels.items(), key=lambda item: list(NAMES).index(item[1])):
         surface = published_surface(readings, figure, panel)
         facets = published.words(panel.replace(f"{optimizer}_", ""))
         rows.append(panel_row(optimizer, facets, surface, surface, "paper, "))
@@ -123,9 +112,8 @@ def table(rows: Sequence[Row]) -> Table:
 
 def _cells(row: Row) -> tuple[str, ...]:
     slope = row.text("ridge_slope")
-    slope += (
-        f" ({row.ridge.on_boundary} rows on the grid boundary)" if row.ridge.on_boundary and slope != BOUNDARY else ""
-    )
+    if row.ridge.on_boundary and slope != BOUNDARY:
+        slope += f" ({row.ridge.on_boundary} rows on the grid boundary)"
     costs = [row.text(f"regret_{order}") for order in ("decay_first", "worst")]
     costs = costs[:1] if isinstance(row.statistics["regret_worst"], str) else costs
     return (
