@@ -25,7 +25,7 @@ SENDING = ["--seconds-per-cell", "150", "--cpus", "1"]  # two jobs
 CELLS = 4
 PATIENCE = 120.0  # seconds
 # What a submit does from now on ends in the middle: nothing was started; it was started, and nobody knows of it.
-AIMED = ("submit._hand_over", "submissions.create")
+AIMED = ("submit.executor_for", "submissions.create")
 KILLED_AT = """
 import os, signal, sys
 from slurm import submissions, submit
