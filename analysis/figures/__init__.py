@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import experiments
 from analysis.results.markdown import csv_text
-from analysis.results.studies import StudyResult, listed, study_results, to_type
+from analysis.results.studies import StudyResult, study_results, to_type
 from analysis.results.table import Chart, all_charts, charts
 from experiments.declare import Experiment
 from paper_repro.cli import UsageError, no_such, python_m
@@ -227,4 +227,4 @@ def nothing(
     """A line that says that there is no record of this, and what would make one."""
     others = f" (its {len(records)} records are of other experiments or settings)" if records else ""
     made = to_type(example, sources, changes, here=True)
-    return f"no record of {what} in {listed(sources)}{others}; make some with: {made}"
+    return f"no record of {what} in {' or '.join(map(str, sources))}{others}; make some with: {made}"

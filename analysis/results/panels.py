@@ -113,11 +113,10 @@ def at_border(
     """
     places = list(places)
     for axis, other in ((0, 1), (1, 0)):
-        every = sorted(axes[axis] if axes else (each[axis] for each in places))
-        run = sorted(each[axis] for each in places if math.isclose(each[other], place[other], rel_tol=SAME))
-        below, above = beside(place[axis], run)
-        was_searched = beside(place[axis], every) != (-1, len(every))
-        if was_searched and (below < 0 or above == len(run)):
+        at, every = place[axis], axes[axis] if axes else [each[axis] for each in places]
+        run = [each[axis] for each in places if math.isclose(each[other], place[other], rel_tol=SAME)]
+        is_inside = min(run) < at * (1 - SAME) and max(run) > at * (1 + SAME)
+        if not is_inside and not all(math.isclose(value, at, rel_tol=SAME) for value in every):
             return True
     return False
 

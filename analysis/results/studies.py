@@ -75,7 +75,9 @@ def study_results(
                 results.append(StudyResult(experiment, name, "none", stem, profile.note, profile.settings, [], None))
         elif named and not measured:
             run = to_type(experiment.name, sources, {"quick": "run"} if quick else {}, here=True)
-            raise UsageError(f"no findings of {experiment.name} in {listed(sources)}; make some with: {run}")
+            raise UsageError(
+                f"no findings of {experiment.name} in {' or '.join(map(str, sources))}; make some with: {run}"
+            )
     return results
 
 
@@ -106,11 +108,6 @@ def _measured(experiment: Experiment, findings: studies.Findings) -> StudyResult
     stem = "-".join(filter(None, (experiment.name, scale, other)))
     data, seconds = str(origin["data"]["name"]), float(findings["seconds"])
     return StudyResult(experiment, scale, data, stem, note, settings, findings["rows"], origin, seconds, other)
-
-
-def listed(sources: Sequence[Path]) -> str:
-    """For a message: runs or more.jsonl."""
-    return " or ".join(map(str, sources))
 
 
 def to_type(
