@@ -36,18 +36,17 @@ AS_SBATCH = ("partition", "account", "qos", "gres", "constraint", "exclude", "no
 LISTS = ("setup", "teardown", "srun_args")
 SAME = dict.fromkeys(("gpus_per_node", "gpus_per_task"), "gpus")  # as a job is one process on one node
 GRES = ("gpu", "shard", "mps")  # generic resources that are a GPU, or parts of one, which are refused
-GPU = re.compile(
-    r"(?:(?!shard:|mps:)[\w.-]*[A-Za-z][\w.-]*:)?([01])|(?!shard|mps)[A-Za-z][\w.-]*"
-)  # number, type, both
-# Options of sbatch's that are refused: the plan says it, and this is what says it to the plan.
+# a number of GPUs, their type, or both
+GPU = re.compile(r"(?:(?!shard:|mps:)[\w.-]*[A-Za-z][\w.-]*:)?([01])|(?!shard|mps)[A-Za-z][\w.-]*")
+# Refused in full and shortened, as sbatch takes both: the plan says these, or this is what says them to the plan.
 REFUSED = {
     "cpus_per_.*": "use --cpus",
-    "gpus_per_socket|tres_.*": "use --gpus, --cpus or --gres",
-    "array": "use --parallel",
-    "signal": f"set signal_delay_s in {FILE}",
+    "gpus_.*|tres_.*": "use --gpus, --cpus or --gres",
+    "ar.*": "use --parallel",
+    "sig.*": f"set signal_delay_s in {FILE}",
     "nodes|n?tasks.*|use_srun": "a job is one process on one node, started by srun",
-    "job_name|output|error|open_mode": "status and logs find jobs by what submit gives",
-    "(no_)?requeue": "a job that is stopped always asks to be put back",
+    "job.*|out.*|err.*|open.*": "status and logs find jobs by what submit gives",
+    "(no_)?req.*": "a job that is stopped always asks to be put back",
     "clusters?": "type this on a login node of that cluster",
 }
 # Who pays and where it runs: where a site has users say this once, in the shell, sbatch reads it as SBATCH_ACCOUNT etc.

@@ -36,7 +36,8 @@ class States:
     @classmethod
     def of(cls, ids: Iterable[str], out: Path, mend: bool = False) -> States:
         """mend: put damaged records aside (else they are only named, and count as none)."""
-        states = cls(finished=records.look(out, ids := list(dict.fromkeys(ids)), mend))
+        ids = dict.fromkeys(ids)
+        states = cls(finished=records.look(out, ids, mend))
         held = {name for name, owner in leases.owners(leases.folder_of(out)).items() if owner.is_alive}
         failed = {path.stem for path in (out / "failures").glob("*.txt")}
         for name in [name for name in ids if name not in states.finished]:

@@ -105,21 +105,21 @@ def serve(pipes: list[Connection[Any, Any]]) -> None:
     with suppress(EOFError, ConnectionError):  # the other end may be gone already
         (task, *_) = [pipe.recv() for pipe in pipes]
         data = SharedData(task)
-        threads = [threading.Thread(target=_serve, args=(pipe, task, data)) for pipe in pipes[1:]]
+
+        def work(pipe: Connection[Any, Any]) -> None:
+            try:
+                with pipe:
+                    main(pipe, task, data)
+            except BaseException:  # whatever it was: the parent waits for a process whose pipe has ended
+                traceback.print_exc()
+                os._exit(1)
+
+        threads = [threading.Thread(target=work, args=(pipe,)) for pipe in pipes[1:]]
         for thread in threads:
             thread.start()
-        _serve(pipes[0], task, data)
+        work(pipes[0])
         for thread in threads:
             thread.join()
-
-
-def _serve(pipe: Connection[Any, Any], task: Task, data: SharedData) -> None:
-    try:
-        with pipe:
-            main(pipe, task, data)
-    except BaseException:  # whatever it was: the parent waits for a process whose pipe has ended
-        traceback.print_exc()
-        os._exit(1)
 
 
 if __name__ == "__main__":

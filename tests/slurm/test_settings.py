@@ -120,6 +120,8 @@ def test_a_mistake_in_the_file_is_one_line(toml: Path, file: str, refusal: str) 
         (["--slurm=--qos=x"], "--slurm --qos must be a name"),
         (["--slurm", "cpus_per_task=2"], "--slurm cpus_per_task: use --cpus"),
         (["--slurm", "array=0-3"], "use --parallel"),
+        (["--slurm", "arr=0-3"], "use --parallel"),  # sbatch takes it for array
+        (["--slurm", "gpus-per-t=4"], "use --gpus"),
         (["--slurm", "job-name=x"], "status and logs find jobs by"),
         (["--slurm", "requeue"], "always asks to be put back"),
         (["--slurm", "nodes=2"], "a job is one process on one node"),
