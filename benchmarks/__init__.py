@@ -3,8 +3,6 @@
 Machines differ and are noisy, so only the ratio of two numbers measured together means something.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import importlib.metadata

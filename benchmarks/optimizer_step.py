@@ -4,8 +4,6 @@ torch has no SGDW. What comes nearest is what its users would write: its SGD wit
 multiplied at once. A second row sets our SGDW beside torch's SGD with L2, which reads and writes the weights once less.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 

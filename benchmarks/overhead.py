@@ -4,8 +4,6 @@ The parent of a sweep and its workers are processes of their own here as always,
 measured. Only `direct` needs torch.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import resource

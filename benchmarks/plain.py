@@ -1,7 +1,5 @@
 """The opponents, with the same networks: the training loop as users write it, and as experienced users do."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Callable, Iterator

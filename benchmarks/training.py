@@ -1,7 +1,5 @@
 """Training speed of the paper's network, small and large: one cell, and as many side by side as the machine takes."""
 
-from __future__ import annotations
-
 import functools
 import os
 import resource

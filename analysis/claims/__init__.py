@@ -4,8 +4,6 @@ Each rule was written before its verdict was computed. Claim.beforehand says whe
 record of ours had been seen that bears on it.
 """
 
-from __future__ import annotations
-
 from analysis.claims import budgets, grids, long_runs, restarts, texts
 from analysis.claims.ledger import Claim
 

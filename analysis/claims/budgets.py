@@ -1,7 +1,5 @@
 """Claims on how the best decay goes with the budget and with the batch size: supplementary figure 3, and beyond."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from analysis.claims.ledger import Claim

@@ -1,7 +1,5 @@
 """Claims on grids of learning rate and decay: the paper's figures 1 and 2."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace

@@ -9,8 +9,6 @@ A claim is declared once, with its rule. A verdict is one of
 The last two come with what would decide them (power.py): more seeds, or a first run.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Claims on long runs of Adam and AdamW at one learning rate: figure 3, and supplementary figure 2 beside restarts."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import astuple

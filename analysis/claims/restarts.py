@@ -1,7 +1,5 @@
 """Claims on warm restarts: the paper's figure 4."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What rules are made of: an outcome from numbers with their intervals, whether of our records or of the paper's."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 

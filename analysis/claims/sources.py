@@ -1,8 +1,6 @@
 """The two sources that a rule is asked about: our records (Evidence), and the values read off the paper's figures
 (Paper), as panels of the same form. A rule need not know which one it asks."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math

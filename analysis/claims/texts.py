@@ -1,7 +1,5 @@
 """Claims that studies decide: the paper's propositions and details, and what texts about AdamW say."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Any

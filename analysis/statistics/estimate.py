@@ -11,8 +11,6 @@ nothing is decided. Seeds that diverged cannot be compared. Where they are of th
 not decided, since only its survivors are ahead; where they are of the other, they add to what is seen, and it may be.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -5,8 +5,6 @@ variance that noise is expected to have is taken off, so that the share is 0 for
 where rows and columns say nothing. The interval is that of the tiles that were chosen.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import linalg
 

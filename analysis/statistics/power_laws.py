@@ -17,8 +17,6 @@ of a joint law of eleven panels held the truth in 97 to 100 % of the cases; with
 80 and 99 %: to leave those out draws the exponent in the batch size to 0.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace

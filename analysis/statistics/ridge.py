@@ -6,8 +6,6 @@ v* = offset + slope u laid through those of all rows. More tiles would hold wall
 of 0 is what decoupling promises, -1 what L2 in SGD has.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ paper's panels have one run a tile and were selected and reported on the test se
 (0.14 points, from tiles that its figures show twice) and the error of reading them.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ along two axes are drawn as well, by how well each explains the errors. The axes
 of the grid, along which basins of L2 lie. The noise of a tile is known, so a draw adds none: it takes some away.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

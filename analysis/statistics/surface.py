@@ -1,7 +1,5 @@
 """Errors over log2 alpha x log2 lambda, from records or from the paper's figures: what the statistics work on."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

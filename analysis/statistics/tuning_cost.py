@@ -20,8 +20,6 @@ valleys, from 82 % between walls and from 80 % in a narrow trough; at a kink as 
 smooth surfaces cannot have, down to 58 %: there they are too low.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 Each step is a process with a time box of its own, so that one that fails or hangs costs its box and no more.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

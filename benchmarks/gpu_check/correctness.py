@@ -5,8 +5,6 @@ among others, undisturbed or resumed. With free kernels (deterministic=false) it
 differ in their last bits, and training makes more of that.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import itertools

@@ -1,7 +1,5 @@
 """What the steps share: what is checked, how a row is written, images and cells to check with."""
 
-from __future__ import annotations
-
 import json
 import traceback
 from collections.abc import Callable, Iterator

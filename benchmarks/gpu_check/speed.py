@@ -4,8 +4,6 @@ The floor of a network is the time that its updates take, kernel by kernel, with
 and all operations at that of a large bf16 product, both measured here (floors.py counts them).
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib.util
 import itertools

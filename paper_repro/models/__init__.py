@@ -14,8 +14,6 @@ every training step. It is then called as `model(images, noise)`, noise of shape
 own, as with nn.Dropout, is refused: what it drew would depend on the cells that were trained before or beside it.
 """
 
-from __future__ import annotations
-
 import pkgutil
 from collections.abc import Callable, Sequence
 from itertools import pairwise

@@ -4,8 +4,6 @@ Not a network of the AdamW paper: the smallest one, for demonstrations and tests
 matters, as no normalisation undoes it.
 """
 
-from __future__ import annotations
-
 import re
 from itertools import pairwise
 

@@ -6,8 +6,6 @@ paper: where the shape changes, every second pixel and zeros for the new channel
 the AdamW paper: it stands in for Shake-Shake where that is too slow.
 """
 
-from __future__ import annotations
-
 import re
 
 from torch import Tensor, nn

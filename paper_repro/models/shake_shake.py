@@ -12,8 +12,6 @@ has 0.5 throughout. With ten classes 2x64d has 11,653,978 parameters and 2x96d 2
 25.6M; the latter does not fit the code).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import Any

@@ -6,8 +6,6 @@ normalisation and beside an identity path; last a normalisation, the mean over t
 for each 32 channels, at least two. Not a network of the AdamW paper: the kind for which AdamW became the default.
 """
 
-from __future__ import annotations
-
 import re
 
 import torch

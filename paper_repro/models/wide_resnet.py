@@ -6,8 +6,6 @@ dropout; where the shape changes, the shortcut is a 1x1 convolution of the activ
 parameters with ten classes (36.5M in the paper's table 4). Not a network of the AdamW paper.
 """
 
-from __future__ import annotations
-
 import re
 
 from torch import Tensor, nn

@@ -21,8 +21,6 @@ Where the authors' Lua code differs from the printed algorithms, these classes f
 tests/optim/test_optim.py measures both differences.
 """
 
-from __future__ import annotations
-
 import torch
 
 from paper_repro import own

@@ -1,7 +1,5 @@
 """Adam and AdamW (Algorithm 2), on torch's fused kernels. reference.py has the algorithm line by line."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -7,8 +7,6 @@ What a group does not set, the optimizer's own arguments do. The paper's code ha
 and normalisations too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any

@@ -3,8 +3,6 @@
 c = beta1 m + (1 - beta1) grad;  theta = theta - eta (alpha sign(c) + lambda theta);  m = beta2 m + (1 - beta2) grad
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

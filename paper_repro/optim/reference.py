@@ -16,8 +16,6 @@ The lines around an update are the caller's:
     decay   lambda: the L2 factor, or, decoupled, the share of theta that an update takes off at eta = 1
 """
 
-from __future__ import annotations
-
 from torch import Tensor
 
 

@@ -1,7 +1,5 @@
 """SGD and SGDW (Algorithm 1), on torch's fused and foreach kernels. reference.py has the algorithm line by line."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -6,8 +6,6 @@ profile's), written once like a record: study, profile, settings ("cell", where 
 rows, seconds, provenance as in a record, and checksum. No torch here, so that figures are drawn without it.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import time

@@ -12,8 +12,6 @@ shares per update and divided by eta:
     "parameter"  optimizer, name, scale, rate (alpha / (sqrt(v) + eps)), share: medians over a tensor's weights
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -8,8 +8,6 @@ settings: cell (all fields: optimizer, alpha and decay of both parts), epochs an
 second part, factors, seeds. Rows: factor, seed, test_error (percent, on the test images of the other classes).
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path

@@ -4,8 +4,6 @@ settings: cell (all but optimizer, alpha, decay and seed), optimizers ([name, al
 Rows: optimizer, alpha, decay, seed, losses (training loss in nats of each update's own batch, before the update).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

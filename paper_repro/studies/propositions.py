@@ -14,8 +14,6 @@ Rows, by "what":
 Distances are those of the iterates after all steps, relative to how far decay has moved them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path

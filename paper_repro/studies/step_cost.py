@@ -5,8 +5,6 @@ L2", "torch Adam, L2", "torch AdamW": the faster of fused and foreach), millisec
 allocations; all optimizers take turns, so that noise falls on all alike), bytes (of state, for each parameter).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What studies share: a Run that leaves nothing on disk, made update by update; optimizers timed in turns."""
 
-from __future__ import annotations
-
 import functools
 import statistics
 import sys

@@ -4,8 +4,6 @@ OUT/checkpoints/<cell id>/<updates made>.pt holds 32 bytes of SHA-256 and then w
 values only, so that it loads with weights_only=True and cannot run code.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import shutil

@@ -3,8 +3,6 @@
 torch 2.11 silently compiles an autograd.Function that works in place in its forward pass into one without gradients.
 """
 
-from __future__ import annotations
-
 import copy
 import logging
 from collections.abc import Callable

@@ -12,8 +12,6 @@ finite is no divergence: it is recorded as null. Buffers are not looked at: a ma
 run (on a GPU, not deterministic) sees nothing, what can still be seen in the first is named.
 """
 
-from __future__ import annotations
-
 import math
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Loss and error of a network on a split."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager

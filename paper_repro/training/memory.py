@@ -1,7 +1,5 @@
 """How to tell that memory has run out, a GPU's or the machine's, from whatever says so."""
 
-from __future__ import annotations
-
 import gc
 
 import torch

@@ -1,7 +1,5 @@
 """How far a run is and what it has measured: the part of a checkpoint that is neither model nor optimizer."""
 
-from __future__ import annotations
-
 import functools
 import math
 import operator

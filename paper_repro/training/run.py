@@ -3,8 +3,6 @@
 train.py holds the algorithm; this holds what it works on.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import math

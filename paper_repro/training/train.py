@@ -5,8 +5,6 @@ function of the step, and everything else is in the checkpoint; so a run that wa
 CPU bit for bit where an undisturbed one does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
