@@ -47,11 +47,9 @@ def new_figure(height: float, caption: str, share: float = 1.0) -> Figure:
     return figure
 
 
-def with_panels(
-    rows: int, columns: int, panel_height: float, caption: str, share: float = 1.0
-) -> tuple[Figure, list[Axes]]:
+def with_panels(rows: int, columns: int, panel_height: float, caption: str) -> tuple[Figure, list[Axes]]:
     """A figure of rows x columns axes, about so many inches high, row by row, above a caption."""
-    figure = new_figure(rows * (panel_height + BETWEEN), caption, share)
+    figure = new_figure(rows * (panel_height + BETWEEN), caption)
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 

@@ -39,8 +39,8 @@ def ridge(surface: Surface, seed: int = 0) -> Ridge:
     """The ridge of a surface, its interval from noise resampled from the lower half of each row."""
     means = surface.means
     rows = np.isfinite(means).sum(1) >= 3
-    measured = np.where(np.isfinite(means).any(1, keepdims=True), means, 0.0)
-    lower_half = means <= np.nanmedian(measured, axis=1, keepdims=True)
+    medians = [np.median(known) if len(known := row[np.isfinite(row)]) else np.nan for row in means]
+    lower_half = means <= np.array(medians)[:, None]
     best = lowest(surface.resampled(lower_half, np.random.default_rng(seed)), surface.v, surface.clipped)
     inside = np.isfinite(best[0]) & rows
     slope = None
