@@ -27,7 +27,7 @@ def _budget(name: str, text: str, rule: str, unit: str) -> Claim:
                 return evidence.judge(by_interval, [line.exponent], words, panels)
         return None
 
-    return Claim(name, text, "supplementary figure 3", "supp3", rule, measure, True, True)
+    return Claim(name, text, "supplementary figure 3", "supp3", rule, measure, in_paper=True, beforehand=True)
 
 
 def _batch_size(name: str, text: str, source: str, words: str, rule: Rule) -> Claim:

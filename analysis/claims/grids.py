@@ -36,7 +36,7 @@ def _slopes(name: str, coupled: Run, free: Run) -> Claim:
     first, second = (NAMES[run.optimizer] for run in (coupled, free))
     return Claim(
         name, f"With L2 {first}'s learning rate and factor must be tuned together, {second}'s decay alone",
-        "figure 2", "fig2", f"ridge slope of {first} below -{FLAT}, of {second} within ±{FLAT}", measure, True,
+        "figure 2", "fig2", f"ridge slope of {first} below -{FLAT}, of {second} within ±{FLAT}", measure, in_paper=True,
     )  # fmt: skip
 
 
@@ -83,21 +83,23 @@ def _no_decay_no_difference(evidence: Evidence) -> Verdict | None:
 _each = differences("fig1", all_above, *((Run("adam", schedule), Run("adamw", schedule)) for schedule in SCHEDULES))
 CLAIMS = (
     Claim("1", "Decoupled decay beats L2 for Adam under a fixed rate, step drops and cosine", "figure 1", "fig1",
-          "AdamW's selected cell is significantly better under each", _each, True, True),
+          "AdamW's selected cell is significantly better under each", _each, in_paper=True, beforehand=True),
     Claim("1a", "Of these, under a fixed rate", "figure 1, left", "fig1",
-          "AdamW's selected cell is significantly better", _fixed, True),
+          "AdamW's selected cell is significantly better", _fixed, in_paper=True),
     Claim("2", "Cosine annealing beats step drops, and those a fixed rate, for Adam and AdamW", "figure 1", "fig1",
-          "every gain is significantly above 0", _better_schedules(("adam", "adamw"), *SCHEDULES), True, True),
+          "every gain is significantly above 0", _better_schedules(("adam", "adamw"), *SCHEDULES),
+          in_paper=True, beforehand=True),
     Claim("3", "A schedule helps Adam much, although it adapts its rates", "figure 1", "fig1",
-          "every gain is significantly above 0", _better_schedules(("adam",), "fixed", "cosine"), True, True),
+          "every gain is significantly above 0", _better_schedules(("adam",), "fixed", "cosine"),
+          in_paper=True, beforehand=True),
     _slopes("4", SGD, SGDW),
     _slopes("5", ADAM, ADAMW),
     Claim("6", "L2 does not help Adam at all", "figure 2", "fig2",
           "its best cell is not significantly better than without",
-          differences("fig2", not_on_side(-1), (ADAM, Run("adam", decays=False))), True),
+          differences("fig2", not_on_side(-1), (ADAM, Run("adam", decays=False))), in_paper=True),
     Claim("7", "The best Adam is worse than the best SGD; the best AdamW rivals SGDW", "figure 2", "fig2",
           "Adam significantly above SGD, AdamW not significantly above SGDW",
-          differences("fig2", _worse_and_rival, (ADAM, SGD), (ADAMW, SGDW)), True),
+          differences("fig2", _worse_and_rival, (ADAM, SGD), (ADAMW, SGDW)), in_paper=True),
     Claim("S1", "Adam is not always better than SGD", "a reference page on Adam", "fig2",
           "SGD significantly below Adam, or SGDW below AdamW; contradicted when above in both",
           differences("fig2", _one_below, (SGD, ADAM), (SGDW, ADAMW))),

@@ -11,7 +11,7 @@ The last two come with what would decide them (power.py): more seeds, or a first
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 import experiments
@@ -41,6 +41,7 @@ class Claim:
     experiment: str
     rule: str
     measure: Measure | None
+    _: KW_ONLY
     in_paper: bool = False
     beforehand: bool = False
 

@@ -171,5 +171,6 @@ CLAIMS = (
     Claim("S8", "Biases and normalisations should be exempt from decay", "a lesson on optimizers", "groups",
           "AdamW is significantly better so", _exemption),
     Claim("S9", "A Transformer learns better with AdamW, and in far fewer epochs", "a blog on AdamW", "transformer",
-          "significantly lower error, and Adam's final training loss in half the epochs", _transformer, False, True),
+          "significantly lower error, and Adam's final training loss in half the epochs", _transformer,
+          beforehand=True),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paper_repro import own
+from paper_repro import plugins
 from paper_repro.cell import SPEC
 from paper_repro.cli import brief
 from paper_repro.data.arrays import Arrays, DataError, Form, from_arrays, label_gaps, load_npz
@@ -55,10 +55,10 @@ def load(name: str, path: Path) -> Arrays:
         arrays: Arrays = importlib.import_module(f"{__name__}.{MODULES.get(name, name)}").load(name, path)
         return arrays
     try:
-        loaded = own.module(__name__, name, FORMS, "data set", "load").load(name, path)
+        loaded = plugins.load(__name__, name, FORMS, "data set", "load").load(name, path)
     except MemoryError:
         raise
-    except own.Missing as error:
+    except plugins.Missing as error:
         raise DataError(f"{error}, or --data FILE.npz") from None
     except Exception as error:  # a module of yours may do anything
         place = traceback.extract_tb(error.__traceback__)[-1]

@@ -20,7 +20,7 @@ from itertools import pairwise
 
 from torch import nn
 
-from paper_repro import own
+from paper_repro import plugins
 
 
 def families() -> list[str]:
@@ -31,7 +31,7 @@ def families() -> list[str]:
 def build(spec: str, num_classes: int, image_size: int, channels: int = 3) -> nn.Module:
     """The network named `spec`, such as "resnet-20", for square images. Raises ValueError for an unknown name."""
     family, _, variant = spec.partition("-")
-    module = own.module(__name__, family, families(), "model")
+    module = plugins.load(__name__, family, families(), "model")
     model: nn.Module = module.build(variant, num_classes, image_size, channels)
     return model
 

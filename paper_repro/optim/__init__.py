@@ -23,7 +23,7 @@ tests/optim/test_optim.py measures both differences.
 
 import torch
 
-from paper_repro import own
+from paper_repro import plugins
 from paper_repro.optim.adam import Adam, AdamW
 from paper_repro.optim.base import Batch, Group, Optimizer, Params, alpha, eta
 from paper_repro.optim.sgd import SGD, SGDW
@@ -34,11 +34,11 @@ BUILT_IN: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "sgdw": SGDW, "adam":
 
 
 def build(name: str, params: Params, alpha: float, decay: float) -> torch.optim.Optimizer:
-    """The optimizer that a Cell names: one of the four, or `build` of the module that it names (own.py).
+    """The optimizer that a Cell names: one of the four, or `build` of the module that it names (plugins.py).
 
     Raises ValueError for a name that is neither.
     """
     if name in BUILT_IN:
         return BUILT_IN[name](params, lr=alpha, decay=decay)
-    built: torch.optim.Optimizer = own.module(__name__, name, BUILT_IN, "optimizer").build(params, alpha, decay)
+    built: torch.optim.Optimizer = plugins.load(__name__, name, BUILT_IN, "optimizer").build(params, alpha, decay)
     return built

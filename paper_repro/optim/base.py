@@ -213,7 +213,7 @@ _uncompiled_update = torch._disable_dynamo(Optimizer._update_all)  # type: ignor
 
 
 def alpha(group: Group) -> float:
-    """The full learning rate of a parameter group, that at eta_t = 1: see the head of this module."""
+    """The full learning rate of a parameter group, that at eta_t = 1 (see paper_repro.optim)."""
     # OneCycleLR's initial_lr is where its warm-up begins
     name = "first_lr" if "initial_lr" not in group else "max_lr" if "max_lr" in group else "initial_lr"
     if isinstance(group[name], Tensor):  # a scheduler's copy of such a rate; each look at it would wait for a GPU

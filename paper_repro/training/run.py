@@ -137,8 +137,8 @@ class Run:
         noise = () if self.choices.noise is None else (self.choices.noise[positions],)
         return *batch(self.data, self.choices, positions), noise
 
-    def set_schedule(self) -> None:
-        """Set eta_t alpha for the coming update; a group may have its own share of alpha."""
+    def set_learning_rates(self) -> None:
+        """Set eta_t alpha for the coming update; a group may have a share of alpha of its own."""
         rate = self.rates.take(self.progress.cursor)
         for group in self.optimizer.param_groups:
             lr = rate if self.recordable else rate.item()

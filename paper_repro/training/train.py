@@ -63,7 +63,7 @@ def update(run: Run, count: int) -> None:
     device and nothing is read back, so that a GPU can record these operations once and repeat them (cuda.py).
     """
     images, labels, noise = run.next_batch(count)
-    run.set_schedule()
+    run.set_learning_rates()
     network = run.compiled if count == run.cell.batch_size else run.model  # only whole batches are worth compiling for
     with run.precision():
         logits = network(images, *noise)

@@ -12,7 +12,7 @@ class Missing(ValueError):
     """There is no such module."""
 
 
-def module(package: str, name: str, known: Iterable[str], what: str, function: str = "build") -> ModuleType:
+def load(package: str, name: str, known: Iterable[str], what: str, function: str = "build") -> ModuleType:
     """The module with `function` that a Cell names: a file of the package, or, by a dotted name, one of your own.
 
     Yours is found as by Python's import: in the current folder, or on PYTHONPATH. known: the names there are; what: of
