@@ -1,7 +1,5 @@
 """The command line: `python -m analysis figures|statistics|claims|report [NAME ...] [--runs PATH ...] [--recorded]`."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence

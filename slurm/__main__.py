@@ -1,7 +1,5 @@
 """python -m slurm plan | submit | status | cancel | retry | logs: an experiment's cells on a cluster."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

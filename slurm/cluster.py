@@ -1,7 +1,5 @@
 """What SLURM says. Only squeue and scontrol decide what lives: sacct may be missing, and its NODE_FAIL is not final."""
 
-from __future__ import annotations
-
 import os
 import pwd
 import re

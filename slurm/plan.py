@@ -1,7 +1,5 @@
 """The plan: what there is of a sweep, what is missing, and how many jobs that is worth. Sends nothing."""
 
-from __future__ import annotations
-
 import argparse
 import datetime
 import math

@@ -1,7 +1,5 @@
 """What a job may use, from one small TOML file and the command line, handed on to submitit and sbatch by name."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

@@ -6,8 +6,6 @@
 For each figure: NAME.png, NAME.pdf and NAME.csv, one row per record.
 """
 
-from __future__ import annotations
-
 import importlib
 import multiprocessing
 import os

@@ -4,8 +4,6 @@ with the number of updates fixed, and the best decay over batch size, per update
 The guides go through the best decay of the batch size that both plans share.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

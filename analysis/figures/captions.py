@@ -1,7 +1,5 @@
 """The caption of a sweep's figure: what was trained, on what, how the best was chosen, and where it all comes from."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from analysis.results.panels import Panel, selection_split

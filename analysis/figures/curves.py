@@ -5,8 +5,6 @@ With warm restarts the results are those at the ends of the cycles, which are ma
 a run in the middle of its schedule.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure

@@ -3,8 +3,6 @@
 A row of axes for each quantity and what is held fixed, a colour for each optimizer. The paper's own are open.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 

@@ -3,8 +3,6 @@
 python -m analysis figures --published fig2
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ A variant is what the declared cells of an optimizer differ in (precision, group
 one declared, seed by seed, because cells of one seed share their initial weights and their order of images.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -5,8 +5,6 @@ facet (a schedule, a budget) have axes of their own; the paper's stand in a colu
 plot: a line for each panel, a column for each number.
 """
 
-from __future__ import annotations
-
 import math
 import textwrap
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The figures of studies, which are no grids of cells: a function for each, named as its experiment declares it."""
 
-from __future__ import annotations
-
 import itertools
 import statistics
 from collections.abc import Sequence

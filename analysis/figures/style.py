@@ -1,7 +1,5 @@
 """How every figure looks and how it becomes files: the same records give the same bytes, whoever draws them."""
 
-from __future__ import annotations
-
 import io
 import textwrap
 from collections.abc import Sequence

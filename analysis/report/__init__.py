@@ -7,8 +7,6 @@ OUT/figures/        PNG and CSV of every figure, with --pdf PDF too; published.c
 OUT/tables/         every table as LaTeX; all.tex shows them all
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What stands behind the results: anomalies, checklists, compute, environment, records, and how to cite them."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -7,8 +7,6 @@
 A test fails where a page differs from what its blocks give.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import re

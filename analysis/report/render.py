@@ -1,7 +1,5 @@
 """The report's Markdown as one HTML page that needs nothing else, and its tables as LaTeX."""
 
-from __future__ import annotations
-
 import base64
 import csv
 import re

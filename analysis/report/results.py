@@ -1,7 +1,5 @@
 """A section for each figure: ours, the paper's own, what was selected, the statistics, and the command."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The first page: what was found, in numbers that the records give, and the table of claims."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Tables as Markdown (what the commands print, the pages show and the report is made of) and as CSV."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -4,8 +4,6 @@ A panel is one optimizer's grid at one value of each facet of the experiment (a 
 records of one alpha and decay: one per seed. Errors are in percent.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math

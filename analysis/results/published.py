@@ -1,7 +1,5 @@
 """The paper's own figures as data (experiments/published): readings with their error and clipping, as panels."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Curves over epochs, errors by seed and best decays by batch size: the numbers that figures draw and claims ask."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Sequence

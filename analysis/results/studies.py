@@ -1,7 +1,5 @@
 """What studies left, as figures show it: rows of plain values with their settings and origin."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import sys

@@ -5,8 +5,6 @@ declared cells treated likewise. So a grid that a user widened is one sweep with
 on other data is a figure of its own, while cells with other epochs, models or sizes never mix with either.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 from collections import Counter

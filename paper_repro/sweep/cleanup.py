@@ -4,8 +4,6 @@ The record is what counts, so nothing is wrong then; but checkpoints take room, 
 would remove them.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Collection

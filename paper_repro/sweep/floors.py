@@ -8,8 +8,6 @@ move maps and compute little) and for its convolutions. The shares below fit wha
 bf16, with as many cells at once as pay (docs/gpu.md), to 20 %. Nothing else was measured: trust it to 40 %.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Sequence

@@ -14,8 +14,6 @@ Any process may fall asleep between any two lines here, for longer than STALE. S
 again: it gives way to a higher generation, and to a lower one that lives.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import os

@@ -1,7 +1,5 @@
 """How fast cells train here: tried with a few of their updates, which are thrown away."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 import threading
