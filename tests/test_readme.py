@@ -275,7 +275,7 @@ def test_the_constant_rate_is_what_the_committed_records_say() -> None:
     assert f"the last, after 75 epochs, is at {ends['adamw', 'warm_restarts:5:2']:.1f} % over seven seeds" in text
     gain = constant.best.test_error - ends["adamw", "cosine"]
     assert f"ends at {ends['adamw', 'cosine']:.1f} % after 75 epochs, {gain:.1f} points below" in text
-    assert constant.at_edge
+    assert constant.on_boundary
 
 
 def _findings(name: str) -> list[dict]:

@@ -66,13 +66,13 @@ def _draw_bests(axes: Axes, bests: Sequence[Best], normalized: bool) -> None:
         return
     for plan, tint, shift in ((EPOCHS, COLOURS["adamw"], 0.97), (UPDATES, COLOURS["adam"], 1.03)):
         points = [
-            (best.batch_size * shift, best.normalized if normalized else best.decay, best.at_edge)
+            (best.batch_size * shift, best.normalized if normalized else best.decay, best.on_boundary)
             for best in bests
             if best.plan == plan
         ]
         axes.plot([x for x, _, _ in points], [y for _, y, _ in points], "-", lw=0.7, color=tint, label=plan)
-        for x, y, at_edge in points:
-            axes.plot([x], [y], "o", ms=3.5, color=tint, mfc="white" if at_edge else tint)
+        for x, y, on_boundary in points:
+            axes.plot([x], [y], "o", ms=3.5, color=tint, mfc="white" if on_boundary else tint)
     sizes = sorted({best.batch_size for best in bests})
     shared = [best for best in bests if best.plan == EPOCHS and replace(best, plan=UPDATES) in bests]
     for best in [] if normalized else shared:  # in proportion to the batch size, and to its root

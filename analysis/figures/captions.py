@@ -49,7 +49,7 @@ def reading_maps(chart: Chart, panels: Sequence[Panel], tops: Sequence[float]) -
     if narrowed:
         counts = ", ".join(f"{panel.optimizer} {len(panel.candidates)} of {len(panel.tiles)}" for panel in narrowed)
         text += f" Chosen among the cells that have all seeds only ({counts})."
-    if any(panel.at_edge for panel in panels):
+    if any(panel.on_boundary for panel in panels):
         text += f" On the {BOUNDARY}, the border of what was run, a better value may lie beyond."
     return text
 

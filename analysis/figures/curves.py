@@ -69,7 +69,7 @@ def long_runs(chart: Chart) -> Figure:
     grids, measured, selected = panels(chart), f"test_{chart.measure}", []
     for panel in grids:
         if panel.best:
-            place = f"{distinct_texts(panel.decays)[panel.best.decay]}{f' ({BOUNDARY})' * panel.at_edge}"
+            place = f"{distinct_texts(panel.decays)[panel.best.decay]}{f' ({BOUNDARY})' * panel.on_boundary}"
             selected.append(f"{NAMES.get(panel.optimizer, panel.optimizer)} {panel.best.test_error:.2f} % at {place}")
     text = (
         f"{LONG_RUNS} Selected by {selection_split(chart.records)} error: {'; '.join(selected)}."

@@ -110,7 +110,7 @@ def title(panel: Panel) -> str:
     error = f"{best.label}{seeds or ' %'}{ties}"
     alpha, decay = distinct_texts(panel.alphas)[best.alpha], distinct_texts(panel.decays)[best.decay]
     place = rf"at $\alpha$ = {alpha}, {decay_symbol(panel.decay_unit)} = {decay}"
-    edge = f"  ({BOUNDARY})" * panel.at_edge
+    edge = f"  ({BOUNDARY})" * panel.on_boundary
     # Panels side by side are narrow: there the shorter of the two lines takes it.
     return (
         f"{panel.name}\n{error}{edge}\n{place}" if facet_text(panel.facets) else f"{panel.name}: {error}\n{place}{edge}"

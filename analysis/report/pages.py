@@ -162,7 +162,7 @@ def _batch_sizes(blocks: Blocks) -> Table:
         best = bests(blocks.chart("batch_size"), optimizer)
         sizes = sorted({each.batch_size for each in best})
         for plan, words in ((EPOCHS, "16 epochs"), (UPDATES, "512 updates")):
-            decays = [f"{each.decay:g}{' (boundary)' * each.at_edge}" for each in best if each.plan == plan]
+            decays = [f"{each.decay:g}{' (boundary)' * each.on_boundary}" for each in best if each.plan == plan]
             rows.append((f"{SHOWN[optimizer]}, {words}", *decays))
     return Table(("batch size", *map(str, sizes)), tuple(rows))
 

@@ -83,7 +83,9 @@ def _panels(chart: Chart) -> Iterator[tuple[str, ...]]:
         if best is not None:
             alpha, decay = distinct_texts(panel.alphas)[best.alpha], distinct_texts(panel.decays)[best.decay]
             error = f"{best.test_error:.2f}" + ("" if best.spread is None else f" ± {best.spread:.2f}")
-            place = f"α = {alpha}, {_decay_sign(panel.decay_unit)} = {decay}{', on the grid boundary' * panel.at_edge}"
+            place = (
+                f"α = {alpha}, {_decay_sign(panel.decay_unit)} = {decay}{', on the grid boundary' * panel.on_boundary}"
+            )
             text = f"[{error} %](figures/{chart.stem}.csv#{best.records[0]['id']}) at {place}"
         count = f"{len(best.seeds) if best else 0} of {len(records)}"
         yield panel.name, text, _lowest_reading(chart, panel, paper), count, power.hours(records)

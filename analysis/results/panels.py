@@ -96,7 +96,7 @@ class Panel:
         return replace(tile, records=tuple(sorted((*tile.records, *further), key=lambda r: int(r["cell"]["seed"]))))
 
     @property
-    def at_edge(self) -> bool:
+    def on_boundary(self) -> bool:
         """Whether nothing was run beyond the best tile at its own rate or decay, so that a better one may lie there."""
         return self.best is not None and at_border(self.best.place, self.tiles, (self.alphas, self.decays))
 

@@ -81,7 +81,7 @@ class Best:
     plan: str
     decay: float
     normalized: float
-    at_edge: bool
+    on_boundary: bool
 
 
 def bests(chart: Chart, optimizer: str) -> list[Best]:
@@ -93,7 +93,7 @@ def bests(chart: Chart, optimizer: str) -> list[Best]:
             if panel.best:
                 size, epochs, decay = panel.facets["batch_size"], panel.facets["epochs"], panel.best.decay
                 normalized = decay * math.sqrt(known_updates(panel.best.records[0]))
-                result.append(Best(size, epochs, plan, decay, normalized, panel.at_edge))
+                result.append(Best(size, epochs, plan, decay, normalized, panel.on_boundary))
     return result
 
 

@@ -200,7 +200,7 @@ def table(laws: Sequence[Law]) -> Table:
 def numbers(laws: Sequence[Law]) -> str:
     """As CSV: a line for each law of one quantity, each unit and x; value empty where the best decay is on the grid
     boundary."""
-    columns = ["best_decay_of", "unit", "computed", "in", "x", "at_edge", "value", "low", "high"]
+    columns = ["best_decay_of", "unit", "computed", "in", "x", "on_boundary", "value", "low", "high"]
     rows, none = [], (None, None, None)
     for law in (law for law in laws if not law.is_joint):
         for x, best in law.best:

@@ -56,7 +56,7 @@ def test_updates_are_counted_where_the_number_of_images_is_known() -> None:
 
 def test_the_edge_of_the_axis_is_no_optimum() -> None:
     found = bests(_chart(3.0), "sgdw")
-    assert [best.at_edge for best in found if best.plan == EPOCHS] == [True, True, False, False, True, True]
+    assert [best.on_boundary for best in found if best.plan == EPOCHS] == [True, True, False, False, True, True]
 
 
 def test_it_is_drawn_with_both_guides() -> None:
@@ -85,4 +85,4 @@ def test_the_edge_is_that_of_the_decays_that_were_run_at_this_batch_size() -> No
     ]
     (chart,) = charts(EXPERIMENT, records)
     smallest = [best for best in bests(chart, CELLS[0].optimizer) if best.batch_size == 16]
-    assert [(best.decay, best.at_edge) for best in smallest] == [(0.016, True)] * 2
+    assert [(best.decay, best.on_boundary) for best in smallest] == [(0.016, True)] * 2

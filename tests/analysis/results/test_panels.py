@@ -33,7 +33,7 @@ def _all_at(error: float, *special: Record) -> list[Record]:
 def test_the_paper_has_its_four_panels_in_its_order(demo_records) -> None:
     (chart,) = charts(FIG2, demo_records)
     assert [panel.optimizer for panel in panels(chart)] == ["sgd", "sgdw", "adam", "adamw"]
-    assert not any(panel.at_edge for panel in panels(chart))
+    assert not any(panel.on_boundary for panel in panels(chart))
 
 
 def test_validation_selects_and_test_is_reported() -> None:
@@ -54,7 +54,7 @@ def test_a_sweep_that_has_only_begun_has_its_best_on_the_boundary() -> None:
     panel = _panel(row)
     assert panel.best is not None
     assert panel.best.place == (INSIDE.alpha, INSIDE.decay)
-    assert panel.at_edge  # no other learning rate was run, though others are declared
+    assert panel.on_boundary  # no other learning rate was run, though others are declared
 
 
 @pytest.mark.parametrize("axis", ["alpha", "decay"])
@@ -62,19 +62,19 @@ def test_a_sweep_that_has_only_begun_has_its_best_on_the_boundary() -> None:
 def test_the_rim_of_the_grid_is_flagged(axis: str, end: int) -> None:
     values = {"alpha": ALPHAS, "decay": DECAYS}[axis]
     panel = _panel(_all_at(60.0, made_record(INSIDE.replace(**{axis: values[end]}), 30.0)))
-    assert panel.at_edge
-    assert not _panel(_all_at(60.0, made_record(INSIDE, 30.0))).at_edge
+    assert panel.on_boundary
+    assert not _panel(_all_at(60.0, made_record(INSIDE, 30.0))).on_boundary
 
 
 def test_a_rim_of_what_was_run_counts_not_of_what_was_declared() -> None:
     run = [made_record(cell, 60.0) for cell in CELLS if cell.alpha <= INSIDE.alpha and cell != INSIDE]
-    assert _panel([*run, made_record(INSIDE, 30.0)]).at_edge
+    assert _panel([*run, made_record(INSIDE, 30.0)]).on_boundary
 
 
 def test_a_wider_grid_takes_the_flag_away() -> None:
     edge = INSIDE.replace(decay=DECAYS[-1])
     beyond = made_record(edge.replace(decay=2 * DECAYS[-1]), 70.0)
-    assert not _panel([*_all_at(60.0, made_record(edge, 30.0)), beyond]).at_edge
+    assert not _panel([*_all_at(60.0, made_record(edge, 30.0)), beyond]).on_boundary
 
 
 GRID = [(alpha, decay) for alpha in (1, 2, 4) for decay in (0, 1, 2, 4)]
@@ -111,8 +111,8 @@ def test_the_border_is_that_of_the_cell_s_own_rate_and_decay(place, places, is_b
 def test_a_single_cell_beyond_at_another_rate_takes_no_flag_away_and_one_that_diverged_there_does() -> None:
     edge = INSIDE.replace(decay=DECAYS[-1])
     run = _all_at(60.0, made_record(edge, 30.0))
-    assert _panel([*run, made_record(edge.replace(alpha=ALPHAS[0], decay=2 * DECAYS[-1]), 70.0)]).at_edge
-    assert not _panel([*run, made_record(edge.replace(decay=2 * DECAYS[-1]), 0.0, status="diverged")]).at_edge
+    assert _panel([*run, made_record(edge.replace(alpha=ALPHAS[0], decay=2 * DECAYS[-1]), 70.0)]).on_boundary
+    assert not _panel([*run, made_record(edge.replace(decay=2 * DECAYS[-1]), 0.0, status="diverged")]).on_boundary
 
 
 def test_diverged_cells_are_never_chosen() -> None:

@@ -156,7 +156,7 @@ def test_the_table_has_a_line_for_each_axis_and_place_and_no_number_on_the_bound
         (unit, computed, size) for unit, computed in ((RAW, "no"), (NORMALIZED, "yes")) for size in SIZES
     ]
     assert float(lines[0]["value"]) == pytest.approx(16 / 2**14)
-    assert (lines[1]["at_edge"], lines[1]["value"]) == ("yes", "")
+    assert (lines[1]["on_boundary"], lines[1]["value"]) == ("yes", "")
     assert float(lines[0]["exponent"]) == pytest.approx(1.0)
 
 
