@@ -45,8 +45,6 @@ def add_options(parser: Parser) -> None:
 
 def find(name: str, profile: str, quick: bool) -> tuple[Experiment, Profile]:
     """The experiment and its profile. Raises UsageError."""
-    if name not in experiments.names():
-        raise UsageError(no_such("experiment", name, experiments.names()))
     experiment = experiments.get(name).changed({"quick": "run"} if quick else {})
     if profile not in experiment.profiles:
         raise UsageError(f"{name} has {no_such('profile', profile, experiment.profiles)}")

@@ -66,6 +66,10 @@ class Experiment:
     measure: str = "error"  # of the final numbers: "top5_error" where the records have it
     changes: Mapping[str, Any] = field(default_factory=dict)  # to the declared cells, by the user (parse_settings)
 
+    def __post_init__(self) -> None:
+        if isinstance(self.facets, str) or not set(self.facets) <= KINDS.keys():
+            raise ValueError(f"{self.name}: facets must be names of a cell's fields, got {self.facets!r}")
+
     def changed(self, changes: Mapping[str, Any]) -> "Experiment":
         """This experiment with fields of all its cells changed; with "quick" among the changes also with so few images
         that whole grids are tried in a minute. Notes stay with the cells that they were written of.

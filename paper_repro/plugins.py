@@ -2,9 +2,17 @@
 
 import importlib
 import re
-from collections.abc import Iterable
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
+from paper_repro.cli import brief
+
+T = TypeVar("T")
+ROOMS = ("models", "optim", "data")
 NAME = re.compile(r"[A-Za-z]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -30,3 +38,30 @@ def load(package: str, name: str, known: Iterable[str], what: str, function: str
     yours = f"there is no module {name} with a function {function}, here or on PYTHONPATH"
     ours = f"one of {', '.join(known)}, or a module of your own (README)"
     raise Missing(f"no {what} {name!r}: {yours if is_name and full == name else ours}")
+
+
+def build(what: str, name: str, make: Callable[[], T]) -> T:
+    """What a file of yours makes. Raises ValueError in a line, with the place in the file, whatever it raises."""
+    try:
+        return make()
+    except MemoryError:
+        raise
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ValueError) and str(error).startswith((f"{what} ", f"no {what} ")):
+            raise  # it says so itself
+        raise ValueError(f"{what} {name!r} cannot be built: {in_a_line(error)}") from None
+
+
+def in_a_line(error: BaseException) -> str:
+    """An error with the last of your lines that it came by: "net.py, line 8: TypeError: ..."."""
+    here = Path(__file__).parent
+    ours = (here / "plugins.py", here / "sweep" / "preflight.py", *(here / room / "__init__.py" for room in ROOMS))
+    lines = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        lines.append((Path(error.filename), error.lineno))
+    yours = [
+        f"{path.name}, line {number}: " for path, number in lines
+        if path.suffix == ".py" and path not in ours and "site-packages" not in path.parts
+        and not path.is_relative_to(sys.base_prefix)
+    ]  # fmt: skip
+    return f"{yours[-1] if yours else ''}{type(error).__name__}: {brief((str(error).splitlines() or [''])[0])}"

@@ -17,7 +17,6 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from experiments import run
-from paper_repro.cell import Cell
 from paper_repro.records import provenance
 from paper_repro.sweep import engine
 from paper_repro.sweep.engine import Survey
@@ -57,13 +56,14 @@ class Job:
         Raises RuntimeError if the code on disk is no longer what was submitted: numbers of two codes must not mix.
         """
         sent = submissions.read(Path(self.folder))
-        if not (provenance.has_same_numbers(f"source {sent.source}") or sent.mixed_code):
+        cells = {cell.id: cell for cell in sent.all_cells()}
+        if not (provenance.has_same_numbers(f"source {sent.source}", *cells.values()) or sent.mixed_code):
+            now = provenance.source(*cells.values())
             raise RuntimeError(
-                f"the code has changed since this was submitted (source {sent.source}, now {provenance.source()}): "
+                f"the code has changed since this was submitted (source {sent.source}, now {now}): "
                 "submit again, or with --mixed-code if the change does not touch numbers"
             )
         out, data, at_once = Path(sent.out), Path(sent.data), sent.at_once
-        cells = {name: Cell.from_dict(fields) for name, fields in sent.cells.items()}
         while stop.signal is None and (missing := States.of(cells, out, mend=True).missing):
             print(f"job {sent.job_name}, {self.index}: {len(missing)} cells that nobody trains", flush=True)
             survey = Survey(missing=[cells[name] for name in missing])

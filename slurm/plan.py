@@ -88,9 +88,9 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
         plan.again, states.failed = states.failed, []
         states.missing += plan.again
     ours = {cell.id for cell in cells}
-    codes = {known.code for known in states.finished.values()}
-    codes |= {provenance.label({"source": s.source}) for s in sent if jobs[s.job_name] and ours & s.cells.keys()}
-    plan.mixed = sorted(label for label in codes if not provenance.has_same_numbers(label))
+    codes = [(states.finished[cell.id].code, [cell]) for cell in cells if cell.id in states.finished]
+    codes += [(f"source {s.source}", s.all_cells()) for s in sent if jobs[s.job_name] and ours & s.cells.keys()]
+    plan.mixed = sorted({label for label, made in codes if not provenance.has_same_numbers(label, *made)})
     if states.missing:
         _count_jobs(plan, sending)
     return plan

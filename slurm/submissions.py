@@ -56,6 +56,9 @@ class Submission(Struct, kw_only=True, forbid_unknown_fields=True):
     def folder(self) -> Path:
         return Path(self.place)
 
+    def all_cells(self) -> list[Cell]:
+        return [Cell.from_dict(fields) for fields in self.cells.values()]
+
     def logs(self, index: int) -> list[Path]:
         """What the job printed, oldest first: files that submitit names after SLURM's job id and index."""
         paths = self.folder.glob("*_log.???" if self.jobs == 1 else f"*_{index}_?_log.???")

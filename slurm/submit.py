@@ -39,9 +39,9 @@ def send(plan: Plan) -> Submission:
 
     args, chosen = plan.args, plan.settings
     submission = submissions.create(
-        args.out, plan.cells, name=args.name, profile=args.profile, source=provenance.source(), data=str(plan.data),
-        device=chosen.device, at_once=plan.at_once, cores=chosen.cpus, gpus=chosen.gpus, mixed_code=args.mixed_code,
-        jobs=plan.count, words=list(vars(args).get("words", [])),
+        args.out, plan.cells, name=args.name, profile=args.profile, source=provenance.source(*plan.cells),
+        data=str(plan.data), device=chosen.device, at_once=plan.at_once, cores=chosen.cpus, gpus=chosen.gpus,
+        mixed_code=args.mixed_code, jobs=plan.count, words=list(vars(args).get("words", [])),
     )  # fmt: skip
     jobs = [Job(submission.folder.absolute(), index) for index in range(submission.jobs)]
     environment = cluster.environment()

@@ -1,6 +1,7 @@
 """A data set and a cell small enough to train in a tenth of a second, and records as if cells had been trained."""
 
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from paper_repro.cell import Cell
 from paper_repro.data import Arrays
 from paper_repro.data.arrays import from_arrays
 from paper_repro.records import Record
+
+# A shell starts what it puts in the background deaf to Ctrl-C, and all that is started here would be so too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from analysis.results.markdown import csv_text
 from analysis.results.studies import StudyResult, study_results, to_type
 from analysis.results.table import Chart, all_charts, charts
 from experiments.declare import Experiment
-from paper_repro.cli import UsageError, no_such, python_m
+from paper_repro.cli import UsageError, python_m
 from paper_repro.files import write_atomically
 from paper_repro.records import BadRecord, Record, load, without_times
 
@@ -44,8 +45,6 @@ def make(names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapp
     quick runs. Raises UsageError; nothing is written before all that was asked for is known to be drawable.
     """
     for name in names:
-        if name not in experiments.names():
-            raise UsageError(no_such("experiment", name, experiments.names()))
         if experiments.get(name).study is not None and changes.keys() - {"quick"}:
             raise UsageError(f"{name} has no cells to change: --set is for the others")
     studies = [each for name in names or experiments.names() if (each := experiments.get(name)).study is not None]
@@ -57,6 +56,9 @@ def make(names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapp
         drawn = [*(charts := charts_of(grids, records, sources, changes)), *drawn]
         if not charts and (changes.keys() - {"quick"} or not drawn):
             raise UsageError(nothing("any experiment", "fig2", records, sources, changes))
+    for item in drawn:  # an experiment of your own may name what there is not
+        if find_spec(f"{__name__}.{item.experiment.figure.partition('.')[0]}") is None:
+            raise UsageError(f"{item.experiment.name}: no figure {item.experiment.figure!r} in analysis/figures")
     yield from _written(drawn, out)
 
 

@@ -5,14 +5,12 @@ A data set is one of FORMS, any .npz file (arrays.py), or a module of your own, 
 """
 
 import importlib
-import traceback
 from pathlib import Path
 
 import numpy as np
 
 from paper_repro import plugins
 from paper_repro.cell import SPEC
-from paper_repro.cli import brief
 from paper_repro.data.arrays import Arrays, DataError, Form, from_arrays, label_gaps, load_npz
 
 FORMS = {
@@ -61,9 +59,7 @@ def load(name: str, path: Path) -> Arrays:
     except plugins.Missing as error:
         raise DataError(f"{error}, or --data FILE.npz") from None
     except Exception as error:  # a module of yours may do anything
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        line = f"{Path(place.filename).name}, line {place.lineno}: {type(error).__name__}: {brief(error)}"
-        raise DataError(f"data set {name}: {line}") from error
+        raise DataError(f"data set {name}: {plugins.in_a_line(error)}") from error
     if not isinstance(loaded, Arrays):
         raise DataError(
             f"data set {name}: load(name, folder) must return Arrays, as from_arrays(name, x_train, y_train, x_test, "

@@ -11,8 +11,11 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
+
+from paper_repro.cell import Cell
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # All that can change a number, and nothing else: whether a queued job may go on hangs on it.
@@ -26,13 +29,14 @@ SAME_NUMBERS = {
 }  # fmt: skip
 
 
-def describe(device: str, data_name: str, fingerprint: str, attempts: int) -> dict[str, Any]:
-    """The provenance of a record written now."""
+def describe(device: str, data_name: str, fingerprint: str, attempts: int, *cells: Cell) -> dict[str, Any]:
+    """The provenance of a record of these cells that is written now."""
     import numpy
     import torch
 
     return {
         **code(),
+        "source": source(*cells),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__},
         "hardware": hardware(device),
         "data": {"name": data_name, "fingerprint": fingerprint},
@@ -66,14 +70,23 @@ def code() -> dict[str, Any]:
     return {"commit": _git("rev-parse", "HEAD") or "unknown", "dirty": dirty, "source": source()}
 
 
+def source(*cells: Cell) -> str:
+    """16 hex digits over the Python files of NUMERICS, and of your own packages whose models or optimizers these cells
+    name, as they were when this was first asked."""
+    names = (name for cell in cells for name in (cell.model.partition("-")[0], cell.optimizer) if "." in name)
+    return _digest(PACKAGE, tuple(sorted({name.partition(".")[0] for name in names})))
+
+
 @functools.cache
-def source(package: Path = PACKAGE) -> str:
-    """16 hex digits over the Python files of NUMERICS, as they were when this was first asked."""
+def _digest(package: Path, own: Iterable[str] = ()) -> str:
     digest = hashlib.sha256()
-    paths = [package / name for name in NUMERICS]
-    for path in [file for each in paths for file in (sorted(each.rglob("*.py")) if each.is_dir() else [each])]:
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(package)} {len(content)}\n".encode() + content)
+    paths = [(package, package / name) for name in NUMERICS]
+    for spec in map(PathFinder.find_spec, own):
+        paths += [(Path(folder).parent, Path(folder)) for folder in (spec and spec.submodule_search_locations) or ()]
+    for root, each in paths:
+        for path in sorted(each.rglob("*.py")) if each.is_dir() else [each]:
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(root)} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
 
 
@@ -84,9 +97,9 @@ def label(provenance: Mapping[str, Any]) -> str:
     return f"commit {str(provenance.get('commit') or 'unknown')[:12]}{'+' * bool(provenance.get('dirty'))}"
 
 
-def has_same_numbers(label: str) -> bool:
-    """Whether the code of this label makes the numbers that this code makes."""
-    return label in SAME_NUMBERS or label == f"source {source()}"
+def has_same_numbers(label: str, *cells: Cell) -> bool:
+    """Whether the code of this label makes the numbers of these cells that this code makes."""
+    return label in SAME_NUMBERS or label == f"source {source(*cells)}"
 
 
 def distinct(labels: Iterable[str]) -> list[str]:

@@ -16,7 +16,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from paper_repro.cli import UsageError, brief
+from paper_repro import plugins
+from paper_repro.cli import UsageError
 from paper_repro.sweep import engine
 
 if TYPE_CHECKING:
@@ -121,8 +122,7 @@ def check(cell: Cell, data: Dataset, device: str = "cpu") -> None:
     That is one whose model, optimizer or schedule does not exist, or whose network cannot be called with the smallest
     batch of an epoch (in training mode) or of an evaluation, or does not return [images, classes].
     """
-    from paper_repro import optim, schedules
-    from paper_repro.optim import groups
+    from paper_repro import schedules
     from paper_repro.training import evaluate
     from paper_repro.training.run import save_seconds
 
@@ -138,8 +138,27 @@ def check(cell: Cell, data: Dataset, device: str = "cpu") -> None:
     size = evaluate.batch_size(device, shape[:2])
     evaluated = min(smallest_batch(len(split), size) for split in (data.validation, data.test) if len(split))
     network = _checked_network(cell.model, data.num_classes, shape, device, len(data.train), cell.batch_size, evaluated)
-    optim.build(cell.optimizer, groups.for_cell(network, cell.decay_on), cell.alpha, 0.0)
+    _check_optimizer(cell, network)
     schedules.from_spec(cell.schedule, cell.epochs, 1)
+
+
+def _check_optimizer(cell: Cell, network: nn.Module) -> None:
+    """A decay that the optimizer does not read would be recorded and not applied."""
+    import torch
+
+    from paper_repro import optim
+    from paper_repro.optim import groups
+
+    name, made = cell.optimizer, groups.for_cell(network, cell.decay_on)
+    optimizer = plugins.build("optimizer", name, lambda: optim.build(name, made, cell.alpha, 0.1))
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ValueError(f"optimizer {name!r}: build must return a torch optimizer, not {type(optimizer).__name__}")
+    for group in optimizer.param_groups:
+        if group.get("weight_decay"):
+            raise ValueError(
+                f"optimizer {name!r} decays by weight_decay, which no schedule of a cell reaches: it must read "
+                'group["decay"], the lambda that is set at each step (paper_repro/optim/lion.py)'
+            )
 
 
 def smallest_batch(examples: int, batch_size: int) -> int:
@@ -157,13 +176,10 @@ def _checked_network(
     from paper_repro import models
 
     height, width, channels = shape
-    try:
-        network = models.build(name, classes, height, channels)
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    except ValueError:
-        raise
-    except (Exception, SystemExit) as error:  # whatever a file of yours does
-        raise ValueError(f"model {name!r} cannot be built: {_in_a_line(error)}") from None
+    network = plugins.build("model", name, lambda: models.build(name, classes, height, channels))
+    if not isinstance(network, torch.nn.Module):
+        raise ValueError(f"model {name!r}: build must return a torch.nn.Module, not {type(network).__name__}")
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     for mode, smallest in (("training", smallest_batch(total, batch)), ("evaluation", evaluated)):
         count = min(smallest, 2)
         fault = _fault(network.train(mode == "training"), shape, count, classes, device)
@@ -201,7 +217,7 @@ def _fault(network: nn.Module, shape: tuple[int, ...], count: int, classes: int,
     try:
         logits = network(images, *noise)
     except (Exception, SystemExit) as error:
-        return _in_a_line(error)
+        return plugins.in_a_line(error)
     result = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
     if result != [count, classes]:
         return f"it must return a tensor [images, classes], {[count, classes]}, and returned {result}"
@@ -213,10 +229,6 @@ def _fault(network: nn.Module, shape: tuple[int, ...], count: int, classes: int,
             "let it take them as noise (paper_repro/models/__init__.py)"
         )
     return ""
-
-
-def _in_a_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {brief((str(error).splitlines() or [''])[0])}"
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ class Run:
         self._in_batch = torch.arange(cell.batch_size, device=device)
         self.folder = checkpoints.folder_of(out, cell.id)
         # A checkpoint is of use to the same cell, trained by the same code on the same data.
-        self.origin = {"cell": cell.id, "code": provenance.source(), "data": data.fingerprint}
+        self.origin = {"cell": cell.id, "code": provenance.source(cell), "data": data.fingerprint}
         checkpoints.load(self.folder, self.origin, device, self._resume)
         self.progress.attempts += 1
 
@@ -208,7 +208,9 @@ class Run:
             "diagnoses": diagnosis.diagnose(progress.epochs, self.data.num_classes, diverged is None),
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "seconds": time.monotonic() - progress.run_began,
-            "provenance": provenance.describe(self.device, self.data.name, self.data.fingerprint, progress.attempts),
+            "provenance": provenance.describe(
+                self.device, self.data.name, self.data.fingerprint, progress.attempts, self.cell
+            ),
         }
         records.write(self.out, record)
         checkpoints.remove(self.folder)

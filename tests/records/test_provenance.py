@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from paper_repro.cell import Cell
 from paper_repro.records import provenance
 
 OLD = {"commit": "a" * 40, "dirty": False}
@@ -27,6 +28,32 @@ def test_it_names_commit_versions_hardware_and_data() -> None:
     json.dumps(said)
 
 
+def test_the_source_of_a_cell_holds_your_own_package(tmp_path: Path, monkeypatch) -> None:
+    """All of it, as a network's file imports others of its package; of cells that name it, and of no others."""
+    package = tmp_path / "mypackage"
+    package.mkdir()
+    (package / "net.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cell = Cell("synthetic", "mlp-4x1", "adamw", 0.1, 0.1, 1)
+    own = [cell.replace(model="mypackage.net-4"), cell.replace(optimizer="mypackage.opt")]
+
+    def sources() -> list[str]:
+        provenance._digest.cache_clear()
+        return [provenance.source(each) for each in (cell, *own)]
+
+    before = sources()
+    assert before[0] == provenance.source()
+    assert before[1] == before[2] != before[0]
+    (package / "blocks.py").write_text("x = 2\n")
+    after = sources()
+    assert after[0] == before[0]
+    assert after[1] == after[2] != before[1]
+    assert provenance.has_same_numbers(f"source {after[1]}", own[0])
+    assert not provenance.has_same_numbers(f"source {before[1]}", own[0])
+    assert provenance.describe("cpu", "tiny", "abc", 1, own[0])["source"] == after[1]
+    provenance._digest.cache_clear()
+
+
 def test_without_git_the_commit_is_unknown(monkeypatch) -> None:
     monkeypatch.setenv("PATH", "")
     provenance.code.cache_clear()
@@ -43,7 +70,7 @@ def test_the_source_changes_with_the_code_and_not_with_anything_else(tmp_path: P
         (path if path.suffix else path / "a.py").write_text("x = 1\n")
 
     def source() -> str:
-        return provenance.source.__wrapped__(package)
+        return provenance._digest.__wrapped__(package)
 
     first = source()
     (package / "optim" / "notes.txt").write_text("n")
