@@ -57,7 +57,8 @@ def make(names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapp
         if not charts and (changes.keys() - {"quick"} or not drawn):
             raise UsageError(nothing("any experiment", "fig2", records, sources, changes))
     for item in drawn:  # an experiment of your own may name what there is not
-        if find_spec(f"{__name__}.{item.experiment.figure.partition('.')[0]}") is None:
+        module = item.experiment.figure.partition(".")[0] if isinstance(item, Chart) else "studies"
+        if find_spec(f"{__name__}.{module}") is None:
             raise UsageError(f"{item.experiment.name}: no figure {item.experiment.figure!r} in analysis/figures")
     yield from _written(drawn, out)
 

@@ -102,7 +102,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("name", "called", "built", "said"),
     [
-        ("crashes", "return self.linear(images)", "", r"fails in training mode, on 1 image of 8 x 8 x 3: RuntimeError"),
+        (
+            "crashes",
+            "return self.linear(images)",
+            "",
+            r"fails in training mode, on 1 image of 8 x 8 x 3: crashes.py, line 12: RuntimeError",
+        ),
         ("views", "return self.linear(images.view(len(images), -1))", "", "RuntimeError: view size is not compatible"),
         ("pairs", "return self.linear(images.flatten(1)), 1", "", r"must return .* \[1, 3\], and returned tuple"),
         ("narrow", "return self.linear(images.flatten(1))[:, :1]", "", r"\[1, 3\], and returned \[1, 1\]"),
