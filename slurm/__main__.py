@@ -13,9 +13,9 @@ from experiments.choose import chosen_cells, find
 from paper_repro import records
 from paper_repro.cli import Parser, UsageError, python_m, run_command
 from paper_repro.sweep import leases
-from slurm import cluster, settings, status, submissions, submit
+from slurm import cluster, sbatch, settings, state, submissions
 from slurm import plan as planning
-from slurm.status import Sweep, live_jobs, some
+from slurm.state import Sweep, live_jobs, some
 
 EXAMPLE = """examples:
   python -m slurm plan fig2 --profile gpu --partition gpu --time 4:00:00
@@ -81,7 +81,7 @@ def _plan(args: argparse.Namespace) -> int:
     plan = planning.make(args)
     print("\n".join(planning.lines(plan)))
     if plan.count:
-        print(f"\n{submit.sbatch_text(plan)}")
+        print(f"\n{sbatch.sbatch_text(plan)}")
     print("nothing was sent")
     return 0
 
@@ -99,7 +99,7 @@ def _submit(args: argparse.Namespace) -> int:
         if not plan.count:
             print("nothing to submit")
             return 0
-        submission = submit.send(plan)
+        submission = sbatch.send(plan)
     print(f"submitted {submission.job_name}: {some(submission.jobs, 'job')}; logs in {submission.folder}")
     print(f"see how it goes: {python_m('slurm', 'status', '--out', args.out)}")
     return 0
@@ -127,7 +127,7 @@ def _show(args: argparse.Namespace) -> list[dict[str, Any]]:
     elif unused := [word for word in args.words if word.startswith("--") and word.partition("=")[0] != "--out"]:
         raise UsageError(f"{unused[0]} chooses cells of an experiment: name one")
     else:
-        sweeps = status.sweeps(sent)
+        sweeps = state.sweeps(sent)
     try:
         jobs = live_jobs(sent)
     except cluster.ClusterError as error:
@@ -137,7 +137,7 @@ def _show(args: argparse.Namespace) -> list[dict[str, Any]]:
         print(json.dumps({"sweeps": tables, "unknown": unknown or None}, indent=1), flush=True)
     else:
         nothing = [f"nothing was submitted from {args.out}"] * (not tables)
-        print("\n".join(status.lines(tables, unknown) + nothing), flush=True)
+        print("\n".join(state.lines(tables, unknown) + nothing), flush=True)
     return tables
 
 
@@ -157,13 +157,13 @@ def _logs(args: argparse.Namespace) -> int:
     if len(known) != 1:
         several = f"{len(known)} cells begin so: {', '.join(known[:3])}, ..."
         raise UsageError(f"{args.cell}: {several if known else 'was not submitted from here'}")
-    paths = status.logs_of(known[0], sent)
+    paths = state.logs_of(known[0], sent)
     for path in paths:
         print(f"==> {path} <==")
-        print("\n".join(status.tail(path).splitlines()[-LOG_LINES:]))
+        print("\n".join(state.tail(path).splitlines()[-LOG_LINES:]))
     failure = records.failure_path(args.out, known[0])
     if failure.exists():
-        print(f"==> {failure} <==\n{status.tail(failure)}")
+        print(f"==> {failure} <==\n{state.tail(failure)}")
     if not paths:
         print(f"no job names {known[0]} as finished or failed yet; all logs: {args.out / 'slurm'}")
     return 0

@@ -21,7 +21,7 @@ from paper_repro.records import provenance
 from paper_repro.sweep import engine
 from paper_repro.sweep.engine import Survey
 from slurm import cluster, submissions
-from slurm.status import States
+from slurm.state import States
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission

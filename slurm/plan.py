@@ -18,7 +18,7 @@ from paper_repro.sweep.engine import Survey, groups, kind_of
 from paper_repro.sweep.preflight import Answer
 from slurm import cluster, settings, submissions
 from slurm.settings import Settings
-from slurm.status import Jobs, States, live_jobs, some
+from slurm.state import Jobs, States, live_jobs, some
 from slurm.submissions import Submission
 
 LEAST, MOST = 1e-6, 1e9  # of seconds and cells that may be typed

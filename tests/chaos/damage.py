@@ -22,7 +22,7 @@ from paper_repro.cli import UsageError
 from paper_repro.sweep import leases, worker
 from paper_repro.sweep.engine import Task
 from paper_repro.training import checkpoints
-from slurm import status, submissions
+from slurm import state, submissions
 from tests.chaos import small
 from tests.chaos.sweeps import write_pictures
 from tests.chaos.table import Row
@@ -205,7 +205,7 @@ def _stumbles(bench: Bench, name: str, damage: Damage, out: Path) -> bool:
         sent = submissions.all_of(out)
         if name.endswith("submission.json") and sent:
             return True
-        for sweep in status.sweeps(sent):
+        for sweep in state.sweeps(sent):
             sweep.table(out, {s.job_name: {} for s in sent})
     except UsageError as error:  # which the commands say in one line
         if not (name.endswith("submission.json") and str(error).startswith(str(path)) and "\n" not in str(error)):

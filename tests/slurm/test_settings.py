@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from paper_repro.cli import UsageError
-from slurm import settings, submit
+from slurm import sbatch, settings
 
 
 def read(*arguments: str, profile: str = "demo") -> settings.Settings:
@@ -21,7 +21,7 @@ def read(*arguments: str, profile: str = "demo") -> settings.Settings:
 
 def sbatch_text(chosen: settings.Settings) -> str:
     """The file that submitit makes for sbatch; it looks for srun alone."""
-    executor: Any = submit.executor_for(Path("out"), "name", chosen)
+    executor: Any = sbatch.executor_for(Path("out"), "name", chosen)
     return str(executor._make_submission_file_text("command", "uid"))
 
 

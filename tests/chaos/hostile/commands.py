@@ -27,7 +27,7 @@ from paper_repro.cli import UsageError, is_plain
 from paper_repro.data import DataError
 from paper_repro.sweep import engine, leases
 from paper_repro.sweep.preflight import Answer
-from slurm import cluster, submissions, submit
+from slurm import cluster, sbatch, submissions
 from slurm.__main__ import main as slurm
 from tests.chaos.hostile import Different
 from tests.chaos.hostile.inputs import CELL, check_said, made, sealed
@@ -62,7 +62,7 @@ def _cut_short() -> ExitStack:
 
     for place, name, instead in (
         (running.preflight, "ask", ask), (running.engine, "run", lambda *given, **more: engine.Outcome()),
-        (submit, "send", lambda plan: SimpleNamespace(job_name="x", jobs=1, folder="x")),
+        (sbatch, "send", lambda plan: SimpleNamespace(job_name="x", jobs=1, folder="x")),
         (cluster, "tasks", list), (cluster, "partitions", lambda: {"main": None, "gpu": 60}),
         (cluster, "room", lambda qos: 9), (studies, "run", _cannot),
         (benchmarks, "_bench", lambda given: 0),

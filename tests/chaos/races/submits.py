@@ -25,10 +25,10 @@ SENDING = ["--seconds-per-cell", "150", "--cpus", "1"]  # two jobs
 CELLS = 4
 PATIENCE = 120.0  # seconds
 # What a submit does from now on ends in the middle: nothing was started; it was started, and nobody knows of it.
-AIMED = ("submit.executor_for", "submissions.create")
+AIMED = ("sbatch.executor_for", "submissions.create")
 KILLED_AT = """
 import os, signal, sys
-from slurm import submissions, submit
+from slurm import sbatch, submissions
 from slurm.__main__ import main
 {place} = lambda *rest, **more: os.kill(os.getpid(), signal.SIGKILL)
 sys.exit(main(sys.argv[1:]))

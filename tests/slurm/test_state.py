@@ -11,9 +11,9 @@ from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.records import provenance
 from paper_repro.sweep import leases
-from slurm import status, submissions
+from slurm import state, submissions
 from slurm.cluster import Task
-from slurm.status import States
+from slurm.state import States
 from slurm.submissions import Submission
 from tests.conftest import made_record
 
@@ -65,7 +65,7 @@ def test_a_dead_process_s_claim_is_not_running(cells: list[Cell], sent: Submissi
 
 
 def test_the_table_and_its_words(sent: Submission, jobs, cells: list[Cell], tmp_path: Path) -> None:
-    (sweep,) = status.sweeps([sent])
+    (sweep,) = state.sweeps([sent])
     table = sweep.table(tmp_path, jobs)
     assert (table["gpu_hours"], table["core_hours"]) == (2.0, 16.0)
     assert table["jobs"] == {"RUNNING": 1}
@@ -76,7 +76,7 @@ def test_the_table_and_its_words(sent: Submission, jobs, cells: list[Cell], tmp_
         ("no space left", 1), ("never started", 1),
     }  # fmt: skip
     assert [(group["kind"], group["cells"]) for group in table["odd"]] == [("diverged", 1), ("loss spike", 1)]
-    text = "\n".join(status.lines([table], ""))
+    text = "\n".join(state.lines([table], ""))
     for part in (
         "2 failed: ValueError: too small", "in train", "1 job ended before all was done: no space left",
         f"loss spike: 1 cell, first {cells[0].id}; usual remedy: a smaller",
@@ -85,15 +85,15 @@ def test_the_table_and_its_words(sent: Submission, jobs, cells: list[Cell], tmp_
     ):  # fmt: skip
         assert part in text
     assert " missing: " not in text  # the job that lives will take them
-    assert "6 missing: " in (last := status.lines([sweep.table(tmp_path, {sent.job_name: {}})], "")[-1])
+    assert "6 missing: " in (last := state.lines([sweep.table(tmp_path, {sent.job_name: {}})], "")[-1])
     assert "-m slurm submit fig2 --profile demo" in last
     assert json.loads(json.dumps(table)) == table
     assert sweep.table(tmp_path, None)["ended_early"] == []  # SLURM could not be asked: none is called ended
 
 
 def test_the_logs_of_a_cell_are_those_that_name_it(cells: list[Cell], sent: Submission) -> None:
-    assert [path.name for path in status.logs_of(cells[2].id, [sent])] == ["9_1_0_log.err"]
-    assert status.logs_of(cells[0].id, [sent]) == []
+    assert [path.name for path in state.logs_of(cells[2].id, [sent])] == ["9_1_0_log.err"]
+    assert state.logs_of(cells[0].id, [sent]) == []
 
 
 def test_rate_and_time_left_are_those_of_the_last_hour(cells: list[Cell], tmp_path: Path, monkeypatch) -> None:
@@ -102,4 +102,4 @@ def test_rate_and_time_left_are_those_of_the_last_hour(cells: list[Cell], tmp_pa
         then = time.time() - 600 * (place + 1)
         os.utime(path, (then, then))
     found = States.of(list(known), tmp_path)
-    assert status._cells_per_hour(found, tmp_path) == pytest.approx(6, rel=0.01)  # four in forty minutes
+    assert state._cells_per_hour(found, tmp_path) == pytest.approx(6, rel=0.01)  # four in forty minutes

@@ -9,9 +9,9 @@ import pytest
 
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
-from slurm import settings, submit
+from slurm import sbatch, settings
 from slurm.plan import Plan
-from slurm.status import States
+from slurm.state import States
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "sbatch.txt"
 CELL = Cell("d", "m", "sgd", 1.0, 0.0, 1)
@@ -27,7 +27,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
     monkeypatch.setattr(sys, "executable", "/venv/bin/python")
-    monkeypatch.setattr(submit, "REPOSITORY", Path("/home/me/adamw"))
+    monkeypatch.setattr(sbatch, "REPOSITORY", Path("/home/me/adamw"))
     args = argparse.Namespace(name="fig2", profile="gpu", out=Path("/scratch/runs"), mixed_code=False)
     options = {"partition": "gpu", "setup": ["module load cuda"], "mem": "32GB", "gres": "gpu:1"}
     chosen = settings.Settings(240, 1, 8, 100, options)
@@ -36,13 +36,13 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
 
 def test_the_file_for_sbatch_is_this_to_the_letter(plan: Plan) -> None:
     """If this changes, look at the difference: it is what every user's cluster is told."""
-    assert submit.sbatch_text(plan) == GOLDEN.read_text()
+    assert sbatch.sbatch_text(plan) == GOLDEN.read_text()
 
 
 def test_where_sbatch_refuses_one_line_is_said_and_nothing_left(plan: Plan, tmp_path: Path, capfd) -> None:
     plan.args.out = tmp_path / "runs"
     with pytest.raises(UsageError, match=r"^sbatch refused: sbatch: error: invalid account$"):
-        submit.send(plan)
+        sbatch.send(plan)
     assert list((tmp_path / "runs" / "slurm").iterdir()) == []
     assert capfd.readouterr() == ("", "")
 
@@ -50,4 +50,4 @@ def test_where_sbatch_refuses_one_line_is_said_and_nothing_left(plan: Plan, tmp_
 def test_other_code_is_refused_unless_asked_for(plan: Plan) -> None:
     plan.mixed = ["source 0123456789abcdef"]
     with pytest.raises(UsageError, match=r"other code than this .* 0123456789abcdef\. --mixed-code goes on"):
-        submit.send(plan)
+        sbatch.send(plan)
