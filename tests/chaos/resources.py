@@ -37,7 +37,7 @@ def rows(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:
         "a tmpfs of 2 MB": lambda place: _mount(place, "-t", "tmpfs", "-o", f"size={2 * MEGABYTE}", "tmpfs"),
         "a loop device with ext4": lambda place: _mount(place, "-o", "loop", str(_ext4(folder / "ext4"))),
     }
-    free = [0, 4096, *(draw.randrange(1, 40) * 4096 for _ in range(12 if long else 2))]
+    free = [0, 4096, *(draw.randrange(1, 40) * 4096 for _ in range(12 if long else 1))]
     for what, make in places.items():
         with mounted(folder / "place", make) as place:
             if place:
@@ -46,7 +46,7 @@ def rows(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:
                 yield Row("resources", f"mounted read-only: {what}", 1, bench.read_only(place))
     with mounted(folder / "place", lambda place: _mount(place, "-t", "tmpfs", "-o", "nr_inodes=40", "tmpfs")) as place:
         if place:
-            counts = [*range(0, 16, 1 if long else 5)]
+            counts = [*range(0, 16, 1 if long else 8)]
             wrong = sum(bench.no_inodes(place, left) for left in counts)
             yield Row("resources", "no inodes left: a tmpfs of 40", len(counts), wrong)
     with mounted(folder / "place", places["a tmpfs of 2 MB"]) as place:
