@@ -4,24 +4,27 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments import choose
 from experiments.choose import chosen_cells, find
 from paper_repro import records
+from paper_repro.cell import Cell
 from paper_repro.cli import Parser, UsageError, python_m, run_command
 from paper_repro.sweep import leases
 from slurm import cluster, sbatch, settings, state, submissions
 from slurm import plan as planning
 from slurm.state import Sweep, live_jobs, some
+from slurm.submissions import Submission
 
 EXAMPLE = """examples:
   python -m slurm plan fig2 --profile gpu --partition gpu --time 4:00:00
   python -m slurm submit fig2 --profile gpu --partition gpu --time 4:00:00
   python -m slurm status --watch
 submit may be typed at any time: what is finished stays, what runs or waits goes on, what is missing is sent."""
+CHOICES = {"--profile", "--data-name", "--seeds", "--only", "--alphas", "--decays", "--set", "--quick"}  # of cells
 WATCH_SECONDS = 10
 LOG_LINES = 40
 
@@ -29,9 +32,18 @@ LOG_LINES = 40
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 cells failed, 2 bad argument or refused by SLURM, 130 stopped by Ctrl-C."""
     parser, typed = _parser(), sys.argv[1:] if arguments is None else arguments
-    # what was typed after the verb, for lines that are printed to be typed later
-    parser.set_defaults(words=[word for word in typed[1:] if word not in ("--failed", "--watch", "--json")])
+    # what was typed after the verb, for lines that are printed to be typed later, and for --again
+    words = [word for word in typed[1:] if word not in ("--failed", "--watch", "--json")]
+    parser.set_defaults(words=words, stored=words)
     return run_command(parser, arguments)
+
+
+class _Again(argparse.Action):
+    """What stands before --again are the words of that submission: each may be typed anew."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        namespace._seen = set()
+        setattr(namespace, self.dest, values)
 
 
 def _parser() -> Parser:
@@ -44,8 +56,10 @@ def _parser() -> Parser:
         ("retry", _submit, "forget the failures of failed cells and submit"),
     ):
         verb = verbs.add_parser(name, help=words, description=words, epilog=EXAMPLE, formatter_class=form)
-        verb.set_defaults(command=action)
-        verb.add_argument("name", help="of an experiment (python -m experiments list)")
+        verb.set_defaults(command=action, cells=None)
+        verb.add_argument("name", nargs="?", help="of an experiment (python -m experiments list)")
+        again = "the cells and settings of an earlier submission, by its folder in OUT/slurm; settings typed here win"
+        verb.add_argument("--again", action=_Again, metavar="ID", help=again)
         choose.add_options(verb)
         settings.add_options(verb)
         planning.add_options(verb)
@@ -78,6 +92,7 @@ def _parser() -> Parser:
 
 
 def _plan(args: argparse.Namespace) -> int:
+    args = _again(args)
     plan = planning.make(args)
     print("\n".join(planning.lines(plan)))
     if plan.count:
@@ -87,22 +102,68 @@ def _plan(args: argparse.Namespace) -> int:
 
 
 def _submit(args: argparse.Namespace) -> int:
+    _send(_again(args))
+    return 0
+
+
+def _again(args: argparse.Namespace) -> argparse.Namespace:
+    """What was typed; with --again the words of that submission, changed by what was typed, and its cells."""
+    if args.again is None:
+        if args.name is None:
+            raise UsageError("the name of an experiment is missing (python -m experiments list), or --again ID")
+        return args
+    for word in [args.name, *args.words]:
+        if word and (word == args.name or word.partition("=")[0] in CHOICES):
+            raise UsageError(f"{word}: --again {args.again} says which cells")
+    try:
+        sent = submissions.read(args.out / "slurm" / args.again)
+    except FileNotFoundError:
+        raise UsageError(f"--again {args.again}: there is no such folder in {args.out / 'slurm'}") from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    stored = [*sent.words, "--again", args.again, *args.words]
+    more = {"words": args.words, "stored": stored, "failed": vars(args).get("failed"), "cells": sent.all_cells(),
+            "name": sent.name, "profile": sent.profile}  # fmt: skip
+    return argparse.Namespace(**{**vars(_parser().parse_args(["submit", *stored])), **more})
+
+
+def submit_cells(cells: list[Cell], name: str, out: Path | str, options: Mapping[str, Any]) -> Submission | None:
+    """slurm.submit."""
+    words = [name, f"--out={out}"]
+    for option, value in {"profile": "python", **options}.items():
+        word = f"--{option.replace('_', '-')}"
+        if word in {*CHOICES, "--again", "--out"} - {"--profile"}:
+            raise UsageError(f"{option}: the cells are given")
+        for each in value if isinstance(value, list | tuple) else [value]:
+            words += [word if each is True else f"{word}={each}"] * (each is not None and each is not False)
+    args = _parser().parse_args(["submit", *words])
+    if not all(isinstance(text, str) and submissions.NAME.fullmatch(text) for text in (name, args.profile)):
+        raise UsageError(f"name {name!r}, profile {args.profile!r}: letters, digits, _ . and - only")
+    if not 1 <= len(cells) <= choose.MOST:
+        raise UsageError(f"{len(cells):,} cells: at least 1, at most {choose.MOST:,}")
+    args.words, args.stored, args.cells = [], words, cells
+    return _send(args)
+
+
+def _send(args: argparse.Namespace) -> Submission | None:
+    """Print the plan and send it; what was sent."""
     choose.check_out(args.out)
     with leases.hold(leases.folder_of(args.out), "submit") as lease:
         if lease is None:
             raise UsageError(f"another submit is at work on {args.out}: wait for it and type this again")
         plan = planning.make(args, sending=True)
         print("\n".join(planning.lines(plan)))
-        if failed := len(plan.states.failed):
-            print(f"{some(failed, 'failed cell')} left alone; to try again: "
-                  f"{python_m('slurm', 'retry', *args.words, '--failed')}")  # fmt: skip
+        if failed := plan.states.failed:
+            hints = [args.words] if args.words else state.again(plan.sent, failed, args.out)
+            again = "".join(f"; to try again: {python_m('slurm', 'retry', *words, '--failed')}" for words in hints)
+            print(f"{some(len(failed), 'failed cell')} left alone{again}")
         if not plan.count:
             print("nothing to submit")
-            return 0
+            return None
         submission = sbatch.send(plan)
     print(f"submitted {submission.job_name}: {some(submission.jobs, 'job')}; logs in {submission.folder}")
     print(f"see how it goes: {python_m('slurm', 'status', '--out', args.out)}")
-    return 0
+    return submission
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -117,13 +178,28 @@ def _status(args: argparse.Namespace) -> int:
     return int(any(table["failed"] for table in tables))
 
 
-def _show(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Print the tables of the sweeps, and return them."""
+def status_of(out: Path) -> dict[str, Any]:
+    """slurm.status."""
+    args = _parser().parse_args(["status", f"--out={out}"])
+    args.words = []
+    tables, unknown = _tables(args)
+    return {"sweeps": tables, "unknown": unknown or None}
+
+
+def _tables(args: argparse.Namespace) -> tuple[list[dict[str, Any]], str]:
+    """The tables of the sweeps, and why SLURM could not be asked."""
     sent, jobs, unknown = submissions.all_of(args.out), None, ""
     if args.name is not None:
-        _, profile = find(args.name, args.profile, args.quick)
-        ids = [cell.id for cell in chosen_cells(profile, args)]
-        sweeps = [Sweep(args.name, args.profile, ids, [s for s in sent if s.name == args.name], args.words)]
+        mine = [s for s in sent if s.name == args.name]
+        try:
+            _, profile = find(args.name, args.profile, args.quick)
+        except UsageError:
+            if not mine or not CHOICES.isdisjoint(word.partition("=")[0] for word in args.words):
+                raise
+            sweeps = state.sweeps(mine)  # of cells that were made in Python
+        else:
+            ids = [cell.id for cell in chosen_cells(profile, args)]
+            sweeps = [Sweep(args.name, args.profile, ids, mine, args.words)]
     elif unused := [word for word in args.words if word.startswith("--") and word.partition("=")[0] != "--out"]:
         raise UsageError(f"{unused[0]} chooses cells of an experiment: name one")
     else:
@@ -132,7 +208,12 @@ def _show(args: argparse.Namespace) -> list[dict[str, Any]]:
         jobs = live_jobs(sent)
     except cluster.ClusterError as error:
         unknown = str(error)
-    tables = [sweep.table(args.out, jobs) for sweep in sweeps]
+    return [sweep.table(args.out, jobs) for sweep in sweeps], unknown
+
+
+def _show(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Print the tables of the sweeps, and return them."""
+    tables, unknown = _tables(args)
     if args.json:
         print(json.dumps({"sweeps": tables, "unknown": unknown or None}, indent=1), flush=True)
     else:

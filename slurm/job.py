@@ -53,16 +53,13 @@ class Job:
     def _train(self, stop: Stop) -> None:
         """Until every cell is finished, failed or in another job's hands; what those leave is looked for again.
 
-        Raises RuntimeError if the code on disk is no longer what was submitted: numbers of two codes must not mix.
+        Raises RuntimeError if the copy of the code that this runs from is no longer what was submitted.
         """
         sent = submissions.read(Path(self.folder))
         cells = {cell.id: cell for cell in sent.all_cells()}
-        if not (provenance.has_same_numbers(f"source {sent.source}", *cells.values()) or sent.mixed_code):
-            now = provenance.source(*cells.values())
-            raise RuntimeError(
-                f"the code has changed since this was submitted (source {sent.source}, now {now}): "
-                "submit again, or with --mixed-code if the change does not touch numbers"
-            )
+        if (now := provenance.source(*cells.values())) != sent.source:
+            place = provenance.PACKAGE.parent
+            raise RuntimeError(f"{place}: damaged (source {now}, submitted as {sent.source}): submit again")
         out, data, at_once = Path(sent.out), Path(sent.data), sent.at_once
         while stop.signal is None and (missing := States.of(cells, out, mend=True).missing):
             print(f"job {sent.job_name}, {self.index}: {len(missing)} cells that nobody trains", flush=True)

@@ -66,10 +66,7 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
         if value is not None and not LEAST <= value <= MOST:
             raise UsageError(f"--{name.replace('_', '-')} must lie between {LEAST:g} and {MOST:g}, got {brief(value)}")
     groups(chosen.device, args.cells_at_once or 1, "--cells-at-once")
-    experiment, profile = find(args.name, args.profile, args.quick)
-    if experiment.study is not None:
-        raise UsageError(f"{args.name} trains no cells of a grid: python -m experiments run {args.name}")
-    cells = chosen_cells(profile, args)
+    cells = args.cells or _declared(args)
     limits, partition = cluster.partitions(), chosen.options.get("partition")
     for name in partition.split(",") if partition else []:
         if name not in limits:
@@ -94,6 +91,13 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
     if states.missing:
         _count_jobs(plan, sending)
     return plan
+
+
+def _declared(args: argparse.Namespace) -> list[Cell]:
+    experiment, profile = find(args.name, args.profile, args.quick)
+    if experiment.study is not None:
+        raise UsageError(f"{args.name} trains no cells of a grid: python -m experiments run {args.name}")
+    return chosen_cells(profile, args)
 
 
 def _count_jobs(plan: Plan, sending: bool) -> None:

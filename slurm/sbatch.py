@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shlex
 import shutil
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from paper_repro import records
 from paper_repro.cli import UsageError
 from paper_repro.records import provenance
-from slurm import cluster, submissions
+from slurm import cluster, snapshot, submissions
 from slurm.cluster import ClusterError
 from slurm.job import Job
 from slurm.plan import Plan
@@ -23,12 +22,11 @@ from slurm.submissions import Submission
 if TYPE_CHECKING:
     from submitit.slurm.slurm import SlurmExecutor
 
-REPOSITORY = provenance.PACKAGE.parent
 EVER = 10**6  # timeouts that submitit allows a job: what ends it is that its cells are done
 
 
 def send(plan: Plan) -> Submission:
-    """Send the plan's jobs. Raises UsageError in one line, and leaves nothing then."""
+    """Send the plan's jobs. Raises UsageError, with all that sbatch says, and leaves only the copy of the code then."""
     if plan.mixed and not plan.args.mixed_code:
         raise UsageError(
             f"other code than this ({provenance.label(provenance.code())}) has made records or waits in the queue: "
@@ -38,15 +36,16 @@ def send(plan: Plan) -> Submission:
     from submitit.helpers import clean_env
 
     args, chosen = plan.args, plan.settings
+    code = snapshot.take(args.out, plan.cells)
     submission = submissions.create(
         args.out, plan.cells, name=args.name, profile=args.profile, source=provenance.source(*plan.cells),
         data=str(plan.data), device=chosen.device, at_once=plan.at_once, cores=chosen.cpus, gpus=chosen.gpus,
-        mixed_code=args.mixed_code, jobs=plan.count, words=list(vars(args).get("words", [])),
+        jobs=plan.count, words=list(vars(args).get("stored", [])),
     )  # fmt: skip
     jobs = [Job(submission.folder.absolute(), index) for index in range(submission.jobs)]
     environment = cluster.environment()
     try:
-        executor = executor_for(submission.folder, submission.job_name, chosen)
+        executor = executor_for(submission.folder, submission.job_name, chosen, code)
         # Typed inside a job, its variables would reach the new ones. submitit prints what sbatch says when it refuses.
         with clean_env(list(os.environ.keys() - environment.keys())), redirect_stderr(io.StringIO()):
             os.environ.update((name, environment[name]) for name in cluster.REACHED_BY if name in environment)
@@ -56,30 +55,34 @@ def send(plan: Plan) -> Submission:
         if isinstance(error, UsageError):
             raise
         text = [line for line in str(error).splitlines() if line.strip()] or ["no reason given"]
-        raise ClusterError(f"sbatch refused: {text[-1]}") from None
+        raise ClusterError("\n".join([f"sbatch refused: {text[0]}", *text[1:]])) from None
     for name in plan.again:
         records.clear_failure(args.out, name)
     return submission
 
 
-def executor_for(folder: Path, job_name: str, chosen: Settings) -> SlurmExecutor:
-    """submitit's executor with these settings. Raises UsageError for settings that it does not take."""
+def executor_for(folder: Path, job_name: str, chosen: Settings, code: Path) -> SlurmExecutor:
+    """submitit's executor with these settings, for jobs that run from this copy of the code.
+
+    Raises UsageError for settings that it does not take.
+    """
     from submitit.slurm.slurm import SlurmExecutor
 
-    path = f"export PYTHONPATH={shlex.quote(str(REPOSITORY))}${{PYTHONPATH:+:$PYTHONPATH}}"
     try:
         # Timeouts are the normal way of long cells, and submitit counts every notice in a job of ten minutes as one.
         executor = SlurmExecutor(folder.absolute(), max_num_timeout=EVER)
-        executor.update_parameters(**chosen.for_submitit(job_name, [path]))
+        parameters = chosen.for_submitit(job_name)
+        parameters["setup"] = snapshot.setup(code, parameters["setup"])
+        executor.update_parameters(**parameters)
     except (RuntimeError, ValueError, TypeError) as error:
         raise UsageError(f"submitit: {str(error).splitlines()[0]}") from None
     return executor
 
 
 def sbatch_text(plan: Plan) -> str:
-    """The file that sbatch would be given for the plan; WHEN stands for the time."""
+    """The file that sbatch would be given for the plan; WHEN stands for the time, FINGERPRINT for that of the code."""
     folder, job_name = plan.args.out / "slurm" / "WHEN", f"{plan.args.name}-{plan.args.profile}-WHEN"
-    executor = executor_for(folder, job_name, plan.settings)
+    executor = executor_for(folder, job_name, plan.settings, snapshot.folder_of(plan.args.out, "FINGERPRINT"))
     if plan.count > 1:
         executor.parameters["map_count"] = plan.count
     return executor._make_submission_file_text(executor._submitit_command_str, "plan")

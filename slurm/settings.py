@@ -4,7 +4,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ HELP = {  # of options that mean more here than to sbatch
     "gpus": "of a job: 0, 1 or as in a100:1 (default: 1 for profiles gpu_short, gpu, paper)",
     "cpus": "of a job (default: 4; without a GPU it trains as many cells at once)",
     "mem": "of a job: GB, or as in 500M, 32G, 1T (default: the cluster's)",
-    "setup": "shell line before the job (may be repeated)",
+    "setup": "shell line before the job, which it ends if it fails (may be repeated)",
     "parallel": "jobs, at most (default 256)",
 }
 OWN = HELP.keys() - {"setup"}
@@ -46,6 +46,7 @@ REFUSED = {
     "job.*|out.*|err.*|open.*": "status and logs find jobs by what submit gives",
     "(no_)?req.*": "a job that is stopped always asks to be put back",
     "clusters?": "type this on a login node of that cluster",
+    "chd.*": "a job runs in the copy of the code that submit makes",
 }
 # Who pays and where it runs: where a site has users say this once, in the shell, sbatch reads it as SBATCH_ACCOUNT etc.
 FROM_SHELL = ("account", "partition", "qos", "constraint", "reservation", "wckey")
@@ -68,8 +69,8 @@ class Settings:
         """What a job trains on."""
         return "cuda" if self.gpus else "cpu"
 
-    def for_submitit(self, name: str, setup: Sequence[str]) -> dict[str, Any]:
-        """The arguments of SlurmExecutor.update_parameters. setup: lines that go before the user's."""
+    def for_submitit(self, name: str) -> dict[str, Any]:
+        """The arguments of SlurmExecutor.update_parameters."""
         options = dict(self.options)
         # since SLURM 22.05 srun no longer takes over how many cores sbatch asked for; and of sbatch's export=NONE it
         # must not take anything over, or submitit cannot tell where it is
@@ -77,7 +78,7 @@ class Settings:
         own = {key: options.pop(key) for key in ("teardown", "signal_delay_s") if key in options}
         return {
             "job_name": name, "time": self.minutes, "cpus_per_task": self.cpus, "array_parallelism": self.parallel,
-            "setup": [*setup, *options.pop("setup", [])], "srun_args": step + options.pop("srun_args", []),
+            "setup": options.pop("setup", []), "srun_args": step + options.pop("srun_args", []),
             "additional_parameters": {"requeue": True, **options}, **own,
         }  # fmt: skip
 

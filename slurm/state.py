@@ -83,16 +83,25 @@ class Sweep:
             "core_hours": round(sum((hours * s.cores for hours, s in used), 0.0), 3),
             "again": self._again([*states.missing, *states.failed], out),
             "odd": diagnosis.groups(anomalies), "jobs": dict(live),
+            "torch": Counter(known.torch for known in states.finished.values()),
+            "hardware": Counter(known.hardware for known in states.finished.values()),
             "failures": _failures(out, states.failed, self.sent),
             "ended_early": _ended_early(self.sent, jobs) if states.missing and jobs is not None else [],
         }  # fmt: skip
 
     def _again(self, cells: Sequence[str], out: Path) -> list[list[str]]:
-        """What to type after submit for these cells: as before; of submissions for the same cells as for the last."""
-        typed = {tuple(s.cells): s.words for s in self.sent if s.words and not s.cells.keys().isdisjoint(cells)}
-        if typed and set(cells) <= {name for names in typed for name in names}:
-            return list(typed.values())
-        return [list(self.words) or [self.name, "--profile", self.profile, "--out", str(out)]] * bool(cells)
+        """What to type after submit or retry for these cells."""
+        typed = list(self.words) or [self.name, "--profile", self.profile, "--out", str(out)]
+        return again(self.sent, cells, out) or [typed] * bool(cells)
+
+
+def again(sent: Sequence[Submission], cells: Sequence[str], out: Path) -> list[list[str]]:
+    """What to type after submit or retry for these cells, if all were submitted; of submissions of the same cells the
+    last."""
+    last = {tuple(s.cells): s for s in sent if not s.cells.keys().isdisjoint(cells)}
+    if not set(cells) <= {name for names in last for name in names}:
+        return []
+    return [["--again", s.folder.name, "--out", str(out)] for s in last.values()]
 
 
 def sweeps(sent: Iterable[Submission]) -> list[Sweep]:
@@ -192,6 +201,10 @@ def _details(table: dict[str, Any]) -> list[str]:
         f"{group['kind']}: {some(group['cells'], 'cell')}, first {group['first']}; usual remedy: {group['remedy']}"
         for group in table["odd"]
     ]
+    for name, words in (("torch", "versions of torch"), ("hardware", "kinds of processor")):
+        if len(kinds := table[name]) > 1:
+            each = ", ".join(f"{kind} ({some(count, 'cell')})" for kind, count in sorted(kinds.items()))
+            text.append(f"trained by several {words}, between which numbers may differ: {plain(each)}")
     for group in table["failures"][:SHOWN]:
         text += [f"{group['cells']} failed: {group['reason']}", f"  first: {group['first']}"]
         text += [f"    {line}" for line in group["traceback"].splitlines()[-8:]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import os
+import re
 import socket
 import sys
 import time
@@ -28,7 +29,8 @@ from paper_repro.files import write_atomically
 from paper_repro.sweep import leases
 
 LARGEST = 2**28  # bytes of submission.json: of choose.MOST cells
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,120}\Z")]
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,120}")
+Name = Annotated[str, Meta(pattern=rf"^{NAME.pattern}\Z")]
 CellId = Annotated[str, Meta(pattern=rf"^(?:{ID.pattern})\Z")]
 Count = Annotated[int, Meta(ge=0, lt=2**31)]
 
@@ -46,10 +48,10 @@ class Submission(Struct, kw_only=True, forbid_unknown_fields=True):
     at_once: Count | None  # cells of a job at once; None: the job finds out
     cores: Count  # of a job
     gpus: Count
-    mixed_code: bool
+    mixed_code: bool = False  # in older ones
     jobs: Annotated[int, Meta(ge=1, lt=2**31)]
     cells: dict[CellId, dict[str, Any]]  # all that were meant, finished ones too
-    words: list[str] = []  # that were typed after submit
+    words: list[str] = []  # that say the settings again: after submit --again ID
     place: str = ""  # its folder: set when it is read
 
     @property

@@ -75,7 +75,9 @@ def _origin(records: Sequence[Record]) -> str:
     sources = distinct(f"source {origin['source']}" for origin in origins if origin.get("source"))
     marks = listed(source.removeprefix("source ") for source in sources)
     differing = f" (sources {marks})" if len(sources) > 1 else ""
-    return f"Commit{'s' * (len(commits) > 1)} {listed(commits)}{differing}; hardware: {listed(hardware, '; ')}."
+    versions = sorted({str(origin.get("versions", {}).get("torch", "unknown")) for origin in origins})
+    by = f"; torch {listed(versions)}" * (len(versions) > 1)
+    return f"Commit{'s' * (len(commits) > 1)} {listed(commits)}{differing}{by}; hardware: {listed(hardware, '; ')}."
 
 
 def of_several_codes(records: Sequence[Record]) -> str:

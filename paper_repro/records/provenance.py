@@ -7,6 +7,7 @@ import datetime
 import errno
 import functools
 import hashlib
+import json
 import os
 import platform
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any
 from paper_repro.cell import Cell
 
 PACKAGE = Path(__file__).resolve().parents[1]
+SUBMITTED = "submitted.json"  # commit() of a copy of the code that jobs run from (slurm/snapshot.py), where git is not
 # All that can change a number, and nothing else: whether a queued job may go on hangs on it.
 NUMERICS = ("cell.py", "data", "decay.py", "models", "optim", "schedules.py", "training")
 # Labels of older code that makes the same numbers. Each was trained beside its successor on one processor (python -m
@@ -66,28 +68,49 @@ def hardware(device: str) -> str:
 @functools.cache
 def code() -> dict[str, Any]:
     """The commit this process started from, whether tracked files differed from it, and source()."""
-    dirty = bool(_git("status", "--porcelain", "-uno"))
-    return {"commit": _git("rev-parse", "HEAD") or "unknown", "dirty": dirty, "source": source()}
+    return {**commit(), "source": source()}
 
 
-def source(*cells: Cell) -> str:
+def commit() -> dict[str, Any]:
+    """The commit and whether tracked files differ from it: now, or, in a copy for jobs, when it was made."""
+    if (copied := PACKAGE.parent / SUBMITTED).exists():
+        return dict(json.loads(copied.read_text()))
+    return {"commit": git("rev-parse", "HEAD") or "unknown", "dirty": bool(git("status", "--porcelain", "-uno"))}
+
+
+def source(*cells: Cell, package: Path = PACKAGE) -> str:
     """16 hex digits over the Python files of NUMERICS, and of your own packages whose models or optimizers these cells
     name, as they were when this was first asked."""
-    names = (name for cell in cells for name in (cell.model.partition("-")[0], cell.optimizer) if "." in name)
-    return _digest(PACKAGE, tuple(sorted({name.partition(".")[0] for name in names})))
+    names = (name for cell in cells for name in (cell.model.partition("-")[0], cell.optimizer))
+    return _digest(package, own_packages(names))
+
+
+def own_packages(names: Iterable[str]) -> tuple[str, ...]:
+    """Of models, optimizers and data sets the packages that are your own, sorted."""
+    return tuple(sorted({name.partition(".")[0] for name in names if "." in name}))
+
+
+def folders_of(own: Iterable[str], package: Path = PACKAGE) -> list[Path]:
+    """Where your own packages lie, as Python finds them; beside `package` where that is a copy for jobs."""
+    where = [str(package.parent)] if (package.parent / SUBMITTED).exists() else None
+    specs = [PathFinder.find_spec(name, where) for name in own]
+    return [Path(folder) for spec in specs for folder in (spec and spec.submodule_search_locations) or ()]
 
 
 @functools.cache
 def _digest(package: Path, own: Iterable[str] = ()) -> str:
     digest = hashlib.sha256()
-    paths = [(package, package / name) for name in NUMERICS]
-    for spec in map(PathFinder.find_spec, own):
-        paths += [(Path(folder).parent, Path(folder)) for folder in (spec and spec.submodule_search_locations) or ()]
-    for root, each in paths:
-        for path in sorted(each.rglob("*.py")) if each.is_dir() else [each]:
-            content = path.read_bytes()
-            digest.update(f"{path.relative_to(root)} {len(content)}\n".encode() + content)
+    paths = [(path.relative_to(package), path) for name in NUMERICS for path in _python_files(package / name)]
+    folders = reversed(folders_of(own, package))  # of two files of one name Python takes the first
+    mine = {path.relative_to(folder.parent): path for folder in folders for path in _python_files(folder)}
+    for name, path in paths + sorted(mine.items()):
+        content = path.read_bytes()
+        digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
+
+
+def _python_files(path: Path) -> list[Path]:
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
 
 
 def label(provenance: Mapping[str, Any]) -> str:
@@ -109,7 +132,7 @@ def distinct(labels: Iterable[str]) -> list[str]:
     return [label for label in ordered if label not in same[1:]]
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str) -> str:
     """What git says; nothing without git or outside a repository.
 
     Raises OSError where it cannot be asked for want of descriptors: a record must not lose its commit by that.

@@ -42,6 +42,8 @@ class Summary(NamedTuple):
     code: str
     written: float
     anomalies: list[str]
+    torch: str  # its version
+    hardware: str
 
 
 def record_path(out: Path, cell_id: str) -> Path:
@@ -100,6 +102,7 @@ def look(out: Path, ids: Iterable[str], mend: bool = False) -> dict[str, Summary
             summaries[name] = Summary(
                 record["status"], record["seconds"], record["provenance"]["data"]["fingerprint"],
                 provenance.label(record["provenance"]), record_path(out, name).stat().st_mtime, diagnosis.kinds(record),
+                record["provenance"].get("versions", {}).get("torch", "unknown"), record["provenance"]["hardware"],
             )  # fmt: skip
     return summaries
 

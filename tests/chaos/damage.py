@@ -223,7 +223,7 @@ def _write_others(out: Path, data: Path) -> None:
     records.write_failure(out, CELL, "why")
     made = submissions.create(
         out, [CELL], name="fig2", profile="demo", source="s", data=str(data), device="cpu", at_once=1, cores=1, gpus=0,
-        mixed_code=False, jobs=1,
+        jobs=1,
     )  # fmt: skip
     with submissions.attempting(made.folder, 0):
         pass

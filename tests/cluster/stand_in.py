@@ -39,22 +39,32 @@ def sbatch(folder: Path, words: list[str]) -> None:
         (job / "name").write_text(options["job-name"])
         (job / "state").write_text("PENDING")
         if not (folder / "hold").exists():
-            environment = {
-                **os.environ,
-                "SLURM_JOB_ID": f"{1000 * number + index if count else number}",
-                "SLURM_JOB_NUM_NODES": "1",
-            }
-            if count:
-                environment |= {"SLURM_ARRAY_JOB_ID": f"{number}", "SLURM_ARRAY_TASK_ID": f"{index}"}
-            # submitit names the job's file after sbatch has answered
-            command = [sys.executable, "-S", "-E", __file__, "batch", str(folder), job.name]
-            process = subprocess.Popen(command, env=environment, start_new_session=True, stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-            (job / "pid").write_text(f"{process.pid}")
+            _start(folder, job)
     if count:
         (folder / "jobs" / f"{number}").rmdir()
         (folder / "jobs" / f"{number}").touch()  # the number is taken
     print(f"Submitted batch job {number}")
+
+
+def release(folder: Path, words: list[str]) -> None:
+    """Start the jobs that wait."""
+    (folder / "hold").unlink()
+    for job in _alive(folder):
+        if not (job / "pid").exists():
+            _start(folder, job)
+
+
+def _start(folder: Path, job: Path) -> None:
+    number, _, index = job.name.partition("_")
+    environment = {**os.environ, "SLURM_JOB_ID": f"{1000 * int(number) + int(index)}" if index else number,
+                   "SLURM_JOB_NUM_NODES": "1"}  # fmt: skip
+    if index:
+        environment |= {"SLURM_ARRAY_JOB_ID": number, "SLURM_ARRAY_TASK_ID": index}
+    # submitit names the job's file after sbatch has answered
+    command = [sys.executable, "-S", "-E", __file__, "batch", str(folder), job.name]
+    process = subprocess.Popen(command, env=environment, start_new_session=True, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    (job / "pid").write_text(f"{process.pid}")
 
 
 def _made(path: Path) -> bool:
@@ -72,7 +82,9 @@ def batch(folder: Path, words: list[str]) -> None:
     time.sleep(0.3)
     for restarts in range(1000):
         environment = {**os.environ, "SLURM_RESTART_COUNT": f"{restarts}"}
-        process = subprocess.Popen(["bash", str(job / "script")], env=environment)
+        (line,) = [line for line in (job / "script").read_text().splitlines() if line.startswith("#SBATCH --error=")]
+        with open(_named(shlex.split(line)[1].partition("=")[2]), "a") as log:
+            process = subprocess.Popen(["bash", str(job / "script")], env=environment, stderr=log)
         for number in (signal.SIGTERM, signal.SIGUSR2, signal.SIGINT):
             signal.signal(number, lambda *_: None)
         process.wait()
@@ -114,12 +126,17 @@ def srun(folder: Path, words: list[str]) -> None:
         if word.startswith("/") and words[place - 1] not in ("--output", "--error")
     )
     for option, descriptor in (("--output", 1), ("--error", 2)):
-        path = words[words.index(option) + 1].replace("%t", "0").replace("%j", os.environ["SLURM_JOB_ID"])
-        path = path.replace("%A", os.environ.get("SLURM_ARRAY_JOB_ID", "")).replace(
-            "%a", os.environ.get("SLURM_ARRAY_TASK_ID", "")
+        os.dup2(
+            os.open(_named(words[words.index(option) + 1]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), descriptor
         )
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), descriptor)
     os.execv(words[first], words[first:])
+
+
+def _named(path: str) -> str:
+    """A log's name, as SLURM fills it in."""
+    path = path.replace("%t", "0").replace("%j", os.environ["SLURM_JOB_ID"])
+    array = (os.environ.get(f"SLURM_ARRAY_{part}_ID", "") for part in ("JOB", "TASK"))
+    return path.replace("%A", next(array)).replace("%a", next(array))
 
 
 def scancel(folder: Path, words: list[str]) -> None:

@@ -25,6 +25,7 @@ import pytest
 from paper_repro import records
 from paper_repro.sweep import leases
 from slurm import submissions
+from tests.cluster import own_checkout
 from tests.cluster.real_slurm import RealSlurm, Unavailable
 
 pytestmark = pytest.mark.cluster
@@ -227,22 +228,64 @@ def test_failed_cells_are_grouped_and_retried_only_when_asked(slurm: RealSlurm, 
     assert "CUDA out of memory" in typed(slurm.environment, "logs", first["first"], "--out", str(tmp_path))
 
 
+NOTEBOOK = """
+import experiments
+from pathlib import Path
+from paper_repro.sweep import engine
+from slurm import status, submit
+
+(cell, *_) = experiments.get("fig2").profiles["demo"].cells
+cells = [cell.replace(model="mynets.net-8x1", epochs=4, alpha=alpha) for alpha in (0.01, 0.02, 0.04)]
+engine.run(cells, Path("SOLO"), Path("data"), workers=2)
+submit(cells, "mine", "OUT", cpus=1, seconds_per_cell=1000, slurm=["hold"], setup=["test -d mynets"])
+print(status("OUT")["sweeps"][0]["jobs"])
+"""
+
+
+def test_what_a_notebook_submitted_runs_while_the_checkout_is_edited(slurm: RealSlurm, tmp_path: Path) -> None:
+    checkout, out, solo = own_checkout.make(tmp_path / "checkout"), tmp_path / "out", tmp_path / "solo"
+    script = NOTEBOOK.replace("OUT", str(out)).replace("SOLO", str(solo))
+    environment = {name: value for name, value in slurm.environment.items() if name != "PYTHONPATH"}
+    said = subprocess.run(
+        [sys.executable, "-c", script], cwd=checkout, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert "{'PENDING (JobHeldUser)': 3}" in said.stdout, said.stdout + said.stderr
+    own_checkout.edit(checkout)
+    slurm.ask("scontrol", "release", *slurm.queue())
+    until(lambda: written(out) == 3)
+    assert left(out) == left(solo)
+    assert {record["provenance"]["dirty"] for record in records.load(out)} == {False}
+    until(lambda: not slurm.queue())
+    assert "mine python" in typed(slurm.environment, "status", "mine", "--out", str(out))
+
+
+def test_a_setup_line_that_fails_ends_the_job(slurm: RealSlurm, tmp_path: Path) -> None:
+    cells = ["fig2", "--quick", "--only", "adamw", "--alphas", "0.01", "--decays", "0.004"]
+    setup = ["--seconds-per-cell", "1", "--setup", "module load cuda", "--out", str(tmp_path)]
+    typed(slurm.environment, "submit", *cells, *setup)
+    until(lambda: not slurm.queue())
+    (log,) = tmp_path.glob("slurm/*/*_log.err")
+    assert "setup: module load cuda: exit code 127" in log.read_text()
+    word = next(tmp_path.glob("slurm/*/submission.json")).parent.name
+    again = ["--again", word, "--out", str(tmp_path)]
+    assert f"submit {' '.join(again)}" in typed(slurm.environment, "status", "--out", str(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("arguments", "refusal"),
     [
         (["--partition", "gpux"], "no partition 'gpux' on this cluster: one of main, high, short"),
         (["--partition", "short", "--time", "60"], "--time 60 minutes: the partition allows 5"),
-        (["--gres", "gpu:1", "--seconds-per-cell", "1"], "sbatch refused: "),
+        (["--gres", "gpu:1", "--seconds-per-cell", "1"], "slurm: sbatch refused: "),
         (["--slurm", "no-such-option=1", "--seconds-per-cell", "1"], "sbatch refused: "),
     ],
 )
-def test_bad_settings_get_one_line_and_leave_nothing(
+def test_bad_settings_get_a_line_and_leave_no_submission(
     slurm: RealSlurm, tmp_path: Path, arguments: list[str], refusal: str
 ) -> None:
     said = typed(slurm.environment, "submit", "fig2", "--quick", "--out", str(tmp_path), *arguments, code=2)
     assert refusal in said
-    assert "slurm: " in said.splitlines()[-1]
-    assert not list(tmp_path.glob("slurm/*"))
+    assert not list(tmp_path.glob("slurm/*/submission.json"))
     assert str(tmp_path) not in slurm.ask("squeue", "-h", "-o", "%o %Z")
 
 

@@ -32,7 +32,7 @@ def test_a_hostile_setting_is_one_line(line: str, tmp_path: Path, capsys) -> Non
 def test_status_and_logs_write_out_what_a_terminal_would_obey(tmp_path: Path, capsys) -> None:
     sent = submissions.create(
         tmp_path, [CELL, CELL.replace(seed=1)], name="fig2", profile="demo", source="0" * 16, data="d", device="cpu",
-        at_once=1, cores=2, gpus=0, mixed_code=False, jobs=1,
+        at_once=1, cores=2, gpus=0, jobs=1,
     )  # fmt: skip
     records.write_failure(tmp_path, CELL, "Traceback\nValueError: \x1b[2J\x1b]0;owned\x07")
     (sent.folder / "1_log.out").write_text(f"\x1b[31mred {CELL.id}")

@@ -54,6 +54,21 @@ def test_the_source_of_a_cell_holds_your_own_package(tmp_path: Path, monkeypatch
     provenance._digest.cache_clear()
 
 
+def test_of_your_own_packages_in_two_folders_the_first_s_files_count(tmp_path: Path, monkeypatch) -> None:
+    """As Python imports them; so a copy for jobs (slurm/snapshot.py) has the same source."""
+    cell = Cell("synthetic", "twofold.net-4", "adamw", 0.1, 0.1, 1)
+    for folder, name in (("b", "net"), ("a", "net"), ("b", "more")):
+        (tmp_path / folder / "twofold").mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "twofold" / f"{name}.py").write_text(f"x = '{folder}'\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "a"), str(tmp_path / "b"), *sys.path])
+    two = provenance.source(cell)
+    (tmp_path / "b" / "twofold" / "more.py").rename(tmp_path / "a" / "twofold" / "more.py")
+    provenance._digest.cache_clear()
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "a"), *sys.path[2:]])
+    assert provenance.source(cell) == two
+    provenance._digest.cache_clear()
+
+
 def test_without_git_the_commit_is_unknown(monkeypatch) -> None:
     monkeypatch.setenv("PATH", "")
     provenance.code.cache_clear()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -21,7 +22,7 @@ from paper_repro import records
 from paper_repro.sweep import engine, leases
 from slurm import submissions
 from slurm.__main__ import main
-from tests.cluster import stand_in
+from tests.cluster import own_checkout, stand_in
 
 ROOT = Path(__file__).parents[2]
 CELLS = ["fig2", "--quick", "--only", "adamw", "--alphas", "0.01", "--decays", "0.002,0.004", "--set", "model=mlp-8x1"]
@@ -107,16 +108,118 @@ def test_what_is_printed_to_be_typed_later_can_be_pasted_and_means_the_same_cell
     look = subprocess.run(line.partition(": ")[2], shell=True, cwd=ROOT,
                           capture_output=True, text=True)  # fmt: skip
     (line,) = [line for line in look.stdout.splitlines() if line.startswith("2 missing: ")]
-    assert shlex.split(line)[5:] == [
-        "submit",
-        *CELLS,
-        "--seconds-per-cell",
-        "5000",
-        "--time",
-        "120:00:00",
-        "--out",
-        str(out),
-    ]
+    assert shlex.split(line)[5:7] == ["submit", "--again"]
+    before = (queue / "script").read_text()
+    assert "submitted fig2-demo-" in subprocess.run(line.partition(": ")[2], shell=True, cwd=ROOT,
+                                                    capture_output=True, text=True).stdout  # fmt: skip
+    first, second = submissions.all_of(out)
+    assert second.cells == first.cells
+    word = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+    assert word.sub("", (queue / "script").read_text()) == word.sub("", before)
+
+
+def test_an_earlier_submission_is_sent_again_with_what_is_typed_anew(out: Path, queue: Path) -> None:
+    """And again from there, and retried, whatever the experiment's file says by then."""
+    typed("submit", *CELLS, "--seconds-per-cell", "5000", "--time", "60", "--slurm", "nice=5", "--out", str(out))
+    for time_limit in ("30", "20"):
+        shutil.rmtree(queue / "jobs")
+        (queue / "jobs").mkdir()
+        word = submissions.all_of(out)[-1].folder.name
+        said = typed("submit", "--time", time_limit, "--again", word, "--out", str(out))
+        assert "submitted fig2-demo-" in said.stdout, said.stderr
+        script = (queue / "script").read_text()
+        assert f"#SBATCH --time={time_limit}\n" in script
+        assert "#SBATCH --nice=5\n" in script
+    sent = submissions.all_of(out)
+    assert len({tuple(each.cells) for each in sent}) == 1
+    assert len(sent) == 3
+    for rest, refusal in (
+        (["fig2"], "fig2: --again"), (["--alphas", "0.1"], "--alphas: --again"),
+        (["--cpus", "1", "--cpus", "2"], "twice"),
+    ):  # fmt: skip
+        assert refusal in typed("plan", "--again", sent[-1].folder.name, *rest, "--out", str(out)).stderr
+    assert "there is no such folder" in typed("submit", "--again", "x", "--out", str(out)).stderr
+    assert "name of an experiment is missing" in typed("submit", "--out", str(out)).stderr
+
+
+def test_what_was_submitted_is_what_runs_however_the_checkout_is_edited(
+    out: Path, queue: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    checkout = own_checkout.make(tmp_path / "checkout")
+    cells = [word.replace("=mlp", "=mynets.net") for word in CELLS]
+
+    def here(module: str, *words: str) -> str:
+        command = [sys.executable, "-m", module, *words]
+        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    here("experiments", "run", *cells, "--out", str(tmp_path / "solo"))
+    submit = ["submit", *cells, "--seconds-per-cell", "1000", "--cpus", "1", "--out", str(out)]
+    assert ": 2 jobs; " in here("slurm", *submit)
+    here("slurm", *submit, "--set", "seed=7")  # of the same code
+    (code,) = (path for path in out.glob("slurm/code/*") if path.is_dir())
+    own_checkout.edit(checkout)
+    subprocess.run([sys.executable, stand_in.__file__, "release", queue], check=True)
+    until(lambda: len(list(out.glob("records/*.json"))) == 4)
+    alone, found = (
+        {record["id"]: records.without_times(record) for record in records.load(folder)}
+        for folder in (tmp_path / "solo", out)
+    )
+    assert {name: found[name] for name in alone} == alone
+    assert (code / "mynets" / "parts.py").exists()
+
+
+def test_a_setup_line_that_fails_ends_the_job_and_says_so(out: Path, queue: Path) -> None:
+    (queue / "hold").unlink()
+    typed("submit", *CELLS, "--seconds-per-cell", "5", "--setup", "false", "--setup", "touch never", "--out", str(out))
+    until(lambda: table(out)["missing"] == 2 and not table(out)["jobs"])
+    (log,) = out.glob("slurm/*/*_log.err")
+    assert log.read_text() == "setup: false: exit code 1\n"
+    assert not records.load(out)
+
+
+PYTHON = """
+from dataclasses import replace
+import experiments
+from slurm import status, submit
+
+(cell, *_) = experiments.get("fig2").changed({"quick": "run"}).profiles["demo"].cells
+cells = [cell.replace(model=f"mlp-{width}x1") for width in (4, 6)]
+sent = submit(cells, "widths", OUT, seconds_per_cell=5, time=30, setup=["true", "true"], mail_user=None)
+print(sorted(sent.cells) == sorted(cell.id for cell in cells), status(OUT)["sweeps"][0]["jobs"])
+print(submit(cells, "widths", OUT, seconds_per_cell=5))
+for more in ({"alphas": "0.1"}, {"time": "soon"}, {"profile": "a/b"}, {"speed": 3}):
+    try:
+        submit(cells, "widths", OUT, **more)
+    except ValueError as error:
+        print(error)
+"""
+
+
+def test_cells_made_in_python_are_submitted_from_there(out: Path, queue: Path) -> None:
+    """And then looked at, sent again, retried and cancelled as others."""
+    script = PYTHON.replace("OUT", repr(str(out)))
+    said = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    for line in (
+        "widths, profile python: 2 cells in", "submitted widths-python-", "True {'PENDING': 1}",
+        "nothing to submit\nNone",
+        "alphas: the cells are given", "--time soon: minutes", "letters, digits", "no option --speed",
+    ):  # fmt: skip
+        assert line in said.stdout
+    assert "widths python" in typed("status", "widths", "--out", str(out)).stdout
+    assert "no experiment 'width'" in typed("status", "width", "--out", str(out)).stderr
+    assert "1 job of widths cancelled" in typed("cancel", "widths", "--out", str(out)).stdout
+    (sent,) = submissions.all_of(out)
+    records.write_failure(out, sent.all_cells()[0], "ValueError: too small")
+    (hint,) = [line for line in typed("status", "--out", str(out)).stdout.splitlines() if "retry" in line]
+    assert hint.endswith(f"retry --again {sent.folder.name} --out {out} --failed")
+    done = subprocess.run(hint.partition(": ")[2], shell=True, cwd=ROOT, capture_output=True, text=True)
+    assert "submitted widths-python-" in done.stdout
+    assert "#SBATCH --time=30\n" in (queue / "script").read_text()
+    assert not list(out.glob("failures/*"))
 
 
 def table(out: Path) -> dict[str, Any]:

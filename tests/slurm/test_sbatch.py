@@ -23,11 +23,14 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("srun", "sbatch"):
-        (programs / name).write_text("#!/bin/sh\necho 'sbatch: error: invalid account' >&2\nexit 1\n")
+        (programs / name).write_text(
+            "#!/bin/sh\nprintf 'sbatch: error: invalid account\nsbatch: error: ask us\n' >&2\nexit 1\n"
+        )
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
     monkeypatch.setattr(sys, "executable", "/venv/bin/python")
-    monkeypatch.setattr(sbatch, "REPOSITORY", Path("/home/me/adamw"))
+    environment = [path for path in sys.path if Path(path).is_relative_to(sys.prefix) or "python3" in path]
+    monkeypatch.setattr(sys, "path", ["/home/me/adamw", *environment])
     args = argparse.Namespace(name="fig2", profile="gpu", out=Path("/scratch/runs"), mixed_code=False)
     options = {"partition": "gpu", "setup": ["module load cuda"], "mem": "32GB", "gres": "gpu:1"}
     chosen = settings.Settings(240, 1, 8, 100, options)
@@ -39,11 +42,13 @@ def test_the_file_for_sbatch_is_this_to_the_letter(plan: Plan) -> None:
     assert sbatch.sbatch_text(plan) == GOLDEN.read_text()
 
 
-def test_where_sbatch_refuses_one_line_is_said_and_nothing_left(plan: Plan, tmp_path: Path, capfd) -> None:
+def test_where_sbatch_refuses_all_that_it_says_is_said_and_nothing_left_but_the_code(
+    plan: Plan, tmp_path: Path, capfd
+) -> None:
     plan.args.out = tmp_path / "runs"
-    with pytest.raises(UsageError, match=r"^sbatch refused: sbatch: error: invalid account$"):
+    with pytest.raises(UsageError, match=r"^sbatch refused: sbatch: error: invalid account\nsbatch: error: ask us$"):
         sbatch.send(plan)
-    assert list((tmp_path / "runs" / "slurm").iterdir()) == []
+    assert [path.name for path in (tmp_path / "runs" / "slurm").iterdir()] == ["code"]
     assert capfd.readouterr() == ("", "")
 
 

@@ -21,7 +21,7 @@ def read(*arguments: str, profile: str = "demo") -> settings.Settings:
 
 def sbatch_text(chosen: settings.Settings) -> str:
     """The file that submitit makes for sbatch; it looks for srun alone."""
-    executor: Any = sbatch.executor_for(Path("out"), "name", chosen)
+    executor: Any = sbatch.executor_for(Path("out"), "name", chosen, Path("code"))
     return str(executor._make_submission_file_text("command", "uid"))
 
 
@@ -52,8 +52,8 @@ def test_the_file_is_read_and_the_command_line_wins(toml: Path) -> None:
     toml.write_text('partition = "gpu"\naccount = "me"\ntime = "4:00:00"\nmem = 32\nsetup = ["module load x"]\n')
     args = read("--partition", "long", "--slurm", "reservation=adamw", "--slurm", "overcommit")
     assert args.minutes == 240
-    sent = args.for_submitit("fig2-x", ["first"])
-    assert sent["setup"] == ["first", "module load x"]
+    sent = args.for_submitit("fig2-x")
+    assert sent["setup"] == ["module load x"]
     assert sent["additional_parameters"] == {
         "requeue": True, "partition": "long", "account": "me", "mem": "32GB", "reservation": "adamw",
         "overcommit": True,
@@ -125,6 +125,7 @@ def test_a_mistake_in_the_file_is_one_line(toml: Path, file: str, refusal: str) 
         (["--slurm", "job-name=x"], "status and logs find jobs by"),
         (["--slurm", "requeue"], "always asks to be put back"),
         (["--slurm", "nodes=2"], "a job is one process on one node"),
+        (["--slurm", "chdir=/x"], "a job runs in the copy of the code that submit makes"),
         (["--slurm", "clusters=x"], "on a login node of that cluster"),
     ],
 )

@@ -28,7 +28,7 @@ def sent(cells: list[Cell], tmp_path: Path) -> Submission:
     """Three jobs on ten cells: one is alive, one ended early, one never started."""
     submission = submissions.create(
         tmp_path, cells, name="fig2", profile="demo", source=provenance.source(), data="data", device="cuda", at_once=1,
-        cores=8, gpus=1, mixed_code=False, jobs=3,
+        cores=8, gpus=1, jobs=3,
     )  # fmt: skip
     anomaly = {"kind": "loss spike", "epoch": 2, "value": 3.0, "usual": 1.0}
     records.write(tmp_path, {**made_record(cells[0], 30.0), "diagnoses": [anomaly]})
@@ -86,7 +86,7 @@ def test_the_table_and_its_words(sent: Submission, jobs, cells: list[Cell], tmp_
         assert part in text
     assert " missing: " not in text  # the job that lives will take them
     assert "6 missing: " in (last := state.lines([sweep.table(tmp_path, {sent.job_name: {}})], "")[-1])
-    assert "-m slurm submit fig2 --profile demo" in last
+    assert f"-m slurm submit --again {sent.folder.name}" in last
     assert json.loads(json.dumps(table)) == table
     assert sweep.table(tmp_path, None)["ended_early"] == []  # SLURM could not be asked: none is called ended
 
@@ -103,3 +103,31 @@ def test_rate_and_time_left_are_those_of_the_last_hour(cells: list[Cell], tmp_pa
         os.utime(path, (then, then))
     found = States.of(list(known), tmp_path)
     assert state._cells_per_hour(found, tmp_path) == pytest.approx(6, rel=0.01)  # four in forty minutes
+
+
+def test_versions_of_torch_and_processors_are_said_where_they_differ(cells: list[Cell], tmp_path: Path) -> None:
+    sent = submissions.create(
+        tmp_path,
+        cells,
+        name="fig2",
+        profile="demo",
+        source="",
+        data="d",
+        device="cpu",
+        at_once=1,
+        cores=1,
+        gpus=0,
+        jobs=1,
+    )
+
+    def said(torch: str, hardware: str, count: int) -> str:
+        for cell in cells[:count]:
+            record = made_record(cell, 30.0)
+            record["provenance"] |= {"versions": {"torch": torch}, "hardware": hardware}
+            records.write(tmp_path, record)
+        return "\n".join(state.lines([state.sweeps([sent])[0].table(tmp_path, None)], ""))
+
+    assert "trained by several" not in said("2.11.0", "EPYC", 5)
+    text = said("2.10.0", "Xeon", 1)
+    assert "trained by several versions of torch, between which numbers may differ: 2.10.0 (1 cell), 2.11.0 (4" in text
+    assert "trained by several kinds of processor, between which numbers may differ: EPYC (4 cells), Xeon (1" in text

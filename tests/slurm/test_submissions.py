@@ -17,7 +17,7 @@ from slurm.submissions import Submission, attempting
 def sent(cell: Cell, tmp_path: Path) -> Submission:
     return submissions.create(
         tmp_path, [cell], name="fig2", profile="demo", source="0" * 16, data="d", device="cpu", at_once=1, cores=2,
-        gpus=0, mixed_code=False, jobs=2,
+        gpus=0, jobs=2,
     )  # fmt: skip
 
 

@@ -112,3 +112,12 @@ def test_the_note_is_not_said_of_a_part_of_what_it_speaks_of() -> None:
     assert "2, 8 and 32" not in supp3.profiles["demo"].describe(cells)
     (chart,) = charts(supp3, [made_record(cell, 50.0) for cell in cells], alone=True)
     assert "2, 8 and 32" not in caption(chart, "")
+
+
+def test_versions_of_torch_are_said_where_they_differ() -> None:
+    records = _records(FIG2)
+    for record in records:
+        record["provenance"]["versions"] = {"torch": "2.11.0"}
+    assert "torch" not in _words(FIG2, records)[0]
+    records[0]["provenance"]["versions"] = {"torch": "2.10.0"}
+    assert "; torch 2.10.0, 2.11.0; hardware: " in _words(FIG2, records)[0]

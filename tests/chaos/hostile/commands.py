@@ -226,7 +226,7 @@ class Folder:
         cells = [CELL.replace(seed=seed) for seed in range(4)]
         self.submission = submissions.create(
             self.out, cells, name="fig2", profile="demo", source="0" * 16, data="d", device="cpu", at_once=1, cores=2,
-            gpus=0, mixed_code=False, jobs=2,
+            gpus=0, jobs=2,
         )  # fmt: skip
         with submissions.attempting(self.submission.folder, 1) as attempt:
             attempt.ended = "no space left"
