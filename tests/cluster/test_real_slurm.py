@@ -220,7 +220,7 @@ def test_failed_cells_are_grouped_and_retried_only_when_asked(slurm: RealSlurm, 
     until(lambda: not slurm.queue())
     said = typed(slurm.environment, "status", "--out", str(tmp_path), code=1)
     assert "7 failed: too little memory for it, even alone" in said
-    assert "retry fig2" in said
+    assert "retry --again " in said
     assert "nothing to submit" in typed(environment, "submit", *submit)
     assert "submitted" in typed(environment, "retry", *submit, "--failed")
     until(lambda: failures() == 7)
