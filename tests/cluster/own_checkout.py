@@ -26,6 +26,7 @@ def edit(place: Path) -> None:
     """So that nothing there works any more."""
     for name in ("mynets/parts.py", "paper_repro/schedules.py", "paper_repro/sweep/worker.py"):
         (place / name).write_text("raise SystemExit('edited')\n")
+    (place / "mynets" / "more.py").touch()
     _git(place, "commit", "-qam", "second")
 
 
