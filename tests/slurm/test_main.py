@@ -173,11 +173,13 @@ def test_what_was_submitted_is_what_runs_however_the_checkout_is_edited(
 
 def test_a_setup_line_that_fails_ends_the_job_and_says_so(out: Path, queue: Path) -> None:
     (queue / "hold").unlink()
-    typed("submit", *CELLS, "--seconds-per-cell", "5", "--setup", "false", "--setup", "touch never", "--out", str(out))
+    typed(
+        "submit", *CELLS, "--seconds-per-cell", "5", "--setup", "false", "--setup", f"touch {out}/on", "--out", str(out)
+    )
     until(lambda: table(out)["missing"] == 2 and not table(out)["jobs"])
     (log,) = out.glob("slurm/*/*_log.err")
     assert log.read_text() == "setup: false: exit code 1\n"
-    assert not records.load(out)
+    assert not (out / "on").exists()
 
 
 PYTHON = """
