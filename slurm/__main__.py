@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from paper_repro.cli import Parser, UsageError, python_m, run_command
 from paper_repro.sweep import leases
 from slurm import cluster, sbatch, settings, state, submissions
 from slurm import plan as planning
-from slurm.state import Sweep, live_jobs, some
+from slurm.state import Jobs, Sweep, live_jobs, some
 from slurm.submissions import Submission
 
 EXAMPLE = """examples:
@@ -26,11 +27,13 @@ EXAMPLE = """examples:
 submit may be typed at any time: what is finished stays, what runs or waits goes on, what is missing is sent."""
 CHOICES = {"--profile", "--data-name", "--seeds", "--only", "--alphas", "--decays", "--set", "--quick"}  # of cells
 WATCH_SECONDS = 10
+NOT_KNOWN = 3  # exit code
 LOG_LINES = 40
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 cells failed, 2 bad argument or refused by SLURM, 130 stopped by Ctrl-C."""
+    """Exit codes: 0 done, 1 cells failed, 2 bad argument or refused by SLURM, 3 SLURM does not say which jobs live,
+    130 stopped by Ctrl-C."""
     parser, typed = _parser(), sys.argv[1:] if arguments is None else arguments
     # what was typed after the verb, for lines that are printed to be typed later, and for --again
     words = [word for word in typed[1:] if word not in ("--failed", "--watch", "--json")]
@@ -168,14 +171,14 @@ def _send(args: argparse.Namespace) -> Submission | None:
 
 def _status(args: argparse.Namespace) -> int:
     try:
-        tables = _show(args)
-        while args.watch and any(table["running"] or table["jobs"] for table in tables):
+        tables, unknown = _show(args)
+        while args.watch and any(table["running"] or table["jobs"] or table["missing"] is None for table in tables):
             time.sleep(WATCH_SECONDS)
-            tables = _show(args)
+            tables, unknown = _show(args)
     except KeyboardInterrupt:  # the usual end of --watch
         print("no longer watched; the jobs go on", file=sys.stderr)
         return 130
-    return int(any(table["failed"] for table in tables))
+    return NOT_KNOWN if unknown else int(any(table["failed"] for table in tables))
 
 
 def status_of(out: Path) -> dict[str, Any]:
@@ -187,8 +190,9 @@ def status_of(out: Path) -> dict[str, Any]:
 
 
 def _tables(args: argparse.Namespace) -> tuple[list[dict[str, Any]], str]:
-    """The tables of the sweeps, and why SLURM could not be asked."""
-    sent, jobs, unknown = submissions.all_of(args.out), None, ""
+    """The tables of the sweeps, and why it is not known which jobs live (else "")."""
+    sent, unknown = submissions.all_of(args.out), ""
+    jobs: Jobs = {}
     if args.name is not None:
         mine = [s for s in sent if s.name == args.name]
         try:
@@ -208,27 +212,34 @@ def _tables(args: argparse.Namespace) -> tuple[list[dict[str, Any]], str]:
         jobs = live_jobs(sent)
     except cluster.ClusterError as error:
         unknown = str(error)
-    return [sweep.table(args.out, jobs) for sweep in sweeps], unknown
+    tables = [sweep.table(args.out, jobs) for sweep in sweeps]
+    if not unknown and any(table["missing"] is None for table in tables):
+        hidden = sorted({s.user or "another user" for s in sent if s.job_name not in jobs})
+        unknown = f"squeue: this cluster does not show the jobs of {', '.join(hidden)} (PrivateData)"
+    return tables, unknown
 
 
-def _show(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Print the tables of the sweeps, and return them."""
+def _show(args: argparse.Namespace) -> tuple[list[dict[str, Any]], str]:
+    """Print the tables of the sweeps, and return what _tables does."""
     tables, unknown = _tables(args)
     if args.json:
         print(json.dumps({"sweeps": tables, "unknown": unknown or None}, indent=1), flush=True)
     else:
         nothing = [f"nothing was submitted from {args.out}"] * (not tables)
         print("\n".join(state.lines(tables, unknown) + nothing), flush=True)
-    return tables
+    return tables, unknown
 
 
 def _cancel(args: argparse.Namespace) -> int:
     sent = [s for s in submissions.all_of(args.out) if s.name == args.name and args.profile in (None, s.profile)]
     if not sent:
         raise UsageError(f"nothing of {args.name} was submitted from {args.out}")
-    jobs = [task.id for live in live_jobs(sent).values() for task in live.values()]
-    cluster.cancel(jobs)
-    print(f"{some(len(jobs), 'job')} of {args.name} cancelled; what they had trained is saved")
+    tasks = [task for live in live_jobs(sent).values() for task in live.values()]
+    mine = [task.id for task in tasks if task.user == cluster.user() or os.geteuid() == 0]
+    cluster.cancel(mine)
+    print(f"{some(len(mine), 'job')} of {args.name} cancelled; what they had trained is saved")
+    if others := sorted({task.user for task in tasks if task.id not in mine}):
+        print(f"{some(len(tasks) - len(mine), 'job')} of {', '.join(others)} left alone")
     return 0
 
 

@@ -23,12 +23,15 @@ class ClusterError(UsageError):
 
 
 class Task(NamedTuple):
-    """A job, or one task of an array, that SLURM still knows. state: with the reason where it waits."""
+    """A job, or one task of an array, that SLURM still knows. state: with the reason where it waits; "COMPLETING" where
+    it takes no more cells, "COMPLETING (requeued)" where it will come back."""
 
     id: str
     place: int  # in its array; 0 without one
     name: str
     state: str
+    user: str  # who has sent it
+    nodes: str  # where it is; empty while it waits
 
 
 def environment() -> dict[str, str]:
@@ -45,7 +48,9 @@ def ask(command: Sequence[str]) -> str:
             "on one machine, python -m experiments run does the same"
         )
     try:
-        done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=SECONDS)
+        done = subprocess.run(
+            command, env=environment(), capture_output=True, text=True, errors="backslashreplace", timeout=SECONDS
+        )
     except subprocess.TimeoutExpired:
         raise ClusterError(f"{command[0]} did not answer within {SECONDS} s: SLURM seems to be down") from None
     if done.returncode:
@@ -54,17 +59,35 @@ def ask(command: Sequence[str]) -> str:
     return done.stdout
 
 
-def tasks() -> list[Task]:
-    """All jobs of this user, an array's tasks one by one. A job that SLURM puts back in the queue stays in it."""
+def tasks(owner: str | None) -> list[Task]:
+    """All jobs of a user, or of everybody (None), an array's tasks one by one. One that SLURM puts back stays in it."""
     jobs = []
-    # --all: else those in hidden partitions are left out, and would be sent again
-    answer = ask(["squeue", "--noheader", "--all", "--array", "--user", _user(), "--format", "%i|%T|%r|%j"])
-    for line in answer.splitlines():
-        job, state, reason, name = line.split("|", 3)
+    lines = _queue("%i|%T|%r|%M|%u|%N|%j", *(["--user", owner] if owner else []))
+    for line in lines:
+        if line.count("|") < 6:
+            continue  # the rest of a name of several lines
+        job, state, reason, ran, sender, nodes, name = line.split("|", 6)
         index = job.partition("_")[2]
-        state = state if reason == "None" else f"{state} ({reason})"
-        jobs.append(Task(job, int(index) if index.isdigit() else 0, name, state))
+        if state == "COMPLETING" and ran == "0:00":  # its time begins anew when it is put back, its state does not tell
+            reason = "requeued"
+        if state in ("PENDING", "COMPLETING") and reason != "None":
+            state = f"{state} ({reason})"
+        jobs.append(Task(job, int(index) if index.isdigit() else 0, name, state, sender, nodes))
     return jobs
+
+
+def _queue(form: str, *which: str) -> list[str]:
+    """A line for each job. --all: else those in hidden partitions are left out, and would be sent again."""
+    return ask(["squeue", "--noheader", "--all", "--array", *which, "--format", form]).splitlines()
+
+
+def hides_jobs() -> bool:
+    """Whether users are shown their own jobs only."""
+    return "jobs" in _config().get("PrivateData", "").split(",")
+
+
+def _config() -> dict[str, str]:
+    return dict(re.findall(r"^(\w+)\s*= (.*)$", ask(["scontrol", "show", "config"]), re.MULTILINE))
 
 
 def partitions() -> dict[str, int | None]:
@@ -83,27 +106,39 @@ def minutes(text: str) -> int | None:
     return alone or (days * 24 + hours) * 60 + whole + (seconds > 0)
 
 
-def _user() -> str:
-    """Whose jobs they are, whatever USER and LOGNAME say."""
+def user() -> str:
+    """Who sends jobs from here, whatever USER and LOGNAME say."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # in a container
         return str(os.getuid())
 
 
-def room(qos: str | None) -> int:
-    """How many more jobs the controller and this user's account take now, in one array."""
-    config = dict(re.findall(r"^(\w+)\s*= (.*)$", ask(["scontrol", "show", "config"]), re.MULTILINE))
-    queue = ask(["squeue", "--noheader", "--all", "--array", "--format", "%i"])
-    free = [int(config["MaxJobCount"]) - len(queue.splitlines()), int(config.get("MaxArraySize", 1001))]
-    for question in (  # nothing is said without accounting
-        ["show", "assoc", "where", f"user={_user()}", "format=MaxSubmitJobs"],
-        ["show", "qos", "where", f"name={qos or 'normal'}", "format=MaxSubmitJobsPerUser"],
-    ):
-        with suppress(ClusterError):
-            answer = ask(["sacctmgr", "--noheader", "--parsable2", "--readonly", *question])
-            free += [int(line) - len(tasks()) for line in answer.split() if line.isdigit()]
+def room(account: str | None, qos: str | None, partition: str | None) -> int:
+    """How many more jobs the controller and this user take now, in one array, in that account (None: the default)."""
+    config, me = _config(), user()
+    free = [int(config["MaxJobCount"]) - len(_queue("%i")), int(config.get("MaxArraySize", 1001))]
+    with suppress(ClusterError):  # nothing is said without accounting
+        columns = "DefaultAccount,Account,Partition,DefaultQOS,MaxSubmitJobs"
+        rows = _accounts(
+            "user", "withassoc", "where", f"name={me}", f"cluster={config['ClusterName']}", columns=columns
+        )
+        used = [row[1:] for row in rows if row[1] == (account or row[0]) and row[2] in ("", partition)]
+        for name, _, usual, most in sorted(used, key=lambda row: row[1])[-1:]:  # the partition's own goes first
+            qos = qos or usual
+            if most.isdigit():
+                free.append(int(most) - len(_queue("%i", "--user", me, "--account", name)))
+    with suppress(ClusterError):
+        for (most,) in _accounts("qos", "where", f"name={qos or 'normal'}", columns="MaxSubmitJobsPerUser"):
+            if most.isdigit():
+                free.append(int(most) - len(_queue("%i", "--user", me)))
     return max(0, min(free))
+
+
+def _accounts(*question: str, columns: str) -> list[list[str]]:
+    """Rows of what the accounting says. Raises ClusterError where there is none."""
+    answer = ask(["sacctmgr", "--noheader", "--parsable2", "--readonly", "show", *question, f"format={columns}"])
+    return [line.split("|") for line in answer.splitlines()]
 
 
 def is_running(job: str) -> bool:

@@ -75,7 +75,10 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
     if limit is not None and chosen.minutes > limit:
         raise UsageError(f"--time {chosen.minutes} minutes: the partition allows {limit}")
     sent = submissions.all_of(args.out)
-    jobs = live_jobs(sent)
+    jobs = {
+        name: {place: task for place, task in live.items() if task.state != "COMPLETING"}
+        for name, live in live_jobs(sent).items()
+    }
     states = States.of([cell.id for cell in cells], args.out, mend=sending)
     if sending:
         cleanup.clear(args.out, states.finished)
@@ -86,7 +89,7 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
         states.missing += plan.again
     ours = {cell.id for cell in cells}
     codes = [(states.finished[cell.id].code, [cell]) for cell in cells if cell.id in states.finished]
-    codes += [(f"source {s.source}", s.all_cells()) for s in sent if jobs[s.job_name] and ours & s.cells.keys()]
+    codes += [(f"source {s.source}", s.all_cells()) for s in sent if jobs.get(s.job_name) and ours & s.cells.keys()]
     plan.mixed = sorted({label for label, made in codes if not provenance.has_same_numbers(label, *made)})
     if states.missing:
         _count_jobs(plan, sending)
@@ -105,12 +108,13 @@ def _count_jobs(plan: Plan, sending: bool) -> None:
     or has passed over as failed, gets jobs in any case."""
     by_id = {cell.id: cell for cell in plan.cells}
     missing = [by_id[name] for name in plan.states.missing]
-    going = [s for s in plan.sent if plan.jobs[s.job_name] and not s.cells.keys().isdisjoint(plan.states.missing)]
+    going = [s for s in plan.sent if plan.jobs.get(s.job_name) and not s.cells.keys().isdisjoint(plan.states.missing)]
     known = {name for submission in going for name in submission.cells}.difference(plan.again)
     plan.seconds, plan.how = _seconds(plan, missing, sending)
     live = sum(len(plan.jobs[submission.job_name]) for submission in going)
     wanted = max(_worth(plan, missing) - live, _worth(plan, [cell for cell in missing if cell.id not in known]))
-    plan.count = min(wanted, cluster.room(plan.settings.options.get("qos"))) if wanted else 0
+    chosen = (plan.settings.options.get(name) for name in ("account", "qos", "partition"))
+    plan.count = min(wanted, cluster.room(*chosen)) if wanted else 0
     plan.full = plan.count < wanted
 
 

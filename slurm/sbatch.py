@@ -22,6 +22,7 @@ from slurm.submissions import Submission
 if TYPE_CHECKING:
     from submitit.slurm.slurm import SlurmExecutor
 
+NODE = 'echo "on $SLURMD_NODENAME"'  # first of all, for `status`: where a job is that cannot start Python
 EVER = 10**6  # timeouts that submitit allows a job: what ends it is that its cells are done
 
 
@@ -40,7 +41,7 @@ def send(plan: Plan) -> Submission:
     submission = submissions.create(
         args.out, plan.cells, name=args.name, profile=args.profile, source=provenance.source(*plan.cells),
         data=str(plan.data), device=chosen.device, at_once=plan.at_once, cores=chosen.cpus, gpus=chosen.gpus,
-        jobs=plan.count, words=list(vars(args).get("stored", [])),
+        jobs=plan.count, words=list(vars(args).get("stored", [])), user=cluster.user(),
     )  # fmt: skip
     jobs = [Job(submission.folder.absolute(), index) for index in range(submission.jobs)]
     environment = cluster.environment()
@@ -72,7 +73,7 @@ def executor_for(folder: Path, job_name: str, chosen: Settings, code: Path) -> S
         # Timeouts are the normal way of long cells, and submitit counts every notice in a job of ten minutes as one.
         executor = SlurmExecutor(folder.absolute(), max_num_timeout=EVER)
         parameters = chosen.for_submitit(job_name)
-        parameters["setup"] = snapshot.setup(code, parameters["setup"])
+        parameters["setup"] = [NODE, *snapshot.setup(code, parameters["setup"])]
         executor.update_parameters(**parameters)
     except (RuntimeError, ValueError, TypeError) as error:
         raise UsageError(f"submitit: {str(error).splitlines()[0]}") from None

@@ -79,6 +79,7 @@ class Settings:
         return {
             "job_name": name, "time": self.minutes, "cpus_per_task": self.cpus, "array_parallelism": self.parallel,
             "setup": options.pop("setup", []), "srun_args": step + options.pop("srun_args", []),
+            "wckey": None,  # submitit's own, which no cluster that checks them knows
             "additional_parameters": {"requeue": True, **options}, **own,
         }  # fmt: skip
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from paper_repro import files, records
 from paper_repro.cli import duration, plain, python_m
@@ -18,10 +19,13 @@ from slurm.submissions import Submission
 
 RECENTLY = 3600.0  # seconds over which the rate is taken
 TAIL = 100_000  # bytes of a failure or log that are read, from its end
-SHOWN = 5  # reasons of failure
+SHOWN = 5  # reasons of failure, jobs in a line
+ON = re.compile(r"^on (\S+)$", re.MULTILINE)  # what a job prints before anything else (slurm/sbatch.py)
 COLUMNS = ("cells", "finished", "diverged", "failed", "running", "missing")
 
-Jobs = Mapping[str, Mapping[int, Task]]  # that live, by their submission's job name and their index in it
+# that live, by their submission's job name and their index in it; a submission that is not in it: not known
+Jobs = Mapping[str, Mapping[int, Task]]
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass
@@ -53,9 +57,16 @@ class States:
 
 
 def live_jobs(sent: Sequence[Submission]) -> Jobs:
-    """The jobs that live of each submission. Raises ClusterError."""
-    tasks = cluster.tasks() if sent else []
-    return {s.job_name: {task.place: task for task in tasks if task.name == s.job_name} for s in sent}
+    """The jobs that live of each submission, whoever sent it. Raises ClusterError."""
+    jobs: dict[str, dict[int, Task]] = {s.job_name: {} for s in sent}
+    me = cluster.user()
+    others = [s.job_name for s in sent if s.user != me]
+    for task in cluster.tasks(None if others else me) if sent else []:
+        if task.name in jobs:
+            jobs[task.name][task.place] = task
+    if others and cluster.hides_jobs():
+        return {name: live for name, live in jobs.items() if live or name not in others}
+    return jobs
 
 
 @dataclass
@@ -68,25 +79,29 @@ class Sweep:
     sent: list[Submission]
     words: Sequence[str] = ()  # that were typed to choose the cells, where they were not taken from the submissions
 
-    def table(self, out: Path, jobs: Jobs | None) -> dict[str, Any]:
-        """All there is to say, as plain values. jobs: that live; None where SLURM could not be asked."""
+    def table(self, out: Path, jobs: Jobs) -> dict[str, Any]:
+        """All there is to say, as plain values. missing: None where jobs that may live may take what is missing."""
         states = States.of(self.ids, out)
-        live = Counter(task.state for s in self.sent for task in (jobs or {}).get(s.job_name, {}).values())
+        tasks = [task for s in self.sent for task in jobs.get(s.job_name, {}).values()]
+        live = Counter(task.state for task in tasks)
+        unknown = bool(states.missing) and any(s.job_name not in jobs for s in self.sent)
+        missing = [] if unknown else states.missing
         used = [(sum(attempt.seconds for attempt in s.attempts()) / 3600, s) for s in self.sent]
-        rate, going = _cells_per_hour(states, out), len(states.running) + len(states.missing) * bool(live)
+        rate = _cells_per_hour(states, out)
+        going = 0 if unknown else len(states.running) + len(missing) * bool(live)
         anomalies = [(name, [diagnosis.DIVERGED] * (known.status == "diverged") + known.anomalies)
                      for name, known in sorted(states.finished.items())]  # fmt: skip
         return {
-            "name": self.name, "profile": self.profile, **states.counts,
+            "name": self.name, "profile": self.profile, **states.counts, "missing": None if unknown else len(missing),
             "cells_per_hour": round(rate, 2), "seconds_left": round(3600 * going / rate) if rate and going else None,
             "gpu_hours": round(sum((hours * s.gpus for hours, s in used), 0.0), 3),
             "core_hours": round(sum((hours * s.cores for hours, s in used), 0.0), 3),
-            "again": self._again([*states.missing, *states.failed], out),
-            "odd": diagnosis.groups(anomalies), "jobs": dict(live),
+            "again": self._again([*missing, *states.failed], out),
+            "odd": diagnosis.groups(anomalies), "jobs": dict(live), "tasks": [task._asdict() for task in tasks],
             "torch": Counter(known.torch for known in states.finished.values()),
             "hardware": Counter(known.hardware for known in states.finished.values()),
             "failures": _failures(out, states.failed, self.sent),
-            "ended_early": _ended_early(self.sent, jobs) if states.missing and jobs is not None else [],
+            "ended_early": _ended_early(self.sent, jobs, out) if missing else [],
         }  # fmt: skip
 
     def _again(self, cells: Sequence[str], out: Path) -> list[list[str]]:
@@ -135,25 +150,48 @@ def _failures(out: Path, failed: Sequence[str], sent: Sequence[Submission]) -> l
     ]  # fmt: skip
 
 
-def _ended_early(sent: Sequence[Submission], jobs: Jobs) -> list[dict[str, Any]]:
-    """Jobs that are gone before all was done, by what is known of their ends, with a log of each kind."""
+def _ended_early(sent: Sequence[Submission], jobs: Jobs, out: Path) -> list[dict[str, Any]]:
+    """Jobs that are gone before all was done, by what is known of their ends and by node, with the last line that one
+    of each group has printed."""
+    submit = leases.owners(leases.folder_of(out)).get("submit")
     ends = []
     for submission in sent:
+        if submit and submit.is_alive and not submission.was_sent:
+            continue  # sbatch has not answered yet
         last = {attempt.index: attempt for attempt in submission.attempts()}
         for index in set(range(submission.jobs)).difference(jobs[submission.job_name]):
             attempt = last.get(index)
-            lost = f"killed, or its machine lost ({attempt.host})" if attempt else "never started"
-            ends.append((plain((attempt and attempt.ended) or lost), (submission, index)))
-    return [
-        {"reason": reason, "jobs": len(ended), "log": _last(ended[0][0].logs(ended[0][1]))}
-        for reason, ended in _grouped(ends)
-        if reason != "finished"
-    ]
+            if attempt and attempt.ended:
+                reason, node = attempt.ended, attempt.host
+            else:
+                node = _node(submission.logs(index)) or (attempt.host if attempt else "")
+                reason = "killed, or its node lost" if attempt else "died at its start" if node else "never started"
+            if reason != "finished":
+                ends.append(((plain(reason), plain(node)), (submission, index)))
+    groups = []
+    for (reason, node), jobs_of_it in _grouped(ends):
+        submission, index = jobs_of_it[-1]
+        path, line = _last_line(submission.logs(index))
+        groups.append({"reason": reason, "node": node or None, "jobs": len(jobs_of_it), "last_line": line, "log": path})
+    return groups
 
 
-def _grouped(pairs: Iterable[tuple[str, Any]]) -> list[tuple[str, list[Any]]]:
+def _node(logs: Sequence[Path]) -> str:
+    """Where a job was by its own word, also one that did not come to start Python; empty where it did not start."""
+    return next((match[1] for path in logs for match in reversed([*ON.finditer(tail(path))])), "")
+
+
+def _last_line(logs: Sequence[Path]) -> tuple[str | None, str]:
+    """The last that a job has printed, errors first, with its log; None where it has printed nothing."""
+    for path in sorted(logs, key=lambda path: path.suffix):
+        if lines := [line for line in tail(path).splitlines() if line.strip() and not ON.fullmatch(line)]:
+            return str(path), lines[-1].strip()
+    return _last(logs), ""
+
+
+def _grouped(pairs: Iterable[tuple[Key, Any]]) -> list[tuple[Key, list[Any]]]:
     """What goes with each reason, the most frequent first."""
-    by_reason = defaultdict[str, list[Any]](list)
+    by_reason = defaultdict[Key, list[Any]](list)
     for reason, item in pairs:
         by_reason[reason].append(item)
     return sorted(by_reason.items(), key=lambda entry: -len(entry[1]))
@@ -184,19 +222,24 @@ def lines(tables: Sequence[dict[str, Any]], unknown: str) -> list[str]:
     text = [" " * width + head]
     for table in tables:
         left = duration(table["seconds_left"]) if table["seconds_left"] is not None else "-"
+        counts = ["?" if table[name] is None else table[name] for name in COLUMNS]
         text.append(
-            f"{table['name'] + ' ' + table['profile']:<{width}}" + "".join(f"{table[name]:>10}" for name in COLUMNS)
+            f"{table['name'] + ' ' + table['profile']:<{width}}" + "".join(f"{count:>10}" for count in counts)
             + f"{_number(table['cells_per_hour']):>10}{left:>10}"
             + f"{_number(table['gpu_hours']):>8}{_number(table['core_hours']):>8}"
         )  # fmt: skip
     for table in tables:
         text += _details(table)
-    return text + [f"{unknown}; which jobs live is not known"] * bool(unknown)
+    return text + [f"{unknown}: which jobs live is not known, and nothing is called missing or ended"] * bool(unknown)
 
 
 def _details(table: dict[str, Any]) -> list[str]:
-    states = ", ".join(f"{number} {state}" for state, number in table["jobs"].items())
-    text = [f"jobs of {table['name']}: {states}"] * bool(states)
+    text = []
+    for (state, user), tasks in _grouped(((task["state"], task["user"]), task) for task in table["tasks"]):
+        whose = f" of {user}" * (user != cluster.user())
+        ids = [f"{task['id']} on {task['nodes']}" if task["nodes"] else task["id"] for task in tasks]
+        ids[SHOWN:] = [f"{len(ids) - SHOWN} more"] * (len(ids) > SHOWN)
+        text.append(f"jobs of {table['name']}: {len(tasks)} {state}{whose}: {', '.join(ids)}")
     text += [
         f"{group['kind']}: {some(group['cells'], 'cell')}, first {group['first']}; usual remedy: {group['remedy']}"
         for group in table["odd"]
@@ -211,10 +254,11 @@ def _details(table: dict[str, Any]) -> list[str]:
         text += [f"  traceback: {group['file']}; log: {group['log'] or 'none'}"]
     if table["failures"]:
         text += [f"try them again: {plain(python_m('slurm', 'retry', *words, '--failed'))}" for words in table["again"]]
-    text += [
-        f"{some(group['jobs'], 'job')} ended before all was done: {group['reason']}; log: {group['log'] or 'none'}"
-        for group in table["ended_early"][:SHOWN]
-    ]
+    for group in table["ended_early"][:SHOWN]:
+        where = f"; on {group['node']}" * bool(group["node"])
+        text.append(f"{some(group['jobs'], 'job')} ended before all was done: {group['reason']}{where}")
+        text += [f"  last line: {group['last_line']}"] * bool(group["last_line"])
+        text.append(f"  log: {group['log'] or 'none'}")
     if table["missing"] and not table["jobs"]:
         commands = [plain(python_m("slurm", "submit", *words)) for words in table["again"]]
         text.append(f"{table['missing']} missing: " + "\n  and ".join(commands))

@@ -52,11 +52,17 @@ class Submission(Struct, kw_only=True, forbid_unknown_fields=True):
     jobs: Annotated[int, Meta(ge=1, lt=2**31)]
     cells: dict[CellId, dict[str, Any]]  # all that were meant, finished ones too
     words: list[str] = []  # that say the settings again: after submit --again ID
+    user: str = ""  # who has sent it; not known of older ones
     place: str = ""  # its folder: set when it is read
 
     @property
     def folder(self) -> Path:
         return Path(self.place)
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether sbatch has taken it: submitit then names its script after SLURM's job id."""
+        return any(self.folder.glob("[0-9]*_submission.sh"))
 
     def all_cells(self) -> list[Cell]:
         return [Cell.from_dict(fields) for fields in self.cells.values()]
@@ -81,10 +87,10 @@ class Attempt(Struct, forbid_unknown_fields=True):
 
     index: Count
     began: str  # ISO time
-    host: str
+    host: str  # the node, by SLURM's name for it
     pid: int
     job: str = ""  # SLURM's id, as in its environment
-    seconds: Annotated[float, Meta(ge=0, lt=1e12)] = 0.0
+    seconds: Annotated[float, Meta(ge=0, lt=1e12)] = 0.0  # less those for which it was suspended
     ended: str | None = None
 
 
@@ -133,12 +139,17 @@ def all_of(out: Path) -> list[Submission]:
 def attempting(folder: Path, index: int) -> Iterator[Attempt]:
     """Keep the file of an attempt at a submission's job while the block runs; it sets `ended`. An error ends it too."""
     began = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    attempt = Attempt(index, began, socket.gethostname(), os.getpid(), os.environ.get("SLURM_JOB_ID", ""))
-    path, since = folder / "attempts" / f"{index}-{uuid.uuid4().hex}.json", time.monotonic()
+    host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+    attempt = Attempt(index, began, host, os.getpid(), os.environ.get("SLURM_JOB_ID", ""))
+    path, last = folder / "attempts" / f"{index}-{uuid.uuid4().hex}.json", time.monotonic()
 
     def write() -> None:
-        """A job whose cells are done has not failed because this could not be written."""
-        attempt.seconds = round(time.monotonic() - since, 1)
+        """A job whose cells are done has not failed because this could not be written. One whose heart has not beaten
+        for long was suspended, which costs nothing."""
+        nonlocal last
+        now = time.monotonic()
+        attempt.seconds = round(attempt.seconds + min(now - last, 2 * leases.BEAT), 3)
+        last = now
         try:
             write_atomically(path, msgspec.json.encode(attempt))
         except OSError as error:

@@ -53,8 +53,7 @@ class RealSlurm:
             self._write_config()
             self._start_munge()
             self._start_accounts()
-            self._launch("slurmctld", ["slurmctld", "-D", "-f", str(self.folder / "slurm.conf")])
-            self._wait("slurmctld", lambda: "UP" in self.ask("scontrol", "ping"))
+            self.start_controller()
             for node in NODES:
                 self.start_node(node)
             self._wait("nodes", lambda: self.nodes() == dict.fromkeys(NODES, "idle"))
@@ -88,6 +87,10 @@ class RealSlurm:
 
     def nodes(self) -> dict[str, str]:
         return dict(line.split("|") for line in self.ask("sinfo", "-h", "-N", "-p", "main", "-o", "%N|%t").splitlines())
+
+    def start_controller(self) -> None:
+        self._launch("slurmctld", ["slurmctld", "-D", "-f", str(self.folder / "slurm.conf")])
+        self._wait("slurmctld", lambda: "UP" in self.ask("scontrol", "ping"))
 
     def start_node(self, name: str) -> None:
         (self.folder / "spool" / name).mkdir(parents=True, exist_ok=True)
@@ -220,6 +223,7 @@ AccountingStoragePass={folder}/munge/socket
 {nodes}
 PartitionName=main Nodes=ALL Default=YES PriorityTier=1 PreemptMode=REQUEUE GraceTime=20 DefaultTime=60
 PartitionName=high Nodes=ALL PriorityTier=10 PreemptMode=OFF DefaultTime=60
+PartitionName=hidden Nodes=ALL Hidden=YES DefaultTime=60
 PartitionName=short Nodes=ALL PriorityTier=1 PreemptMode=REQUEUE GraceTime=20 DefaultTime=5 MaxTime=5
 """)
         (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")  # named, so that none is looked for

@@ -1,11 +1,13 @@
 """A stand-in for SLURM on one machine, without its daemons: sbatch starts the jobs' script at once, in the background.
 
 `python stand_in.py install FOLDER` writes FOLDER/bin/{sbatch,squeue,srun,scancel,scontrol,sinfo,sacctmgr}: with that
-first on the PATH they share FOLDER/jobs, a folder a job. FOLDER/hold: sbatch lets its jobs wait. (What a real SLURM
-does is tested in tests/cluster; this is for what must be tried hundreds of times.)
+first on the PATH they share FOLDER/jobs, a folder a job. FOLDER/hold: sbatch lets its jobs wait. FOLDER/down: the
+controller does not answer. FOLDER/private: users are shown their own jobs only. (What a real SLURM does is tested in
+tests/cluster; this is for what must be tried hundreds of times.)
 """
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -37,6 +39,7 @@ def sbatch(folder: Path, words: list[str]) -> None:
         job.mkdir(exist_ok=True)
         (job / "script").write_text(text)
         (job / "name").write_text(options["job-name"])
+        (job / "user").write_text("root" if os.geteuid() == 0 else os.environ["USER"])
         (job / "state").write_text("PENDING")
         if not (folder / "hold").exists():
             _start(folder, job)
@@ -57,7 +60,7 @@ def release(folder: Path, words: list[str]) -> None:
 def _start(folder: Path, job: Path) -> None:
     number, _, index = job.name.partition("_")
     environment = {**os.environ, "SLURM_JOB_ID": f"{1000 * int(number) + int(index)}" if index else number,
-                   "SLURM_JOB_NUM_NODES": "1"}  # fmt: skip
+                   "SLURM_JOB_NUM_NODES": "1", "SLURMD_NODENAME": "n1"}  # fmt: skip
     if index:
         environment |= {"SLURM_ARRAY_JOB_ID": number, "SLURM_ARRAY_TASK_ID": index}
     # submitit names the job's file after sbatch has answered
@@ -82,9 +85,14 @@ def batch(folder: Path, words: list[str]) -> None:
     time.sleep(0.3)
     for restarts in range(1000):
         environment = {**os.environ, "SLURM_RESTART_COUNT": f"{restarts}"}
-        (line,) = [line for line in (job / "script").read_text().splitlines() if line.startswith("#SBATCH --error=")]
-        with open(_named(shlex.split(line)[1].partition("=")[2]), "a") as log:
-            process = subprocess.Popen(["bash", str(job / "script")], env=environment, stderr=log)
+        output, errors = (
+            _named(shlex.split(line)[1].partition("=")[2])
+            for name in ("output", "error")
+            for line in (job / "script").read_text().splitlines()
+            if line.startswith(f"#SBATCH --{name}=")
+        )
+        with open(output, "a") as log, open(errors, "a") as more:
+            process = subprocess.Popen(["bash", str(job / "script")], env=environment, stdout=log, stderr=more)
         for number in (signal.SIGTERM, signal.SIGUSR2, signal.SIGINT):
             signal.signal(number, lambda *_: None)
         process.wait()
@@ -97,10 +105,15 @@ def batch(folder: Path, words: list[str]) -> None:
 def squeue(folder: Path, words: list[str]) -> None:
     if os.environ.get("SQUEUE_STATES"):
         return
+    me = "root" if os.geteuid() == 0 else os.environ["USER"]
     for job in _alive(folder):
-        kind = "%i" if "%i" in words else ""
-        state, name = (job / "state").read_text(), (job / "name").read_text()
-        print(job.name if kind else f"{job.name}|{state}|None|{name}")
+        state, name, user = ((job / what).read_text() for what in ("state", "name", "user"))
+        if user != me and ("--user" in words or (folder / "private").exists()):
+            continue
+        node = "n1" if state == "RUNNING" else ""
+        ran = "0:00" if (job / "requeued").exists() else "0:05"
+        said = {"%i": job.name, "%T": state, "%r": "None", "%M": ran, "%j": name, "%u": user, "%N": node}
+        print(re.sub("%[iTrMjuN]", lambda match, said=said: said[match[0]], words[words.index("--format") + 1]))
 
 
 def _alive(folder: Path) -> list[Path]:
@@ -154,6 +167,7 @@ def scontrol(folder: Path, words: list[str]) -> None:
         print(f"JobState={(folder / 'jobs' / words[2] / 'state').read_text()}")
     else:
         print("MaxJobCount             = 10000\nMaxArraySize            = 1001\nClusterName             = test")
+        print(f"PrivateData             = {'accounts,jobs' if (folder / 'private').exists() else 'none'}")
 
 
 def sinfo(folder: Path, words: list[str]) -> None:
@@ -166,4 +180,6 @@ def sacctmgr(folder: Path, words: list[str]) -> None:
 
 if __name__ == "__main__":
     name, place, *rest = sys.argv[1:]
+    if (Path(place) / "down").exists() and name in ("sbatch", "squeue", "scancel", "scontrol", "sinfo"):
+        sys.exit("slurm_load_jobs error: Unable to contact slurm controller (connect failure)")
     install(Path(place)) if name == "install" else globals()[name](Path(place), rest)

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,18 @@ def slurm() -> Iterator[RealSlurm]:
         pytest.skip(str(reason))
 
 
-def typed(environment: Mapping[str, str], *arguments: str, code: int = 0, module: str = "slurm") -> str:
+# As this user, who may read and write all files, so that it finds Python wherever that is installed.
+NOBODY = [
+    "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--inh-caps=+dac_override",
+    "--ambient-caps=+dac_override",
+]  # fmt: skip
+
+
+def typed(
+    environment: Mapping[str, str], *arguments: str, code: int = 0, module: str = "slurm", user: Sequence[str] = ()
+) -> str:
     """What a user who types this reads."""
-    command = [sys.executable, "-m", module, *arguments]
+    command = [*user, sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr, done.stderr
@@ -190,10 +199,10 @@ def test_cancel_keeps_what_was_trained_and_submit_goes_on(slurm: RealSlurm, tmp_
     submit = ["submit", *cells, "--out", str(tmp_path), *ONE_CORE]
     slurm.ask("sacctmgr", "-i", "add", "account", "proj42")
     slurm.ask("sacctmgr", "-i", "add", "user", "root", "account=proj42")
-    shell = {"SBATCH_ACCOUNT": "proj42", "SBATCH_TIMELIMIT": "1", "SBATCH_GPUS": "1"}
+    shell = {"SBATCH_ACCOUNT": "proj42", "SBATCH_WCKEY": "key", "SBATCH_TIMELIMIT": "1", "SBATCH_GPUS": "1"}
     until(lambda: not slurm.queue())
     typed({**slurm.environment, **shell}, *submit, "--slurm", "export=NONE")
-    assert slurm.ask("squeue", "-h", "-r", "-o", "%a %l").splitlines() == ["proj42 1:00:00"] * 2
+    assert slurm.ask("squeue", "-h", "-r", "-o", "%a %l %w").splitlines() == ["proj42 1:00:00 key"] * 2
     shell = {"SQUEUE_STATES": "COMPLETED", "SQUEUE_PARTITION": "high", "SLURM_CLUSTERS": "none", "USER": "nobody"}
     assert "nothing to submit" in typed({**slurm.environment, **shell}, *submit)
     until(lambda: len(workers_of(tmp_path)) == 2)  # both train, and save when they are told
@@ -274,7 +283,7 @@ def test_a_setup_line_that_fails_ends_the_job(slurm: RealSlurm, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "refusal"),
     [
-        (["--partition", "gpux"], "no partition 'gpux' on this cluster: one of main, high, short"),
+        (["--partition", "gpux"], "no partition 'gpux' on this cluster: one of main, high, hidden, short"),
         (["--partition", "short", "--time", "60"], "--time 60 minutes: the partition allows 5"),
         (["--gres", "gpu:1", "--seconds-per-cell", "1"], "slurm: sbatch refused: "),
         (["--slurm", "no-such-option=1", "--seconds-per-cell", "1"], "sbatch refused: "),
@@ -296,8 +305,50 @@ def test_the_cluster_has_room_for_so_many_jobs_only(slurm: RealSlurm, tmp_path: 
     slurm.ask("sacctmgr", "-i", "add", "account", "few", "MaxSubmitJobs=5")
     slurm.ask("sacctmgr", "-i", "add", "user", "root", "account=few", "MaxSubmitJobs=5")
     try:
-        said = typed(slurm.environment, *plan)
+        said = typed(slurm.environment, *plan, "--account", "few")
         assert "to submit: 5 jobs" in said
         assert "no room on the cluster for more jobs now" in said
+        slurm.ask("sacctmgr", "-i", "add", "account", "many")
+        slurm.ask("sacctmgr", "-i", "add", "user", "root", "account=many")
+        assert f"to submit: {LARGEST_ARRAY} jobs" in typed(slurm.environment, *plan, "--account", "many")
+        slurm.ask("sacctmgr", "-i", "modify", "user", "root", "set", "defaultaccount=few")
+        assert "to submit: 5 jobs" in typed(slurm.environment, *plan)
+        slurm.ask("sacctmgr", "-i", "modify", "user", "root", "set", "defaultaccount=many")
     finally:
         slurm.ask("sacctmgr", "-i", "delete", "account", "few")
+
+
+def test_while_the_controller_is_away_nothing_is_called_missing_or_ended(slurm: RealSlurm, tmp_path: Path) -> None:
+    cells = ["fig2", "--only", "sgdw", "--alphas", "0.01", "--decays", "0.004,0.002", "--set", "epochs=4000"]
+    typed(slurm.environment, "submit", *cells, "--out", str(tmp_path), *ONE_CORE)
+    until(lambda: len(workers_of(tmp_path)) == 2)
+    slurm.stop("slurmctld")
+    said = typed(slurm.environment, "status", "--out", str(tmp_path), code=3)
+    assert "Unable to contact slurm controller" in said.splitlines()[-1]
+    assert "nothing is called missing or ended" in said.splitlines()[-1]
+    assert len(said.splitlines()) == 3
+    typed(slurm.environment, "submit", *cells, "--out", str(tmp_path), *ONE_CORE, code=2)
+    assert len(submissions.all_of(tmp_path)) == 1
+    code = f"import slurm.__main__ as m; m.WATCH_SECONDS = 1; m.main(['status', '--watch', '--out', {str(tmp_path)!r}])"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env=slurm.environment, stdout=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stdout is not None
+        assert next(line for line in watching.stdout if "Unable to contact" in line)
+        slurm.start_controller()
+        said = next(line for line in watching.stdout if line.startswith("jobs of fig2: "))
+        assert re.fullmatch(r"jobs of fig2: 2 RUNNING: (\d+)_0 on n[12], \1_1 on n[12]\n", said)
+        typed(slurm.environment, "cancel", "fig2", "--out", str(tmp_path))
+        rest = watching.communicate()[0]  # it ends when nothing goes on
+    assert "ended before all was done: stopped (SIGTERM); on n" in rest
+    assert "\n2 missing: " in rest
+
+
+def test_the_jobs_of_another_user_are_seen_in_a_hidden_partition_too(slurm: RealSlurm, tmp_path: Path) -> None:
+    submit = ["submit", *LONG, "--out", str(tmp_path), "--partition", "hidden", "--slurm", "hold", *ONE_CORE]
+    typed(slurm.environment, *submit)
+    said = typed(slurm.environment, "status", "--out", str(tmp_path), user=NOBODY)
+    assert re.search(r"^jobs of fig2: 1 PENDING \(JobHeld\w+\) of root: \d+$", said, re.MULTILINE)
+    assert "nothing to submit" in typed(slurm.environment, *submit, user=NOBODY)
+    assert "1 job of root left alone" in typed(slurm.environment, "cancel", "fig2", "--out", str(tmp_path), user=NOBODY)
+    slurm.ask("scancel", "--user=root")

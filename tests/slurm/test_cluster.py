@@ -22,10 +22,10 @@ def says(programs: Path, name: str, output: str, code: int = 0) -> None:
 
 
 def test_jobs_of_arrays_and_single_ones(programs: Path) -> None:
-    says(programs, "squeue", "7_12|PENDING|Resources|fig2-demo-x\n8|RUNNING|None|a|b")
-    assert cluster.tasks() == [
-        cluster.Task("7_12", 12, "fig2-demo-x", "PENDING (Resources)"),
-        cluster.Task("8", 0, "a|b", "RUNNING"),
+    says(programs, "squeue", "7_12|PENDING|Resources|0:00|me||fig2-demo-x\n8|RUNNING|None|1:00|you|n1|a|b\nc")
+    assert cluster.tasks(None) == [
+        cluster.Task("7_12", 12, "fig2-demo-x", "PENDING (Resources)", "me", ""),
+        cluster.Task("8", 0, "a|b", "RUNNING", "you", "n1"),
     ]
 
 
@@ -39,7 +39,7 @@ FILTERS = {
 @pytest.mark.parametrize(
     ("program", "ask"),
     [
-        ("squeue", cluster.tasks),
+        ("squeue", lambda: cluster.tasks(None)),
         ("sinfo", cluster.partitions),
         ("scontrol", lambda: cluster.is_running("3")),
         ("scancel", lambda: cluster.cancel(["3"])),
@@ -62,7 +62,7 @@ def test_jobs_are_asked_for_in_hidden_partitions_too_and_of_who_this_really_is(p
     for program in ("squeue", "sinfo"):
         (programs / program).write_text(f"#!/bin/sh\necho $* > {programs}/{program}.seen\n")
         (programs / program).chmod(0o755)
-    assert cluster.tasks() == []
+    assert cluster.tasks(cluster.user()) == []
     assert cluster.partitions() == {}
     assert "--all" in (programs / "sinfo.seen").read_text().split()
     said = (programs / "squeue.seen").read_text()
@@ -77,14 +77,23 @@ def test_partitions_the_default_one_first(programs: Path) -> None:
 
 
 def test_room_of_the_cluster_and_of_the_account(programs: Path) -> None:
-    says(programs, "scontrol", "MaxArraySize            = 1001\nMaxJobCount             = 10000")
-    says(programs, "squeue", "1_0|RUNNING|None|x\n1_1|RUNNING|None|x")
+    config = "MaxArraySize            = 1001\nMaxJobCount             = 10000\nClusterName             = test"
+    says(programs, "scontrol", config)
+    says(programs, "squeue", "1_0\n1_1")
     says(programs, "sacctmgr", "", code=1)  # no accounting
-    assert cluster.room(None) == 1001
-    says(programs, "sacctmgr", "50\n\n300")
-    assert cluster.room("normal") == 48
-    says(programs, "sacctmgr", "1")
-    assert cluster.room("normal") == 0
+    assert cluster.room(None, None, None) == 1001
+    rows = "poor|poor|||50\npoor|poor|gpu||20\npoor|rich|||300\npoor|free|||\npoor|full|||1"
+    asked = f"#!/bin/sh\ncase \"$*\" in *user*where*name={cluster.user()}*cluster=test*) echo '{rows}';; esac\n"
+    (programs / "sacctmgr").write_text(asked)
+    for account, partition, room in (
+        (None, None, 48), ("poor", "main", 48), (None, "gpu", 18), ("rich", None, 298), ("free", None, 1001),
+        ("full", None, 0), ("of another cluster", None, 1001),
+    ):  # fmt: skip
+        assert cluster.room(account, None, partition) == room
+    asked = "#!/bin/sh\ncase \"$*\" in *qos*where*name=long*) echo 40;; *user*) echo 'a|a||long|100';; esac\n"
+    (programs / "sacctmgr").write_text(asked)
+    assert cluster.room(None, None, None) == 38  # that of the account's own quality of service
+    assert cluster.room(None, "normal", None) == 98
 
 
 def test_a_job_that_was_put_back_or_cancelled_does_not_run(programs: Path) -> None:
@@ -107,7 +116,7 @@ def test_what_slurm_refuses_is_its_last_line(programs: Path) -> None:
     (programs / "squeue").write_text("#!/bin/sh\necho one >&2\necho 'slurm_load_jobs error: down' >&2\nexit 1\n")
     (programs / "squeue").chmod(0o755)
     with pytest.raises(cluster.ClusterError, match=r"^squeue: slurm_load_jobs error: down$"):
-        cluster.tasks()
+        cluster.tasks(None)
 
 
 def test_the_id_of_this_job(monkeypatch) -> None:

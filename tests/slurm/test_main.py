@@ -1,5 +1,6 @@
 """The command, with a stand-in for SLURM: the same path that a cluster takes."""
 
+import hashlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 
@@ -261,6 +263,93 @@ def test_jobs_share_the_cells_are_requeued_and_end_as_undisturbed_ones(out: Path
     assert pair[0] == pair[1]
     said = typed("logs", cells[0].id, "--out", str(out)).stdout
     assert f"finished: {cells[0].id}" in said
+
+
+def test_without_the_controller_nothing_is_called_missing_or_ended_and_watch_goes_on(out: Path, queue: Path) -> None:
+    typed("submit", *CELLS, "--seconds-per-cell", "5", "--out", str(out))
+    (queue / "down").touch()
+    said = typed("status", "--out", str(out))
+    why = "squeue: slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
+    assert said.returncode == 3
+    head, row, last = said.stdout.splitlines()
+    assert dict(zip(head.split(), row.split()[2:], strict=True))["missing"] == "?"
+    assert last == f"{why}: which jobs live is not known, and nothing is called missing or ended"
+    found = json.loads(typed("status", "--json", "--out", str(out)).stdout)
+    assert found["unknown"] == why
+    (table,) = found["sweeps"]
+    assert (table["missing"], table["ended_early"], table["again"]) == (None, [], [])
+    code = f"import slurm.__main__ as m; m.WATCH_SECONDS = 0.1; m.main(['status', '--watch', '--out', {str(out)!r}])"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as watching:
+
+        def until_said(beginning: str) -> str:
+            return next(line for line in watching.stdout or () if line.startswith(beginning))
+
+        for _ in range(2):
+            assert why in until_said("squeue: ")
+        (queue / "down").unlink()
+        assert until_said("jobs of ") == "jobs of fig2: 1 PENDING: 1\n"
+        (queue / "jobs" / "1" / "state").write_text("COMPLETED")
+        assert until_said("2 missing: ")  # that was the last
+        assert watching.wait(60) == 0
+
+
+def test_the_jobs_of_another_user_are_looked_up(out: Path, queue: Path) -> None:
+    submit = ["submit", *CELLS, "--seconds-per-cell", "5", "--out", str(out)]
+    typed(*submit)
+    (submission,) = submissions.all_of(out)
+    path, submission.user, submission.place = submission.folder / "submission.json", "alice", ""
+    content = msgspec.json.encode(submission)
+    digest = hashlib.sha256(content).hexdigest()
+    path.write_bytes(msgspec.json.encode({"checksum": digest, "content": msgspec.Raw(content)}))
+    (queue / "jobs" / "1" / "user").write_text("alice")
+    said = typed("status", "--out", str(out))
+    assert said.returncode == 0
+    assert "jobs of fig2: 1 PENDING of alice: 1\n" in said.stdout
+    assert "nothing to submit" in typed(*submit).stdout
+    (queue / "private").touch()
+    said = typed("status", "--out", str(out))
+    assert said.returncode == 3
+    assert said.stdout.splitlines()[2:] == [
+        "squeue: this cluster does not show the jobs of alice (PrivateData): which jobs live is not known, and nothing "
+        "is called missing or ended"
+    ]
+
+
+def test_a_job_that_is_ending_is_shown_and_replaced_one_that_was_requeued_is_waited_for(out: Path, queue: Path) -> None:
+    submit = ["submit", *CELLS, "--seconds-per-cell", "5", "--out", str(out)]
+    typed(*submit)
+    (queue / "jobs" / "1" / "state").write_text("COMPLETING")
+    (queue / "jobs" / "1" / "requeued").touch()
+    assert table(out)["jobs"] == {"COMPLETING (requeued)": 1}
+    assert "nothing to submit" in typed(*submit).stdout
+    (queue / "jobs" / "1" / "requeued").unlink()
+    assert table(out)["jobs"] == {"COMPLETING": 1}
+    assert "submitted" in typed(*submit).stdout
+
+
+def test_deaths_are_told_by_node_and_the_last_line_of_a_log(out: Path, queue: Path) -> None:
+    (queue / "hold").unlink()
+    submit = ["submit", *CELLS, "--set", "epochs=5000", "--seconds-per-cell", "1000", "--cpus", "1", "--out", str(out)]
+    assert ": 2 jobs;" in typed(*submit, "--setup", "echo python: no such file >&2; exit 127").stdout
+    until(lambda: table(out)["jobs"] == {})
+    said = typed("status", "--out", str(out)).stdout
+    assert "2 jobs ended before all was done: died at its start; on n1\n  last line: python: no such file\n" in said
+    assert f"  log: {out}/slurm/" in said
+    typed(*submit)
+    until(lambda: len(list(out.glob("checkpoints/*/*.pt"))) > 1)
+    said = typed("status", "--out", str(out)).stdout
+    assert "jobs of fig2: 2 RUNNING: 2_0 on n1, 2_1 on n1\n" in said
+    (path, _) = out.glob("slurm/*/attempts/*.json")
+    job = json.loads(path.read_text())["index"]
+    with open(next(out.glob(f"slurm/*/2_{job}_0_log.err")), "a") as log:
+        log.write("slurmstepd: error: Detected 1 oom_kill event\n\n")
+    os.killpg(int((queue / "jobs" / f"2_{job}" / "pid").read_text()), signal.SIGKILL)
+    until(lambda: table(out)["missing"] == 1)
+    said = typed("status", "--out", str(out)).stdout
+    assert (
+        "1 job ended before all was done: killed, or its node lost; on n1\n"
+        "  last line: slurmstepd: error: Detected 1 oom_kill event\n"
+    ) in said
 
 
 def test_cancel_ends_them_saved_and_submit_goes_on(out: Path, queue: Path) -> None:

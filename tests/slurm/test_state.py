@@ -11,7 +11,7 @@ from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.records import provenance
 from paper_repro.sweep import leases
-from slurm import state, submissions
+from slurm import cluster, state, submissions
 from slurm.cluster import Task
 from slurm.state import States
 from slurm.submissions import Submission
@@ -45,7 +45,7 @@ def sent(cells: list[Cell], tmp_path: Path) -> Submission:
 
 @pytest.fixture
 def jobs(sent: Submission) -> dict[str, dict[int, Task]]:
-    return {sent.job_name: {0: Task("9_0", 0, sent.job_name, "RUNNING")}}
+    return {sent.job_name: {0: Task("9_0", 0, sent.job_name, "RUNNING", cluster.user(), "n1")}}
 
 
 def test_each_cell_is_in_one_state(cells: list[Cell], sent: Submission, tmp_path: Path) -> None:
@@ -81,14 +81,16 @@ def test_the_table_and_its_words(sent: Submission, jobs, cells: list[Cell], tmp_
         "2 failed: ValueError: too small", "in train", "1 job ended before all was done: no space left",
         f"loss spike: 1 cell, first {cells[0].id}; usual remedy: a smaller",
         f"diverged: 1 cell, first {cells[1].id}",
-        "9_1_0_log.err", "jobs of fig2: 1 RUNNING",
+        "9_1_0_log.err", "jobs of fig2: 1 RUNNING: 9_0 on n1",
     ):  # fmt: skip
         assert part in text
     assert " missing: " not in text  # the job that lives will take them
     assert "6 missing: " in (last := state.lines([sweep.table(tmp_path, {sent.job_name: {}})], "")[-1])
     assert f"-m slurm submit --again {sent.folder.name}" in last
     assert json.loads(json.dumps(table)) == table
-    assert sweep.table(tmp_path, None)["ended_early"] == []  # SLURM could not be asked: none is called ended
+    assert sweep.table(tmp_path, {})["ended_early"] == []  # SLURM could not be asked: none is called ended
+    with leases.hold(leases.folder_of(tmp_path), "submit"):  # sbatch has not answered yet
+        assert sweep.table(tmp_path, {sent.job_name: {}})["ended_early"] == []
 
 
 def test_the_logs_of_a_cell_are_those_that_name_it(cells: list[Cell], sent: Submission) -> None:
@@ -125,9 +127,25 @@ def test_versions_of_torch_and_processors_are_said_where_they_differ(cells: list
             record = made_record(cell, 30.0)
             record["provenance"] |= {"versions": {"torch": torch}, "hardware": hardware}
             records.write(tmp_path, record)
-        return "\n".join(state.lines([state.sweeps([sent])[0].table(tmp_path, None)], ""))
+        return "\n".join(state.lines([state.sweeps([sent])[0].table(tmp_path, {sent.job_name: {}})], ""))
 
     assert "trained by several" not in said("2.11.0", "EPYC", 5)
     text = said("2.10.0", "Xeon", 1)
     assert "trained by several versions of torch, between which numbers may differ: 2.10.0 (1 cell), 2.11.0 (4" in text
     assert "trained by several kinds of processor, between which numbers may differ: EPYC (4 cells), Xeon (1" in text
+
+
+def test_deaths_are_grouped_by_node(cells: list[Cell], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    submission = submissions.create(
+        tmp_path, cells, name="fig2", profile="demo", source="0" * 16, data="data", device="cuda", at_once=1,
+        cores=8, gpus=1, mixed_code=False, jobs=4,
+    )  # fmt: skip
+    for index, node in enumerate(("n1", "n2", "n1")):
+        monkeypatch.setenv("SLURMD_NODENAME", node)
+        with submissions.attempting(submission.folder, index):
+            pass
+    (sweep,) = state.sweeps([submission])
+    ended = sweep.table(tmp_path, {submission.job_name: {}})["ended_early"]
+    assert [(group["reason"], group["node"], group["jobs"]) for group in ended] == [
+        ("killed, or its node lost", "n1", 2), ("killed, or its node lost", "n2", 1), ("never started", None, 1),
+    ]  # fmt: skip

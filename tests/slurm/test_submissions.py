@@ -2,6 +2,10 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -11,6 +15,8 @@ from paper_repro.cell import Cell
 from paper_repro.sweep import leases
 from slurm import submissions
 from slurm.submissions import Submission, attempting
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -51,6 +57,24 @@ def test_the_seconds_of_one_that_was_killed_are_those_of_its_last_beat(sent: Sub
             pass
         (beaten,) = sent.attempts()
         assert beaten.ended is None
+
+
+def test_the_seconds_for_which_it_was_suspended_do_not_count(sent: Submission) -> None:
+    code = (
+        "import sys; from pathlib import Path; from paper_repro.sweep import leases; from slurm import submissions\n"
+        "leases.BEAT = 0.1\n"
+        f"with submissions.attempting(Path({sent.place!r}), 0): sys.stdin.read()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE)
+    began = time.monotonic()
+    while not (sent.attempts() and sent.attempts()[0].seconds):
+        assert process.poll() is None
+    os.kill(process.pid, signal.SIGSTOP)
+    time.sleep(3)
+    os.kill(process.pid, signal.SIGCONT)
+    process.communicate()
+    (attempt,) = sent.attempts()
+    assert 0 < attempt.seconds < time.monotonic() - began - 2.5
 
 
 def test_one_that_cannot_be_written_does_not_end_a_job(sent: Submission, capsys) -> None:

@@ -52,7 +52,9 @@ def test_a_dead_process_s_name_is_taken_at_once(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.2"]
 
 
-@pytest.mark.parametrize(("age", "taken"), [(leases.STALE - 60, False), (leases.STALE + 60, True)])
+@pytest.mark.parametrize(
+    ("age", "taken"), [(leases.STALE - 60, False), (leases.STALE + 60, True), (-60, False), (-86400, True)]
+)
 def test_one_on_another_machine_is_judged_by_its_heart(tmp_path: Path, age: float, taken: bool) -> None:
     leases.acquire(tmp_path, "a")
     _elsewhere(tmp_path / "a.1", age)
