@@ -41,7 +41,7 @@ REFUSED = {
     "cpus_per_.*": "use --cpus",
     "gpus_.*|tres_.*": "use --gpus, --cpus or --gres",
     "ar.*": "use --parallel",
-    "sig.*": f"set signal_delay_s in {FILE}",
+    "sig(?!nal_delay_s$).*": f"set signal_delay_s in {FILE}",
     "nodes|n?tasks.*|use_srun": "a job is one process on one node, started by srun",
     "job.*|out.*|err.*|open.*": "status and logs find jobs by what submit gives",
     "(no_)?req.*": "a job that is stopped always asks to be put back",

@@ -135,6 +135,11 @@ def test_a_mistake_on_the_command_line_is_one_line(toml: Path, arguments: list[s
     assert "\n" not in str(error.value)
 
 
+def test_how_long_before_its_end_a_job_is_told_is_set_in_the_file(toml: Path) -> None:
+    toml.write_text("signal_delay_s = 30")
+    assert "#SBATCH --signal=USR2@30\n" in sbatch_text(read())
+
+
 @pytest.mark.parametrize(("text", "sent"), [("32", "32GB"), ("32G", "32GB"), ("500MB", "500MB"), ("1t", "1TB")])
 def test_memory_is_typed_as_for_sbatch_but_for_gb_without_a_unit(toml: Path, text: str, sent: str) -> None:
     assert f"#SBATCH --mem={sent}\n" in sbatch_text(read("--mem", text))
