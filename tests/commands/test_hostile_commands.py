@@ -1,5 +1,6 @@
 """What is typed, set and left by jobs may hold anything: commands answer in one line, and believe what can be true."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from paper_repro.cell import Cell
 from paper_repro.cli import is_plain
 from slurm import submissions
 from slurm.__main__ import main as slurm
+from tests.cluster import stand_in
 
 CELL = Cell(dataset="tiny", model="mlp", optimizer="adamw", alpha=0.01, decay=0.01, epochs=2)
 
@@ -29,7 +31,10 @@ def test_a_hostile_setting_is_one_line(line: str, tmp_path: Path, capsys) -> Non
     assert all(map(is_plain, told.splitlines()))
 
 
-def test_status_and_logs_write_out_what_a_terminal_would_obey(tmp_path: Path, capsys) -> None:
+def test_status_and_logs_write_out_what_a_terminal_would_obey(tmp_path: Path, monkeypatch, capsys) -> None:
+    queue = tmp_path / "queue"  # or a SLURM without its configuration, where one is installed, would not answer
+    stand_in.install(queue)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(queue / "bin"), os.environ["PATH"]]))
     sent = submissions.create(
         tmp_path, [CELL, CELL.replace(seed=1)], name="fig2", profile="demo", source="0" * 16, data="d", device="cpu",
         at_once=1, cores=2, gpus=0, jobs=1,
