@@ -63,8 +63,8 @@ def _cut_short() -> ExitStack:
     for place, name, instead in (
         (running.preflight, "ask", ask), (running.engine, "run", lambda *given, **more: engine.Outcome()),
         (sbatch, "send", lambda plan: SimpleNamespace(job_name="x", jobs=1, folder="x")),
-        (cluster, "tasks", list), (cluster, "partitions", lambda: {"main": None, "gpu": 60}),
-        (cluster, "room", lambda qos: 9), (studies, "run", _cannot),
+        (cluster, "tasks", lambda owner: []), (cluster, "partitions", lambda: {"main": None, "gpu": 60}),
+        (cluster, "room", lambda *given: 9), (studies, "run", _cannot),
         (benchmarks, "_bench", lambda given: 0),
     ):  # fmt: skip
         stack.enter_context(patch.object(place, name, instead))
