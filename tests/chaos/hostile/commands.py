@@ -44,7 +44,7 @@ def run(command: Command, arguments: Sequence[str]) -> int:
             code = command(arguments) or 0
         except SystemExit as end:
             code = int(end.code or 0)
-    if code not in (0, 1, 2, 130):
+    if code not in (0, 1, 2, 3, 130):  # 3: SLURM does not answer
         raise Different(f"exit code {code} for {arguments}")
     if code == 2 or err.getvalue():
         check_said(err.getvalue(), 2 if code == 2 else 20)
