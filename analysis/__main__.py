@@ -124,7 +124,7 @@ def _claims(paths: Sequence[Path], changes: Mapping[str, Any]) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0, 2 with one line on stderr for what cannot be done, 130 when interrupted."""
+    """Run a command. 1: a disk failed, 2: it cannot be done, each with a line on stderr; 130: interrupted."""
     return run_command(parser(), arguments)
 
 

@@ -34,7 +34,7 @@ from paper_repro.records import Record
 
 DRAWS = 200
 NEVER = "never measured"
-SAME = ("model", "image_size", "train_examples", "precision", "batch_size")  # what makes an epoch long
+SAME = ("model", "image_size", "train_examples", "precision", "batch_size", "augment")  # what makes an epoch long
 
 
 def format_hours(hours: Mapping[str, float]) -> str:

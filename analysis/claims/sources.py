@@ -4,7 +4,6 @@
 import functools
 import itertools
 import math
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Rule, inte
 from analysis.figures import changed, read_records
 from analysis.results import published
 from analysis.results import studies as findings
-from analysis.results.panels import Panel, Tile, panels
+from analysis.results.panels import Panel, Tile, best_tile, panels, selection_split
 from analysis.results.published import Reading
 from analysis.results.studies import StudyResult
 from analysis.results.table import Chart, charts
@@ -106,7 +105,10 @@ class Evidence:
     def slope(self, optimizer: str) -> Estimate | None:
         """Of figure 2's ridge."""
         panel = self.panel("fig2", Run(optimizer))
-        return ridge(panel_surface(panel, "validation")).slope if panel else None
+        if panel is None:
+            return None
+        records = [record for tile in panel.tiles.values() for record in tile.records]
+        return ridge(panel_surface(panel, selection_split(records))).slope
 
     def laws(self, experiment: str) -> list[power_laws.Law]:
         """Of the best decay."""
@@ -121,8 +123,7 @@ class Evidence:
                 if run.decays:
                     return panel
                 bare = [tile for tile in panel.candidates if tile.decay == 0]
-                best = min(bare, key=lambda tile: statistics.fmean(tile.errors("validation")), default=None)
-                return replace(panel, best=best)
+                return replace(panel, best=best_tile(bare, selection_split([r for tile in bare for r in tile.records])))
         return None
 
     def selected(self, experiment: str, *runs: Run) -> list[Panel]:
@@ -249,8 +250,12 @@ class Paper(Evidence):
                 row["train_loss" if r.metric == "training_loss" else "test_error"] = r.value
         tiles = {}
         for r in readings:
-            alpha, decay, final = r.alpha or 0.0, r.decay or 0.0, {"test_error": r.value, "validation_error": r.value}
-            record = {"cell": {"seed": 0, "epochs": r.epochs}, "status": "finished", "final": final}
+            alpha, decay, final = r.alpha or 0.0, r.decay or 0.0, {"test_error": r.value}
+            record = {
+                "cell": {"seed": 0, "epochs": r.epochs, "validation_examples": 0},
+                "status": "finished",
+                "final": final,
+            }
             tiles[alpha, decay] = Tile(alpha, decay, (record | {"epochs": list(rows.values())},))
         best = min(tiles.values(), key=lambda tile: tile.errors())
         facets = {"schedule": run.schedule} if experiments.get(experiment).facets else {}

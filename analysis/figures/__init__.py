@@ -136,24 +136,26 @@ def read_records(sources: Sequence[Path], example: str = "fig2", changes: Mappin
             if source.suffix == ".jsonl":
                 kind, advice = "file", f"make it with: {python_m('experiments', 'collect', 'runs', source)}"
             raise UsageError(f"no such {kind}: {source}; {advice}")
-    first_of: dict[str, tuple[Record, Path, Path]] = {}
+    first_of: dict[str, tuple[Record, Path]] = {}
     for source in dict.fromkeys(sources):
+        here: dict[str, tuple[Record, Path]] = {}
         others: dict[Path, list[str]] = {}
         for path, record in _read(source):
             name = record["id"]
-            first, from_source, from_path = first_of.setdefault(name, (record, source, path))
-            if first["provenance"]["data"]["fingerprint"] != record["provenance"]["data"]["fingerprint"]:
-                raise UsageError(f"record {name} was trained on other data in {from_source} than in {source}")
-            if first["checksum"] == record["checksum"] or _numbers(first) == _numbers(record):
-                continue
-            if from_source == source:
-                raise UsageError(f"record {name} differs between {from_path} and {path}; keep one of them")
-            others.setdefault(from_source, []).append(name)
+            mine, its_path = here.setdefault(name, (record, path))
+            first, from_source = first_of.setdefault(name, (record, source))
+            for other, where in ((mine, its_path), (first, from_source)):
+                if other["provenance"]["data"]["fingerprint"] != record["provenance"]["data"]["fingerprint"]:
+                    raise UsageError(f"record {name} was trained on other data in {where} than in {path}")
+            if _differ(mine, record):
+                raise UsageError(f"record {name} differs between {its_path} and {path}; keep one of them")
+            if mine is record and _differ(first, record):
+                others.setdefault(from_source, []).append(name)
         for where, ids in others.items():
             cells = f"{len(ids)} cells have" if len(ids) > 1 else "a cell has"
             of_first = f"those of {where} are used"
             print(f"{cells} other numbers in {source} than in {where} (as {ids[0]}): {of_first}", file=sys.stderr)
-    return [record for record, _, _ in first_of.values()]
+    return [record for record, _ in first_of.values()]
 
 
 def _read(source: Path) -> Iterator[tuple[Path, Record]]:
@@ -169,10 +171,11 @@ def _read(source: Path) -> Iterator[tuple[Path, Record]]:
         raise UsageError(f"cannot read {error.filename or source}: {error.strerror}") from None
 
 
-def _numbers(record: Record) -> object:
-    """All that was measured, times aside."""
-    rows = [dict(row) for row in record["epochs"]]
-    return without_times([record["status"], record["diverged"], record["final"], rows])
+def _differ(first: Record, second: Record) -> bool:
+    """Whether two records of a cell hold other numbers, times aside."""
+    names = ("status", "diverged", "final", "epochs")
+    one, other = (without_times([record[name] for name in names]) for record in (first, second))
+    return first["checksum"] != second["checksum"] and bool(one != other)
 
 
 def check_writable(out: Path) -> None:

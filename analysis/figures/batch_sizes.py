@@ -16,11 +16,11 @@ from analysis.figures.style import COLOURS, with_panels
 from analysis.results.panels import Panel, panels, selection_split
 from analysis.results.series import EPOCHS, UPDATES, Best, bests, of_plan
 from analysis.results.table import Chart
-from analysis.results.words import NAMES
+from analysis.results.words import NAMES, NO_CANDIDATE, decay_symbol
 
 HEIGHT = 1.7  # inches of a panel
 READING = (
-    "Left: test error over the decay per update, a line for each batch size (the darker the smaller). Right: the decay "
+    "Left: test error over the decay, a line for each batch size (the darker the smaller). Right: the decay "
     "with the lowest {split} error, per update and normalized by sqrt(b / BT); open: on the grid boundary, the best "
     "may lie beyond. Dotted: proportional to the batch size b; dashed: to its square root."
 )
@@ -44,7 +44,7 @@ def draw(chart: Chart) -> Figure:
             axes.set_title(f"best decay, {'normalized' if normalized else 'per update'}", pad=3)
         for axes in (left, second, third, right):
             if not axes.lines:
-                axes.text(0.5, 0.5, "every run diverged", ha="center", transform=axes.transAxes, fontsize=6)
+                axes.text(0.5, 0.5, NO_CANDIDATE, ha="center", transform=axes.transAxes, fontsize=6)
     return figure
 
 
@@ -57,7 +57,7 @@ def _draw_errors(axes: Axes, panels: Sequence[Panel]) -> None:
         x, y = [decay for decay, _ in errors], [error for _, error in errors]
         axes.plot(x, y, "o-", ms=2, lw=0.7, color=tint, label=f"b = {panel.facets['batch_size']}")
     axes.set_xscale("log")
-    axes.set_xlabel(r"$\lambda$ per update")
+    axes.set_xlabel(" or ".join(dict.fromkeys(decay_symbol(panel.decay_unit) for panel in panels)))
     axes.legend(fontsize=4.8, handlelength=1.2, labelspacing=0.25)
 
 

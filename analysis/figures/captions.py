@@ -8,7 +8,7 @@ from analysis.results.words import BOUNDARY, DIGITS, short_commit
 from experiments.declare import describe, listed, setting
 from paper_repro.cell import Cell
 from paper_repro.records import Record
-from paper_repro.records.provenance import distinct, label
+from paper_repro.records.provenance import several
 
 
 def caption(chart: Chart, reading: str) -> str:
@@ -36,7 +36,8 @@ def reading_maps(chart: Chart, panels: Sequence[Panel], tops: Sequence[float]) -
     several_seeds = len({record["cell"]["seed"] for record in chart.records}) > 1
     text = f"Numbers are {error_name(chart)}s in %{' averaged over seeds' * several_seeds}."
     if tops:
-        text += f" Colours are clipped at {', '.join(f'{top:.3g}' for top in tops)} %."
+        each = ", each budget of epochs at its own" * (len(tops) > 1)
+        text += f" Colours are clipped at {', '.join(f'{top:.3g}' for top in tops)} %{each}."
     if any(tile.diverged for panel in panels for tile in panel.tiles.values()):
         text += " Hatched: diverged (k/n div.: k of n seeds did)."
     if any(len(panel.tiles) < len(panel.alphas) * len(panel.decays) for panel in panels):
@@ -47,7 +48,7 @@ def reading_maps(chart: Chart, panels: Sequence[Panel], tops: Sequence[float]) -
         text += " Star and title: lowest test error, selected on the test set as in the paper (nothing is held out)."
     narrowed = [panel for panel in panels if len(panel.candidates) < sum(not t.diverged for t in panel.tiles.values())]
     if narrowed:
-        counts = ", ".join(f"{panel.optimizer} {len(panel.candidates)} of {len(panel.tiles)}" for panel in narrowed)
+        counts = ", ".join(f"{panel.name} {len(panel.candidates)} of {len(panel.tiles)}" for panel in narrowed)
         text += f" Chosen among the cells that have all seeds only ({counts})."
     if any(panel.on_boundary for panel in panels):
         text += f" On the {BOUNDARY}, the border of what was run, a better value may lie beyond."
@@ -72,9 +73,9 @@ def _profile(chart: Chart, cells: Sequence[Cell]) -> str:
 def _origin(records: Sequence[Record]) -> str:
     origins = [record["provenance"] for record in records]
     commits, hardware = sorted(set(map(short_commit, origins))), sorted({origin["hardware"] for origin in origins})
-    sources = distinct(f"source {origin['source']}" for origin in origins if origin.get("source"))
+    sources = several([record for record in records if record["provenance"].get("source")])
     marks = listed(source.removeprefix("source ") for source in sources)
-    differing = f" (sources {marks})" if len(sources) > 1 else ""
+    differing = f" (sources {marks})" if sources else ""
     versions = sorted({str(origin.get("versions", {}).get("torch", "unknown")) for origin in origins})
     by = f"; torch {listed(versions)}" * (len(versions) > 1)
     return f"Commit{'s' * (len(commits) > 1)} {listed(commits)}{differing}{by}; hardware: {listed(hardware, '; ')}."
@@ -83,5 +84,5 @@ def _origin(records: Sequence[Record]) -> str:
 def of_several_codes(records: Sequence[Record]) -> str:
     """A line that says by which versions of the code the records were made; nothing if by one,
     or if all make the same numbers."""
-    versions = distinct(label(record["provenance"]) for record in records)
-    return f"Made by {len(versions)} versions of the code: {listed(versions)}.\n" if len(versions) > 1 else ""
+    versions = several(records)
+    return f"Made by {len(versions)} versions of the code: {listed(versions)}.\n" if versions else ""

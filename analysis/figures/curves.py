@@ -6,6 +6,7 @@ a run in the middle of its schedule.
 """
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from matplotlib.figure import Figure
 
@@ -26,7 +27,7 @@ LONG_RUNS = (
 def draw(chart: Chart) -> Figure:
     """Training loss on the left, test error on the right, of the panels with a finished run."""
     finished = [(panel, panel.best) for panel in panels(chart) if panel.best]
-    text = caption(chart, reading(chart, [panel for panel, _ in finished]))
+    text = caption(chart, reading([panel for panel, _ in finished]))
     figure, (losses, errors) = with_panels(1, 2, 2.4, text)
     by_schedule = any("schedule" in panel.facets for panel, _ in finished)
     for panel, best in finished:
@@ -47,7 +48,7 @@ def draw(chart: Chart) -> Figure:
     return figure
 
 
-def reading(chart: Chart, panels: Sequence[Panel]) -> str:
+def reading(panels: Sequence[Panel]) -> str:
     """How to read it, and how many epochs AdamW takes to Adam's final training loss, where both are there once."""
     runs = {panel.optimizer: panel.best for panel in panels if panel.best}
     over = ", mean over the seeds" if any(len(panel.best.seeds) > 1 for panel in panels if panel.best) else ""
@@ -86,11 +87,9 @@ def long_runs(chart: Chart) -> Figure:
                 line = curve(tile.records, name)
                 axes.plot(line.epochs, line.values, color=tint, lw=0.6, alpha=alpha)
         label = f"{NAMES.get(panel.optimizer, panel.optimizer)} ({kind})"
-        finals.plot(
-            [t.decay for t in tiles], [t.test_error or 0.0 for t in tiles], "o-", color=tint, ms=2.5, label=label
-        )
+        finals.plot([t.decay for t in tiles], [fmean(t.errors()) for t in tiles], "o-", color=tint, ms=2.5, label=label)
         if panel.best:
-            finals.plot([panel.best.decay], [panel.best.test_error or 0.0], "*", color=tint, ms=8, mec="k", mew=0.4)
+            finals.plot([panel.best.decay], [fmean(panel.best.errors())], "*", color=tint, ms=8, mec="k", mew=0.4)
             at, loss = (curve(panel.best.records, name) for name in (measured, "train_loss"))
             loss_at = dict(zip(loss.epochs, loss.values, strict=True))
             generalisation.plot([loss_at[e] for e in at.epochs], at.values, "o", color=tint, ms=2, mew=0, alpha=0.7)

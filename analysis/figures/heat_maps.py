@@ -24,7 +24,15 @@ from analysis.figures.captions import caption, error_name, reading_maps
 from analysis.figures.style import BETWEEN, WIDTH, new_figure
 from analysis.results.panels import Panel, Tile, panels
 from analysis.results.table import Chart
-from analysis.results.words import BOUNDARY, decay_label, decay_symbol, distinct_texts, facet_text, format_error
+from analysis.results.words import (
+    BOUNDARY,
+    NO_CANDIDATE,
+    decay_label,
+    decay_symbol,
+    distinct_texts,
+    facet_text,
+    format_error,
+)
 
 COLOURS = "viridis"  # perceptually uniform and safe for the colour-blind; low errors dark, as in the paper
 GAP = 0.4  # between decay 0 and the logarithmic axis, in tiles
@@ -63,10 +71,17 @@ def draw(chart: Chart) -> Figure:
 def scales(maps: Sequence[Panel]) -> list[Scale]:
     """The colours of each map: shared by those of one budget."""
     errors: dict[Any, list[float]] = {panel.facets.get("epochs"): [] for panel in maps}
+    above = set()  # budgets in which a reading only says that the error is at least so large
     for panel in maps:
-        known = (tile.test_error for tile in panel.tiles.values())
-        errors[panel.facets.get("epochs")] += [error for error in known if error is not None]
-    return [Scale.of(errors[panel.facets.get("epochs")]) for panel in maps]
+        budget = panel.facets.get("epochs")
+        for tile in panel.tiles.values():
+            errors[budget] += [] if tile.test_error is None else [tile.test_error]
+            above |= {budget} if tile.label.startswith("≥") else set()
+    known = {budget: Scale.of(each) for budget, each in errors.items()}
+    return [
+        scale._replace(clipped=scale.clipped or panel.facets.get("epochs") in above)
+        for panel in maps for scale in [known[panel.facets.get("epochs")]]
+    ]  # fmt: skip
 
 
 def compose(maps: Sequence[Panel], label: str, text: str) -> Figure:
@@ -103,8 +118,8 @@ def compose(maps: Sequence[Panel], label: str, text: str) -> Figure:
 def title(panel: Panel) -> str:
     """The test error of the selected tile and where it lies: two lines, three where facets are named before them."""
     best = panel.best
-    if best is None or best.test_error is None:
-        return f"{panel.name}\nevery run diverged"
+    if best is None:
+        return f"{panel.name}\n{NO_CANDIDATE}"
     ties = f" ({len(panel.ties) + 1} tiles)" * bool(panel.ties)
     seeds = "" if best.spread is None else f" ± {format_error(best.spread)} % ({len(best.seeds)} seeds)"
     error = f"{best.label}{seeds or ' %'}{ties}"

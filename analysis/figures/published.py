@@ -27,7 +27,7 @@ DATA = {"cifar10": "CIFAR-10", "imagenet32": "ImageNet32x32"}
 HOW = {  # it was read, by what its plots are over
     "": "read by inverting the colour bar of each panel. Numbers are errors in %, rounded as the reading error asks; "
     "≥: clipped at the top of the paper's scale, at least about this. Star and title: the lowest reading. "
-    f"Rings: circled in the paper as one of a panel's ten best. On the {BOUNDARY} a better value may lie beyond.",
+    f"On the {BOUNDARY} a better value may lie beyond.",
     "decay": "read off its plots. Filled: reading error known (bar); hollow: not known. Star: the lowest error; on the "
     f"{BOUNDARY} a lower one may lie beyond.",
     "epoch": "read off its plots. Filled: reading error known (bar); hollow: not known. Lines join readings of one "
@@ -151,8 +151,9 @@ def caption(experiment: str) -> str:
     span = " to ".join(f"{error:g}" for error in dict.fromkeys((*known[:1], *known[-1:])))
     error = f"Reading error: ±{span} points." if known else "No reading error is known."
     epochs = ", ".join(map(str, sorted({reading.epochs for reading in every})))
+    rings = " Rings: circled in the paper as one of a panel's ten best." * any(r.among_best_ten for r in every)
     return (
-        f"{source.number} of the paper, {HOW[source.over]}{source.note} {error} "
+        f"{source.number} of the paper, {HOW[source.over]}{rings}{source.note} {error} "
         "Every value is of a single run, selected and reported on the test set: readings, not the authors' data. "
         f"{' and '.join(sorted({DATA[reading.dataset] for reading in every}))}, {epochs} epochs. "
         "Source: experiments/published/figures.csv."

@@ -36,7 +36,7 @@ READING = (
     "promises; dashed: slope -1, what Proposition 1 predicts for L2 in SGD. Right, with 95 % intervals (no bar: one "
     "run of each tile, the noise is not known): the slope of these ridges; interaction, the share of variance that no "
     "a(α) + b(λ) explains; regret, test error lost on average by choosing first λ, then α; basin, the share of tiles "
-    "within 10 % of the selected one. Filled: ours."
+    "within 10 % of the lowest error. Filled: ours."
 )
 OPEN = "Open: the paper's own figure, as read off its colours."
 

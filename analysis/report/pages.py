@@ -10,7 +10,6 @@ A test fails where a page differs from what its blocks give.
 import csv
 import json
 import re
-import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
@@ -22,7 +21,7 @@ from analysis.claims import CLAIMS, ledger, power, sources
 from analysis.claims.rules import OUTCOMES
 from analysis.report import tables
 from analysis.results.markdown import Table
-from analysis.results.panels import panels, selection_split
+from analysis.results.panels import best_tile, panels, selection_split
 from analysis.results.series import EPOCHS, UPDATES, Variant, bests, variants
 from analysis.results.studies import RECORDED
 from analysis.results.table import Chart, charts
@@ -104,8 +103,8 @@ def _findings(blocks: Blocks) -> Table:
         assert best is not None
         without = min(tile.test_error for tile in tiles if tile.decay == 0 and tile.test_error is not None)
         by_alpha = [[tile for tile in tiles if tile.alpha == alpha] for alpha in reversed(panel.alphas)]
-        lowest = [min(row, key=lambda tile: statistics.fmean(tile.errors("validation"))) for row in by_alpha if row]
-        decays = ", ".join(f"{tile.decay:g}" for tile in lowest)
+        lowest = [best_tile(row, "validation") for row in by_alpha if row]
+        decays = ", ".join(f"{tile.decay:g}" for tile in lowest if tile)
         error = f"{best.test_error:.1f} ± {best.spread:.1f} %"
         rows.append((SHOWN[panel.optimizer], decays, f"{without:.1f} %", error))
     header = (

@@ -92,8 +92,9 @@ def bests(chart: Chart, optimizer: str) -> list[Best]:
         for panel in of_plan([panel for panel in selected if panel.best], plan):
             if panel.best:
                 size, epochs, decay = panel.facets["batch_size"], panel.facets["epochs"], panel.best.decay
-                normalized = decay * math.sqrt(known_updates(panel.best.records[0]))
-                result.append(Best(size, epochs, plan, decay, normalized, panel.on_boundary))
+                root = math.sqrt(known_updates(panel.best.records[0]))
+                both = (decay / root, decay) if panel.decay_unit == "normalized" else (decay, decay * root)
+                result.append(Best(size, epochs, plan, *both, panel.on_boundary))
     return result
 
 

@@ -102,7 +102,7 @@ def _measured(experiment: Experiment, findings: studies.Findings) -> StudyResult
     declared, used = (
         (part.get("cell") or {}).get("dataset") for part in (profile.settings if profile else {}, settings)
     )
-    other = str(used) if used != declared else ""
+    other = str(used) if used and used != declared else ""
     stem = "-".join(filter(None, (experiment.name, scale, other)))
     data, seconds = str(origin["data"]["name"]), float(findings["seconds"])
     return StudyResult(experiment, scale, data, stem, note, settings, findings["rows"], origin, seconds, other)

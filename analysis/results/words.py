@@ -37,6 +37,9 @@ class Estimate:
         return cls(float(value), float(low), float(high))
 
 
+NO_CANDIDATE = "no cell finished with all seeds"  # so that none was selected
+
+
 def format_estimate(estimate: Estimate | None, percent: bool = False) -> str:
     """-0.88 [-0.92, -0.83]; with percent 5 % [1, 10]."""
     if estimate is None:

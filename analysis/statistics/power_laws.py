@@ -193,7 +193,8 @@ def table(laws: Sequence[Law]) -> Table:
         rests_on = ", ".join(f"{x:g}: {f'{2**part.value:.2g}' if part else 'boundary'}" for x, part in law.best)
         if law.is_joint:
             rests_on = f"{sum(part is not None for _, part in law.best)} of {len(law.best)} panels"
-        rows.append((f"{law.who}, {law.unit}", quantity, ", ".join(exponents), rests_on, predictions(law)))
+        who = f"{law.who}, {law.unit}" + ", converted" * law.computed
+        rows.append((who, quantity, ", ".join(exponents), rests_on, predictions(law)))
     return Table(HEADER, tuple(rows), "laws", CAPTION)
 
 

@@ -94,7 +94,7 @@ def panel_row(optimizer: str, facets: str, selection: Surface, test: Surface, so
 CAPTION = (
     "How separable learning rate and decay are. Ridge: slope of the best decay over the learning rate on logarithmic "
     "axes (0: decay can be tuned alone). Interaction: share of the basin's variance that no sum of a row and a column "
-    "explains. Regret: error lost by tuning one at a time. Basin: share of tiles within 10 % of the selected one. "
+    "explains. Regret: error lost by tuning one at a time. Basin: share of tiles within 10 % of the lowest error. "
     "Brackets: 95 % intervals."
 )
 HEADER = (
@@ -132,7 +132,7 @@ def numbers(rows: Sequence[Row]) -> str:
         alphas = 2.0**row.ridge.u
         texts = distinct_texts(alphas, lambda value, digits: f"{value:.{digits}g}", 4)
         for alpha, best in zip(alphas, row.ridge.best, strict=True):
-            decay = float(2.0**best) if np.isfinite(best) else "at the edge"
+            decay = float(2.0**best) if np.isfinite(best) else BOUNDARY
             lines.append((*place, f"best_decay_at_alpha_{texts[alpha]}", decay, None, None))
     columns = ("panel", "tiles", "runs", "statistic", "value", "low", "high")
     return csv_text(columns, lines)

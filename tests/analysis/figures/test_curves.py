@@ -60,7 +60,7 @@ def test_figure_4_has_five_curves_and_marks_the_ends_of_cycles() -> None:
     ]  # fmt: skip
     marks = [line for line in errors.lines if line.get_marker() == "o" and len(line.get_xdata())]
     assert [list(line.get_xdata()) for line in marks] == [[1, 3], [1, 3]]
-    assert "Marks: ends of cycles" in reading(chart, panels(chart))
+    assert "Marks: ends of cycles" in reading(panels(chart))
     assert render(figure)["png"].startswith(b"\x89PNG")
 
 
@@ -68,7 +68,7 @@ def test_figure_4_has_five_curves_and_marks_the_ends_of_cycles() -> None:
 def test_how_soon_adamw_is_where_adam_ends(adamw: list[float], told: str) -> None:
     first = {cell.optimizer: cell for cell in experiments.get("transformer").profiles["demo"].cells}
     chart = _chart(list(first.values()), {"adam": [3.0, 2.0, 0.5], "adamw": adamw}, "transformer")
-    assert f"(1.5, 3 epochs) {told}." in reading(chart, panels(chart))
+    assert f"(1.5, 3 epochs) {told}." in reading(panels(chart))
 
 
 def test_every_optimizer_has_a_colour_a_user_s_too() -> None:
