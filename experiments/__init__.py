@@ -3,9 +3,9 @@ one of your own, by its dotted name: mypackage.widths."""
 
 import dataclasses
 import functools
-import importlib
 import os
 import pkgutil
+import sys
 
 # Before numpy is loaded: we use none of its threads, and where processes are limited, starting them stops the program.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -24,7 +24,7 @@ def names() -> list[str]:
 def get(name: str) -> Experiment:
     """The experiment of this name. Raises UsageError where there is none, or its file cannot be used."""
     if "." in name:
-        return dataclasses.replace(_declared(name)[0], name=name)
+        return dataclasses.replace(_own(name), name=name)
     if name not in names():
         raise UsageError(no_such("experiment", name, names()))
     return _all()[name]
@@ -36,15 +36,25 @@ def _all() -> dict[str, Experiment]:
     known: dict[str, Experiment] = {}
     for module in sorted(each.name for folder in folders for each in pkgutil.iter_modules(*folder)):
         for experiment in _declared(module):
-            if experiment.name in known:
+            if known.setdefault(experiment.name, experiment) is not experiment:  # another's may be imported
                 raise UsageError(f"experiment {module}: the name {experiment.name!r} is taken")
-            known[experiment.name] = experiment
     return known
+
+
+def _own(name: str) -> Experiment:
+    """What a module of yours calls EXPERIMENT, or the only one there is."""
+    declared = _declared(name)
+    named = [each for each in declared if each is getattr(sys.modules[name], "EXPERIMENT", None)] or declared
+    if len(named) > 1:
+        raise UsageError(f"experiment {name}: it holds several; call the one that is meant EXPERIMENT")
+    return named[0]
 
 
 def _declared(module: str) -> list[Experiment]:
     try:
-        values = vars(importlib.import_module(module)).values()
+        values = vars(plugins.imported(module)).values()
+    except plugins.Missing:
+        raise UsageError(f"no experiment {module!r}: there is no such module here or on PYTHONPATH") from None
     except Exception as error:  # a file of yours may do anything
         raise UsageError(f"experiment {module}: {plugins.in_a_line(error)}") from None
     if not (declared := [value for value in values if isinstance(value, Experiment)]):

@@ -80,7 +80,14 @@ def _collect(args: argparse.Namespace) -> int:
             chosen = [record for record in chosen if bare(Cell.from_dict(record["cell"])) in declared]
         if not chosen:
             raise UsageError(f"{args.runs} holds no such records ({len(loaded)} others)")
-        print(f"{args.file}: {records.merge(chosen, args.file)} records")
+        # Experiments share cells; a folder of files holds each once, or it would hold two versions of one.
+        others = [path for path in args.file.parent.glob("*.jsonl") if path.name != args.file.name]
+        there = {record["id"] for path in others for record in records.load(path)}
+        new = [record for record in chosen if record["id"] not in there]
+        if not new:
+            raise UsageError(f"other files in {args.file.parent} hold all {len(chosen)} records of {args.runs}")
+        left_out = f" ({len(chosen) - len(new)} that another file there holds left out)" * (len(new) < len(chosen))
+        print(f"{args.file}: {records.merge(new, args.file)} records{left_out}")
     except (OSError, records.BadRecord) as error:
         raise UsageError(str(error)) from None
     return 0

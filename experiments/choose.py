@@ -56,10 +56,10 @@ def chosen_cells(profile: Profile, args: argparse.Namespace) -> list[Cell]:
     if args.seeds is not None and args.seeds < 1:
         raise UsageError(f"--seeds must be at least 1, got {args.seeds}")
     optimizers = list(dict.fromkeys(cell.optimizer for cell in profile.cells))
-    wanted = [name.strip() for name in args.only.split(",")] if args.only else optimizers
+    wanted = [name.strip() for name in args.only.split(",")] if args.only is not None else optimizers
     if unknown := [name for name in wanted if name not in optimizers]:
         raise UsageError(f"--only: {no_such('optimizer', unknown[0], optimizers)}")
-    typed_axes = {f: _numbers(f"--{f}s", v) for f in ("alpha", "decay") if (v := getattr(args, f"{f}s"))}
+    typed_axes = {f: _numbers(f"--{f}s", v) for f in ("alpha", "decay") if (v := getattr(args, f"{f}s")) is not None}
     try:
         changes = _changes(args)
         cells = [cell for cell in profile.cells if cell.optimizer in wanted]

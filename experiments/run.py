@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     recorded = len(cells) - len(survey.missing)
     print(f"{len(cells)} cell{'s' * (len(cells) > 1)}, {recorded} with a record in {args.out}", flush=True)
     workers = args.workers or (len(os.sched_getaffinity(0)) if answer.device == "cpu" else answer.at_once)
-    engine.groups(answer.device, workers, "--workers")
+    engine.check_at_once(answer.device, workers, "--workers")
     if args.dry_run:
         return _estimate(survey, answer, workers)
     outcome = engine.run(cells, args.out, data, workers, answer.device, survey)

@@ -5,6 +5,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -28,16 +29,23 @@ def load(package: str, name: str, known: Iterable[str], what: str, function: str
     """
     is_name, loaded = NAME.fullmatch(name), None
     full = name if "." in name else f"{package}.{name}"
-    try:
-        loaded = importlib.import_module(full) if is_name else None
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{full}.".startswith(f"{error.name}."):
-            raise  # it is there, what it imports is not
+    with suppress(Missing):
+        loaded = imported(full) if is_name else None
     if loaded is not None and callable(getattr(loaded, function, None)):
         return loaded
     yours = f"there is no module {name} with a function {function}, here or on PYTHONPATH"
     ours = f"one of {', '.join(known)}, or a module of your own (README)"
     raise Missing(f"no {what} {name!r}: {yours if is_name and full == name else ours}")
+
+
+def imported(name: str) -> ModuleType:
+    """The module. Raises Missing where there is none; what the module raises itself goes on."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise  # it is there, what it imports is not
+        raise Missing(f"there is no module {name}") from None
 
 
 def build(what: str, name: str, make: Callable[[], T]) -> T:

@@ -11,7 +11,7 @@ import numpy as np
 
 from paper_repro import plugins
 from paper_repro.cell import SPEC
-from paper_repro.data.arrays import Arrays, DataError, Form, from_arrays, label_gaps, load_npz
+from paper_repro.data.arrays import KEYS, Arrays, DataError, Form, from_arrays, label_gaps, load_npz
 
 FORMS = {
     "cifar10": Form(50_000, 10_000, 32, 10),
@@ -65,4 +65,8 @@ def load(name: str, path: Path) -> Arrays:
             f"data set {name}: load(name, folder) must return Arrays, as from_arrays(name, x_train, y_train, x_test, "
             f"y_test) of paper_repro.data.arrays makes them, not {type(loaded).__name__}"
         )
-    return loaded
+    try:  # it may have been made otherwise
+        x_train, y_train, x_test, y_test = (getattr(loaded, key) for key in KEYS)
+        return from_arrays(name, x_train, y_train, x_test, y_test, (loaded.mean, loaded.std))
+    except DataError as error:
+        raise DataError(f"data set {name}: {error}") from None

@@ -95,8 +95,8 @@ def answer(
             note = f"{name} is not here: tried on random images, planned for its {form.train} + {form.test}"
         wanted = {settings(cell): cell for cell in tried}
         datasets = {key: prepare(arrays, cell) for key, cell in wanted.items()}
-        for cell in tried:
-            check(cell.replace(batch_size=2) if note else cell, datasets[settings(cell)], device)
+        for cell, seen in zip(cells, tried, strict=True):
+            check(cell.replace(batch_size=2) if note else cell, datasets[settings(seen)], device)
     except ValueError as error:  # DataError is one
         raise UsageError(str(error)) from None
     warnings = []
@@ -138,27 +138,38 @@ def check(cell: Cell, data: Dataset, device: str = "cpu") -> None:
     size = evaluate.batch_size(device, shape[:2])
     evaluated = min(smallest_batch(len(split), size) for split in (data.validation, data.test) if len(split))
     network = _checked_network(cell.model, data.num_classes, shape, device, len(data.train), cell.batch_size, evaluated)
-    _check_optimizer(cell, network)
+    _check_optimizer(cell, network, device)
     schedules.from_spec(cell.schedule, cell.epochs, 1)
 
 
-def _check_optimizer(cell: Cell, network: nn.Module) -> None:
-    """A decay that the optimizer does not read would be recorded and not applied."""
+def _check_optimizer(cell: Cell, network: nn.Module, device: str) -> None:
+    """Raise ValueError for an optimizer that cannot be built, or does not read the decay that is set before each step:
+    a decay would be recorded that was never applied."""
     import torch
 
     from paper_repro import optim
-    from paper_repro.optim import groups
 
-    name, made = cell.optimizer, groups.for_cell(network, cell.decay_on)
-    optimizer = plugins.build("optimizer", name, lambda: optim.build(name, made, cell.alpha, 0.1))
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        raise ValueError(f"optimizer {name!r}: build must return a torch optimizer, not {type(optimizer).__name__}")
-    for group in optimizer.param_groups:
-        if group.get("weight_decay"):
-            raise ValueError(
-                f"optimizer {name!r} decays by weight_decay, which no schedule of a cell reaches: it must read "
-                'group["decay"], the lambda that is set at each step (paper_repro/optim/lion.py)'
-            )
+    name, alpha = cell.optimizer, cell.alpha or 0.1
+    smallest = {p.ndim: p.shape for p in sorted(network.parameters(), key=torch.numel, reverse=True)}.values()
+    ends = []
+    for decay in (0.0, 0.1):
+        params = [torch.nn.Parameter(torch.linspace(-1, 1, s.numel(), device=device).reshape(s)) for s in smallest]
+        made = plugins.build("optimizer", name, functools.partial(optim.build, name, params, alpha, 0.0))
+        if not isinstance(made, torch.optim.Optimizer):
+            raise ValueError(f"optimizer {name!r}: build must return a torch optimizer, not {type(made).__name__}")
+        if name in optim.BUILT_IN:
+            return
+        for group in made.param_groups:
+            group["decay"] = decay
+        for parameter in params:
+            parameter.grad = torch.ones_like(parameter)
+        plugins.build("optimizer", name, made.step)
+        ends.append(params)
+    if all(map(torch.equal, *ends)):
+        raise ValueError(
+            f'optimizer {name!r} does not read group["decay"], the lambda that is set before each step '
+            "(paper_repro/optim/lion.py does); torch's weight_decay is lambda / alpha, and no schedule reaches it"
+        )
 
 
 def smallest_batch(examples: int, batch_size: int) -> int:

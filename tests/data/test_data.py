@@ -25,7 +25,7 @@ def test_unknown_data_sets_are_told_the_known_ones(tmp_path: Path) -> None:
 
 MINE = """
 import numpy as np
-from paper_repro.data.arrays import from_arrays
+from paper_repro.data.arrays import Arrays, from_arrays
 
 x, y = np.zeros((9, 4, 4, 3), np.uint8), np.arange(9) % 3
 
@@ -59,6 +59,8 @@ def test_a_module_of_ones_own_is_a_data_set(mine: Callable[[str], str], tmp_path
         (MINE.format(body="pass"), r"must return Arrays, as from_arrays\(.*, not NoneType"),
         (MINE.format(body="return x, y, x, y"), "must return Arrays, .*, not tuple"),
         (MINE.format(body="return from_arrays(name, x / 255, y, x / 255, y)"), "DataError: x_train must be uint8"),
+        (MINE.format(body="return Arrays(name, x, y + 0.5, x, y, (0.5,) * 3, (1.0,) * 3, 3, '')"), "y_train must be"),
+        (MINE.format(body="return Arrays(name, x, y, x, y, (0.5,), (1.0,), 3, '')"), "for each channel, got"),
         (MINE.format(body="return from_arrays(name, x.tolist(), y, x, y)"), "arrays.py, line .*: AttributeError: 'li"),
         (MINE.format(body="return open('/nowhere')"), "own.py, line 8: FileNotFoundError"),
         ("import nothing_there", "own.py, line 1: ModuleNotFoundError"),

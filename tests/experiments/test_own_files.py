@@ -16,8 +16,10 @@ MODELS = {
     "return nn.Sequential(nn.Flatten(), nn.LazyLinear(3, 4, 5, 6, 7))": "net.py, line 3: TypeError",
 }
 OPTIMIZERS = {
-    ("", "return torch.optim.AdamW(params, lr=alpha, weight_decay=decay)"): 'it must read group["decay"]',
-    ("", "return torch.optim.AdamW(params, lr=alpha)"): 'it must read group["decay"]',
+    ("", "return torch.optim.AdamW(params, lr=alpha, weight_decay=decay)"): 'does not read group["decay"]',
+    ("", "return torch.optim.AdamW(params, lr=alpha)"): 'does not read group["decay"]',
+    ("", "return torch.optim.SGD(params, lr=alpha)"): 'does not read group["decay"]',
+    ("", "return torch.optim.LBFGS(params, lr=alpha)"): "optimizer 'mypackage.opt' cannot be built",
     ("import nothing_there", "return 1"): "opt.py, line 2: ModuleNotFoundError",
     ("x = = 1", "return 1"): "opt.py, line 2: SyntaxError",
     ("", "return None"): "build must return a torch optimizer, not NoneType",
@@ -79,6 +81,10 @@ EXPERIMENT = Experiment(
     ("text", "message"),
     [
         ("import nothing_there", "experiment mypackage.widths: widths.py, line 1: ModuleNotFoundError"),
+        (
+            "from experiments.paper.fig3 import EXPERIMENT as A\nfrom experiments.paper.fig2 import EXPERIMENT as B",
+            "it holds several; call the one that is meant EXPERIMENT",
+        ),
         ("x = = 1", "experiment mypackage.widths: widths.py, line 1: SyntaxError"),
         ("x = 1", "experiment mypackage.widths: it declares no Experiment"),
         (WIDTHS.format(figure="heat_maps", facets='("model")'), "facets must be names of a cell's fields"),
@@ -88,6 +94,21 @@ EXPERIMENT = Experiment(
 def test_of_an_experiment(text: str, message: str, package: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (package / "widths.py").write_text(text)
     assert message in refusal(capsys, "mypackage.widths", "--dry-run")
+
+
+def test_an_experiment_that_is_not_there(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refusal(capsys, "mypackage.nothing") == (
+        "experiments: no experiment 'mypackage.nothing': there is no such module here or on PYTHONPATH"
+    )
+
+
+def test_an_experiment_that_is_imported_is_not_ones_own(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "from experiments.paper.fig2 import EXPERIMENT as FIG2\n"
+    (package / "widths.py").write_text(text + WIDTHS.format(figure="heat_maps", facets='("model",)'))
+    assert main(["run", "mypackage.widths", "--quick", "--dry-run", "--out", str(tmp_path)]) == 0
+    assert "4 cells" in capsys.readouterr().out
 
 
 def test_an_experiment_of_ones_own_is_run_and_drawn(

@@ -97,8 +97,13 @@ def test_a_published_data_set_that_is_not_here_is_planned_for_and_not_trained(ce
     assert found.seconds[kind_of(absent)] > 0
     with pytest.raises(UsageError, match="there is no train_data_batch_1"):
         answer(*_question(absent, tmp_path))
-    with pytest.raises(UsageError, match="no model 'vgg'"):
-        answer(*_question(absent.replace(model="vgg-3"), tmp_path, estimate=True))
+    for change, said in (
+        ({"model": "vgg-3"}, "no model 'vgg'"),
+        ({"optimizer": "adma"}, "no optimizer 'adma'"),
+        ({"schedule": "warm_restarts:0:2"}, "schedule 'warm_restarts:0:2'"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            answer(*_question(absent.replace(**change), tmp_path, estimate=True))
 
 
 @pytest.mark.parametrize(("precision", "changes"), [("bf16", {""}), ("fp32", {"", "precision=bf16"})])

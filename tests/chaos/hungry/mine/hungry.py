@@ -13,6 +13,8 @@ ALIVE = weakref.WeakSet()
 
 class Hungry(AdamW):
     def step(self, closure=None):
+        if len(self.param_groups[0]["params"]) < 5:  # tried before training begins
+            return super().step(closure)
         ALIVE.add(self)
         if len(ALIVE) > CELLS or self.defaults["lr"] == 1:
             ALIVE.discard(self)
