@@ -117,9 +117,14 @@ def machine() -> str:
         return ""
 
 
+def _writer() -> str:
+    """This machine in a word, for names of files."""
+    return f"{zlib.crc32(machine().encode()):08x}"
+
+
 def temporary(path: Path) -> Path:
     """A name for writing `path` that nobody else draws, and that says whose it is."""
-    return path.with_name(f".{path.name}.{zlib.crc32(machine().encode()):08x}-{os.getpid()}-{uuid.uuid4().hex}.tmp")
+    return path.with_name(f".{path.name}.{_writer()}-{os.getpid()}-{uuid.uuid4().hex}.tmp")
 
 
 def clear_temporaries(folder: Path, before: float | None = None) -> None:
@@ -127,7 +132,7 @@ def clear_temporaries(folder: Path, before: float | None = None) -> None:
 
     Of this machine's writers it is seen whether they live; others' are left if written after `before` (None: none is).
     """
-    ours = f"{zlib.crc32(machine().encode()):08x}"
+    ours = _writer()
     with suppress(OSError):
         for path in [path for path in folder.iterdir() if path.name.startswith(".") and path.name.endswith(".tmp")]:
             writer, process = (*path.stem.rpartition(".")[2].split("-"), "")[:2]

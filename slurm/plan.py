@@ -14,7 +14,7 @@ from paper_repro.cell import Cell
 from paper_repro.cli import UsageError, brief, duration, price, span
 from paper_repro.records import provenance
 from paper_repro.sweep import cleanup
-from paper_repro.sweep.engine import Survey, groups, kind_of
+from paper_repro.sweep.engine import Survey, check_at_once, kind_of
 from paper_repro.sweep.preflight import Answer
 from slurm import cluster, settings, submissions
 from slurm.settings import Settings
@@ -65,7 +65,7 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
         value = getattr(args, name)
         if value is not None and not LEAST <= value <= MOST:
             raise UsageError(f"--{name.replace('_', '-')} must lie between {LEAST:g} and {MOST:g}, got {brief(value)}")
-    groups(chosen.device, args.cells_at_once or 1, "--cells-at-once")
+    check_at_once(chosen.device, args.cells_at_once or 1, "--cells-at-once")
     cells = args.cells or _declared(args)
     limits, partition = cluster.partitions(), chosen.options.get("partition")
     for name in partition.split(",") if partition else []:
@@ -164,7 +164,7 @@ def lines(plan: Plan) -> list[str]:
         *axes(plan.cells, plan.args),
     ]
     if plan.mixed:
-        text.append(f"of other code than this ({provenance.label(provenance.code())}): {', '.join(plan.mixed)}")
+        text.append(f"of other code than this (source {provenance.source(*plan.cells)}): {', '.join(plan.mixed)}")
     if not plan.states.missing:
         return text
     at_once = plan.at_once or "as many as the GPU gains from"

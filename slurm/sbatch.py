@@ -30,7 +30,7 @@ def send(plan: Plan) -> Submission:
     """Send the plan's jobs. Raises UsageError, with all that sbatch says, and leaves only the copy of the code then."""
     if plan.mixed and not plan.args.mixed_code:
         raise UsageError(
-            f"other code than this ({provenance.label(provenance.code())}) has made records or waits in the queue: "
+            f"other code than this (source {provenance.source(*plan.cells)}) has made records or waits in the queue: "
             f"{', '.join(plan.mixed)}. --mixed-code goes on; another --out begins anew"
         )
     from submitit.core.utils import FailedJobError, FailedSubmissionError

@@ -49,7 +49,7 @@ def stages(block: Callable[[int, int, int], nn.Module], per_stage: int, widths: 
 
 
 def initialise(network: nn.Module) -> None:
-    """Draw convolutions from N(0, 2 / fan_out) (He et al., arXiv:1502.01852), and linear layers without bias."""
+    """Draw convolutions from N(0, 2 / fan_out) (He et al., arXiv:1502.01852); set linear layers' biases to 0."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

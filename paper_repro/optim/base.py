@@ -6,7 +6,7 @@ import inspect
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -82,7 +82,7 @@ class Optimizer(torch.optim.Optimizer, ABC):
         and Adam both conventions have the same L2 factor. others: arguments of the class, as betas; momentum is 0
         unless given, as in torch. Raises ValueError where lr is 0, of which no lambda can be made.
         """
-        members: list[Any] = list(params)
+        members: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         groups = [dict(member) for member in members if isinstance(member, Mapping)]
         default: Group = {}  # also of groups that are added later
         for group in (*groups, default):
@@ -109,9 +109,9 @@ class Optimizer(torch.optim.Optimizer, ABC):
             if name not in (*self.KNOWN, *BESIDE):
                 raise ValueError(f"parameter group: {self._refusal(name)}")
             if name == "betas":
-                group[name] = tuple(_number(f"betas[{index}]", beta) for index, beta in enumerate(value))
-                if len(value) != 2:
+                if not isinstance(value, Sequence) or len(value) != 2:
                     raise ValueError(f"betas must be two numbers, got {value!r}")
+                group[name] = tuple(_number(f"betas[{index}]", beta) for index, beta in enumerate(value))
             elif name in (*self.KNOWN, "initial_lr"):
                 group[name] = _number(name, value)
         if self.decoupled and group["decay"] >= 1:
@@ -142,7 +142,7 @@ class Optimizer(torch.optim.Optimizer, ABC):
     def _zeros(self, parameter: Tensor) -> dict[str, Tensor]:
         # "step" as torch's fused kernels count, which load_state_dict knows too
         step = {"step": torch.zeros((), dtype=torch.float32, device=parameter.device)} if "step" in self.STATE else {}
-        return {name: torch.zeros_like(parameter) for name in self.STATE} | step
+        return {name: torch.zeros_like(parameter) for name in self.STATE if name != "step"} | step
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

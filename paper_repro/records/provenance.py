@@ -7,11 +7,12 @@ import datetime
 import errno
 import functools
 import hashlib
+import importlib.util
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def describe(device: str, data_name: str, fingerprint: str, attempts: int, *cell
     import torch
 
     return {
-        **code(),
+        **code(),  # and, for the cells' own packages:
         "source": source(*cells),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__},
         "hardware": hardware(device),
@@ -67,22 +68,27 @@ def hardware(device: str) -> str:
 
 @functools.cache
 def code() -> dict[str, Any]:
-    """The commit this process started from, whether tracked files differed from it, and source()."""
+    """The commit this process started from, whether code that is tracked differed from it, and source()."""
     return {**commit(), "source": source()}
 
 
 def commit() -> dict[str, Any]:
-    """The commit and whether tracked files differ from it: now, or, in a copy for jobs, when it was made."""
+    """The commit and whether code that is tracked differs from it: now, or, in a copy for jobs, when it was made."""
     if (copied := PACKAGE.parent / SUBMITTED).exists():
         return dict(json.loads(copied.read_text()))
-    return {"commit": git("rev-parse", "HEAD") or "unknown", "dirty": bool(git("status", "--porcelain", "-uno"))}
+    changed = git("status", "--porcelain", "-uno", "--", "*.py")
+    return {"commit": git("rev-parse", "HEAD") or "unknown", "dirty": bool(changed)}
 
 
 def source(*cells: Cell, package: Path = PACKAGE) -> str:
     """16 hex digits over the Python files of NUMERICS, and of your own packages whose models or optimizers these cells
     name, as they were when this was first asked."""
-    names = (name for cell in cells for name in (cell.model.partition("-")[0], cell.optimizer))
-    return _digest(package, own_packages(names))
+    return _digest(package, own_packages(_code_of(cells)))
+
+
+def _code_of(cells: Iterable[Cell]) -> Iterator[str]:
+    for cell in cells:
+        yield from (cell.model.partition("-")[0], cell.optimizer)
 
 
 def own_packages(names: Iterable[str]) -> tuple[str, ...]:
@@ -93,24 +99,26 @@ def own_packages(names: Iterable[str]) -> tuple[str, ...]:
 def folders_of(own: Iterable[str], package: Path = PACKAGE) -> list[Path]:
     """Where your own packages lie, as Python finds them; beside `package` where that is a copy for jobs."""
     where = [str(package.parent)] if (package.parent / SUBMITTED).exists() else None
-    specs = [PathFinder.find_spec(name, where) for name in own]
+    # as import does, installed ones that are edited in place too
+    specs = [PathFinder.find_spec(name, where) if where else importlib.util.find_spec(name) for name in own]
     return [Path(folder) for spec in specs for folder in (spec and spec.submodule_search_locations) or ()]
 
 
 @functools.cache
-def _digest(package: Path, own: Iterable[str] = ()) -> str:
+def _digest(package: Path, own: tuple[str, ...] = ()) -> str:
     digest = hashlib.sha256()
-    paths = [(path.relative_to(package), path) for name in NUMERICS for path in _python_files(package / name)]
+    contents = [(path.relative_to(package), text) for name in NUMERICS for path, text in _contents(package / name)]
     folders = reversed(folders_of(own, package))  # of two files of one name Python takes the first
-    mine = {path.relative_to(folder.parent): path for folder in folders for path in _python_files(folder)}
-    for name, path in paths + sorted(mine.items()):
-        content = path.read_bytes()
+    mine = {path.relative_to(folder.parent): text for folder in folders for path, text in _contents(folder)}
+    for name, content in contents + sorted(mine.items()):
         digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
 
 
-def _python_files(path: Path) -> list[Path]:
-    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
+@functools.cache  # what a process has imported stays what it was when its first cell began
+def _contents(path: Path) -> list[tuple[Path, bytes]]:
+    """The Python files at or below a path, in order."""
+    return [(file, file.read_bytes()) for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
 
 
 def label(provenance: Mapping[str, Any]) -> str:
@@ -122,14 +130,20 @@ def label(provenance: Mapping[str, Any]) -> str:
 
 def has_same_numbers(label: str, *cells: Cell) -> bool:
     """Whether the code of this label makes the numbers of these cells that this code makes."""
-    return label in SAME_NUMBERS or label == f"source {source(*cells)}"
+    own = own_packages(_code_of(cells))  # older code said nothing of these
+    return (label in SAME_NUMBERS and not own) or label == f"source {source(*cells)}"
 
 
-def distinct(labels: Iterable[str]) -> list[str]:
-    """The labels, sorted; of all that make the numbers of this code only the first."""
-    ordered = sorted(set(labels))
-    same = list(filter(has_same_numbers, ordered))
-    return [label for label in ordered if label not in same[1:]]
+def several(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Labels of code, sorted, that have made records of cells of the same packages with other numbers; else none. Of
+    all that make the numbers of this code only the first."""
+    by_packages: dict[tuple[str, ...], set[str]] = {}
+    for record in records:
+        names = (record["cell"]["model"].partition("-")[0], record["cell"]["optimizer"])
+        by_packages.setdefault(own_packages(names), set()).add(label(record["provenance"]))
+    known = {f"source {_digest(PACKAGE)}", *SAME_NUMBERS}
+    kept = [labels - set(sorted(labels & known)[1:]) for labels in by_packages.values()]
+    return sorted(set().union(*(labels for labels in kept if len(labels) > 1)))
 
 
 def git(*arguments: str) -> str:

@@ -58,7 +58,7 @@ class Provenance(Struct, forbid_unknown_fields=True):
     commit: Code
     hardware: Text
     data: Data
-    dirty: bool = False  # whether tracked files differed from the commit
+    dirty: bool = False  # whether code that is tracked differed from the commit
     source: Code = ""  # the fingerprint of the code that can change a number
     versions: Annotated[dict[Text, Text], Meta(max_length=20)] = {}
     written: Text = ""  # the time, ISO 8601

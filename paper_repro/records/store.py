@@ -98,7 +98,9 @@ def look(out: Path, ids: Iterable[str], mend: bool = False) -> dict[str, Summary
     """Those of the ids that have a record. A damaged one is named on stderr and counts as none; mend puts it aside."""
     summaries, there = {}, set(_names(out / "records"))
     for name in dict.fromkeys(ids):
-        if f"{name}.json" in there and (record := read_or_put_aside(out, name, mend)):
+        with suppress(FileNotFoundError):  # removed since
+            if f"{name}.json" not in there or not (record := read_or_put_aside(out, name, mend)):
+                continue
             summaries[name] = Summary(
                 record["status"], record["seconds"], record["provenance"]["data"]["fingerprint"],
                 provenance.label(record["provenance"]), record_path(out, name).stat().st_mtime, diagnosis.kinds(record),

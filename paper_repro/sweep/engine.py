@@ -151,14 +151,15 @@ def _work(cell: Cell, epochs: int | None = None) -> int:
     return (cell.epochs if epochs is None else epochs) * (cell.train_examples or 50_000)
 
 
-def groups(device: str, count: int, option: str = "workers") -> list[int]:
-    """How many cells each process trains at once. On a GPU cells share the chip only from within one process.
-
-    Raises UsageError, naming the option, for more than a GPU can keep apart.
-    """
+def check_at_once(device: str, count: int, option: str) -> None:
+    """Raise UsageError, naming the option, for more cells at once than a GPU can keep apart."""
     if device != "cpu" and count > MOST_ON_A_GPU:
         most = f"a GPU trains at most {MOST_ON_A_GPU} cells at once"
         raise UsageError(f"{option} {count}: {most}: torch has as many streams to keep them apart")
+
+
+def _processes(device: str, count: int) -> list[int]:
+    """How many cells at once each of a run's processes trains: a GPU is shared only from within one process."""
     return [1] * count if device == "cpu" else [count]
 
 
@@ -214,7 +215,8 @@ class _Sweep:
 
     def run(self, count: int, should_stop: Callable[[], bool] | None) -> None:
         try:
-            for size in groups(self.task.device, count):
+            check_at_once(self.task.device, count, "workers")
+            for size in _processes(self.task.device, count):
                 self._start_worker(size)
             while self.workers:
                 for pipe in wait(list(self.workers), timeout=0.5):
@@ -226,10 +228,10 @@ class _Sweep:
                 in_hand = sum(_work(each.cell, each.epochs) for each in self.workers.values() if each.cell)
                 self.display.show(self.settled + in_hand)
         finally:
-            self.display.show(self.settled, last=True)
             for worker in self.workers.values():
                 worker.pipe.close()  # whatever went wrong here: workers save and end when their pipe does
                 worker.process.wait()
+            self.display.show(self.settled, last=True)
         if self.trouble:
             raise OSError(self.trouble)
 

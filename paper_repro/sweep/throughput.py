@@ -25,7 +25,13 @@ from paper_repro.training.train import update
 
 WORTH_IT = 1.1  # the gain for which the number of cells at once is doubled
 TRIED_FLOP = 1e11  # of one update on a CPU: seconds on a slow one
-SPEED = ("model", "batch_size", "precision", "compile", "deterministic")  # what changes a cell's, beside its images
+SPEED = (
+    "model",
+    "batch_size",
+    "precision",
+    "compile",
+    "deterministic",
+)  # of training an image
 SHARE_OF_MEMORY = 0.8  # of what is free: the data, the allocator's slack and other people want some
 Count = Annotated[int, msgspec.Meta(ge=1, le=MOST_ON_A_GPU)]
 
@@ -113,7 +119,9 @@ def cells_at_once(cell: Cell, data: Dataset, device: str, out: Path | None = Non
     size = "x".join(map(str, data.train.images.shape[1:]))
     settings = [f"images={size}", *(f"{name}={getattr(cell, name)}" for name in SPEED)]
     key = ", ".join([torch.cuda.get_device_name(device), *settings])
-    count = _measured(out).get(key) or _fastest_here(cell, data, device)
+    if known := _measured(out).get(key):
+        return known
+    count = _fastest_here(cell, data, device)
     if out is not None and out.is_dir():
         with suppress(OSError):  # a full disk, or a folder that may only be read: it is tried again then
             content = json.dumps({**_measured(out), key: count}, indent=1)  # another run may have added to it meanwhile

@@ -28,7 +28,7 @@ UNWAITED = 64  # updates that the host may run ahead: a recording, a stop and ot
 _RECORDING = threading.Lock()  # one cell of the process at a time: compilation and recording are the process's affair
 _OF_THREAD = threading.local()
 _HELD: list[tuple[bool, bool]] = []  # the switches of each cell under way, all the same
-_UNUSED = threading.Condition()
+_SWITCHES_FREE = threading.Condition()
 
 
 def record(update: Update, run: Run, count: int) -> Callable[[], None]:
@@ -118,17 +118,17 @@ class Recorded:
 def hold_switches(tf32: bool, deterministic: bool) -> Iterator[None]:
     """Hold torch's process-wide switches so: TF32 products or not; only kernels that give the same bits again, or the
     fastest. A cell that wants other ones than those that run beside it waits its turn."""
-    with _UNUSED:
-        _UNUSED.wait_for(lambda: all(held == (tf32, deterministic) for held in _HELD))
+    with _SWITCHES_FREE:
+        _SWITCHES_FREE.wait_for(lambda: all(held == (tf32, deterministic) for held in _HELD))
         if not _HELD:
             _switch(tf32, deterministic)
         _HELD.append((tf32, deterministic))
     try:
         yield
     finally:
-        with _UNUSED:
+        with _SWITCHES_FREE:
             _HELD.pop()
-            _UNUSED.notify_all()
+            _SWITCHES_FREE.notify_all()
 
 
 def _switch(tf32: bool, deterministic: bool) -> None:

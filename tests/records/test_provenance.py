@@ -12,6 +12,12 @@ import torch
 from paper_repro.cell import Cell
 from paper_repro.records import provenance
 
+
+def _forget() -> None:
+    provenance._digest.cache_clear()
+    provenance._contents.cache_clear()
+
+
 OLD = {"commit": "a" * 40, "dirty": False}
 
 
@@ -38,7 +44,7 @@ def test_the_source_of_a_cell_holds_your_own_package(tmp_path: Path, monkeypatch
     own = [cell.replace(model="mypackage.net-4"), cell.replace(optimizer="mypackage.opt")]
 
     def sources() -> list[str]:
-        provenance._digest.cache_clear()
+        _forget()
         return [provenance.source(each) for each in (cell, *own)]
 
     before = sources()
@@ -51,7 +57,7 @@ def test_the_source_of_a_cell_holds_your_own_package(tmp_path: Path, monkeypatch
     assert provenance.has_same_numbers(f"source {after[1]}", own[0])
     assert not provenance.has_same_numbers(f"source {before[1]}", own[0])
     assert provenance.describe("cpu", "tiny", "abc", 1, own[0])["source"] == after[1]
-    provenance._digest.cache_clear()
+    _forget()
 
 
 def test_of_your_own_packages_in_two_folders_the_first_s_files_count(tmp_path: Path, monkeypatch) -> None:
@@ -63,10 +69,10 @@ def test_of_your_own_packages_in_two_folders_the_first_s_files_count(tmp_path: P
     monkeypatch.setattr(sys, "path", [str(tmp_path / "a"), str(tmp_path / "b"), *sys.path])
     two = provenance.source(cell)
     (tmp_path / "b" / "twofold" / "more.py").rename(tmp_path / "a" / "twofold" / "more.py")
-    provenance._digest.cache_clear()
+    _forget()
     monkeypatch.setattr(sys, "path", [str(tmp_path / "a"), *sys.path[2:]])
     assert provenance.source(cell) == two
-    provenance._digest.cache_clear()
+    _forget()
 
 
 def test_without_git_the_commit_is_unknown(monkeypatch) -> None:
@@ -74,6 +80,20 @@ def test_without_git_the_commit_is_unknown(monkeypatch) -> None:
     provenance.code.cache_clear()
     assert provenance.code()["commit"] == "unknown"
     provenance.code.cache_clear()
+
+
+def test_a_picture_drawn_anew_is_no_change_of_the_code(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "paper_repro")
+    (tmp_path / "code.py").touch()
+    (tmp_path / "fig2.svg").touch()
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    for arguments in (("init", "-q"), ("add", "."), (*who, "commit", "-qm", "first")):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+    told = []
+    for name in ("fig2.svg", "code.py"):
+        (tmp_path / name).write_text("1")
+        told.append(provenance.commit()["dirty"])
+    assert told == [False, True]
 
 
 def test_the_source_changes_with_the_code_and_not_with_anything_else(tmp_path: Path) -> None:
@@ -85,7 +105,8 @@ def test_the_source_changes_with_the_code_and_not_with_anything_else(tmp_path: P
         (path if path.suffix else path / "a.py").write_text("x = 1\n")
 
     def source() -> str:
-        return provenance._digest.__wrapped__(package)
+        _forget()
+        return provenance._digest(package)
 
     first = source()
     (package / "optim" / "notes.txt").write_text("n")
@@ -111,8 +132,18 @@ def test_older_code_whose_numbers_are_the_same_counts_as_this(monkeypatch) -> No
     here = f"source {provenance.source()}"
     assert [provenance.has_same_numbers(each) for each in (here, "source e", "commit a")] == [True] * 3
     assert not any(provenance.has_same_numbers(each) for each in ("source f", "commit a+", "commit e"))
-    assert provenance.distinct(["source f", "source e", here, "commit a", "source f"]) == ["commit a", "source f"]
-    assert provenance.distinct([]) == []
+    labels = ["source f", "source e", here, "commit a", "source f"]
+    assert provenance.several(map(_made_by, labels)) == ["commit a", "source f"]
+    assert provenance.several([]) == provenance.several([_made_by("source f")]) == []
+    # a cell of one's own package says more than the others of the same code
+    assert provenance.several([_made_by(here), _made_by("source 1", optimizer="mypackage.opt")]) == []
+    own = [_made_by(f"source {number}", optimizer="mypackage.opt") for number in (1, 2)]
+    assert provenance.several([_made_by(here), *own]) == ["source 1", "source 2"]
+
+
+def _made_by(label: str, **fields: str) -> dict:
+    kind, mark = label.split()
+    return {"cell": {"model": "mlp-4x1", "optimizer": "adamw", **fields}, "provenance": {"dirty": False, kind: mark}}
 
 
 FEW = """

@@ -145,10 +145,10 @@ def test_a_cell_that_kills_its_workers_fails_in_the_end(cell: Cell, npz: Path, t
 
 def test_a_gpu_trains_at_most_32_cells_in_one_process() -> None:
     """torch's 33rd stream is its first: two cells' kernels would be recorded as one."""
-    assert engine.groups("cuda", 32) == [32]
-    with pytest.raises(ValueError, match="a GPU trains at most 32 cells at once"):
-        engine.groups("cuda", 33)
-    assert engine.groups("cpu", 33) == [1] * 33
+    for device, count in (("cuda", 32), ("cpu", 33)):
+        engine.check_at_once(device, count, "--workers")
+    with pytest.raises(ValueError, match="--workers 33: a GPU trains at most 32 cells at once"):
+        engine.check_at_once("cuda", 33, "--workers")
 
 
 def test_workers_get_what_makes_training_fast_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,8 +212,7 @@ def test_a_signal_stops_cleanly_and_the_same_call_goes_on(started, npz: Path, tm
     assert told.count("stopping: 2 cells are saving what was trained; Ctrl-C again ends at once\n") == 1
     assert started.returncode == 0
     assert len(workers) == 2
-    # saved; torch takes a second to go, and whoever adopts orphans may take his time to bury them
-    _until(lambda: {_state(worker) for worker in workers} <= {"", "Z"}, seconds=20)
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
     out = tmp_path / "out"
     engine.run(two_long(), out, npz, workers=2)
     assert _left(out) == _solo(two_long(), npz, tmp_path / "solo")

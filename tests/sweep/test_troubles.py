@@ -34,7 +34,7 @@ def test_cells_that_do_not_fit_side_by_side_get_more_room_and_fail_only_alone(
     """Never seen on a GPU: an optimizer that raises what torch raises there stands for it, in one process as there."""
     monkeypatch.setenv("PYTHONPATH", str(HUNGRY))
     monkeypatch.setenv("HUNGRY_CELLS", "2")
-    monkeypatch.setattr(engine, "groups", lambda device, count: [count])
+    monkeypatch.setattr(engine, "_processes", lambda device, count: [count])
     cells = [cell.replace(optimizer="mine.hungry", seed=seed, epochs=12) for seed in range(4)]
     never = cell.replace(optimizer="mine.hungry", alpha=1.0, epochs=20)  # never fits
     outcome = engine.run([*cells, never], tmp_path, npz, workers=4)
