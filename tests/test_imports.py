@@ -65,12 +65,13 @@ def breaches(package: str, forbidden: set[str]) -> list[str]:
 
 
 # Each room and those that it may import from: DESIGN, a number's way from the cell to the report.
-ROOT_FILES = {"paper_repro"}  # cell, decay, schedules, files, cli, own
+ROOT_FILES = {"paper_repro", "paper_repro.decay"}  # cell, schedules, files, cli, plugins; conventions of decay
 TRAINS = ROOT_FILES | {f"paper_repro.{room}" for room in ("optim", "models", "data", "records")}
-DECLARED = {"paper_repro", "paper_repro.records", "experiments", "paper_repro.studies"}
+DECLARED = {"paper_repro", "paper_repro.decay", "paper_repro.records", "experiments", "paper_repro.studies"}
 LAYERS = {
     "paper_repro": {"paper_repro.optim"},  # `from paper_repro import AdamW`, once it is asked for
     **{f"paper_repro.{room}": ROOT_FILES for room in ("optim", "models", "data", "records")},
+    "paper_repro.decay": {"paper_repro", "paper_repro.optim"},
     "paper_repro.training": TRAINS,
     "paper_repro.sweep": TRAINS | {"paper_repro.training"},
     "paper_repro.studies": TRAINS | {"paper_repro.training"},

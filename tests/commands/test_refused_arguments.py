@@ -4,7 +4,7 @@ import pytest
 
 from analysis.__main__ import main as analysis
 from experiments.__main__ import main
-from paper_repro import decay
+from paper_repro.decay import __main__ as decay
 from slurm.__main__ import main as slurm
 
 RUN = ["run", "fig2"]

@@ -22,9 +22,10 @@ from analysis.__main__ import main as analysis
 from analysis.results import studies as findings
 from experiments import run as running
 from experiments.__main__ import main as experiment
-from paper_repro import decay, files, records, studies
+from paper_repro import files, records, studies
 from paper_repro.cli import UsageError, is_plain
 from paper_repro.data import DataError
+from paper_repro.decay import __main__ as decay
 from paper_repro.sweep import engine, leases
 from paper_repro.sweep.preflight import Answer
 from slurm import cluster, sbatch, submissions
