@@ -28,11 +28,14 @@ from paper_repro.cell import Cell
 from paper_repro.data import Arrays
 from paper_repro.data.split import prepare
 from paper_repro.optim import groups
+from paper_repro.optim.cautious import Cautious
+from paper_repro.optim.corrected import Corrected
 from paper_repro.optim.lion import Lion
 from paper_repro.training import train
 from tests.stepping import ALL, difference, run, start, tensors
 
-DECOUPLED = [SGDW, AdamW, Lion]
+ADDED = [Lion, Cautious, Corrected]
+DECOUPLED = [SGDW, AdamW, Lion, Cautious]  # whose decay is eta lambda
 DECAY = 0.02
 
 
@@ -160,7 +163,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-@pytest.mark.parametrize("cls", [*ALL, Lion])
+@pytest.mark.parametrize("cls", [*ALL, *ADDED])
 def test_what_an_optimizer_does_not_know_is_refused_by_name(cls: Any, name: str) -> None:
     value = UNKNOWN[name]
     told = rf"{cls.__name__} has no '{name}'"
@@ -182,7 +185,7 @@ def test_the_momentum_of_another_optimizer_is_refused() -> None:
             cls([{"params": [weight()], **theirs}], lr=0.1)
 
 
-@pytest.mark.parametrize("cls", [*ALL, Lion])
+@pytest.mark.parametrize("cls", [*ALL, *ADDED])
 def test_torchs_weight_decay_is_refused_with_its_conversion(cls: Any) -> None:
     decay = r"lr \* weight_decay" if cls.decoupled else "weight_decay"
     told = rf"decay = {decay} here, or use {cls.__name__}\.from_torch"
@@ -229,7 +232,7 @@ def test_what_is_no_number_is_refused_by_name(name: str, value: Any) -> None:
         AdamW([group], lr=1e-3)
 
 
-@pytest.mark.parametrize("cls", [*ALL, Lion])
+@pytest.mark.parametrize("cls", [*ALL, *ADDED])
 def test_numbers_of_numpy_and_of_other_kinds_are_numbers(cls: Any) -> None:
     ends = []
     for number in (float, np.float32, np.float64, np.array, Fraction):
@@ -250,7 +253,7 @@ def test_what_is_written_into_a_group_later_is_checked_before_anything_moves(cls
 
 def test_decay_is_named() -> None:
     """The third argument of torch's SGD is the momentum."""
-    for cls in (*ALL, Lion):
+    for cls in (*ALL, *ADDED):
         with pytest.raises(TypeError, match="positional"):
             cls([weight()], 0.1, 0.9)
 
@@ -342,7 +345,7 @@ def test_a_state_is_loaded_again_and_again(cls: Any) -> None:
     assert difference(copied, run(optimizer, params, range(20, 40), scheduler)) == 0
 
 
-@pytest.mark.parametrize("cls", [*ALL, Lion])
+@pytest.mark.parametrize("cls", [*ALL, *ADDED])
 def test_a_rate_in_a_tensor_of_one_element_is_a_rate(cls: Any) -> None:
     ends = []
     for lr in (0.02, torch.tensor([0.02], dtype=torch.float64), torch.tensor(0.02, dtype=torch.float64)):
@@ -351,7 +354,7 @@ def test_a_rate_in_a_tensor_of_one_element_is_a_rate(cls: Any) -> None:
     assert max(difference(end, ends[0]) for end in ends) < 1e-12
 
 
-@pytest.mark.parametrize("cls", [*ALL, Lion])
+@pytest.mark.parametrize("cls", [*ALL, *ADDED])
 def test_compiling_the_step_changes_no_number(cls: Any) -> None:
     ends = []
     for compiled in (False, True):
@@ -393,7 +396,7 @@ def alone(tmp_path: Any) -> Any:
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize("cls", [*ALL, Lion])
+@pytest.mark.parametrize("cls", [*ALL, *ADDED])
 def test_sharded_parameters_are_stepped_as_plain_ones(cls: Any, alone: None) -> None:
     from torch.distributed.fsdp import fully_shard
 
