@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LIGHT = [
     "paper_repro", "paper_repro.cell", "paper_repro.records", "paper_repro.schedules", "paper_repro.decay",
-    "paper_repro.cli",
+    "paper_repro.decay.laws", "paper_repro.cli",
     "paper_repro.sweep.engine", "paper_repro.sweep.preflight", "paper_repro.studies", "experiments",
     "experiments.__main__",
     "paper_repro.sweep.leases", "paper_repro.records.provenance", "experiments.paper.fig2",

@@ -22,6 +22,7 @@ from analysis.statistics.estimate import compare, paired_difference
 from analysis.statistics.surface import panel_surface
 from experiments.__main__ import _parser as experiments_parser
 from paper_repro import studies
+from paper_repro.decay import __main__ as decay
 from slurm.__main__ import _parser as slurm_parser
 from tests.chaos.__main__ import _parser as chaos_parser
 from tests.conftest import made_record
@@ -59,6 +60,8 @@ def test_commands_are_accepted(command: str) -> None:
     program, *arguments = shlex.split(command)
     if program == "make":
         assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    elif arguments[1] == "paper_repro.decay":
+        assert decay.main(arguments[2:]) == 0  # whose parser depends on the first word
     elif "NAME" not in arguments:
         PARSERS[arguments[1]]().parse_args(arguments[2:])  # raises, or exits, for what it does not know
 

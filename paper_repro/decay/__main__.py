@@ -1,19 +1,34 @@
-"""python -m paper_repro.decay: one decay in every convention."""
+"""python -m paper_repro.decay: one decay in every convention, and in another run."""
 
 import argparse
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from paper_repro.cli import Parser, UsageError, run_command
-from paper_repro.decay import CONVENTIONS, convert
+from paper_repro.decay import CONVENTIONS, convert, laws
+
+WORDS = {  # description and example of each verb
+    "": ("One decay in every convention, and its timescale.", " 0.05 normalized --lr 0.001"),
+    " move": (
+        "A decay in another run, by each law in print, and whether our records hold the law.",
+        " move 0.25 torch --lr 0.001 --to-batch-size 512 --to-epochs 400",
+    ),
+}
+ROW = "{:<18} {:>10} {:>12} {:>10} {:>11} {:>10}  {}".format
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """python -m paper_repro.decay 0.05 normalized --lr 0.001"""
-    words = {"description": "One decay in every convention.", "epilog": f"example: {main.__doc__}"}
-    parser = Parser(prog="python -m paper_repro.decay", **words)
-    parser.set_defaults(command=_print)
+    """Run the typed command; returns its exit code. A first word that is no verb is a decay to convert."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    verb = " move" if words[:1] == ["move"] else ""
+    return run_command(_parser(verb), words[bool(verb) :])
+
+
+def _parser(verb: str) -> Parser:
+    program, (description, example) = "python -m paper_repro.decay", WORDS[verb]
+    epilog = f"example: {program}{example}" + ("" if verb else f" - of another run: {program} move --help")
+    parser = Parser(prog=program + verb, description=description, epilog=epilog)
+    parser.set_defaults(command=_print, lines=_moved if verb else _converted)
     parser.add_argument("value", type=float)
     parser.add_argument("convention", choices=CONVENTIONS)
     parser.add_argument("--lr", type=float, required=True, help="initial learning rate alpha")
@@ -21,21 +36,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch-size", type=int, default=128, help="images (default 128)")
     parser.add_argument("--examples", type=int, default=50_000, help="training examples (default 50000)")
     parser.add_argument("--epochs", type=float, default=100, help="of the run (default 100)")
-    return run_command(parser, arguments)
+    if verb:
+        parser.add_argument("--to-batch-size", type=int, metavar="B", help="of the other run; what is not given stays")
+        parser.add_argument("--to-epochs", type=float, metavar="T")
+        parser.add_argument("--to-examples", type=int, metavar="D")
+        parser.add_argument("--to-lr", type=float, metavar="LR", help="its learning rate, or that of another optimizer")
+    return parser
 
 
 def _print(args: argparse.Namespace) -> int:
-    run: dict[str, Any] = {"batch_size": args.batch_size, "num_examples": args.examples, "epochs": args.epochs}
-    run |= {"lr": args.lr, "momentum": args.momentum}
     try:
-        values = {target: convert(args.value, args.convention, target, **run) for target in CONVENTIONS}
+        lines = list(args.lines(args, laws.Run(args.batch_size, args.examples, args.epochs)))
     except ValueError as error:
         raise UsageError(str(error)) from None
     except ArithmeticError:
         raise UsageError("these numbers are too large or too small to be converted") from None
-    for name, value in values.items():
-        print(f"{name:<11} {value:.6g}{'  (SGD only)' if name == 'l2' else ''}")
+    print(*lines, sep="\n")
     return 0
+
+
+def _converted(args: argparse.Namespace, run: laws.Run) -> Iterator[str]:
+    numbers = {"lr": args.lr, "momentum": args.momentum, **run._asdict()}
+    for target in CONVENTIONS:
+        value = convert(args.value, args.convention, target, **numbers)
+        yield f"{target:<11} {value:.6g}{'  (SGD only)' if target == 'l2' else ''}"
+    tau = laws.timescale(convert(args.value, args.convention, "paper", **numbers), run)
+    yield f"timescale   {tau.updates:.6g} updates = {tau.epochs:.4g} epochs = {tau.share:.4g} of the run"
+
+
+def _moved(args: argparse.Namespace, now: laws.Run) -> Iterator[str]:
+    asked = {"batch_size": args.to_batch_size, "num_examples": args.to_examples, "epochs": args.to_epochs}
+    there = now._replace(**{name: value for name, value in asked.items() if value is not None})
+    changed = {"b": there.batch_size != now.batch_size, "T": there.epochs != now.epochs}
+    decay = convert(args.value, args.convention, "paper", lr=args.lr, momentum=args.momentum, **now._asdict())
+    yield ROW("", "lambda", "weight_decay", "at lr", "tau, epochs", "of the run", "in our records' intervals")
+    yield ROW("now", *_numbers(decay, args.lr, now), "").rstrip()
+    for law, moved in zip(laws.LAWS, laws.move(decay, now, there), strict=True):
+        lr = args.lr * (there.batch_size / now.batch_size) ** law.lr if args.to_lr is None else args.to_lr
+        held = "; ".join(laws.held_by_records(law, quantity) for quantity in changed if changed[quantity])
+        yield ROW(law.name, *_numbers(moved, lr, there), held).rstrip()
+    yield "\nExponents of the best decay in our records (docs/experiments.md), 95 % intervals; of D there are none:"
+    for quantity, measured in laws.MEASURED.items():
+        exponents = (f"{who} {at:.2f} [{low:.2f}, {up:.2f}]" for who, (at, low, up) in measured.items())
+        yield f"  {quantity}: {', '.join(exponents)}"
+    yield f"  {laws.BENT}\n\nThe laws, and their exponents of b, T and D (-: it says nothing):"
+    for law in laws.LAWS:
+        powers = ("-" if e is None else f"{e:g}" for e in (law.batch, law.epochs, law.examples))
+        yield f"  {law.name:<18} {', '.join(powers):<16} {law.source}"
+
+
+def _numbers(decay: float | None, lr: float, run: laws.Run) -> list[str]:
+    """A decay per update, torch's weight_decay, the rate of that, and tau in epochs and as a share of the run."""
+    if decay is None:
+        return ["-", "-", f"{lr:.4g}", "-", "-"]
+    tau = laws.timescale(decay, run)
+    return [f"{x:.4g}" for x in (decay, convert(decay, "paper", "torch", lr=lr), lr, tau.epochs, tau.share)]
 
 
 if __name__ == "__main__":

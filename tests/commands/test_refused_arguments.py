@@ -10,6 +10,7 @@ from slurm.__main__ import main as slurm
 RUN = ["run", "fig2"]
 PLAN = ["plan", "fig2"]
 DECAY = ["0.1", "paper", "--lr", "1"]
+MOVE = ["move", *DECAY]
 REFUSED = [
     # options and verbs
     (main, [*RUN, "--seed", "3"], "no option --seed: did you mean --seeds?"),
@@ -80,6 +81,14 @@ REFUSED = [
     (decay.main, [*DECAY, "--momentum", "1"], "momentum must lie in [0, 1), got 1.0"),
     (decay.main, [*DECAY, "--epochs", "-3"], "epochs must be positive, got -3.0"),
     (decay.main, [*DECAY, "--examples", "9" * 400], "too large"),
+    (decay.main, [*DECAY, "--to-epochs", "3"], "no option --to-epochs: did you mean --epochs?"),
+    (decay.main, [*MOVE, "--to-batch", "3"], "no option --to-batch: did you mean --to-batch-size?"),
+    (decay.main, [*MOVE, "--to-batch-size", "0"], "batch_size must be positive, got 0"),
+    (decay.main, [*MOVE, "--to-epochs", "nan"], "epochs must be positive, got nan"),
+    (decay.main, [*MOVE, "--to-examples", "9" * 400], "too large"),
+    (decay.main, [*MOVE, "--to-lr", "0"], "lr (for 'torch') must be positive, got 0.0"),
+    (decay.main, [*MOVE, "--to-lr", "1", "--to-lr", "2"], "--to-lr: given twice"),
+    (decay.main, ["mvoe", *DECAY], "invalid float value: 'mvoe'"),
     # places and data
     (main, [*RUN, "--data", "nowhere.npz"], "nowhere.npz: there is no such file"),
     (main, [*RUN, "--data", "/dev/zero"], "neither an .npz file nor a folder"),

@@ -76,7 +76,7 @@ def one() -> Tensor:
     return torch.ones(1, dtype=torch.float64, requires_grad=True)
 
 
-@pytest.mark.parametrize("source", ["torch", "normalized", "unhalved"])
+@pytest.mark.parametrize("source", ["torch", "normalized", "unhalved", "fixed", "corrected"])
 def test_torch_adamw_with_the_converted_number_shrinks_as_the_papers(source: str) -> None:
     ours, theirs = one(), one()
     decay, weight_decay = (convert(0.2, source, target, **RUN) for target in ("paper", "torch"))
@@ -86,6 +86,17 @@ def test_torch_adamw_with_the_converted_number_shrinks_as_the_papers(source: str
     )
     assert mine[0] == pytest.approx(1 - decay, rel=1e-14)
     assert mine[-1] < mine[0] < 1
+
+
+@pytest.mark.parametrize("source", ["fixed", "corrected"])
+def test_a_decay_of_another_schedule_is_what_its_update_takes_off_at_the_full_rate(source: str) -> None:
+    """Each update as libraries write it: pytorch_optimizer's fixed_decay, timm's corrected_weight_decay."""
+    value, lr, weights = 0.2, 0.02, []
+    for rate in (lr, lr / 2):
+        factor = {"fixed": value, "corrected": rate**2 / lr * value}[source]
+        weights.append(1 - factor)
+    assert 1 - weights[0] == pytest.approx(convert(value, source, "paper", **RUN), rel=1e-12)
+    assert (1 - weights[1]) / (1 - weights[0]) == pytest.approx({"fixed": 1, "corrected": 0.25}[source], rel=1e-12)
 
 
 def test_unhalved_is_the_derivative_of_the_bare_square() -> None:
@@ -172,7 +183,10 @@ NAN, INF = math.nan, math.inf
         *[({"batch_size": b}, "batch_size") for b in (None, 0, -1)],
         *[({"num_examples": n}, "num_examples") for n in (None, 0, -1)],
         *[({"epochs": t}, "epochs") for t in (None, 0, -1.0, NAN, INF)],
-        ({"source": "keras"}, "unknown decay convention 'keras': one of paper, torch, l2, normalized, unhalved"),
+        (
+            {"source": "keras"},
+            "unknown decay convention 'keras': one of paper, torch, l2, normalized, unhalved, fixed, corrected",
+        ),
         ({"target": "L2"}, "unknown decay convention 'L2': one of"),
     ],
 )
@@ -191,10 +205,11 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_command_prints_every_convention() -> None:
     done = command("0.05", "normalized", "--lr", "0.001")
     assert (done.returncode, done.stderr) == (0, "")
-    rows = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    *rows, tau = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
     assert tuple(row[0] for row in rows) == CONVENTIONS
     run = {**RUN, "lr": 0.001}
     expected = {target: convert(0.05, "normalized", target, **run) for target in CONVENTIONS}
     assert {row[0]: float(row[1]) for row in rows} == pytest.approx(expected, rel=1e-5)
     assert expected["torch"] == pytest.approx(0.253, abs=5e-4)
+    assert tau == ["timescale", "3952.85", "updates = 10.12 epochs = 0.1012 of the run"]
     assert "example: python -m paper_repro.decay 0.05 normalized --lr 0.001" in " ".join(command("-h").stdout.split())

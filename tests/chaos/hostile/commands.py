@@ -25,6 +25,7 @@ from experiments.__main__ import main as experiment
 from paper_repro import files, records, studies
 from paper_repro.cli import UsageError, is_plain
 from paper_repro.data import DataError
+from paper_repro.decay import CONVENTIONS
 from paper_repro.decay import __main__ as decay
 from paper_repro.sweep import engine, leases
 from paper_repro.sweep.preflight import Answer
@@ -80,21 +81,24 @@ COMMANDS = {
     "run": experiment, "list": experiment, "collect": experiment, "bench": experiment, "plan": slurm, "submit": slurm,
     "status": slurm, "cancel": slurm, "retry": slurm, "logs": slurm, "figures": analysis, "statistics": analysis,
     "claims": analysis, "report": analysis, "decay": lambda given: decay.main(given[1:]),
+    "move": decay.main,
 }  # fmt: skip
 CELLS = ["--profile", "--data", "--data-name", "--seeds", "--only", "--alphas", "--decays", "--set"]
 JOBS = [
     "--settings", "--partition", "--time", "--gpus", "--cpus", "--mem", "--setup", "--parallel", "--slurm",
     "--cells-at-once", "--seconds-per-cell",
 ]  # fmt: skip
+RUN_OF_A_DECAY = ["--lr", "--momentum", "--batch-size", "--examples", "--epochs"]
 OPTIONS = {
     "run": [*CELLS, "--workers", "--device"], "collect": ["--seed", "--of"], "bench": ["--csv", "--device"],
     "plan": [*CELLS, *JOBS], "submit": [*CELLS, *JOBS], "retry": [*CELLS, *JOBS],
     "status": CELLS,
     "cancel": ["--profile"], "figures": ["--set"],
-    "decay": ["--lr", "--momentum", "--batch-size", "--examples", "--epochs"],
+    "decay": RUN_OF_A_DECAY,
+    "move": [*RUN_OF_A_DECAY, "--to-batch-size", "--to-epochs", "--to-examples", "--to-lr"],
 }  # fmt: skip
 GIVEN = {  # without which nothing else is looked at
-    "retry": ["--failed"], "logs": ["adamw"], "decay": ["--lr", "0.1"],
+    "retry": ["--failed"], "logs": ["adamw"], "decay": ["--lr", "0.1"], "move": ["--lr", "0.1"],
 }  # fmt: skip
 FITTING = {
     "--profile": ["demo", "cpu", "paper"],
@@ -162,16 +166,15 @@ class Arguments:
             given += GIVEN.get(name, [])
         for _ in range(draw.randrange(6)):
             given += [draw.choice(FLAGS)] if draw.random() < 0.1 else self._option(draw, name)
-        if name not in ("list", "collect", "bench", "decay"):
+        if name not in ("list", "collect", "bench", "decay", "move"):
             given += ["--runs" if COMMANDS[name] is analysis else "--out", draw.choice(PLACES)]
         run(COMMANDS[name], given)
 
     def _words(self, draw: random.Random, name: str) -> list[str]:
         if name == "collect":
             return draw.choices(PLACES, k=2)
-        if name == "decay":
-            conventions = ["paper", "torch", "l2", "normalized", "unhalved", "x"]
-            return [draw.choice([*NUMBERS, *VALUES]), draw.choice(conventions)]
+        if name in ("decay", "move"):
+            return [draw.choice([*NUMBERS, *VALUES]), draw.choice([*CONVENTIONS, "x"])]
         if name in ("list", "bench", "claims", "report", "logs") or draw.random() < 0.05:
             return []
         return [draw.choice([*self.names, *["fig2"] * 20, "nothing", "../../escaped"])]
