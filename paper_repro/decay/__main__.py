@@ -9,10 +9,7 @@ from paper_repro.decay import CONVENTIONS, convert, laws
 
 WORDS = {  # description and example of each verb
     "": ("One decay in every convention, and its timescale.", " 0.05 normalized --lr 0.001"),
-    " move": (
-        "A decay in another run, by each law in print, and whether our records hold the law.",
-        " move 0.25 torch --lr 0.001 --to-batch-size 512 --to-epochs 400",
-    ),
+    " move": ("A decay in another run, by each law in print.", " move 0.25 torch --lr 0.001 --to-batch-size 512"),
 }
 ROW = "{:<18} {:>10} {:>12} {:>10} {:>11} {:>10}  {}".format
 
@@ -65,15 +62,15 @@ def _converted(args: argparse.Namespace, run: laws.Run) -> Iterator[str]:
 
 
 def _moved(args: argparse.Namespace, now: laws.Run) -> Iterator[str]:
-    asked = {"batch_size": args.to_batch_size, "num_examples": args.to_examples, "epochs": args.to_epochs}
-    there = now._replace(**{name: value for name, value in asked.items() if value is not None})
-    changed = {"b": there.batch_size != now.batch_size, "T": there.epochs != now.epochs}
+    asked = zip(laws.Run._fields, (args.to_batch_size, args.to_examples, args.to_epochs), strict=True)
+    there = now._replace(**{name: value for name, value in asked if value is not None})
+    changed = "b" * (there.batch_size != now.batch_size) + "T" * (there.epochs != now.epochs)
     decay = convert(args.value, args.convention, "paper", lr=args.lr, momentum=args.momentum, **now._asdict())
     yield ROW("", "lambda", "weight_decay", "at lr", "tau, epochs", "of the run", "in our records' intervals")
     yield ROW("now", *_numbers(decay, args.lr, now), "").rstrip()
     for law, moved in zip(laws.LAWS, laws.move(decay, now, there), strict=True):
         lr = args.lr * (there.batch_size / now.batch_size) ** law.lr if args.to_lr is None else args.to_lr
-        held = "; ".join(laws.held_by_records(law, quantity) for quantity in changed if changed[quantity])
+        held = "; ".join(laws.held_by_records(law, quantity) for quantity in changed)
         yield ROW(law.name, *_numbers(moved, lr, there), held).rstrip()
     yield "\nExponents of the best decay in our records (docs/experiments.md), 95 % intervals; of D there are none:"
     for quantity, measured in laws.MEASURED.items():
