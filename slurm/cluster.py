@@ -149,9 +149,23 @@ def is_running(job: str) -> bool:
         return True
 
 
+def requeue(job: str) -> None:
+    """Have the job run again, unless another of its tasks has asked for that already. Raises ClusterError."""
+    try:
+        ask(["scontrol", "requeue", job])
+    except ClusterError:
+        if is_running(job):
+            raise
+
+
 def cancel(jobs: Sequence[str]) -> None:
     for start in range(0, len(jobs), 500):
         ask(["scancel", *jobs[start : start + 500]])
+
+
+def task() -> int:
+    """Which of its job's tasks this process is."""
+    return int(os.environ.get("SLURM_PROCID", 0))
 
 
 def job_id() -> str | None:

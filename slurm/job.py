@@ -10,6 +10,7 @@ saved, and nothing raised, in the middle of an update.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -22,9 +23,12 @@ from paper_repro.sweep import engine
 from paper_repro.sweep.engine import Survey
 from slurm import cluster, submissions
 from slurm.state import States
+from slurm.submissions import Attempt
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
+
+DEVICE = "PAPER_REPRO_DEVICE"  # to train on, set by tests whose GPUs are made up
 
 
 class Job:
@@ -37,8 +41,8 @@ class Job:
         """Train cells. Returns "finished" or, where nobody could requeue it, "stopped ..."."""
         remove_leftovers()
         stop = Stop()
-        with submissions.attempting(Path(self.folder), self.index) as attempt:
-            self._train(stop)
+        with submissions.attempting(Path(self.folder), self.index, cluster.task()) as attempt:
+            self._train(stop, attempt)
             attempt.ended = f"stopped ({stop.signal.name})" if stop.signal else "finished"
         if stop.signal:
             stop.requeue(cluster.job_id())
@@ -50,7 +54,7 @@ class Job:
 
         return DelayedSubmission(self)
 
-    def _train(self, stop: Stop) -> None:
+    def _train(self, stop: Stop, attempt: Attempt) -> None:
         """Until every cell is finished, failed or in another job's hands; what those leave is looked for again.
 
         Raises RuntimeError if the copy of the code that this runs from is no longer what was submitted.
@@ -60,15 +64,24 @@ class Job:
         if (now := provenance.source(*cells.values())) != sent.source:
             place = provenance.PACKAGE.parent
             raise RuntimeError(f"{place}: damaged (source {now}, submitted as {sent.source}): submit again")
-        out, data, at_once = Path(sent.out), Path(sent.data), sent.at_once
+        out, data, at_once, device = Path(sent.out), Path(sent.data), sent.at_once, os.environ.get(DEVICE, sent.device)
+        share = (self.index * sent.tasks + attempt.task, sent.jobs * sent.tasks)
+        gpu = os.environ.get("CUDA_VISIBLE_DEVICES") or os.environ.get("ROCR_VISIBLE_DEVICES", "")
+        if sent.tasks > 1 and (not gpu or "," in gpu):  # else all would train on the first
+            raise RuntimeError(
+                f"task {attempt.task} of {sent.tasks} is to have one GPU, and SLURM shows it {gpu or 'none'}"
+            )
+        where = f", GPU {gpu or '?'}" * bool(sent.gpus)
         while stop.signal is None and (missing := States.of(cells, out, mend=True).missing):
-            print(f"job {sent.job_name}, {self.index}: {len(missing)} cells that nobody trains", flush=True)
+            print(f"job {sent.job_name}, {self.index}{where}: {len(missing)} cells that nobody trains", flush=True)
             survey = Survey(missing=[cells[name] for name in missing])
-            if not at_once:  # a GPU tries it out
-                trial = {"out": out, "device": sent.device, "estimate": False, "at_once": True}
-                at_once = run.ask_first(survey.missing, survey, data, **trial).at_once
-            stops, share = (lambda: stop.signal is not None), (self.index, sent.jobs)
-            engine.run(survey.missing, out, data, at_once, sent.device, survey, stops, share)
+            if sent.gpus:  # tries out how many at once; later submissions plan by what is known of it
+                trial = {"out": out, "device": device, "estimate": False, "at_once": not at_once}
+                answer = run.ask_first(survey.missing, survey, data, **trial)
+                at_once = at_once or answer.at_once
+                attempt.hardware, attempt.at_once = answer.hardware, at_once
+            assert at_once  # of a job without a GPU it is planned
+            engine.run(survey.missing, out, data, at_once, device, survey, lambda: stop.signal is not None, share)
 
 
 def remove_leftovers() -> None:
@@ -110,6 +123,8 @@ class Stop:
         alone when a cluster preempts without a notice: then the job must ask, or it would count as completed.
         """
         wanted = self.signal == self.notice or (job is not None and cluster.is_running(job))
-        if wanted and callable(self.ask_for_requeue):
+        if wanted and job is not None and int(os.environ.get("SLURM_NTASKS", 1)) > 1:
+            cluster.requeue(job)  # submitit leaves it to the first task, which may have ended before
+        elif wanted and callable(self.ask_for_requeue):
             self.ask_for_requeue(self.notice, None)
         print("stopped; what was trained is saved", file=sys.stderr)

@@ -3,6 +3,7 @@
 import argparse
 import datetime
 import math
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,13 +25,16 @@ from slurm.submissions import Submission
 LEAST, MOST = 1e-6, 1e9  # of seconds and cells that may be typed
 USEFUL = 300.0  # seconds of work below which starting a job costs more than it spreads
 CARD = "A100"  # that a GPU is taken for where its type is not asked for
+SEVERAL = 8  # cells of a task, at least, until it is known how many a GPU gains from; small networks gain up to here
 
 
 @dataclass
 class Plan:
     """What would be sent. count: so many jobs, all alike; full: the cluster has no room for all that are wanted.
-    seconds: what each missing cell takes, as far as known. how: where that is from. again: failed cells to be retried.
-    mixed: other code that has made records, or has jobs waiting."""
+    at_once: cells of a task, as typed; None: a GPU tries it out. learned: what it found before; None: nothing yet.
+    seconds: what each missing cell takes beside those at once with it; with neither, what it takes of its GPU's time.
+    how: where that is from. again: failed cells to be retried. mixed: other code that has made records, or has jobs
+    waiting."""
 
     args: argparse.Namespace
     settings: Settings
@@ -40,6 +44,7 @@ class Plan:
     states: States
     data: Path
     at_once: int | None
+    learned: int | None = None
     again: list[str] = field(default_factory=list)
     seconds: Mapping[Cell, float] = field(default_factory=dict)
     how: str = ""
@@ -47,11 +52,20 @@ class Plan:
     full: bool = False
     mixed: list[str] = field(default_factory=list)
 
+    @property
+    def beside(self) -> int | None:
+        """How many cells a task trains at once, as far as known."""
+        return self.at_once or self.learned
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("packing")
-    group.add_argument("--cells-at-once", type=int, help="in one job (default: one a core; a GPU tries out how many)")
-    group.add_argument("--seconds-per-cell", type=float, help="default: from records, else tried out on this machine")
+    group.add_argument(
+        "--cells-at-once", type=int, help="of a job, or on each GPU (default: one a core; a GPU tries it out)"
+    )
+    group.add_argument(
+        "--seconds-per-cell", type=float, help="default: from records; else of a CPU tried here, of a GPU counted"
+    )
     group.add_argument("--mixed-code", action="store_true", help="go on although the code has changed since")
 
 
@@ -107,52 +121,74 @@ def _count_jobs(plan: Plan, sending: bool) -> None:
     """As many as are worth their start for what is missing, less those that live; but what no job that lives was given,
     or has passed over as failed, gets jobs in any case."""
     by_id = {cell.id: cell for cell in plan.cells}
-    missing = [by_id[name] for name in plan.states.missing]
+    missing, running = ([by_id[name] for name in names] for names in (plan.states.missing, plan.states.running))
     going = [s for s in plan.sent if plan.jobs.get(s.job_name) and not s.cells.keys().isdisjoint(plan.states.missing)]
     known = {name for submission in going for name in submission.cells}.difference(plan.again)
-    plan.seconds, plan.how = _seconds(plan, missing, sending)
-    live = sum(len(plan.jobs[submission.job_name]) for submission in going)
-    wanted = max(_worth(plan, missing) - live, _worth(plan, [cell for cell in missing if cell.id not in known]))
+    seconds, plan.how = _seconds(plan, missing + running, sending)
+    plan.seconds = {cell: seconds[cell] for cell in missing}
+    live = sum(len(plan.jobs[submission.job_name]) * submission.tasks for submission in going) // plan.settings.tasks
+    more = min(_worth(plan, list(seconds.values())) - live, _worth(plan, list(plan.seconds.values())))
+    wanted = max(more, _worth(plan, [took for cell, took in plan.seconds.items() if cell.id not in known]))
     chosen = (plan.settings.options.get(name) for name in ("account", "qos", "partition"))
     plan.count = min(wanted, cluster.room(*chosen)) if wanted else 0
     plan.full = plan.count < wanted
 
 
-def _worth(plan: Plan, cells: Sequence[Cell]) -> int:
-    """How many jobs these cells are worth, at most --parallel."""
-    at_once = plan.at_once or 1
-    useful = min(USEFUL, 60.0 * plan.settings.minutes) * at_once
-    jobs = min(sum(plan.seconds[cell] for cell in cells) / useful, len(cells) / at_once, plan.settings.parallel)
-    return math.ceil(jobs)
+def _worth(plan: Plan, seconds: Sequence[float]) -> int:
+    """How many jobs cells that take so long are worth, at most --parallel."""
+    useful = min(USEFUL, 60.0 * plan.settings.minutes) * (plan.beside or 1)
+    tasks = min(sum(seconds) / useful, len(seconds) / (plan.beside or SEVERAL))
+    return min(math.ceil(tasks / plan.settings.tasks), plan.settings.parallel)
 
 
-def _seconds(plan: Plan, missing: list[Cell], sending: bool) -> tuple[dict[Cell, float], str]:
-    """What each cell takes, and where that is known from. What is to be sent is tried here first."""
-    survey, typed = Survey.of(plan.cells, plan.args.out, plan.states.finished), plan.args.seconds_per_cell
-    survey.missing = missing
-    estimate = not typed and any(kind_of(cell) not in survey.seconds for cell in missing)
+def _seconds(plan: Plan, cells: list[Cell], sending: bool) -> tuple[dict[Cell, float], str]:
+    """What each cell takes, and where that is known from. On a CPU what is to be sent is tried here first."""
+    on_gpu, typed, finished = bool(plan.settings.gpus), plan.args.seconds_per_cell, plan.states.finished
+    gpus = _gpus(plan)
+    if on_gpu and gpus:
+        plan.learned = max(gpus.values())
+    together = min(plan.beside or 1, len(cells))
+    survey = Survey.of(plan.cells, plan.args.out, finished)
+    survey.missing, survey.seconds = cells, {}
+    hardware = set[str]()
+    for cell in plan.cells:
+        record = finished.get(cell.id)
+        if record is not None and (record.hardware in gpus) == on_gpu:
+            seconds = record.seconds * together / gpus[record.hardware] if on_gpu else record.seconds
+            survey.seconds.setdefault(kind_of(cell), []).append(seconds)
+            hardware.add(record.hardware)
+    estimate = not typed and any(kind_of(cell) not in survey.seconds for cell in cells)
     known = Answer()
     if estimate or sending:
-        known = run.ask_first(plan.cells, survey, plan.data, out=None, device=None, estimate=estimate, at_once=False)
+        trial = {"out": None, "device": "cpu", "at_once": False, "elsewhere": on_gpu}
+        known = run.ask_first(plan.cells, survey, plan.data, **trial, estimate=estimate)
         if sending and not known.fingerprint:  # it could be planned without its data, but not trained
-            run.ask_first(plan.cells, survey, plan.data, out=None, device=None, estimate=False, at_once=False)
+            run.ask_first(plan.cells, survey, plan.data, **trial, estimate=False)
     if typed:
-        return dict.fromkeys(missing, typed), "as given"
-    foreign = known.device != plan.settings.device
-    asked = " ".join(map(str, plan.settings.options.values())).upper()  # as in gres gpu:h100:1
-    card = next((card for _, card in known.on_gpus if card in asked), CARD)
-    counted = known.on_gpus.get(("", card), {}) if foreign else {}
+        return dict.fromkeys(cells, typed), "as given"
     recorded = {kind: statistics.fmean(each) for kind, each in survey.seconds.items()}
-    seconds = {**known.seconds, **counted, **recorded}
-    sources = [f"{len(plan.states.finished)} records"] * bool(recorded)
-    if counted:
-        sources.append(f"FLOP and bytes counted for an {card}, +- 40 %: --seconds-per-cell says what one takes")
-    elif known.seconds:
-        sources.append(f"a few updates here on {known.device}")
+    made_on = f" made on {', '.join(sorted(hardware))}" * on_gpu
+    sources = [f"{sum(map(len, survey.seconds.values()))} records{made_on}"] * bool(recorded)
     note = f"; {known.note}" * bool(known.note)
-    if foreign and known.seconds and not counted:
-        note += "; jobs ask for a GPU, which will be faster: --seconds-per-cell says how fast"
-    return {cell: seconds[kind_of(cell)] for cell in missing}, f"from {' and '.join(sources)}{note}"
+    if on_gpu and known.on_gpus:
+        asked = [re.sub(r"[\W_]", "", str(value)).upper() for value in plan.settings.options.values()]  # gpu:h100:1
+        card = next((card for _, card in known.on_gpus if any(card.replace(" ", "") in text for text in asked)), CARD)
+        counted = {kind: each * together for kind, each in known.on_gpus["", card].items()}
+        sources.append(f"FLOP and bytes counted for an {card}, +- 40 %: --seconds-per-cell says what one takes")
+    else:
+        counted = dict(known.seconds)
+        sources += [f"a few updates here on {known.device}"] * bool(counted)
+        if on_gpu and counted:
+            note += "; jobs ask for a GPU, which will be faster: --seconds-per-cell says how fast"
+    known_seconds = {**counted, **recorded}
+    return {cell: known_seconds[kind_of(cell)] for cell in cells}, f"from {' and '.join(sources)}{note}"
+
+
+def _gpus(plan: Plan) -> dict[str, int]:
+    """How many cells at once each GPU trained in earlier jobs, by its name; where jobs are to be on GPUs, in those that
+    asked for the same ones."""
+    same = [s for s in plan.sent if s.gpus and (not plan.settings.gpus or s.gpu_type == plan.settings.gpu_type)]
+    return {attempt.hardware: attempt.at_once for s in same for attempt in s.attempts() if attempt.at_once}
 
 
 def lines(plan: Plan) -> list[str]:
@@ -167,23 +203,35 @@ def lines(plan: Plan) -> list[str]:
         text.append(f"of other code than this (source {provenance.source(*plan.cells)}): {', '.join(plan.mixed)}")
     if not plan.states.missing:
         return text
-    at_once = plan.at_once or "as many as the GPU gains from"
     each = span(list(plan.seconds.values()), duration)
-    text += [*plan.settings.notes, f"a cell takes about {each} ({plan.how}); {at_once} at once in a job"]
+    where = "on a GPU" if plan.settings.gpus else "in a job"
+    beside = f"{plan.beside} at once {where}" if plan.beside else "as many at once as the GPU gains from"
+    text += [
+        *plan.settings.notes,
+        f"a cell takes about {each}{' of a GPU' * (not plan.beside)} ({plan.how}); {beside}",
+    ]
     if live := sum(map(len, plan.jobs.values())):
         text.append(f"{some(live, 'job')} of this folder wait or run, and take what is missing of theirs")
     if plan.count:
-        text.append(f"to submit: {some(plan.count, 'job')} that share {some(len(plan.seconds), 'cell')}; {_cost(plan)}")
+        gpus = f" of {plan.settings.gpus} GPUs" * (plan.settings.tasks > 1)
+        share = f"{some(plan.count, 'job')}{gpus} that share {some(len(plan.seconds), 'cell')}"
+        text.append(f"to submit: {share}; {_cost(plan)}")
+        if not plan.beside:
+            text.append(
+                f"a first wave, of at least {SEVERAL} cells a GPU: no job here has tried such a GPU yet; "
+                "type submit again when the first cells are finished, and it goes by their records"
+            )
     if plan.full:
         text.append("no room on the cluster for more jobs now: type this again later")
     return text
 
 
 def _cost(plan: Plan) -> str:
-    at_once, limit, longest = plan.at_once or 1, plan.settings.minutes, max(plan.seconds.values())
+    at_once, limit, longest = plan.beside or 1, plan.settings.minutes, max(plan.seconds.values())
     unit, each = ("GPU", 1) if plan.settings.gpus else ("core", min(plan.settings.cpus, at_once))
     total = max(sum(plan.seconds.values()) / at_once, longest)  # seconds of one job
-    end = datetime.datetime.now() + datetime.timedelta(seconds=min(max(total / plan.count, longest), 10**9))
+    left = min(max(total / plan.count / plan.settings.tasks, longest), 10**9)
+    end = datetime.datetime.now() + datetime.timedelta(seconds=left)
     most = some(limit, "minute") if limit < 100 or limit % 60 else f"{limit // 60:,} hours"
     begin = "if it runs" if plan.count == 1 else f"if {plan.count} run at once"
     cost = price(each * total, unit)

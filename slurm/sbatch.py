@@ -41,7 +41,7 @@ def send(plan: Plan) -> Submission:
     submission = submissions.create(
         args.out, plan.cells, name=args.name, profile=args.profile, source=provenance.source(*plan.cells),
         data=str(plan.data), device=chosen.device, at_once=plan.at_once, cores=chosen.cpus, gpus=chosen.gpus,
-        jobs=plan.count, words=list(vars(args).get("stored", [])), user=cluster.user(),
+        gpu_type=chosen.gpu_type, jobs=plan.count, words=list(vars(args).get("stored", [])), user=cluster.user(),
     )  # fmt: skip
     jobs = [Job(submission.folder.absolute(), index) for index in range(submission.jobs)]
     environment = cluster.environment()

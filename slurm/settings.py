@@ -23,8 +23,8 @@ ON_A_GPU = ("gpu_short", "gpu", "paper")  # profiles
 MOST = 10**6  # cores, or jobs
 HELP = {  # of options that mean more here than to sbatch
     "time": "limit of a job: minutes, or H:MM:SS (default 60)",
-    "gpus": "of a job: 0, 1 or as in a100:1 (default: 1 for profiles gpu_short, gpu, paper)",
-    "cpus": "of a job (default: 4; without a GPU it trains as many cells at once)",
+    "gpus": "of a job: 0, 1, 4, or as in a100:4 (default: 1 for profiles gpu_short, gpu, paper)",
+    "cpus": "of a job, or for each of its GPUs (default: 4; without a GPU it trains as many cells at once)",
     "mem": "of a job: GB, or as in 500M, 32G, 1T (default: the cluster's)",
     "setup": "shell line before the job, which it ends if it fails (may be repeated)",
     "parallel": "jobs, at most (default 256)",
@@ -32,17 +32,17 @@ HELP = {  # of options that mean more here than to sbatch
 OWN = HELP.keys() - {"setup"}
 AS_SBATCH = ("partition", "account", "qos", "gres", "constraint", "exclude", "nodelist", "mail_type", "mail_user")
 LISTS = ("setup", "teardown", "srun_args")
-SAME = dict.fromkeys(("gpus_per_node", "gpus_per_task"), "gpus")  # as a job is one process on one node
+SAME = dict.fromkeys(("gpus_per_node", "gpus_per_task"), "gpus")  # as a job is on one node
 GRES = ("gpu", "shard", "mps")  # generic resources that are a GPU, or parts of one, which are refused
 # a number of GPUs, their type, or both
-GPU = re.compile(r"(?:(?!shard:|mps:)[\w.-]*[A-Za-z][\w.-]*:)?([01])|(?!shard|mps)[A-Za-z][\w.-]*")
+GPU = re.compile(r"(?:(?!shard:|mps:)([\w.-]*[A-Za-z][\w.-]*):)?(\d{1,2})|(?!shard|mps)([A-Za-z][\w.-]*)")
 # Refused in full and shortened, as sbatch takes both: the plan says these, or this is what says them to the plan.
 REFUSED = {
     "cpus_per_.*": "use --cpus",
     "gpus_.*|tres_.*": "use --gpus, --cpus or --gres",
     "ar.*": "use --parallel",
     "sig(?!nal_delay_s$).*": f"set signal_delay_s in {FILE}",
-    "nodes|n?tasks.*|use_srun": "a job is one process on one node, started by srun",
+    "nodes|n?tasks.*|use_srun": "a job is one process on one node, or one for each of its --gpus, started by srun",
     "job.*|out.*|err.*|open.*": "status and logs find jobs by what submit gives",
     "(no_)?req.*": "a job that is stopped always asks to be put back",
     "clusters?": "type this on a login node of that cluster",
@@ -54,8 +54,9 @@ FROM_SHELL = ("account", "partition", "qos", "constraint", "reservation", "wckey
 
 @dataclass(frozen=True)
 class Settings:
-    """minutes: time limit of a job. cpus, gpus: of a job. parallel: jobs at most. options: the rest, by sbatch's names
-    with _ for -. notes: what became of the shell's variables."""
+    """minutes: time limit of a job. gpus: of a job, a task each. cpus: of a task. parallel: jobs at most.
+    options: the rest, by sbatch's names with _ for -. notes: what became of the shell's variables. gpu_type: that was
+    asked for, as in "a100"."""
 
     minutes: int
     gpus: int
@@ -63,6 +64,12 @@ class Settings:
     parallel: int
     options: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    gpu_type: str = ""
+
+    @property
+    def tasks(self) -> int:
+        """Of a job; each trains on a GPU of its own."""
+        return max(1, self.gpus)
 
     @property
     def device(self) -> str:
@@ -76,6 +83,10 @@ class Settings:
         # must not take anything over, or submitit cannot tell where it is
         step = ["--export=ALL"] * ("export" in options) + [f"--cpus-per-task={self.cpus}"]
         own = {key: options.pop(key) for key in ("teardown", "signal_delay_s") if key in options}
+        if self.tasks > 1:  # which end one after the other, and none ends the others
+            own["ntasks_per_node"] = self.tasks
+            # SLURM 22.05 gives a task no GPU of its own where srun takes over a type with the number, as a100:1
+            step += ["--gpus-per-task=1", "--wait=0", "--kill-on-bad-exit=0"]
         return {
             "job_name": name, "time": self.minutes, "cpus_per_task": self.cpus, "array_parallelism": self.parallel,
             "setup": options.pop("setup", []), "srun_args": step + options.pop("srun_args", []),
@@ -109,12 +120,15 @@ def read(args: argparse.Namespace) -> Settings:
     gpus = str(options.pop("gpus", int(args.profile in ON_A_GPU)))
     if not (match := GPU.fullmatch(gpus)):
         raise UsageError(
-            f"gpus={brief(gpus)}: 0 or 1 GPU, as in gpus=1, gpus=a100:1, gres=gpu:a100:1: "
-            "cells share it; --parallel takes more of them"
+            f"gpus={brief(gpus)}: whole GPUs of one node, at most 99 and of one type, as in gpus=4, gpus=a100:1, "
+            "gres=gpu:a100:4"
         )
-    count = int(match[1] or 1)
-    if count:  # --gres is known to old clusters too
-        options["gres"] = ",".join([f"gpu:{gpus}", *filter(None, [options.get("gres")])])
+    count, gpu_type = int(match[2] or 1), match[1] or match[3] or ""
+    one = ":".join(filter(None, [gpu_type, "1"]))
+    if count == 1:  # --gres is known to old clusters too
+        options["gres"] = ",".join([f"gpu:{one}", *filter(None, [options.get("gres")])])
+    elif count:
+        options["gpus_per_task"] = one
     if (memory := options.get("mem")) is not None:
         match = re.fullmatch(r"0*([1-9]\d{0,8})([MGT]?)B?", str(memory), re.IGNORECASE)
         if match is None:  # sbatch takes 0 for all that a node has
@@ -127,7 +141,7 @@ def read(args: argparse.Namespace) -> Settings:
     for name, value in (("cpus", cpus), ("parallel", parallel)):
         if type(value) is not int or not 1 <= value <= MOST:
             raise UsageError(f"--{name} must be a whole number between 1 and {MOST:,}, got {brief(value)}")
-    return Settings(minutes, count, cpus, parallel, options, notes)
+    return Settings(minutes, count, cpus, parallel, options, notes, gpu_type)
 
 
 def _add(options: dict[str, Any], where: str, pairs: Iterable[tuple[str, Any]]) -> None:

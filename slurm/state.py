@@ -86,7 +86,7 @@ class Sweep:
         live = Counter(task.state for task in tasks)
         unknown = bool(states.missing) and any(s.job_name not in jobs for s in self.sent)
         missing = [] if unknown else states.missing
-        used = [(sum(attempt.seconds for attempt in s.attempts()) / 3600, s) for s in self.sent]
+        used = [(s.seconds() / 3600, s) for s in self.sent]
         rate = _cells_per_hour(states, out)
         going = 0 if unknown else len(states.running) + len(missing) * bool(live)
         anomalies = [(name, [diagnosis.DIVERGED] * (known.status == "diverged") + known.anomalies)
@@ -94,7 +94,7 @@ class Sweep:
         return {
             "name": self.name, "profile": self.profile, **states.counts, "missing": None if unknown else len(missing),
             "cells_per_hour": round(rate, 2), "seconds_left": round(3600 * going / rate) if rate and going else None,
-            "gpu_hours": round(sum((hours * s.gpus for hours, s in used), 0.0), 3),
+            "gpu_hours": round(sum((hours for hours, s in used if s.gpus), 0.0), 3),
             "core_hours": round(sum((hours * s.cores for hours, s in used), 0.0), 3),
             "again": self._again([*missing, *states.failed], out),
             "odd": diagnosis.groups(anomalies), "jobs": dict(live), "tasks": [task._asdict() for task in tasks],
@@ -158,9 +158,10 @@ def _ended_early(sent: Sequence[Submission], jobs: Jobs, out: Path) -> list[dict
     for submission in sent:
         if submit and submit.is_alive and not submission.was_sent:
             continue  # sbatch has not answered yet
-        last = {attempt.index: attempt for attempt in submission.attempts()}
+        last = {(attempt.index, attempt.task): attempt for attempt in submission.attempts()}
         for index in set(range(submission.jobs)).difference(jobs[submission.job_name]):
-            attempt = last.get(index)
+            tasks = [attempt for (job, _), attempt in last.items() if job == index]
+            attempt = min(tasks, key=lambda task: task.ended == "finished", default=None)
             if attempt and attempt.ended:
                 reason, node = attempt.ended, attempt.host
             else:

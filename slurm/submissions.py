@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 import uuid
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,9 +46,10 @@ class Submission(Struct, kw_only=True, forbid_unknown_fields=True):
     out: str
     data: str
     device: Literal["cpu", "cuda"]
-    at_once: Count | None  # cells of a job at once; None: the job finds out
-    cores: Count  # of a job
-    gpus: Count
+    at_once: Count | None  # cells of a task at once; None: the job finds out
+    cores: Count  # of a task
+    gpus: Count  # of a job, each a task's
+    gpu_type: str = ""  # that was asked for
     mixed_code: bool = False  # in older ones
     jobs: Annotated[int, Meta(ge=1, lt=2**31)]
     cells: dict[CellId, dict[str, Any]]  # all that were meant, finished ones too
@@ -64,12 +66,17 @@ class Submission(Struct, kw_only=True, forbid_unknown_fields=True):
         """Whether sbatch has taken it: submitit then names its script after SLURM's job id."""
         return any(self.folder.glob("[0-9]*_submission.sh"))
 
+    @property
+    def tasks(self) -> int:
+        """Of a job; each has a GPU of its own."""
+        return max(1, self.gpus)
+
     def all_cells(self) -> list[Cell]:
         return [Cell.from_dict(fields) for fields in self.cells.values()]
 
     def logs(self, index: int) -> list[Path]:
         """What the job printed, oldest first: files that submitit names after SLURM's job id and index."""
-        paths = self.folder.glob("*_log.???" if self.jobs == 1 else f"*_{index}_?_log.???")
+        paths = self.folder.glob("*_log.???" if self.jobs == 1 else f"*_{index}_*_log.???")
         return sorted(paths, key=lambda path: (path.stat().st_mtime, path.name))
 
     def attempts(self) -> list[Attempt]:
@@ -81,9 +88,19 @@ class Submission(Struct, kw_only=True, forbid_unknown_fields=True):
                 attempts.append((path.stat().st_mtime, path.name, attempt))
         return [attempt for _, _, attempt in sorted(attempts)]
 
+    def seconds(self) -> float:
+        """Of a GPU, or of their cores, that its tasks have had: all until the last of that start of their job ended."""
+        seen, starts = Counter[tuple[int, int]](), defaultdict[tuple[int, int], float](float)
+        for attempt in self.attempts():
+            start = attempt.index, seen[attempt.index, attempt.task]
+            seen[attempt.index, attempt.task] += 1
+            starts[start] = max(starts[start], attempt.seconds)
+        return self.tasks * sum(starts.values())
+
 
 class Attempt(Struct, forbid_unknown_fields=True):
-    """A start of a job. ended: "finished", "stopped ..." or an error's last line; None where it did not come to say."""
+    """A start of a task of a job. ended: "finished", "stopped ..." or an error's last line; None where it did not come
+    to say. hardware, at_once: of a GPU, its name and how many cells it trains at once."""
 
     index: Count
     began: str  # ISO time
@@ -92,6 +109,9 @@ class Attempt(Struct, forbid_unknown_fields=True):
     job: str = ""  # SLURM's id, as in its environment
     seconds: Annotated[float, Meta(ge=0, lt=1e12)] = 0.0  # less those for which it was suspended
     ended: str | None = None
+    task: Count = 0
+    hardware: str = ""
+    at_once: Count = 0
 
 
 class _File(Struct):
@@ -136,11 +156,11 @@ def all_of(out: Path) -> list[Submission]:
 
 
 @contextmanager
-def attempting(folder: Path, index: int) -> Iterator[Attempt]:
+def attempting(folder: Path, index: int, task: int = 0) -> Iterator[Attempt]:
     """Keep the file of an attempt at a submission's job while the block runs; it sets `ended`. An error ends it too."""
     began = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
-    attempt = Attempt(index, began, host, os.getpid(), os.environ.get("SLURM_JOB_ID", ""))
+    attempt = Attempt(index, began, host, os.getpid(), os.environ.get("SLURM_JOB_ID", ""), task=task)
     path, last = folder / "attempts" / f"{index}-{uuid.uuid4().hex}.json", time.monotonic()
 
     def write() -> None:

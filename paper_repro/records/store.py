@@ -34,6 +34,7 @@ class Summary(NamedTuple):
     """What a sweep needs to know of a finished cell.
 
     written: seconds since 1970 on the file server's clock. anomalies: kinds of them in its curves (diagnosis.py).
+    hardware: the processor's or GPU's name.
     """
 
     status: str

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paper_repro import plugins
 from paper_repro.cli import UsageError
+from paper_repro.records import provenance
 from paper_repro.sweep import engine
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Answer(NamedTuple):
     note: str = ""  # what else there is to say
     warnings: tuple[str, ...] = ()  # what can be trained and is probably not meant, a line each
     at_once: int = 1
+    hardware: str = ""  # that is here, by name
 
 
 def ask(*question: Any, **more: Any) -> Answer:
@@ -61,13 +63,14 @@ def ask(*question: Any, **more: Any) -> Answer:
 
 def answer(
     cells: Sequence[Cell], data: Path, out: Path | None, device: str | None, estimate: bool = False,
-    at_once: bool = False,
+    at_once: bool = False, elsewhere: bool = False,
 ) -> Answer:  # fmt: skip
     """Load the data once and try it, the model, optimizer and schedule on each cell.
 
     cells: one of each kind. out: where what is tried out is kept. device: None is a GPU where there is one. estimate:
     how long each of these cells takes; without their data, from random images. at_once: also try how many cells a GPU
-    takes side by side. Raises UsageError, in one line or two, for what cannot be trained.
+    takes side by side. elsewhere: they will be trained on a GPU that is not here, so that their time is counted, and
+    tried only where it cannot be. Raises UsageError, in one line or two, for what cannot be trained.
     """
     try:
         import torch
@@ -92,11 +95,15 @@ def answer(
                 raise
             arrays, form = stand_in(name, FORMS[name]), FORMS[name]
             tried = [throughput.kind_of_speed(cell) for cell in cells]  # random images are few
-            note = f"{name} is not here: tried on random images, planned for its {form.train} + {form.test}"
+            tried_on = "" if elsewhere else "tried on random images, "
+            note = f"{name} is not here: {tried_on}planned for its {form.train} + {form.test}"
         wanted = {settings(cell): cell for cell in tried}
         datasets = {key: prepare(arrays, cell) for key, cell in wanted.items()}
         for cell, seen in zip(cells, tried, strict=True):
-            check(cell.replace(batch_size=2) if note else cell, datasets[settings(seen)], device)
+            changes: dict[str, Any] = {"batch_size": 2} if note else {}
+            if elsewhere and cell.precision == "tf32":
+                changes["precision"] = "fp32"
+            check(cell.replace(**changes), datasets[settings(seen)], device)
     except ValueError as error:  # DataError is one
         raise UsageError(str(error)) from None
     warnings = []
@@ -105,14 +112,17 @@ def answer(
     count = 1
     if at_once and device != "cpu":
         count = throughput.cells_at_once(tried[0], datasets[settings(tried[0])].to(device), device, out)
+    on_gpus = floors.seconds(cells, arrays, form) if estimate and device == "cpu" else {}
+    estimate &= not (elsewhere and on_gpus)
     return Answer(
         device=device,
         fingerprint="" if note else arrays.fingerprint,
         seconds=throughput.estimate_seconds(cells, arrays, form, device, count) if estimate else {},
-        on_gpus=floors.seconds(cells, arrays, form) if estimate and device == "cpu" else {},
+        on_gpus=on_gpus,
         note=note,
         warnings=tuple(dict.fromkeys(filter(None, warnings))),
         at_once=count,
+        hardware=provenance.hardware(device),
     )
 
 

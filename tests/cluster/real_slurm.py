@@ -1,4 +1,5 @@
-"""A real SLURM on this machine, for tests: two virtual nodes, accounting with its own database, fast requeues.
+"""A real SLURM on this machine, for tests: two virtual nodes with made-up GPUs, accounting with its own database, fast
+requeues.
 
     python -m tests.cluster.real_slurm          # start one, say how to use it, stop it on Ctrl-C
 
@@ -14,6 +15,7 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -28,6 +30,7 @@ PACKAGES = [
 NODES = ("n1", "n2")
 NOTICE = "SlurmctldParameters=preempt_send_user_signal"  # preempted jobs get the user's signal
 CORES = 4  # declared for each node, whatever the machine has
+GPUS = 4  # made up, of each node
 
 
 class Unavailable(Exception):
@@ -173,7 +176,7 @@ class RealSlurm:
         folder, host = self.folder, socket.gethostname().partition(".")[0]
         nodes = "\n".join(
             f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={self.port + 10 + place} CPUs={CORES} "
-            "RealMemory=64000 State=UNKNOWN"
+            f"RealMemory=64000 Gres=gpu:a100:{GPUS} State=UNKNOWN"
             for place, name in enumerate(NODES)
         )
         (folder / "state").mkdir()
@@ -210,6 +213,7 @@ SlurmdTimeout=15
 BatchStartTimeout=20
 InactiveLimit=0
 MaxArraySize={self.largest}
+GresTypes=gpu
 JobRequeue=1
 KillWait=10
 PreemptType=preempt/partition_prio
@@ -226,6 +230,9 @@ PartitionName=high Nodes=ALL PriorityTier=10 PreemptMode=OFF DefaultTime=60
 PartitionName=hidden Nodes=ALL Hidden=YES DefaultTime=60
 PartitionName=short Nodes=ALL PriorityTier=1 PreemptMode=REQUEUE GraceTime=20 DefaultTime=5 MaxTime=5
 """)
+        for place in range(GPUS):  # a GPU is any device file: these are /dev/null's
+            os.mknod(folder / f"gpu{place}", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        (folder / "gres.conf").write_text(f"Name=gpu Type=a100 File={folder}/gpu[0-{GPUS - 1}]\n")
         (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")  # named, so that none is looked for
         dbd = folder / "slurmdbd.conf"
         dbd.write_text(f"""

@@ -59,8 +59,10 @@ def release(folder: Path, words: list[str]) -> None:
 
 def _start(folder: Path, job: Path) -> None:
     number, _, index = job.name.partition("_")
+    tasks = (job / "script").read_text().partition("#SBATCH --ntasks-per-node=")[2].partition("\n")[0]
     environment = {**os.environ, "SLURM_JOB_ID": f"{1000 * int(number) + int(index)}" if index else number,
-                   "SLURM_JOB_NUM_NODES": "1", "SLURMD_NODENAME": "n1"}  # fmt: skip
+                   "SLURM_JOB_NUM_NODES": "1", "SLURMD_NODENAME": "n1",
+                   "SLURM_NTASKS_PER_NODE": tasks or "1"}  # fmt: skip
     if index:
         environment |= {"SLURM_ARRAY_JOB_ID": number, "SLURM_ARRAY_TASK_ID": index}
     # submitit names the job's file after sbatch has answered
@@ -132,22 +134,27 @@ def _runs(job: Path) -> bool:
 
 
 def srun(folder: Path, words: list[str]) -> None:
-    """Run the command after the options, in place of this, its output where --output and --error say."""
+    """Run the command after the options, its output where --output and --error say, for each task with a GPU."""
     first = next(
         place
         for place, word in enumerate(words)
         if word.startswith("/") and words[place - 1] not in ("--output", "--error")
     )
-    for option, descriptor in (("--output", 1), ("--error", 2)):
-        os.dup2(
-            os.open(_named(words[words.index(option) + 1]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), descriptor
-        )
-    os.execv(words[first], words[first:])
+    for number in (signal.SIGTERM, signal.SIGUSR2):  # it is the tasks' affair
+        signal.signal(number, lambda *_: None)
+    count, tasks = int(os.environ["SLURM_NTASKS_PER_NODE"]), []
+    for rank in range(count):
+        paths = (_named(words[words.index(option) + 1], rank) for option in ("--output", "--error"))
+        out, err = (os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) for path in paths)
+        gpu = {"CUDA_VISIBLE_DEVICES": f"{rank}"} if count > 1 else {}
+        environment = {**os.environ, "SLURM_PROCID": f"{rank}", "SLURM_NTASKS": f"{count}", **gpu}
+        tasks.append(subprocess.Popen(words[first:], env=environment, stdout=out, stderr=err))
+    sys.exit(max(task.wait() for task in tasks))
 
 
-def _named(path: str) -> str:
+def _named(path: str, rank: int = 0) -> str:
     """A log's name, as SLURM fills it in."""
-    path = path.replace("%t", "0").replace("%j", os.environ["SLURM_JOB_ID"])
+    path = path.replace("%t", f"{rank}").replace("%j", os.environ["SLURM_JOB_ID"])
     array = (os.environ.get(f"SLURM_ARRAY_{part}_ID", "") for part in ("JOB", "TASK"))
     return path.replace("%A", next(array)).replace("%a", next(array))
 

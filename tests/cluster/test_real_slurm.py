@@ -164,6 +164,29 @@ def test_a_disturbed_sweep_of_two_nodes_ends_as_an_undisturbed_one(slurm: RealSl
     assert not list(leases.folder_of(out).iterdir())
 
 
+def test_a_job_of_four_gpus_trains_on_each_of_them(slurm: RealSlurm, tmp_path: Path) -> None:
+    """On made-up ones, whose cells the processor trains; stopped once, by the notice that comes before a time limit."""
+    out = tmp_path / "sweep"
+    cells = ["fig2", "--alphas", "0.02", "--decays", "0.004", "--set", "epochs=40"]
+    environment = {**slurm.environment, "PAPER_REPRO_DEVICE": "cpu"}
+    submit = ["submit", *cells, "--gpus", "a100:4", "--cpus", "1", "--cells-at-once", "1", "--out", str(out)]
+    assert "1 job of 4 GPUs that share 4 cells" in typed(environment, *submit)
+    until(lambda: len(list(out.glob("checkpoints/*/*.pt"))) >= 4)
+    (job,) = slurm.queue()
+    assert "gpu:a100:4" in slurm.ask("scontrol", "--details", "show", "job", job)
+    slurm.ask("scancel", "--signal=USR2", job)
+    (sent,) = submissions.all_of(out)
+    until(lambda: len(sent.attempts()) == 8)
+    until(lambda: not slurm.queue())
+    logs = [path.read_text() for path in sent.logs(0) if path.suffix == ".out"]
+    gpus = [set(re.findall(r", GPU (\S+): \d cells", log)) for log in logs]
+    assert (len(gpus), set.union(*gpus)) == (4, {"0", "1", "2", "3"})
+    assert "stopped (SIGUSR2)" in {attempt.ended for attempt in sent.attempts()}
+    typed(os.environ, "run", *cells, "--out", str(tmp_path / "local"), module="experiments")
+    assert left(out) == left(tmp_path / "local")
+    assert "from 4 records made on " in typed(environment, "plan", *cells, "--seeds", "2", *submit[1 + len(cells) :])
+
+
 def preempt(slurm: RealSlurm, *where: str) -> None:
     """Take a whole node for a moment, with a job of a partition that goes first."""
     slurm.ask("srun", "--partition=high", "--nodes=1", "--exclusive", *where, "true")
@@ -285,7 +308,8 @@ def test_a_setup_line_that_fails_ends_the_job(slurm: RealSlurm, tmp_path: Path) 
     [
         (["--partition", "gpux"], "no partition 'gpux' on this cluster: one of main, high, hidden, short"),
         (["--partition", "short", "--time", "60"], "--time 60 minutes: the partition allows 5"),
-        (["--gres", "gpu:1", "--seconds-per-cell", "1"], "slurm: sbatch refused: "),
+        (["--gpus", "5", "--seconds-per-cell", "1"], "slurm: sbatch refused: "),  # a node has four
+        (["--gpus", "h100:1", "--seconds-per-cell", "1"], "slurm: sbatch refused: "),
         (["--slurm", "no-such-option=1", "--seconds-per-cell", "1"], "sbatch refused: "),
     ],
 )

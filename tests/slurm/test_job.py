@@ -62,6 +62,17 @@ def test_a_damaged_copy_of_the_code_is_refused(cell: Cell, npz: Path, tmp_path: 
     assert records.load(tmp_path) == []
 
 
+@pytest.mark.parametrize(("gpus", "told"), [("", "none"), ("0,1", "0,1")])
+def test_a_task_that_slurm_gives_no_gpu_of_its_own_does_not_share_another_s(
+    cell: Cell, npz: Path, tmp_path: Path, monkeypatch, gpus: str, told: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    sent = _submission(cell, npz, tmp_path, device="cuda", gpus=2)
+    with pytest.raises(RuntimeError, match=f"task 1 of 2 is to have one GPU, and SLURM shows it {told}$"):
+        Job(sent.folder, 0)()
+
+
 def test_a_damaged_submission_is_named(submission: Submission) -> None:
     path = submission.folder / "submission.json"
     path.write_bytes(path.read_bytes().replace(b'"demo"', b'"cpu"'))

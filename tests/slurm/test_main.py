@@ -17,7 +17,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import torch
 
 import experiments
 from paper_repro import records
@@ -91,12 +90,84 @@ def test_plan_shows_what_submit_hands_to_sbatch(out: Path, queue: Path, monkeypa
     ]
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="where there is a GPU, it is tried")
-@pytest.mark.parametrize(("asked", "card"), [("gpus=1", "A100"), ("gpus=h100:1", "H100")])
-def test_a_plan_for_a_gpu_made_where_there_is_none_is_reckoned(out: Path, queue: Path, asked: str, card: str) -> None:
-    said = typed("plan", *CELLS, "--out", str(out), "--slurm", asked).stdout
+@pytest.mark.parametrize(
+    ("asked", "card"), [("gpus=1", "A100"), ("gpus=h100:1", "H100"), ("gres=gpu:rtx_4090:4", "RTX 4090")]
+)
+def test_a_plan_for_gpus_is_counted_and_nothing_is_tried_here(out: Path, queue: Path, asked: str, card: str) -> None:
+    said = typed("plan", *CELLS, "--set", "precision=bf16", "--out", str(out), "--slurm", asked).stdout
     assert f"from FLOP and bytes counted for an {card}, +- 40 %: --seconds-per-cell says what one takes" in said
     assert "GPU-seconds" in said
+    assert "cpu" not in said.partition("#SBATCH")[0]
+
+
+def test_what_only_a_gpu_can_do_is_planned_for_gpus(out: Path, queue: Path) -> None:
+    said = typed("plan", *CELLS, "--set", "precision=tf32", "--gpus", "1", "--out", str(out))
+    assert "GPU-seconds" in said.stdout
+    assert "precision tf32 is a GPU's" in typed("plan", *CELLS, "--set", "precision=tf32", "--out", str(out)).stderr
+
+
+@pytest.mark.parametrize(
+    ("profile", "gpus", "jobs", "hours"),
+    [
+        ("gpu", "1", "15 jobs that share 196 cells", 1.22),  # of five minutes or more
+        ("gpu", "4", "4 jobs of 4 GPUs that share 196 cells", 1.22),
+        ("paper", "1", "61 jobs that share 484 cells", 820),  # of eight cells
+    ],
+)
+def test_without_records_of_a_gpu_each_job_has_several_cells(
+    out: Path, queue: Path, profile: str, gpus: str, jobs: str, hours: float
+) -> None:
+    """Cells that the processor here would take hours for."""
+    said = typed("plan", "fig2", "--profile", profile, "--time", "4:00:00", "--gpus", gpus, "--out", str(out)).stdout
+    assert f"to submit: {jobs}; at most 4 hours each" in said
+    (counted,) = re.findall(r"about ([\d.]+) GPU-hours", said)
+    assert float(counted) == pytest.approx(hours, rel=0.05)
+    assert "a first wave, of at least 8 cells a GPU" in said
+
+
+def test_later_jobs_follow_what_the_first_ones_found(out: Path, queue: Path, monkeypatch) -> None:
+    """On a GPU that is made up: it trains one cell at once."""
+    (queue / "hold").unlink()
+    monkeypatch.setenv("PAPER_REPRO_DEVICE", "cpu")
+    cells = ["fig2", "--quick", "--alphas", "0.01", "--decays", "0.002,0.004", "--set", "model=mlp-8x1"]
+    rest = [*cells, "--out", str(out), "--gpus"]
+    assert ": 1 job; logs in " in typed("submit", *rest, "1", "--seconds-per-cell", "5000").stdout  # of eight cells
+    until(lambda: table(out)["finished"] == 8)
+    until(lambda: not table(out)["jobs"])
+    hardware = records.load(out)[0]["provenance"]["hardware"]
+    more = ["--seeds", "2", *rest]
+    said = typed("plan", *more, "1").stdout
+    assert f"(from 8 records made on {hardware}); 1 at once on a GPU\n" in said
+    assert "first wave" not in said
+    assert "to submit: 8 jobs that share 8 cells" in typed("plan", *more, "1", "--seconds-per-cell", "5000").stdout
+    other = typed("plan", *more, "h100:1").stdout  # one that nothing is known of
+    assert "counted for an H100" in other
+    assert "first wave" in other
+
+
+def test_a_job_of_four_gpus_trains_on_each_and_any_of_its_tasks_asks_for_a_requeue(
+    out: Path, queue: Path, tmp_path: Path, monkeypatch
+) -> None:
+    (queue / "hold").unlink()
+    monkeypatch.setenv("PAPER_REPRO_DEVICE", "cpu")
+    cells = ["fig2", "--quick", "--alphas", "0.01", "--decays", "0.004", "--set", "model=mlp-8x1"]
+    cells += ["--set", "epochs=300"]
+    submit = ["submit", *cells, "--gpus", "4", "--cells-at-once", "1", "--seconds-per-cell", "9", "--out", str(out)]
+    assert ": 1 job; logs in " in typed(*submit).stdout
+    until(lambda: len(list(out.glob("checkpoints/*/*.pt"))) == 4)  # each trains another cell
+    (sent,) = submissions.all_of(out)
+    (last,) = [attempt for attempt in sent.attempts() if attempt.task == 3]
+    os.kill(last.pid, signal.SIGUSR2)
+    until(lambda: len(sent.attempts()) == 8)  # all four again
+    until(lambda: table(out)["finished"] == 4)
+    until(lambda: not table(out)["jobs"])
+    ends = [attempt.ended for attempt in sent.attempts()]
+    assert sorted(ends) == ["finished"] * 7 + ["stopped (SIGUSR2)"]
+    logs = "".join(path.read_text() for path in sent.logs(0))
+    assert set(re.findall(r"GPU (\d): \d cells", logs)) == {"0", "1", "2", "3"}
+    engine.run(sent.all_cells(), tmp_path / "solo", Path("data"), workers=2)
+    ours, solo = ([records.without_times(each) for each in records.load(folder)] for folder in (out, tmp_path / "solo"))
+    assert ours == solo
 
 
 def test_what_is_printed_to_be_typed_later_can_be_pasted_and_means_the_same_cells(tmp_path: Path, queue: Path) -> None:

@@ -42,6 +42,13 @@ def test_the_file_for_sbatch_is_this_to_the_letter(plan: Plan) -> None:
     assert sbatch.sbatch_text(plan) == GOLDEN.read_text()
 
 
+def test_a_job_of_four_gpus_is_four_tasks_with_one_each(plan: Plan) -> None:
+    options = {**plan.settings.options, "gpus_per_task": "a100:1"}
+    del options["gres"]
+    plan.settings = settings.Settings(240, 4, 8, 100, options, gpu_type="a100")
+    assert sbatch.sbatch_text(plan) == GOLDEN.with_name("sbatch-gpus.txt").read_text()
+
+
 def test_where_sbatch_refuses_all_that_it_says_is_said_and_nothing_left_but_the_code(
     plan: Plan, tmp_path: Path, capfd
 ) -> None:

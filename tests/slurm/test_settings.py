@@ -83,7 +83,7 @@ def test_time_limits(toml: Path, text: str, expected: int) -> None:
         ("cpus = 2.5", "--cpus must be a whole number"),
         ("account = ''", "account must be"),
         ("cpus_per_gpu = 8", "cpus_per_gpu: use --cpus"),
-        ("use_srun = false", "use_srun: a job is one process on one node, started by srun"),
+        ("use_srun = false", "use_srun: a job is one process on one node, .* started by srun"),
         ("gpus = 1\ngpus_per_task = 1", "gpus_per_task is given twice"),
         ("gpus = 1\ngres = 'gpu:1'", "gpus is given twice"),
         ("account = 'a'\nadditional_parameters = { account = 'b' }", "additional_parameters: account is given twice"),
@@ -174,6 +174,40 @@ def test_a_gpu_asked_for_in_any_way_is_one_that_is_asked_for_once(
     assert ("a100" in line) == ("a100" in " ".join(arguments))
 
 
+FOUR = [
+    "--gpus {}", "--gres gpu:{}", "--slurm gpus={}", "--slurm gpus-per-node={}", "--slurm gres=gpu:{}",
+    "toml gpus = '{}'", "toml gpus_per_node = '{}'", "toml gres = 'gpu:{}'",
+    "toml additional_parameters = {{ gpus = '{}' }}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", FOUR)
+@pytest.mark.parametrize("kind", ["", "a100"])
+def test_four_gpus_asked_for_in_any_way_are_four_tasks_with_one_each(toml: Path, words: str, kind: str) -> None:
+    how, _, rest = words.format(f"{kind}:4".lstrip(":")).partition(" ")
+    if how == "toml":
+        toml.write_text(rest)
+    args = read(*([] if how == "toml" else [how, rest]))
+    toml.unlink(missing_ok=True)
+    assert (args.gpus, args.device, args.gpu_type) == (4, "cuda", kind)
+    assert (text := sbatch_text(args)) == sbatch_text(read("--gpus", f"{kind}:4".lstrip(":")))
+    for line in ("ntasks-per-node=4", f"gpus-per-task={kind}:1".replace("=:", "="), "cpus-per-task=4", "nodes=1"):
+        assert f"#SBATCH --{line}\n" in text
+    assert "gres" not in text
+    assert " --gpus-per-task=1 " in text.splitlines()[-1]
+
+
+def test_four_gpus_leave_other_resources_as_they_were_typed(toml: Path) -> None:
+    text = sbatch_text(read("--gres", "nvme:2,gpu:a100:4"))
+    assert "#SBATCH --gpus-per-task=a100:1\n" in text
+    assert "#SBATCH --gres=nvme:2\n" in text
+
+
+@pytest.mark.parametrize("words", ["--gpus a100", "--gpus a100:1", "--gres gpu:a100", "--slurm gpus-per-task=a100:1"])
+def test_one_gpu_is_the_same_text_however_it_is_typed(toml: Path, words: str) -> None:
+    assert sbatch_text(read(*words.split())) == sbatch_text(read("--gres", "gpu:a100:1"))
+
+
 @pytest.mark.parametrize(
     "words", ["--gpus 0", "--gres gpu:0", "--gres gpu:a100:0", "--slurm gpus=0", "--slurm gpus-per-node=0"]
 )
@@ -199,14 +233,13 @@ def test_a_gres_of_other_things_is_no_gpu(toml: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "refusal"),
     [
-        ("--gpus 4", "gpus=4: 0 or 1 GPU, .* --parallel takes more of them"),
-        ("--gres gpu:4", "gpus=4: 0 or 1 GPU"),
-        ("--gres gpu:a100:1,gpu:v100:1", "0 or 1"),
-        ("--gres gpu:1K", "0 or 1"),
-        ("--slurm gpus=-1", "0 or 1"),
-        ("--slurm gpus=1.5", "0 or 1"),
-        ("--gres shard:1", "gpus=shard:1: 0 or 1 GPU"),
-        ("--gres gpu:1,mps:50", "0 or 1"),
+        ("--gpus 100", "gpus=100: whole GPUs of one node, at most 99"),
+        ("--gres gpu:a100:1,gpu:v100:1", "whole GPUs of one node, .* of one type"),
+        ("--gres gpu:1K", "whole GPUs"),
+        ("--slurm gpus=-1", "whole GPUs"),
+        ("--slurm gpus=1.5", "whole GPUs"),
+        ("--gres shard:4", "gpus=shard:4: whole GPUs of one node"),
+        ("--gres gpu:1,mps:50", "whole GPUs"),
         ("--gpus 0 --gres gpu:1", r"--gpus is given twice \(a gres of gpu counts\)"),
         ("--gpus 1 --gres gpu:0", "twice"),
         ("--gres gpu:1 --slurm gpus=v100:1", "twice"),
@@ -214,10 +247,10 @@ def test_a_gres_of_other_things_is_no_gpu(toml: Path) -> None:
         ("--slurm gpus=1 --slurm gpus-per-node=1", "--slurm gpus-per-node is given twice"),
         ("--slurm gpus-per-socket=1", "use --gpus"),
         ("--slurm tres-per-task=gres/gpu:1", "use --gpus"),
-        ("--slurm ntasks-per-gpu=1", "a job is one process on one node"),
+        ("--slurm ntasks-per-gpu=1", "a job is one process on one node, or one for each of its --gpus"),
     ],
 )
-def test_gpus_that_are_not_one_or_contradict_each_other_are_refused(toml: Path, words: str, refusal: str) -> None:
+def test_gpus_that_are_not_whole_or_contradict_each_other_are_refused(toml: Path, words: str, refusal: str) -> None:
     with pytest.raises(UsageError, match=refusal) as error:
         read(*words.split())
     assert "\n" not in str(error.value)
@@ -232,7 +265,8 @@ def test_gpus_that_are_not_one_or_contradict_each_other_are_refused(toml: Path, 
         ("gpus = 1", "--gres nvme:1", 1, "gpu:1,nvme:1"),
         ("gpus_per_task = 1", "--gpus 0", 0, None),
         ("additional_parameters = { gpus = 0 }", "--gpus 1", 1, "gpu:1"),
-        ("gpus = 4", "--gpus 1", 1, "gpu:1"),  # wrong by itself, and not used
+        ("gpus = 4.5", "--gpus 1", 1, "gpu:1"),  # wrong by itself, and not used
+        ("gpus = 1", "--gpus 4", 4, None),
     ],
 )
 def test_gpus_of_the_command_line_win_over_the_file_s(

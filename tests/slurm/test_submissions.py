@@ -77,6 +77,19 @@ def test_the_seconds_for_which_it_was_suspended_do_not_count(sent: Submission) -
     assert 0 < attempt.seconds < time.monotonic() - began - 2.5
 
 
+def test_a_gpu_is_paid_for_until_the_last_task_of_its_job_has_ended(cell: Cell, tmp_path: Path) -> None:
+    sent = submissions.create(
+        tmp_path, [cell], name="fig2", profile="gpu", source="0" * 16, data="d", device="cuda", at_once=1, cores=2,
+        gpus=2, mixed_code=False, jobs=2,
+    )  # fmt: skip
+    for index, task, seconds in ((0, 0, 100), (0, 1, 30), (0, 0, 10), (0, 1, 20), (1, 0, 1)):  # job 0 was put back
+        with attempting(sent.folder, index, task):
+            pass
+        path = max((sent.folder / "attempts").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        path.write_text(json.dumps({**json.loads(path.read_text()), "seconds": seconds}))
+    assert sent.seconds() == 2 * (100 + 20 + 1)
+
+
 def test_one_that_cannot_be_written_does_not_end_a_job(sent: Submission, capsys) -> None:
     (sent.folder / "attempts").touch()
     with attempting(sent.folder, 0) as attempt:
