@@ -14,8 +14,7 @@ from experiments.choose import chosen_cells, find
 from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.cli import Parser, UsageError, python_m, run_command
-from paper_repro.sweep import leases
-from slurm import cluster, sbatch, settings, state, submissions
+from slurm import cluster, follow, sbatch, settings, state, submissions
 from slurm import plan as planning
 from slurm.state import Jobs, Sweep, live_jobs, some
 from slurm.submissions import Submission
@@ -26,8 +25,13 @@ EXAMPLE = """examples:
   python -m slurm status --watch
 submit may be typed at any time: what is finished stays, what runs or waits goes on, what is missing is sent."""
 CHOICES = {"--profile", "--data-name", "--seeds", "--only", "--alphas", "--decays", "--set", "--quick"}  # of cells
+PASSING = ("--failed", "--follow", "--once", "--watch", "--json")  # not of the cells, nor of the jobs
 WATCH_SECONDS = 10
 NOT_KNOWN = 3  # exit code
+FOLLOW = (
+    f"look every {follow.SECONDS:g} s and send what is missing, {follow.TRIES} tries a cell, without nodes on which "
+    "jobs die at their start, until all is done"
+)
 LOG_LINES = 40
 
 
@@ -36,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     130 stopped by Ctrl-C."""
     parser, typed = _parser(), sys.argv[1:] if arguments is None else arguments
     # what was typed after the verb, for lines that are printed to be typed later, and for --again
-    words = [word for word in typed[1:] if word not in ("--failed", "--watch", "--json")]
+    words = [word for word in typed[1:] if word not in PASSING]
     parser.set_defaults(words=words, stored=words)
     return run_command(parser, arguments)
 
@@ -66,6 +70,10 @@ def _parser() -> Parser:
         choose.add_options(verb)
         settings.add_options(verb)
         planning.add_options(verb)
+        if name != "plan":
+            verb.add_argument("--follow", action="store_true", help=FOLLOW)
+            verb.add_argument("--once", action="store_true", help="one look of --follow, for cron")
+            verb.add_argument("--mail", metavar="ADDRESS", help="with --follow: where to write when it ends")
         if name == "retry":
             verb.add_argument(
                 "--failed", action="store_true", required=True, help="the failed cells (there are no others)"
@@ -105,7 +113,10 @@ def _plan(args: argparse.Namespace) -> int:
 
 
 def _submit(args: argparse.Namespace) -> int:
-    _send(_again(args))
+    args = _again(args)
+    if args.follow or args.once:
+        return follow.follow(args)
+    _send(args)
     return 0
 
 
@@ -125,8 +136,9 @@ def _again(args: argparse.Namespace) -> argparse.Namespace:
     except ValueError as error:
         raise UsageError(str(error)) from None
     stored = [*sent.words, "--again", args.again, *args.words]
-    more = {"words": args.words, "stored": stored, "failed": vars(args).get("failed"), "cells": sent.all_cells(),
-            "name": sent.name, "profile": sent.profile}  # fmt: skip
+    more = {name: vars(args).get(name) for name in ("failed", "follow", "once")}
+    more |= {"words": args.words, "stored": stored, "cells": sent.all_cells(), "name": sent.name,
+             "profile": sent.profile}  # fmt: skip
     return argparse.Namespace(**{**vars(_parser().parse_args(["submit", *stored])), **more})
 
 
@@ -144,17 +156,15 @@ def submit_cells(cells: list[Cell], name: str, out: Path | str, options: Mapping
         raise UsageError(f"name {name!r}, profile {args.profile!r}: letters, digits, _ . and - only")
     if not 1 <= len(cells) <= choose.MOST:
         raise UsageError(f"{len(cells):,} cells: at least 1, at most {choose.MOST:,}")
+    if args.follow or args.once:
+        raise UsageError("follow: python -m slurm submit --again ID --follow does it, with the id that this prints")
     args.words, args.stored, args.cells = [], words, cells
     return _send(args)
 
 
 def _send(args: argparse.Namespace) -> Submission | None:
     """Print the plan and send it; what was sent."""
-    choose.check_out(args.out)
-    with leases.hold(leases.folder_of(args.out), "submit") as lease:
-        if lease is None:
-            raise UsageError(f"another submit is at work on {args.out}: wait for it and type this again")
-        plan = planning.make(args, sending=True)
+    with sbatch.sending(args) as plan:
         print("\n".join(planning.lines(plan)))
         if failed := plan.states.failed:
             hints = [args.words] if args.words else state.again(plan.sent, failed, args.out)
@@ -234,7 +244,7 @@ def _cancel(args: argparse.Namespace) -> int:
     sent = [s for s in submissions.all_of(args.out) if s.name == args.name and args.profile in (None, s.profile)]
     if not sent:
         raise UsageError(f"nothing of {args.name} was submitted from {args.out}")
-    tasks = [task for live in live_jobs(sent).values() for task in live.values()]
+    tasks = [task for live in live_jobs(sent).values() for task in live]
     mine = [task.id for task in tasks if task.user == cluster.user() or os.geteuid() == 0]
     cluster.cancel(mine)
     print(f"{some(len(mine), 'job')} of {args.name} cancelled; what they had trained is saved")

@@ -5,13 +5,18 @@ import pwd
 import re
 import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
-from paper_repro.cli import UsageError
+from paper_repro.cli import UsageError, brief
 
 SECONDS = 60  # to wait for an answer
+NOTICE = 600.0  # seconds in which a requeue is asked for anew: longer than clusters let a job have after its notice
+PAUSE = 5.0  # seconds between two askings
 
 # What a user's shell or a job around this one says to SLURM's commands and to submitit.
 OF_SLURM = re.compile("(SLURMD?|SQUEUE|SINFO|SCONTROL|SCANCEL|SACCTMGR|SBATCH|SRUN|SUBMITIT)_")
@@ -86,6 +91,10 @@ def hides_jobs() -> bool:
     return "jobs" in _config().get("PrivateData", "").split(",")
 
 
+def _fields(command: Sequence[str]) -> dict[str, str]:
+    return dict(re.findall(r"(\S+?)=(\S*)", ask(command)))
+
+
 def _config() -> dict[str, str]:
     return dict(re.findall(r"^(\w+)\s*= (.*)$", ask(["scontrol", "show", "config"]), re.MULTILINE))
 
@@ -150,17 +159,56 @@ def is_running(job: str) -> bool:
 
 
 def requeue(job: str) -> None:
-    """Have the job run again, unless another of its tasks has asked for that already. Raises ClusterError."""
-    try:
-        ask(["scontrol", "requeue", job])
-    except ClusterError:
-        if is_running(job):
-            raise
+    """Have the job run again, unless another of its tasks has asked for that already. Where SLURM does not take it, as
+    its controller is away, ask until it does, or the job is ended."""
+    end = time.monotonic() + NOTICE
+    while time.monotonic() < end:
+        try:
+            ask(["scontrol", "requeue", job])
+            return
+        except ClusterError as error:
+            if not is_running(job):
+                return
+            print(f"not put back yet: {error}", file=sys.stderr, flush=True)
+        time.sleep(PAUSE)
+
+
+def is_ended_for_good(job: str) -> bool:
+    """Whether SLURM does not put the job back where it takes its node away: where preempted jobs are cancelled, or it
+    may not be requeued. Raises ClusterError."""
+    this, rule = _fields(["scontrol", "show", "job", job]), _config().get("PreemptType", "preempt/none")
+    if this.get("Requeue") == "0" or rule in ("preempt/none", "(null)"):
+        return this.get("Requeue") == "0"
+    modes = [_fields(["scontrol", "show", "partition", this.get("Partition", "")]).get("PreemptMode", "")]
+    with suppress(ClusterError):
+        modes += [mode for (mode,) in _accounts("qos", "where", f"name={this.get('QOS')}", columns="PreemptMode")]
+    return any("CANCEL" in mode.upper() for mode in modes)
+
+
+def leave_successor(job: str, script: Path) -> str:
+    """Have SLURM run the script once more, at the same place of its array, if the job ends otherwise than well.
+
+    Returns the new job's id. Raises ClusterError.
+    """
+    place = job.partition("_")[2]
+    words = [f"--dependency=afternotok:{job}", "--kill-on-invalid-dep=yes", *[f"--array={place}"] * bool(place)]
+    answer = ask(["sbatch", "--parsable", *words, str(script)])
+    return answer.strip().partition(";")[0] + f"_{place}" * bool(place)
 
 
 def cancel(jobs: Sequence[str]) -> None:
     for start in range(0, len(jobs), 500):
         ask(["scancel", *jobs[start : start + 500]])
+
+
+def mail(address: str, subject: str, text: str) -> None:
+    """Send a mail as SLURM itself does, by its MailProg. Raises ClusterError."""
+    program = _config().get("MailProg", "/bin/mail")
+    try:
+        command = [program, "-s", subject, address]
+        subprocess.run(command, input=text, capture_output=True, text=True, timeout=SECONDS, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ClusterError(f"{program}: {brief(error)}") from None
 
 
 def task() -> int:

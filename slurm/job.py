@@ -4,8 +4,10 @@ The job carries the place of its submission and its index there, no state: what 
 hands it finds on disk, so a requeued, killed or doubled job goes on with what is there.
 
 Signals only set a flag. The engine then has every worker save after the update under way and end; and only when nothing
-runs any more submitit's own handler is called, which pickles this object again and asks for the requeue. So nothing is
-saved, and nothing raised, in the middle of an update.
+runs any more SLURM is asked to put the job back. So nothing is saved, and nothing raised, in the middle of an update.
+
+Where SLURM would not put it back, the job leaves a successor before it begins: the same once more, which SLURM starts
+if this one ends otherwise than well.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -23,11 +26,12 @@ from paper_repro.sweep import engine
 from paper_repro.sweep.engine import Survey
 from slurm import cluster, submissions
 from slurm.state import States
-from slurm.submissions import Attempt
+from slurm.submissions import Attempt, Submission
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
 
+TRIES = 3  # of a job that is killed before it can say why
 DEVICE = "PAPER_REPRO_DEVICE"  # to train on, set by tests whose GPUs are made up
 
 
@@ -40,26 +44,35 @@ class Job:
     def __call__(self) -> str:
         """Train cells. Returns "finished" or, where nobody could requeue it, "stopped ..."."""
         remove_leftovers()
-        stop = Stop()
+        stop, job = Stop(), cluster.job_id()
         with submissions.attempting(Path(self.folder), self.index, cluster.task()) as attempt:
-            self._train(stop, attempt)
+            sent = submissions.read(Path(self.folder))
+            successor = leave_successor(sent, attempt, job) if job else None
+            try:
+                self._train(stop, sent, attempt)
+            except Exception:
+                cluster.cancel([successor] if successor else [])  # it would fail in the same way
+                raise
             attempt.ended = f"stopped ({stop.signal.name})" if stop.signal else "finished"
         if stop.signal:
-            stop.requeue(cluster.job_id())
+            print("stopped; what was trained is saved", file=sys.stderr, flush=True)
+        if job and stop.is_to_go_on(job):
+            if successor is not None:
+                sys.exit(1)  # which is what the successor waits for
+            cluster.requeue(job)
         return attempt.ended
 
     def checkpoint(self) -> DelayedSubmission:
-        """For submitit: the same again."""
+        """For submitit, whose handler a notice meets that comes before ours is set: the same again."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
 
-    def _train(self, stop: Stop, attempt: Attempt) -> None:
+    def _train(self, stop: Stop, sent: Submission, attempt: Attempt) -> None:
         """Until every cell is finished, failed or in another job's hands; what those leave is looked for again.
 
         Raises RuntimeError if the copy of the code that this runs from is no longer what was submitted.
         """
-        sent = submissions.read(Path(self.folder))
         cells = {cell.id: cell for cell in sent.all_cells()}
         if (now := provenance.source(*cells.values())) != sent.source:
             place = provenance.PACKAGE.parent
@@ -96,18 +109,48 @@ def remove_leftovers() -> None:
         path.with_suffix(path.suffix + ".save_tmp").unlink(missing_ok=True)
 
 
-class Stop:
-    """Which signal has asked this job to stop, and what to do then.
+def leave_successor(sent: Submission, attempt: Attempt, job: str) -> str | None:
+    """Have SLURM start this job once more if it ends otherwise than well, where it would not put it back.
 
-    The handlers stay to the very end: a late signal must not cut the requeue.
+    Returns the successor's id, "" for a task that leaves this to the first of its job; None where none is needed, or
+    none was to be had.
     """
+    try:
+        if not cluster.is_ended_for_good(job):
+            return None
+        if attempt.task:
+            return ""
+        ends = [each.ended for each in sent.attempts() if (each.index, each.task) == (attempt.index, attempt.task)]
+        if ends[-TRIES - 1 : -1] == [None] * TRIES:
+            print(f"no successor: {TRIES} starts in a row were killed without a word", file=sys.stderr, flush=True)
+            return None
+        place = (sent.job_name, attempt.index)
+        there = [task.id for task in cluster.tasks(cluster.user()) if (task.name, task.place) == place]
+        if waiting := [name for name in there if name != job]:  # this job was put back, and had left it then
+            return waiting[0]
+        successor = cluster.leave_successor(job, sent.folder / f"{_array(job)}_submission.sh")
+        for old, new, end in ((job, successor, "submitted.pkl"), (*map(_array, (job, successor)), "submission.sh")):
+            with suppress(FileExistsError):  # the script, of another place of the array
+                os.link(sent.folder / f"{old}_{end}", sent.folder / f"{new}_{end}")
+        print(f"job {successor} goes on if this one is ended", flush=True)
+        return successor
+    except (cluster.ClusterError, OSError) as error:
+        print(f"no successor: {error}", file=sys.stderr, flush=True)
+        return None
+
+
+def _array(job: str) -> str:
+    return job.partition("_")[0]
+
+
+class Stop:
+    """Which signal has asked this job to stop. The handlers stay to the very end: a late one must not cut it short."""
 
     def __init__(self) -> None:
         from submitit.core.job_environment import JobEnvironment
 
         self.signal: signal.Signals | None = None
         self.notice = signal.Signals(JobEnvironment._usr_sig())  # by which a cluster announces a job's end (USR2)
-        self.ask_for_requeue = signal.getsignal(self.notice)  # submitit's own handler
         for number in (signal.SIGINT, signal.SIGTERM, self.notice):
             signal.signal(number, self.note)
 
@@ -116,15 +159,10 @@ class Stop:
         if self.signal is None or number == self.notice:
             self.signal = signal.Signals(number)
 
-    def requeue(self, job: str | None) -> None:
-        """Ask for the job to be run again, if its end was not what was wanted; does not return then.
+    def is_to_go_on(self, job: str) -> bool:
+        """Whether the end of the job with this id was not what was wanted.
 
-        job: SLURM's id. TERM comes before a job is cancelled or put back (SLURM no longer calls it running then), and
-        alone when a cluster preempts without a notice: then the job must ask, or it would count as completed.
+        TERM comes before a job is cancelled or put back (SLURM no longer calls it running then), and alone when a
+        cluster preempts without a notice: then the job must ask, or it would count as completed.
         """
-        wanted = self.signal == self.notice or (job is not None and cluster.is_running(job))
-        if wanted and job is not None and int(os.environ.get("SLURM_NTASKS", 1)) > 1:
-            cluster.requeue(job)  # submitit leaves it to the first task, which may have ended before
-        elif wanted and callable(self.ask_for_requeue):
-            self.ask_for_requeue(self.notice, None)
-        print("stopped; what was trained is saved", file=sys.stderr)
+        return self.signal is not None and (self.signal == self.notice or cluster.is_running(job))

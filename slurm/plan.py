@@ -5,6 +5,7 @@ import datetime
 import math
 import re
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from paper_repro.sweep.engine import Survey, check_at_once, kind_of
 from paper_repro.sweep.preflight import Answer
 from slurm import cluster, settings, submissions
 from slurm.settings import Settings
-from slurm.state import Jobs, States, live_jobs, some
+from slurm.state import Jobs, States, live_jobs, places, some
 from slurm.submissions import Submission
 
 LEAST, MOST = 1e-6, 1e9  # of seconds and cells that may be typed
@@ -34,7 +35,7 @@ class Plan:
     at_once: cells of a task, as typed; None: a GPU tries it out. learned: what it found before; None: nothing yet.
     seconds: what each missing cell takes beside those at once with it; with neither, what it takes of its GPU's time.
     how: where that is from. again: failed cells to be retried. mixed: other code that has made records, or has jobs
-    waiting."""
+    waiting. known: what trying the cells here has said."""
 
     args: argparse.Namespace
     settings: Settings
@@ -51,6 +52,7 @@ class Plan:
     count: int = 0
     full: bool = False
     mixed: list[str] = field(default_factory=list)
+    known: Answer | None = None
 
     @property
     def beside(self) -> int | None:
@@ -89,18 +91,18 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
     if limit is not None and chosen.minutes > limit:
         raise UsageError(f"--time {chosen.minutes} minutes: the partition allows {limit}")
     sent = submissions.all_of(args.out)
-    jobs = {
-        name: {place: task for place, task in live.items() if task.state != "COMPLETING"}
-        for name, live in live_jobs(sent).items()
-    }
+    jobs = {name: [task for task in live if task.state != "COMPLETING"] for name, live in live_jobs(sent).items()}
     states = States.of([cell.id for cell in cells], args.out, mend=sending)
     if sending:
         cleanup.clear(args.out, states.finished)
     at_once = args.cells_at_once or (chosen.cpus if chosen.device == "cpu" else None)  # None: a GPU tries it out
     plan = Plan(args, chosen, cells, sent, jobs, states, (args.data or Path("data")).absolute(), at_once)
-    if vars(args).get("failed"):
-        plan.again, states.failed = states.failed, []
-        states.missing += plan.again
+    plan.known = vars(args).get("known")
+    tries = Counter(name for each in sent for name in each.again)
+    most = math.inf if vars(args).get("failed") else vars(args).get("tries", 0) - 1  # beside the first
+    plan.again = [name for name in states.failed if tries[name] < most]
+    states.failed = [name for name in states.failed if name not in plan.again]
+    states.missing += plan.again
     ours = {cell.id for cell in cells}
     codes = [(states.finished[cell.id].code, [cell]) for cell in cells if cell.id in states.finished]
     codes += [(f"source {s.source}", s.all_cells()) for s in sent if jobs.get(s.job_name) and ours & s.cells.keys()]
@@ -126,7 +128,7 @@ def _count_jobs(plan: Plan, sending: bool) -> None:
     known = {name for submission in going for name in submission.cells}.difference(plan.again)
     seconds, plan.how = _seconds(plan, missing + running, sending)
     plan.seconds = {cell: seconds[cell] for cell in missing}
-    live = sum(len(plan.jobs[submission.job_name]) * submission.tasks for submission in going) // plan.settings.tasks
+    live = sum(len(places(plan.jobs[s.job_name])) * s.tasks for s in going) // plan.settings.tasks
     more = min(_worth(plan, list(seconds.values())) - live, _worth(plan, list(plan.seconds.values())))
     wanted = max(more, _worth(plan, [took for cell, took in plan.seconds.items() if cell.id not in known]))
     chosen = (plan.settings.options.get(name) for name in ("account", "qos", "partition"))
@@ -158,12 +160,13 @@ def _seconds(plan: Plan, cells: list[Cell], sending: bool) -> tuple[dict[Cell, f
             survey.seconds.setdefault(kind_of(cell), []).append(seconds)
             hardware.add(record.hardware)
     estimate = not typed and any(kind_of(cell) not in survey.seconds for cell in cells)
-    known = Answer()
-    if estimate or sending:
+    known = plan.known or Answer()
+    if plan.known is None and (estimate or sending):
         trial = {"out": None, "device": "cpu", "at_once": False, "elsewhere": on_gpu}
         known = run.ask_first(plan.cells, survey, plan.data, **trial, estimate=estimate)
         if sending and not known.fingerprint:  # it could be planned without its data, but not trained
             run.ask_first(plan.cells, survey, plan.data, **trial, estimate=False)
+        plan.known = known
     if typed:
         return dict.fromkeys(cells, typed), "as given"
     recorded = {kind: statistics.fmean(each) for kind, each in survey.seconds.items()}
@@ -210,7 +213,7 @@ def lines(plan: Plan) -> list[str]:
         *plan.settings.notes,
         f"a cell takes about {each}{' of a GPU' * (not plan.beside)} ({plan.how}); {beside}",
     ]
-    if live := sum(map(len, plan.jobs.values())):
+    if live := sum(len(places(tasks)) for tasks in plan.jobs.values()):
         text.append(f"{some(live, 'job')} of this folder wait or run, and take what is missing of theirs")
     if plan.count:
         gpus = f" of {plan.settings.gpus} GPUs" * (plan.settings.tasks > 1)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
+import shlex
 import shutil
-from contextlib import redirect_stderr
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments import choose
 from paper_repro import records
 from paper_repro.cli import UsageError
 from paper_repro.records import provenance
+from paper_repro.sweep import leases
 from slurm import cluster, snapshot, submissions
+from slurm import plan as planning
 from slurm.cluster import ClusterError
 from slurm.job import Job
 from slurm.plan import Plan
@@ -23,7 +30,19 @@ if TYPE_CHECKING:
     from submitit.slurm.slurm import SlurmExecutor
 
 NODE = 'echo "on $SLURMD_NODENAME"'  # first of all, for `status`: where a job is that cannot start Python
+# A notice that comes before Python has its handlers must not kill it: SLURM would count that as a failure of the job's.
+DEAF = """bash -c 'trap "" USR2; exec "$0" "$@"'"""
 EVER = 10**6  # timeouts that submitit allows a job: what ends it is that its cells are done
+
+
+@contextmanager
+def sending(args: argparse.Namespace) -> Iterator[Plan]:
+    """The plan of what is to be sent, while no other submit is at work on the folder. Raises UsageError."""
+    choose.check_out(args.out)
+    with leases.hold(leases.folder_of(args.out), "submit") as lease:
+        if lease is None:
+            raise UsageError(f"another submit is at work on {args.out}: wait for it and type this again")
+        yield planning.make(args, sending=True)
 
 
 def send(plan: Plan) -> Submission:
@@ -42,6 +61,7 @@ def send(plan: Plan) -> Submission:
         args.out, plan.cells, name=args.name, profile=args.profile, source=provenance.source(*plan.cells),
         data=str(plan.data), device=chosen.device, at_once=plan.at_once, cores=chosen.cpus, gpus=chosen.gpus,
         gpu_type=chosen.gpu_type, jobs=plan.count, words=list(vars(args).get("stored", [])), user=cluster.user(),
+        again=plan.again,
     )  # fmt: skip
     jobs = [Job(submission.folder.absolute(), index) for index in range(submission.jobs)]
     environment = cluster.environment()
@@ -70,8 +90,9 @@ def executor_for(folder: Path, job_name: str, chosen: Settings, code: Path) -> S
     from submitit.slurm.slurm import SlurmExecutor
 
     try:
+        python = f"{DEAF} {shlex.quote(sys.executable)}"
         # Timeouts are the normal way of long cells, and submitit counts every notice in a job of ten minutes as one.
-        executor = SlurmExecutor(folder.absolute(), max_num_timeout=EVER)
+        executor = SlurmExecutor(folder.absolute(), python=python, max_num_timeout=EVER)
         parameters = chosen.for_submitit(job_name)
         parameters["setup"] = [NODE, *snapshot.setup(code, parameters["setup"])]
         executor.update_parameters(**parameters)

@@ -21,10 +21,10 @@ RECENTLY = 3600.0  # seconds over which the rate is taken
 TAIL = 100_000  # bytes of a failure or log that are read, from its end
 SHOWN = 5  # reasons of failure, jobs in a line
 ON = re.compile(r"^on (\S+)$", re.MULTILINE)  # what a job prints before anything else (slurm/sbatch.py)
+AT_START = "died at its start"
 COLUMNS = ("cells", "finished", "diverged", "failed", "running", "missing")
 
-# that live, by their submission's job name and their index in it; a submission that is not in it: not known
-Jobs = Mapping[str, Mapping[int, Task]]
+Jobs = Mapping[str, Sequence[Task]]  # that live, by their submission's job name; one that is not in it: not known
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -58,15 +58,20 @@ class States:
 
 def live_jobs(sent: Sequence[Submission]) -> Jobs:
     """The jobs that live of each submission, whoever sent it. Raises ClusterError."""
-    jobs: dict[str, dict[int, Task]] = {s.job_name: {} for s in sent}
+    jobs: dict[str, list[Task]] = {s.job_name: [] for s in sent}
     me = cluster.user()
     others = [s.job_name for s in sent if s.user != me]
     for task in cluster.tasks(None if others else me) if sent else []:
         if task.name in jobs:
-            jobs[task.name][task.place] = task
+            jobs[task.name].append(task)
     if others and cluster.hides_jobs():
         return {name: live for name, live in jobs.items() if live or name not in others}
     return jobs
+
+
+def places(tasks: Iterable[Task]) -> set[int]:
+    """Of a submission's jobs those that are not over: a job that runs and its successor have one."""
+    return {task.place for task in tasks}
 
 
 @dataclass
@@ -82,7 +87,7 @@ class Sweep:
     def table(self, out: Path, jobs: Jobs) -> dict[str, Any]:
         """All there is to say, as plain values. missing: None where jobs that may live may take what is missing."""
         states = States.of(self.ids, out)
-        tasks = [task for s in self.sent for task in jobs.get(s.job_name, {}).values()]
+        tasks = [task for s in self.sent for task in jobs.get(s.job_name, ())]
         live = Counter(task.state for task in tasks)
         unknown = bool(states.missing) and any(s.job_name not in jobs for s in self.sent)
         missing = [] if unknown else states.missing
@@ -150,29 +155,34 @@ def _failures(out: Path, failed: Sequence[str], sent: Sequence[Submission]) -> l
     ]  # fmt: skip
 
 
-def _ended_early(sent: Sequence[Submission], jobs: Jobs, out: Path) -> list[dict[str, Any]]:
-    """Jobs that are gone before all was done, by what is known of their ends and by node, with the last line that one
-    of each group has printed."""
+def ends(sent: Sequence[Submission], jobs: Jobs, out: Path) -> list[tuple[tuple[str, str], tuple[Submission, int]]]:
+    """Jobs that are gone and have not come to say that all was done: the reason, as far as it is known, with the node
+    (else ""); and the submission with the job's index. In the order in which they were sent."""
     submit = leases.owners(leases.folder_of(out)).get("submit")
-    ends = []
+    found = []
     for submission in sent:
         if submit and submit.is_alive and not submission.was_sent:
             continue  # sbatch has not answered yet
         last = {(attempt.index, attempt.task): attempt for attempt in submission.attempts()}
-        for index in set(range(submission.jobs)).difference(jobs[submission.job_name]):
+        for index in set(range(submission.jobs)).difference(places(jobs[submission.job_name])):
             tasks = [attempt for (job, _), attempt in last.items() if job == index]
             attempt = min(tasks, key=lambda task: task.ended == "finished", default=None)
             if attempt and attempt.ended:
                 reason, node = attempt.ended, attempt.host
             else:
                 node = _node(submission.logs(index)) or (attempt.host if attempt else "")
-                reason = "killed, or its node lost" if attempt else "died at its start" if node else "never started"
+                reason = "killed, or its node lost" if attempt else AT_START if node else "never started"
             if reason != "finished":
-                ends.append(((plain(reason), plain(node)), (submission, index)))
+                found.append(((plain(reason), plain(node)), (submission, index)))
+    return found
+
+
+def _ended_early(sent: Sequence[Submission], jobs: Jobs, out: Path) -> list[dict[str, Any]]:
+    """The ends, by reason and node, with the last line that one of each group has printed."""
     groups = []
-    for (reason, node), jobs_of_it in _grouped(ends):
+    for (reason, node), jobs_of_it in _grouped(ends(sent, jobs, out)):
         submission, index = jobs_of_it[-1]
-        path, line = _last_line(submission.logs(index))
+        path, line = last_line(submission.logs(index))
         groups.append({"reason": reason, "node": node or None, "jobs": len(jobs_of_it), "last_line": line, "log": path})
     return groups
 
@@ -182,7 +192,7 @@ def _node(logs: Sequence[Path]) -> str:
     return next((match[1] for path in logs for match in reversed([*ON.finditer(tail(path))])), "")
 
 
-def _last_line(logs: Sequence[Path]) -> tuple[str | None, str]:
+def last_line(logs: Sequence[Path]) -> tuple[str | None, str]:
     """The last that a job has printed, errors first, with its log; None where it has printed nothing."""
     for path in sorted(logs, key=lambda path: path.suffix):
         if lines := [line for line in tail(path).splitlines() if line.strip() and not ON.fullmatch(line)]:

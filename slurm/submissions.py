@@ -53,6 +53,7 @@ class Submission(Struct, kw_only=True, forbid_unknown_fields=True):
     mixed_code: bool = False  # in older ones
     jobs: Annotated[int, Meta(ge=1, lt=2**31)]
     cells: dict[CellId, dict[str, Any]]  # all that were meant, finished ones too
+    again: list[CellId] = []  # of the cells those that had failed
     words: list[str] = []  # that say the settings again: after submit --again ID
     user: str = ""  # who has sent it; not known of older ones
     place: str = ""  # its folder: set when it is read

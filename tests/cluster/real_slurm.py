@@ -227,6 +227,7 @@ AccountingStoragePass={folder}/munge/socket
 {nodes}
 PartitionName=main Nodes=ALL Default=YES PriorityTier=1 PreemptMode=REQUEUE GraceTime=20 DefaultTime=60
 PartitionName=high Nodes=ALL PriorityTier=10 PreemptMode=OFF DefaultTime=60
+PartitionName=cancels Nodes=ALL PriorityTier=1 PreemptMode=CANCEL GraceTime=20 DefaultTime=60
 PartitionName=hidden Nodes=ALL Hidden=YES DefaultTime=60
 PartitionName=short Nodes=ALL PriorityTier=1 PreemptMode=REQUEUE GraceTime=20 DefaultTime=5 MaxTime=5
 """)

@@ -1,8 +1,9 @@
 """A stand-in for SLURM on one machine, without its daemons: sbatch starts the jobs' script at once, in the background.
 
-`python stand_in.py install FOLDER` writes FOLDER/bin/{sbatch,squeue,srun,scancel,scontrol,sinfo,sacctmgr}: with that
-first on the PATH they share FOLDER/jobs, a folder a job. FOLDER/hold: sbatch lets its jobs wait. FOLDER/down: the
-controller does not answer. FOLDER/private: users are shown their own jobs only. (What a real SLURM does is tested in
+`python stand_in.py install FOLDER` writes FOLDER/bin/{sbatch,squeue,srun,scancel,scontrol,sinfo,sacctmgr,mail}: with
+that first on the PATH they share FOLDER/jobs, a folder a job. All run on node n1; if a job excludes it, on n2.
+FOLDER/hold: sbatch lets its jobs wait. FOLDER/down: the controller does not answer. FOLDER/private: users are shown
+their own jobs only. FOLDER/mails: what was written to whom. (What a real SLURM does is tested in
 tests/cluster; this is for what must be tried hundreds of times.)
 """
 
@@ -15,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-NAMES = ("sbatch", "squeue", "srun", "scancel", "scontrol", "sinfo", "sacctmgr")
+NAMES = ("sbatch", "squeue", "srun", "scancel", "scontrol", "sinfo", "sacctmgr", "mail")
 
 
 def install(folder: Path) -> None:
@@ -59,9 +60,12 @@ def release(folder: Path, words: list[str]) -> None:
 
 def _start(folder: Path, job: Path) -> None:
     number, _, index = job.name.partition("_")
-    tasks = (job / "script").read_text().partition("#SBATCH --ntasks-per-node=")[2].partition("\n")[0]
+    script = (job / "script").read_text()
+    tasks = script.partition("#SBATCH --ntasks-per-node=")[2].partition("\n")[0]
+    node = "n2" if "n1" in script.partition("#SBATCH --exclude=")[2].partition("\n")[0] else "n1"
+    (job / "node").write_text(node)
     environment = {**os.environ, "SLURM_JOB_ID": f"{1000 * int(number) + int(index)}" if index else number,
-                   "SLURM_JOB_NUM_NODES": "1", "SLURMD_NODENAME": "n1",
+                   "SLURM_JOB_NUM_NODES": "1", "SLURMD_NODENAME": node,
                    "SLURM_NTASKS_PER_NODE": tasks or "1"}  # fmt: skip
     if index:
         environment |= {"SLURM_ARRAY_JOB_ID": number, "SLURM_ARRAY_TASK_ID": index}
@@ -112,7 +116,7 @@ def squeue(folder: Path, words: list[str]) -> None:
         state, name, user = ((job / what).read_text() for what in ("state", "name", "user"))
         if user != me and ("--user" in words or (folder / "private").exists()):
             continue
-        node = "n1" if state == "RUNNING" else ""
+        node = (job / "node").read_text() if state == "RUNNING" else ""
         ran = "0:00" if (job / "requeued").exists() else "0:05"
         said = {"%i": job.name, "%T": state, "%r": "None", "%M": ran, "%j": name, "%u": user, "%N": node}
         print(re.sub("%[iTrMjuN]", lambda match, said=said: said[match[0]], words[words.index("--format") + 1]))
@@ -174,7 +178,13 @@ def scontrol(folder: Path, words: list[str]) -> None:
         print(f"JobState={(folder / 'jobs' / words[2] / 'state').read_text()}")
     else:
         print("MaxJobCount             = 10000\nMaxArraySize            = 1001\nClusterName             = test")
+        print(f"MailProg                = {folder / 'bin' / 'mail'}")
         print(f"PrivateData             = {'accounts,jobs' if (folder / 'private').exists() else 'none'}")
+
+
+def mail(folder: Path, words: list[str]) -> None:
+    with open(folder / "mails", "a") as mails:
+        mails.write(f"{words}\n{sys.stdin.read()}\n")
 
 
 def sinfo(folder: Path, words: list[str]) -> None:

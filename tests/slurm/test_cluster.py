@@ -128,3 +128,47 @@ def test_the_id_of_this_job(monkeypatch) -> None:
     monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "9")
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
     assert cluster.job_id() == "9_3"
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "CANCELLED"])
+def test_a_requeue_that_fails_is_tried_again_while_the_job_runs(programs: Path, monkeypatch, capsys, state) -> None:
+    monkeypatch.setattr(cluster, "PAUSE", 0.01)
+    (programs / "scontrol").write_text(
+        f"""#!/bin/sh
+[ "$1" = requeue ] || exec echo JobState={state}
+echo x >> {programs}/asked
+[ $(wc -l < {programs}/asked) -lt 3 ] || exit 0
+echo 'Unable to contact slurm controller' >&2
+exit 1
+"""
+    )
+    (programs / "scontrol").chmod(0o755)
+    cluster.requeue("7_1")
+    assert len((programs / "asked").read_text().split()) == (3 if state == "RUNNING" else 1)
+    said = "not put back yet: scontrol: Unable to contact slurm controller\n"
+    assert capsys.readouterr().err == (2 * said if state == "RUNNING" else "")
+
+
+@pytest.mark.parametrize(
+    ("job", "rule", "partition", "qos", "ended"),
+    [
+        ("Requeue=1", "preempt/none", "CANCEL", "cancel", False),
+        ("Requeue=0", "preempt/none", "OFF", "cluster", True),
+        ("Requeue=1", "preempt/partition_prio", "CANCEL", "cluster", True),
+        ("Requeue=1", "preempt/partition_prio", "REQUEUE", "cluster", False),
+        ("Requeue=1", "preempt/qos", "REQUEUE", "cancel", True),
+    ],
+)
+def test_where_a_job_is_not_put_back(programs: Path, job: str, rule: str, partition: str, qos: str, ended) -> None:
+    says(programs, "sacctmgr", qos)
+    (programs / "scontrol").write_text(
+        f"""#!/bin/sh
+case "$2" in
+job) echo '   Partition=main QOS=normal Restarts=0 {job} JobState=RUNNING' ;;
+partition) [ "$3" = main ] && echo '   GraceTime=20 PreemptMode={partition} State=UP' ;;
+config) echo 'PreemptType             = {rule}' ;;
+esac
+"""
+    )
+    (programs / "scontrol").chmod(0o755)
+    assert cluster.is_ended_for_good("7_1") is ended

@@ -91,33 +91,22 @@ def test_what_a_kill_left_of_submitit_s_saving_is_removed(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize(
-    ("heard", "runs", "asks"),
+    ("heard", "runs", "goes_on"),
     [
         ([signal.SIGUSR2], False, True),  # the time limit, or a preemption that was announced
         ([signal.SIGTERM, signal.SIGUSR2], False, True),
         ([signal.SIGTERM], True, True),  # preempted without a notice: SLURM still calls it running
         ([signal.SIGTERM], False, False),  # cancelled, or put back already
         ([signal.SIGUSR2, signal.SIGTERM], False, True),
+        ([], True, False),
     ],
 )
-def test_when_a_job_asks_to_be_put_back(heard: list[signal.Signals], runs: bool, asks: bool, monkeypatch) -> None:
-    asked = []
-    signal.signal(signal.SIGUSR2, lambda number, frame: asked.append(number))
+def test_when_a_job_is_to_go_on(heard: list[signal.Signals], runs: bool, goes_on: bool, monkeypatch) -> None:
     stop = Stop()
     for number in heard:
         stop.note(number, None)
     monkeypatch.setattr(cluster, "is_running", lambda job: runs)
-    stop.requeue("12_3")
-    assert asked == [signal.SIGUSR2] * asks
-
-
-def test_on_one_machine_a_term_is_a_cancel() -> None:
-    asked = []
-    signal.signal(signal.SIGUSR2, lambda number, frame: asked.append(number))
-    stop = Stop()
-    stop.note(signal.SIGTERM, None)
-    stop.requeue(None)
-    assert asked == []
+    assert stop.is_to_go_on("12_3") is goes_on
 
 
 def test_a_signal_stops_it_at_a_safe_point(cell: Cell, npz: Path, tmp_path: Path) -> None:

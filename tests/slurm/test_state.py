@@ -44,8 +44,8 @@ def sent(cells: list[Cell], tmp_path: Path) -> Submission:
 
 
 @pytest.fixture
-def jobs(sent: Submission) -> dict[str, dict[int, Task]]:
-    return {sent.job_name: {0: Task("9_0", 0, sent.job_name, "RUNNING", cluster.user(), "n1")}}
+def jobs(sent: Submission) -> dict[str, list[Task]]:
+    return {sent.job_name: [Task("9_0", 0, sent.job_name, "RUNNING", cluster.user(), "n1")]}
 
 
 def test_each_cell_is_in_one_state(cells: list[Cell], sent: Submission, tmp_path: Path) -> None:
