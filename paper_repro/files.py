@@ -6,16 +6,29 @@ run is to blame for: one line with the file's name and what to do.
 
 import errno
 import functools
+import hashlib
+import itertools
 import os
 import shutil
 import stat
 import uuid
 import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from paper_repro.cli import brief
 
 SMALL = 2**16  # bytes: more than a process has to say of itself
+AT_ONCE = 32  # files, where many are read
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def open_regular(path: Path, largest: int | None = None) -> BufferedReader:
@@ -50,6 +63,20 @@ def tail(path: Path, most: int) -> str:
     with open_regular(path) as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - most))
         return file.read(most).decode(errors="replace")
+
+
+def each(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """The function of each item, in order; of many at once, because a busy file server is slow to answer one question,
+    and no slower to answer many. Raises what the function does, and StorageError where no thread can be started."""
+    if len(items) < AT_ONCE:
+        return [function(item) for item in items]
+    size = -(-len(items) // AT_ONCE)
+    parts = [items[start : start + size] for start in range(0, len(items), size)]
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(itertools.chain(*pool.map(lambda part: [function(item) for item in part], parts)))
+    except RuntimeError as error:
+        raise StorageError(errno.EAGAIN, str(error)) from None
 
 
 ADVICE = {
@@ -168,3 +195,26 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.close(descriptor)
     except OSError as error:
         raise StorageError.at(path, error) from None
+
+
+class _Sealed(Struct):
+    checksum: str
+    content: Raw
+
+
+def write_sealed(path: Path, value: Any) -> None:
+    """Put the value at path as JSON, with its checksum. Raises as write_atomically()."""
+    content = msgspec.json.encode(value)
+    write_atomically(path, msgspec.json.encode(_Sealed(hashlib.sha256(content).hexdigest(), Raw(content))))
+
+
+def read_sealed(path: Path, largest: int, kind: type[Result]) -> Result:
+    """What write_sealed() has put there. Raises ValueError, naming the file, for what is damaged or of another kind;
+    OSError as open() does."""
+    try:
+        file = msgspec.json.decode(read(path, largest), type=_Sealed)
+        if hashlib.sha256(file.content).hexdigest() != file.checksum:
+            raise ValueError("checksum does not match")
+        return msgspec.json.decode(file.content, type=kind)
+    except (ValueError, RecursionError) as error:  # msgspec's are ValueErrors
+        raise ValueError(f"{path}: damaged ({brief(error)})") from None

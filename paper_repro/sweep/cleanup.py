@@ -33,5 +33,6 @@ def clear(out: Path, finished: Collection[str]) -> None:
     with suppress(OSError):
         leases.forget(claims, wanted)
     before = leases.clock(out) - DAY
-    for folder in (out, out / "records", out / "failures", claims, *out.glob("slurm/*"), *out.glob("slurm/*/attempts")):
+    more = [folder for pattern in ("claims/*", "slurm/*", "slurm/*/attempts") for folder in out.glob(pattern)]
+    for folder in (out, out / "records", out / "failures", claims, *more):
         files.clear_temporaries(folder, before)

@@ -1,9 +1,10 @@
 """Leases: who is at work on a name, as files that hold on network file systems too. No locks, no server.
 
-FOLDER/NAME.G says who works on NAME; of several generations G the highest holds. A lease is made by linking a whole
-file to the next generation's name, which succeeds for one process only (on NFS too, where locks often do not). Its
-modification time is its heartbeat. Times are compared on the file server's clock alone, because those of two machines
-may differ by minutes.
+FOLDER/X/NAME.G says who works on NAME; of several generations G the highest holds. X is one of 16 folders, the same for
+all generations of a name, so that thousands of leases need not be listed to take one. A lease is made by linking a
+whole file to the next generation's name, which succeeds for one process only (on NFS too, where locks often do not).
+Its modification time is its heartbeat. Times are compared on the file server's clock alone, because those of two
+machines may differ by minutes.
 
 A lease is stale when its process is seen to be gone from this machine, or when its heart has not beaten for STALE
 seconds; the next generation may then be linked. An owner that was only asleep sees its file gone, or another's in its
@@ -21,8 +22,9 @@ import re
 import socket
 import threading
 import time
+import zlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +37,7 @@ from paper_repro.files import machine
 BEAT = 20.0  # seconds
 STALE = 180.0  # seconds without a beat: longer than NFS keeps attributes (60 s) and a file server stutters
 FILE = re.compile(r"([^.].*)\.([0-9]+)")  # NAME.G; drafts begin with a dot
+SHARDS = 16  # which of four thousand leases hold 250 each: they are listed at once
 
 Identity = dict[str, Any]
 
@@ -125,19 +128,20 @@ def beating(beat: Callable[[], None]) -> Iterator[None]:
 
 def acquire(folder: Path, name: str) -> Lease | None:
     """Take the name, from nobody or from a stale owner. The caller beats and releases (or uses hold())."""
-    draft = files.temporary(folder / name)
+    shard = _shard(folder, name)
+    draft = files.temporary(shard / name)
     text = json.dumps({**myself(), "claim": draft.name})
     try:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            shard.mkdir(parents=True, exist_ok=True)
             draft.write_text(text)
         except FileNotFoundError as error:  # nobody has taken a draft away yet
-            raise files.StorageError.at(folder / name, error) from None
+            raise files.StorageError.at(shard / name, error) from None
         now = draft.stat().st_mtime
         before = _files(folder, name)
         if before and _is_held(before[-1], now):
             return None
-        lease = Lease(folder / f"{name}.{_generation(before[-1]) + 1 if before else 1}", text)
+        lease = Lease(shard / f"{name}.{_generation(before[-1]) + 1 if before else 1}", text)
         try:
             os.link(draft, lease.path)
         except FileExistsError:
@@ -147,7 +151,7 @@ def acquire(folder: Path, name: str) -> Lease | None:
     except FileNotFoundError:
         return None  # asleep for a day: the draft was removed as one that a kill had left
     except OSError as error:
-        raise files.StorageError.at(folder / name, error) from None
+        raise files.StorageError.at(shard / name, error) from None
     finally:
         with suppress(OSError):
             draft.unlink()
@@ -167,18 +171,20 @@ def _stands(lease: Lease, folder: Path, name: str, now: float) -> bool:
     return True
 
 
-def owners(folder: Path) -> dict[str, Owner]:
-    """Everyone who holds a name in the folder, the stale ones too."""
-    if not folder.is_dir():
+def owners(folder: Path, names: Collection[str] | None = None) -> dict[str, Owner]:
+    """Everyone who holds a name in the folder (one of these names), the stale ones too."""
+    found = _all_files(folder / f"{number:x}" for number in range(SHARDS))
+    newest = {name: paths[-1] for name, paths in found.items() if names is None or name in names}
+    if not newest:
         return {}
     now = clock(folder)
-    everyone = {name: _read(paths[-1], now) for name, paths in _all_files(folder).items()}
-    return {name: owner for name, owner in everyone.items() if owner is not None}
+    everyone = zip(newest, files.each(lambda path: _read(path, now), list(newest.values())), strict=True)
+    return {name: owner for name, owner in everyone if owner is not None}
 
 
 def forget(folder: Path, names: Collection[str]) -> None:
     """Remove the leases on these names that nobody needs any more and whose owners are dead."""
-    dead = [name for name, owner in owners(folder).items() if name in names and not owner.is_alive]
+    dead = [name for name, owner in owners(folder, names).items() if not owner.is_alive]
     for path in [path for name in dead for path in _files(folder, name)]:
         files.remove(path)
 
@@ -215,14 +221,20 @@ def _read(path: Path, now: float) -> Owner | None:
 
 def _files(folder: Path, name: str) -> list[Path]:
     """The name's leases, by generation."""
-    return _all_files(folder).get(name, [])
+    return _all_files([_shard(folder, name)]).get(name, [])
 
 
-def _all_files(folder: Path) -> dict[str, list[Path]]:
+def _all_files(shards: Iterable[Path]) -> dict[str, list[Path]]:
     by_name = defaultdict[str, list[Path]](list)
-    for match in filter(None, map(FILE.fullmatch, os.listdir(folder))):
-        by_name[match[1]].append(folder / match[0])
+    for shard in shards:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for match in filter(None, map(FILE.fullmatch, os.listdir(shard))):
+                by_name[match[1]].append(shard / match[0])
     return {name: sorted(paths, key=_generation) for name, paths in by_name.items()}
+
+
+def _shard(folder: Path, name: str) -> Path:
+    return folder / f"{zlib.crc32(name.encode()) % SHARDS:x}"
 
 
 def _generation(path: Path) -> int:

@@ -184,7 +184,8 @@ class Bench:
 def _others(bench: Bench, draw: random.Random, folder: Path) -> Iterator[Row]:
     """Everything else below an output folder: it holds no numbers, so cells end as ever."""
     kinds = {what: damages[0] for what, damages in _kinds(False, draw).items() if "another" not in what}
-    for name in (f"claims/{CELL.id}.1", f"failures/{CELL.id}.txt",
+    claim = leases._shard(Path("claims"), CELL.id) / f"{CELL.id}.1"
+    for name in (str(claim), f"failures/{CELL.id}.txt",
                  "slurm/now/attempts/0-a.json", "slurm/now/submission.json"):  # fmt: skip
         wrong = [what for what, damage in kinds.items() if _stumbles(bench, name, damage, folder / "other")]
         for what in wrong:
@@ -218,8 +219,9 @@ def _stumbles(bench: Bench, name: str, damage: Damage, out: Path) -> bool:
 
 def _write_others(out: Path, data: Path) -> None:
     """What lies below an output folder beside records and checkpoints."""
-    (out / "claims").mkdir(exist_ok=True)
-    (out / "claims" / f"{CELL.id}.1").write_text(json.dumps({**leases.myself(), "machine": "another"}))
+    claim = leases._shard(out / "claims", CELL.id) / f"{CELL.id}.1"
+    claim.parent.mkdir(parents=True, exist_ok=True)
+    claim.write_text(json.dumps({**leases.myself(), "machine": "another"}))
     records.write_failure(out, CELL, "why")
     made = submissions.create(
         out, [CELL], name="fig2", profile="demo", source="s", data=str(data), device="cpu", at_once=1, cores=1, gpus=0,

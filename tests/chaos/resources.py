@@ -261,7 +261,7 @@ class Bench:
                     refused = 1
             finally:
                 (place / FILLER).unlink()
-            return int(claim.lost or not refused or len([*(place / "claims").iterdir()]) != 1)
+            return int(claim.lost or not refused or len([*place.glob("claims/*/*")]) != 1)
 
     def limited(self, name: str, kind: int, value: int) -> int:
         out = self._copied(self.folder / f"limit{name}")

@@ -107,9 +107,9 @@ class Sweep:
 
         Drafts of leases (a hundred bytes) may stay: whoever types the command again removes them.
         """
-        unwanted = ("checkpoints/*", "claims/*", "failures/*", "**/*.tmp", "records/*.damaged")
+        unwanted = ("checkpoints/*", "claims/*/*", "failures/*", "**/*.tmp", "records/*.damaged")
         found = {path for pattern in unwanted for path in self.out.glob(pattern)}
-        return sorted(path for path in found if not (path.parent.name == "claims" and path.suffix == ".tmp"))
+        return sorted(path for path in found if not (path.parent.parent.name == "claims" and path.suffix == ".tmp"))
 
     def records(self) -> dict[str, records.Record]:
         return {record["id"]: records.without_times(record) for record in records.load(self.out)}

@@ -56,10 +56,10 @@ def test_a_record_that_is_lost_changed_or_more_is_a_difference(sweep: Sweep, cel
     assert kills._differences(sweep, expected, "not done") == 1
 
 
-@pytest.mark.parametrize("left", ["checkpoints/a", "claims/a.1", "failures/a.txt", "records/.a.json.0-1-2.tmp"])
+@pytest.mark.parametrize("left", ["checkpoints/a", "claims/0/a.1", "failures/a.txt", "records/.a.json.0-1-2.tmp"])
 def test_what_is_left_behind_is_a_difference(sweep: Sweep, left: str) -> None:
     expected, path = sweep.records(), sweep.out / left
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     assert kills._differences(sweep, expected, "") == 1
 

@@ -28,6 +28,23 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
             files.read(tmp_path / name, 100)
 
 
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 1000])
+def test_of_many_each_is_done_in_order(count: int) -> None:
+    assert files.each(str, range(count)) == [str(number) for number in range(count)]
+
+
+def test_what_one_of_many_raises_is_raised_and_so_is_that_no_thread_can_be_started(monkeypatch) -> None:
+    with pytest.raises(ZeroDivisionError):
+        files.each(lambda number: 1 / (number - 77), range(100))
+
+    def refuse(thread: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    with pytest.raises(files.StorageError, match=r"^can't start new thread; no more processes or threads may be started"):
+        files.each(str, range(100))
+
+
 def test_nothing_that_was_set_aside_is_written_over(tmp_path: Path) -> None:
     for content in (b"1", b"2", b"3"):
         (tmp_path / "a.json").write_bytes(content)

@@ -86,7 +86,7 @@ def test_what_is_no_checkpoint_or_claim_is_passed_over(tmp_path: Path, odd, capf
     odd(tmp_path / "c" / "000000002.pt")
     assert checkpoints.load(tmp_path / "c", {"cell": "me"}, "cpu") == {"cell": "me"}
     assert capfd.readouterr().err.count("\n") == 1
-    odd(leases.folder_of(tmp_path) / "name.1")
+    odd(leases._shard(leases.folder_of(tmp_path), "name") / "name.1")
     assert leases.owners(leases.folder_of(tmp_path))["name"].identity == {}
 
 
@@ -115,7 +115,9 @@ def test_a_packed_checkpoint_is_not_unpacked(tmp_path: Path, capfd) -> None:
 
 def test_names_of_claims_that_are_no_numbers_are_passed_over(tmp_path: Path) -> None:
     for name in ("x.²", "x.١", "x.-1", "x."):
-        (tmp_path / name).touch()
+        path = leases._shard(tmp_path, "x") / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
     assert leases.owners(tmp_path) == {}
 
 

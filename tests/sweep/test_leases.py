@@ -18,6 +18,18 @@ from paper_repro.sweep import leases
 ROOT = Path(__file__).parents[2]
 
 
+def _file(folder: Path, name: str, generation: int = 1) -> Path:
+    """Where a lease lies; its folder is made."""
+    shard = leases._shard(folder, name)
+    shard.mkdir(exist_ok=True)
+    return shard / f"{name}.{generation}"
+
+
+def _left(folder: Path) -> list[str]:
+    """The names of all files: leases, drafts and others."""
+    return sorted(path.name for shard in folder.iterdir() for path in shard.iterdir())
+
+
 def _elsewhere(path: Path, seconds_ago: float) -> None:
     """Make a lease look like one of a process on another machine whose heart beat so long ago."""
     path.write_text(json.dumps({**leases.myself(), "machine": "another one"}))
@@ -34,13 +46,13 @@ def test_a_name_is_held_once_and_can_be_taken_again(tmp_path: Path) -> None:
         assert set(leases.owners(tmp_path)) == {"a", "b"}
         assert leases.owners(tmp_path)["a"].identity["pid"] == os.getpid()
         other.release()
-    assert list(tmp_path.iterdir()) == []
+    assert _left(tmp_path) == []
 
 
 def test_a_block_that_raises_releases(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), leases.hold(tmp_path, "a"):
         raise RuntimeError
-    assert list(tmp_path.iterdir()) == []
+    assert _left(tmp_path) == []
 
 
 def test_a_dead_process_s_name_is_taken_at_once(tmp_path: Path) -> None:
@@ -49,7 +61,7 @@ def test_a_dead_process_s_name_is_taken_at_once(tmp_path: Path) -> None:
     assert not leases.owners(tmp_path)["a"].is_alive
     lease = leases.acquire(tmp_path, "a")
     assert lease is not None
-    assert [path.name for path in tmp_path.iterdir()] == ["a.2"]
+    assert _left(tmp_path) == ["a.2"]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +69,7 @@ def test_a_dead_process_s_name_is_taken_at_once(tmp_path: Path) -> None:
 )
 def test_one_on_another_machine_is_judged_by_its_heart(tmp_path: Path, age: float, taken: bool) -> None:
     leases.acquire(tmp_path, "a")
-    _elsewhere(tmp_path / "a.1", age)
+    _elsewhere(_file(tmp_path, "a"), age)
     assert (leases.acquire(tmp_path, "a") is not None) == taken
 
 
@@ -71,7 +83,7 @@ def test_a_process_that_sleeps_too_long_finds_its_claim_lost(tmp_path: Path) -> 
     first.beat()
     assert first.lost
     first.release()  # and takes nothing away from the new owner
-    assert [path.name for path in tmp_path.iterdir()] == ["a.2"]
+    assert _left(tmp_path) == ["a.2"]
 
 
 def test_the_heart_beats(tmp_path: Path, monkeypatch) -> None:
@@ -96,9 +108,9 @@ DAMAGED = {
 
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_claim_is_judged_by_its_heart(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "a.1"
+    path = _file(tmp_path, "a")
     path.mkdir() if content is None else path.write_bytes(content)
-    (tmp_path / "a.\u00b2").touch()  # no generation
+    path.with_name("a.\u00b2").touch()  # no generation
     assert leases.acquire(tmp_path, "a") is None
     assert leases.owners(tmp_path)["a"].is_alive
     os.utime(path, (0, 0))
@@ -118,8 +130,8 @@ def _before_the_link(monkeypatch: pytest.MonkeyPatch, happens: Callable[[str], o
 
 
 def test_one_that_slept_while_it_took_a_stale_name_gives_way_to_a_later_owner(tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "a.1").touch()
-    os.utime(tmp_path / "a.1", (0, 0))
+    _file(tmp_path, "a").touch()
+    os.utime(_file(tmp_path, "a"), (0, 0))
     later = []
 
     def others_come_and_go(draft: str) -> None:
@@ -133,7 +145,7 @@ def test_one_that_slept_while_it_took_a_stale_name_gives_way_to_a_later_owner(tm
     (owner,) = later
     owner.beat()
     assert not owner.lost
-    assert [path.name for path in tmp_path.iterdir()] == ["a.1"]
+    assert _left(tmp_path) == ["a.1"]
 
 
 def test_a_claim_is_not_stale_from_birth_because_its_draft_is_old(tmp_path: Path, monkeypatch) -> None:
@@ -162,7 +174,7 @@ def test_a_sleeper_takes_nothing_from_one_who_began_to_count_anew(tmp_path: Path
 def test_one_whose_draft_was_removed_takes_nothing(tmp_path: Path, monkeypatch) -> None:
     _before_the_link(monkeypatch, os.unlink)
     assert leases.acquire(tmp_path, "a") is None
-    assert list(tmp_path.iterdir()) == []
+    assert _left(tmp_path) == []
 
 
 RACE = """
@@ -186,7 +198,7 @@ def test_of_many_that_race_for_dead_owners_names_one_at_a_time_holds_each(tmp_pa
     folder = tmp_path / "claims"
     folder.mkdir()
     for name in range(20):
-        _elsewhere(folder / f"{name}.1", leases.STALE + 60)
+        _elsewhere(_file(folder, str(name)), leases.STALE + 60)
     logs = [tmp_path / f"{number}.log" for number in range(8)]
     racers = [subprocess.Popen([sys.executable, "-c", RACE, str(folder), str(log)], cwd=ROOT) for log in logs]
     time.sleep(0.5)
@@ -197,7 +209,7 @@ def test_of_many_that_race_for_dead_owners_names_one_at_a_time_holds_each(tmp_pa
     for name in range(20):
         held = sorted((float(start), float(end)) for other, start, end in spans if other == str(name))
         assert all(first[1] < second[0] for first, second in itertools.pairwise(held))
-    assert list(folder.iterdir()) == []
+    assert _left(folder) == []
 
 
 def test_a_process_is_told_from_a_later_one_with_its_number() -> None:
@@ -215,12 +227,12 @@ def test_a_process_is_told_from_a_later_one_with_its_number() -> None:
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
 def test_what_is_no_file_is_no_claim_and_does_not_stop_one(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "a.1"
+    path = _file(tmp_path, "a")
     {"folder": path.mkdir, "pipe": lambda: os.mkfifo(path), "link": lambda: path.symlink_to("no")}[kind]()
     os.utime(path, (1000, 1000), follow_symlinks=False)  # its heart does not beat
     lease = leases.acquire(tmp_path, "a")
     assert lease is not None
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a.2"]
+    assert _left(tmp_path) == ["a.2"]
 
 
 def test_a_draft_that_cannot_be_written_is_named_and_not_left(tmp_path: Path, monkeypatch) -> None:
@@ -229,6 +241,6 @@ def test_a_draft_that_cannot_be_written_is_named_and_not_left(tmp_path: Path, mo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", refuse)
-    with pytest.raises(OSError, match=f"^{tmp_path / 'a'}: No space left on device; make room"):
+    with pytest.raises(OSError, match=f"^{leases._shard(tmp_path, 'a') / 'a'}: No space left on device; make room"):
         leases.acquire(tmp_path, "a")
-    assert not list(tmp_path.iterdir())
+    assert _left(tmp_path) == []

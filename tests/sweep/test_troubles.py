@@ -24,7 +24,7 @@ def test_a_place_that_cannot_be_written_ends_the_sweep_and_no_cell_fails(
     assert str(caught.value).startswith(str(out / "checkpoints"))
     assert "\n" not in str(caught.value)
     assert not (out / "failures").exists()
-    assert not list((out / "claims").iterdir())
+    assert not list(out.glob("claims/*/*"))
     assert capfd.readouterr().err.count("\n") == 2  # of the display
 
 
@@ -63,10 +63,10 @@ def test_what_says_that_memory_has_run_out(error: Exception, has: bool) -> None:
 
 def test_half_written_files_of_killed_processes_go_when_a_run_begins(cell: Cell, tmp_path: Path) -> None:
     files.write_atomically(tmp_path / "records" / "x.json", b"x")
-    folders = (tmp_path, tmp_path / "records", tmp_path / "failures", tmp_path / "claims")
+    folders = (tmp_path, tmp_path / "records", tmp_path / "failures", tmp_path / "claims" / "0")
     gone = [folder / ".x.0badf00d-1.tmp" for folder in folders]
     for path in gone:
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
         os.utime(path, (1000, 1000))
     young = tmp_path / "records" / ".y.0badf00d-1.tmp"  # of another machine, perhaps being written

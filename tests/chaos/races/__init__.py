@@ -56,10 +56,11 @@ def _names(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:
 
 def _prepare(folder: Path, names: int) -> None:
     """Some names were held by processes that have died elsewhere, and some of these claims are damaged."""
-    (folder / "claims").mkdir(parents=True)
-    (folder / "done").mkdir()
+    (folder / "done").mkdir(parents=True)
     for number in range(0, names, 3):
-        path = folder / "claims" / f"{number:05}.{1 + number % 4}"
+        name = f"{number:05}"
+        path = leases._shard(folder / "claims", name) / f"{name}.{1 + number % 4}"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("[" * (number % 2) + '{"machine": "another"}')
         os.utime(path, (0, 0))
 
@@ -85,10 +86,10 @@ def _cells(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:
 
 
 def _left(out: Path, disturbed: bool) -> list[Path]:
-    """Files beside the records and their index; of those who were killed, claims (which are stale) and half-written
+    """Files beside the records and their summaries; of those who were killed, claims (which are stale) and half-written
     files may stay."""
-    files = [path for path in out.rglob("*") if path.is_file() and path.suffix not in (".json", ".known")]
-    return [path for path in files if not disturbed or (path.parent.name != "claims" and path.suffix != ".tmp")]
+    files = [path for path in out.rglob("*") if path.is_file() and path.suffix != ".json"]
+    return [path for path in files if not disturbed or (path.parent.parent.name != "claims" and path.suffix != ".tmp")]
 
 
 def _clocks(long: bool, draw: random.Random, folder: Path) -> Iterator[Row]:

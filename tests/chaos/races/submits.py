@@ -168,7 +168,7 @@ def _ended(out: Path, wanted: dict[str, object]) -> list[str]:
     said += [f"{name}: {'missing' if name not in found else 'not as alone'}" for name in wanted
              if found.get(name) != wanted[name]]  # fmt: skip
     said += [f"{path}: {path.read_text()}" for path in (out / "failures").glob("*")]
-    left_over = [*(out / "checkpoints").glob("*"), *(out / "claims").glob("[!.]*")]
+    left_over = [*(out / "checkpoints").glob("*"), *out.glob("claims/*/[!.]*")]
     return said + [f"{path}: left" for path in left_over]
 
 
@@ -201,7 +201,7 @@ def seen_with_wrong_clocks(folder: Path, environments: Iterable[dict[str, str]])
 
 def _until_two_train(out: Path) -> None:
     end = time.monotonic() + PATIENCE
-    while len(list((out / "claims").glob("adamw*.1"))) < 2:
+    while len(list(out.glob("claims/*/adamw*.1"))) < 2:
         assert time.monotonic() < end, "no cell was begun"
         time.sleep(0.1)
 
