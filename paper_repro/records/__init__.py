@@ -4,7 +4,7 @@ A Record is a dict with the fields of schema.Record. Each cell's lies in OUT/rec
 or in a .jsonl file of many they are read by load(). BadRecord says in one line what is wrong with one, and where.
 
     write, read, load, merge             one record of a cell; all of a folder or file; many into one file
-    look                                 Summary of each cell that is finished, and damaged ones put aside
+    look, names                          Summary of each cell that is finished, and damaged ones put aside; ids alone
     parse, unseal, checksum              one line of JSON, held against its checksum and schema
     without_times                        what two runs of one cell have in common
     write_failure, clear_failure         the traceback of a cell that failed

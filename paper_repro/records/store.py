@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -19,11 +19,13 @@ from paper_repro.records import diagnosis, provenance, schema
 
 __all__ = [
     "LARGEST", "BadRecord", "Record", "Summary", "checksum", "clear_failure", "content_of", "failure_path", "load",
-    "look", "merge", "parse", "read", "read_or_put_aside", "record_path", "unseal", "without_times", "write",
+    "look", "merge", "names", "parse", "read", "read_or_put_aside", "record_path", "unseal", "without_times", "write",
     "write_failure",
 ]  # fmt: skip
 Record = dict[str, Any]  # as schema.Record
 LARGEST = 64 * 2**20  # bytes of a record: of 100,000 epochs, which is more than any cell may have (preflight.check)
+LARGEST_SUMMARIES = 2**28  # bytes
+WORTH_WRITING = 100  # records that were read
 
 
 class BadRecord(ValueError):
@@ -37,14 +39,14 @@ class Summary(NamedTuple):
     hardware: the processor's or GPU's name.
     """
 
-    status: str
-    seconds: float
-    fingerprint: str  # of the data
-    code: str
+    status: Literal["finished", "diverged"]
+    seconds: schema.Positive
+    fingerprint: schema.Text  # of the data
+    code: schema.Text
     written: float
-    anomalies: list[str]
-    torch: str  # its version
-    hardware: str
+    anomalies: list[schema.Text]
+    torch: schema.Text  # its version
+    hardware: schema.Text
 
 
 def record_path(out: Path, cell_id: str) -> Path:
@@ -91,23 +93,45 @@ def read_or_put_aside(out: Path, cell_id: str, mend: bool = True) -> Record | No
         except OSError as error:  # a folder that may only be read; or another command was faster
             result = f"it cannot be put aside ({error.strerror})"
         message += f"; {result}, the cell will be trained again"
-    print(message, file=sys.stderr)
+    sys.stderr.write(f"{message}\n")  # at once: others may be read beside it
     return None
 
 
-def look(out: Path, ids: Iterable[str], mend: bool = False) -> dict[str, Summary]:
-    """Those of the ids that have a record. A damaged one is named on stderr and counts as none; mend puts it aside."""
-    summaries, there = {}, set(_names(out / "records"))
-    for name in dict.fromkeys(ids):
-        with suppress(FileNotFoundError):  # removed since
-            if f"{name}.json" not in there or not (record := read_or_put_aside(out, name, mend)):
-                continue
-            summaries[name] = Summary(
+def look(out: Path, ids: Iterable[str], mend: bool = False, anew: bool = False) -> dict[str, Summary]:
+    """Those of the ids that have a record. A damaged one is named on stderr and counts as none; mend puts it aside.
+
+    What was read before is taken from OUT/summaries.json, as a record is never written again. One that is damaged since
+    counts as finished: figures (load) read all and name it, and so does a look anew, as of `experiments run`. A cell
+    that has no record any more is dropped: submit looks before its jobs make another. Of two that look at once the last
+    writes, and what the other has read is read again.
+    """
+    there, seen = names(out), dict[str, Summary]()
+    with suppress(OSError, ValueError):  # none, damaged, or with other fields: all is read again
+        seen = files.read_sealed(out / "summaries.json", LARGEST_SUMMARIES, dict[str, Summary])
+    wanted = [name for name in dict.fromkeys(ids) if name in there]
+    unread = [name for name in wanted if anew or name not in seen]
+    read = dict(zip(unread, files.each(lambda name: _summary(out, name, mend), unread), strict=True))
+    known = {name: summary for name, summary in {**seen, **read}.items() if summary and name in there}
+    if len(unread) >= WORTH_WRITING or not seen.keys() <= known.keys():
+        with suppress(OSError):  # a folder that may only be read
+            files.write_sealed(out / "summaries.json", known)
+    return {name: known[name] for name in wanted if name in known}
+
+
+def _summary(out: Path, name: str, mend: bool) -> Summary | None:
+    with suppress(FileNotFoundError):  # removed since
+        if record := read_or_put_aside(out, name, mend):
+            return Summary(
                 record["status"], record["seconds"], record["provenance"]["data"]["fingerprint"],
                 provenance.label(record["provenance"]), record_path(out, name).stat().st_mtime, diagnosis.kinds(record),
                 record["provenance"].get("versions", {}).get("torch", "unknown"), record["provenance"]["hardware"],
             )  # fmt: skip
-    return summaries
+    return None
+
+
+def names(out: Path) -> set[str]:
+    """The ids of all cells that have a record, whole or damaged."""
+    return {name.removesuffix(".json") for name in _names(out / "records")}
 
 
 def load(source: Path) -> list[Record]:

@@ -6,6 +6,7 @@ on from there. The parent itself may be killed at any moment: the same call agai
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -79,6 +80,7 @@ class Outcome:
             self.anomalies[name] = anomalies
 
 
+@functools.lru_cache(maxsize=2**18)  # asked several times of each cell of a sweep
 def kind_of(cell: Cell) -> Cell:
     """The cell without what sets it apart from others of its map: a kind is checked once, and takes as long."""
     return cell.replace(alpha=0.0, decay=0.0, seed=0)
@@ -98,7 +100,7 @@ class Survey:
         """known: the summaries of the records, where they have been read already; a damaged record is put aside here,
         named on stderr, and its cell counts as missing."""
         survey = cls()
-        known = records.look(out, (cell.id for cell in cells), mend=True) if known is None else known
+        known = records.look(out, (cell.id for cell in cells), mend=True, anew=True) if known is None else known
         for cell in dict.fromkeys(cells):
             record = known.get(cell.id)
             if record is None:
@@ -268,8 +270,11 @@ class _Sweep:
         while self.waiting and worker.cell is None and not (last or self.stopping):
             cell = self.waiting.popleft()
             settled = (records.record_path(self.task.out, cell.id), records.failure_path(self.task.out, cell.id))
-            if self.task.wait_for_others or not any(path.exists() for path in settled):  # else another job settled it
+            if self.task.wait_for_others or not any(path.exists() for path in settled):
                 worker.cell = cell
+            else:  # another job settled it, and as a rule many more: do not ask for each of a hundred thousand
+                known = records.names(self.task.out).union(path.stem for path in settled[1].parent.glob("*.txt"))
+                self.waiting = deque(cell for cell in self.waiting if cell.id not in known)
         worker.send(worker.cell)
 
     def _listen(self, worker: _Worker) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import json
 import os
@@ -18,7 +19,7 @@ import pytest
 from paper_repro import files as files_module
 from paper_repro import records
 from paper_repro.cell import Cell
-from paper_repro.records import BadRecord
+from paper_repro.records import BadRecord, store
 
 
 def cell(seed: int = 0) -> Cell:
@@ -288,6 +289,85 @@ def test_a_look_names_a_damaged_record_and_puts_it_aside_if_asked_to(tmp_path: P
         assert said.count("\n") == 1
         assert paths[0].exists() != mend
     assert paths[0].with_suffix(".damaged").exists()
+
+
+@pytest.fixture
+def summaries(tmp_path: Path, monkeypatch) -> Path:
+    """Where they are kept, after a look at three records."""
+    monkeypatch.setattr(store, "WORTH_WRITING", 1)
+    for seed in range(3):
+        records.write(tmp_path, record(seed))
+    records.look(tmp_path, IDS)
+    return tmp_path / "summaries.json"
+
+
+IDS = [cell(seed).id for seed in range(4)]
+
+
+def test_a_record_is_read_once(summaries: Path, tmp_path: Path, capsys) -> None:
+    path = records.record_path(tmp_path, IDS[0])
+    path.write_text("{")
+    before = summaries.stat().st_ino
+    assert list(records.look(tmp_path, IDS, mend=True)) == IDS[:3]
+    assert summaries.stat().st_ino == before
+    assert capsys.readouterr().err == ""
+    assert list(records.look(tmp_path, IDS[:2], mend=True, anew=True)) == IDS[1:2]
+    assert path.with_suffix(".damaged").exists()
+    assert list(records.look(tmp_path, IDS)) == IDS[1:3]
+
+
+def test_a_record_that_was_removed_is_forgotten(summaries: Path, tmp_path: Path) -> None:
+    records.record_path(tmp_path, IDS[0]).unlink()
+    assert list(records.look(tmp_path, IDS[1:2])) == IDS[1:2]
+    records.write(tmp_path, record(0, seconds=9.0))
+    assert records.look(tmp_path, IDS)[IDS[0]].seconds == 9.0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'"finished"', b'"FINISHED"'),
+        (b'["finished",', b'["finished",1,'),
+        (b'"commit abc"', b'"\\u001b[2J"'),
+        (b"}", b""),
+    ],
+)
+@pytest.mark.parametrize("sealed", [True, False])
+def test_summaries_that_do_not_fit_are_read_again(
+    summaries: Path, tmp_path: Path, before: bytes, after: bytes, sealed: bool
+) -> None:
+    known, content = records.look(tmp_path, IDS), summaries.read_bytes()
+    assert before in content
+    content = content.replace(before, after)
+    if sealed:  # by another version, or by who means ill
+        inner = content.partition(b'"content":')[2][:-1]
+        content = b'{"checksum":"%s","content":%s}' % (hashlib.sha256(inner).hexdigest().encode(), inner)
+    summaries.write_bytes(content)
+    assert records.look(tmp_path, IDS) == known
+    assert summaries.read_bytes() != content
+
+
+def test_where_no_summaries_can_be_kept_all_is_read(summaries: Path, tmp_path: Path) -> None:
+    known = records.look(tmp_path, IDS)
+    summaries.unlink()
+    summaries.mkdir()
+    assert records.look(tmp_path, IDS) == known
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_of_two_that_look_at_once_nothing_is_lost(summaries: Path, tmp_path: Path, monkeypatch) -> None:
+    each = files_module.each
+
+    def beside(*given):
+        monkeypatch.setattr(files_module, "each", each)
+        records.write(tmp_path, record(3))
+        assert list(records.look(tmp_path, IDS)) == IDS
+        return each(*given)
+
+    summaries.unlink()
+    monkeypatch.setattr(files_module, "each", beside)
+    assert list(records.look(tmp_path, IDS)) == IDS[:3]
+    assert list(records.look(tmp_path, IDS)) == IDS
 
 
 def test_two_records_that_disagree_about_a_cell_are_refused(tmp_path: Path) -> None:

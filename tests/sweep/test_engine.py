@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,7 @@ from paper_repro.data.split import prepare
 from paper_repro.sweep import engine, leases
 from paper_repro.training import checkpoints
 from paper_repro.training.train import train
+from tests.conftest import made_record
 
 ROOT = Path(__file__).parents[2]
 LONG = 60  # epochs: a second or two
@@ -81,6 +83,21 @@ def test_jobs_that_share_cells_begin_with_other_ones_and_pass_over_what_is_settl
     assert sorted(outcome.finished) == sorted(cell.id for cell in first[2:])
     assert not outcome.failed
     assert records.failure_path(tmp_path, first[0].id).exists()
+
+
+def test_of_what_other_jobs_have_settled_a_job_asks_once(cell: Cell, tmp_path: Path, monkeypatch) -> None:
+    cells, asked, handed = [cell.replace(seed=seed) for seed in range(100)], [], []
+    for settled in cells[:40]:
+        records.write(tmp_path, made_record(settled, 30.0))
+    for settled in cells[40:60]:
+        records.write_failure(tmp_path, settled, "why")
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: asked.append(path) or exists(path))
+    task = engine.Task(tmp_path, tmp_path, "cpu", wait_for_others=False)
+    sweep = engine._Sweep(cells, task, engine.Outcome(), len(cells))
+    sweep._assign(SimpleNamespace(send=handed.append))
+    assert handed == [cells[60]]
+    assert len(asked) < 10
 
 
 def test_what_looks_odd_is_told_of_new_and_of_finished_cells(cell: Cell, npz: Path, tmp_path: Path) -> None:
