@@ -3,7 +3,8 @@
 There is no server and no database. Everything is decided from files below OUT and from what squeue says:
 
     OUT/records/, failures/, claims/     finished, failed, and just being trained: as everywhere in this project
-    OUT/slurm/WHEN/submission.json       what one sbatch carried: cells, settings, code; written before it is sent
+    OUT/slurm/WHEN/submission.json       what one sbatch carried: settings, code, which cells; written before it is sent
+    OUT/slurm/cells/                     lists of cells, in parts of a thousand: one for all submissions of the same
     OUT/slurm/WHEN/attempts/             a file for each start of each job: its seconds, and how it ended
     OUT/slurm/WHEN/*_log.out, .err       what the jobs printed
 

@@ -131,14 +131,15 @@ def _again(args: argparse.Namespace) -> argparse.Namespace:
             raise UsageError(f"{word}: --again {args.again} says which cells")
     try:
         sent = submissions.read(args.out / "slurm" / args.again)
+        cells = sent.all_cells()
     except FileNotFoundError:
-        raise UsageError(f"--again {args.again}: there is no such folder in {args.out / 'slurm'}") from None
+        gone = f"there is no such folder in {args.out / 'slurm'}, or its list of cells is gone"
+        raise UsageError(f"--again {args.again}: {gone}") from None
     except ValueError as error:
         raise UsageError(str(error)) from None
     stored = [*sent.words, "--again", args.again, *args.words]
     more = {name: vars(args).get(name) for name in ("failed", "follow", "once")}
-    more |= {"words": args.words, "stored": stored, "cells": sent.all_cells(), "name": sent.name,
-             "profile": sent.profile}  # fmt: skip
+    more |= {"words": args.words, "stored": stored, "cells": cells, "name": sent.name, "profile": sent.profile}
     return argparse.Namespace(**{**vars(_parser().parse_args(["submit", *stored])), **more})
 
 

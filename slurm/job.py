@@ -21,11 +21,12 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from experiments import run
+from paper_repro.cell import Cell
 from paper_repro.records import provenance
 from paper_repro.sweep import engine
 from paper_repro.sweep.engine import Survey
 from slurm import cluster, submissions
-from slurm.state import States
+from slurm.state import missing_of
 from slurm.submissions import Attempt, Submission
 
 if TYPE_CHECKING:
@@ -73,28 +74,30 @@ class Job:
 
         Raises RuntimeError if the copy of the code that this runs from is no longer what was submitted.
         """
-        cells = {cell.id: cell for cell in sent.all_cells()}
-        if (now := provenance.source(*cells.values())) != sent.source:
+        if (now := provenance.source(*map(Cell.from_dict, sent.kinds))) != sent.source:
             place = provenance.PACKAGE.parent
             raise RuntimeError(f"{place}: damaged (source {now}, submitted as {sent.source}): submit again")
         out, data, at_once, device = Path(sent.out), Path(sent.data), sent.at_once, os.environ.get(DEVICE, sent.device)
-        share = (self.index * sent.tasks + attempt.task, sent.jobs * sent.tasks)
+        worker, workers = self.index * sent.tasks + attempt.task, sent.jobs * sent.tasks
         gpu = os.environ.get("CUDA_VISIBLE_DEVICES") or os.environ.get("ROCR_VISIBLE_DEVICES", "")
         if sent.tasks > 1 and (not gpu or "," in gpu):  # else all would train on the first
             raise RuntimeError(
                 f"task {attempt.task} of {sent.tasks} is to have one GPU, and SLURM shows it {gpu or 'none'}"
             )
         where = f", GPU {gpu or '?'}" * bool(sent.gpus)
-        while stop.signal is None and (missing := States.of(cells, out, mend=True).missing):
-            print(f"job {sent.job_name}, {self.index}{where}: {len(missing)} cells that nobody trains", flush=True)
-            survey = Survey(missing=[cells[name] for name in missing])
-            if sent.gpus:  # tries out how many at once; later submissions plan by what is known of it
-                trial = {"out": out, "device": device, "estimate": False, "at_once": not at_once}
-                answer = run.ask_first(survey.missing, survey, data, **trial)
-                at_once = at_once or answer.at_once
-                attempt.hardware, attempt.at_once = answer.hardware, at_once
-            assert at_once  # of a job without a GPU it is planned
-            engine.run(survey.missing, out, data, at_once, device, survey, lambda: stop.signal is not None, share)
+        for cells, share in sent.rounds(worker, workers):
+            while stop.signal is None and (missing := missing_of(cells, out)):
+                print(f"job {sent.job_name}, {self.index}{where}: {len(missing)} cells that nobody trains", flush=True)
+                survey = Survey(missing=missing)
+                if sent.gpus:  # tries out how many at once; later submissions plan by what is known of it
+                    trial = {"out": out, "device": device, "estimate": False, "at_once": not at_once}
+                    answer = run.ask_first(survey.missing, survey, data, **trial)
+                    at_once = at_once or answer.at_once
+                    attempt.hardware, attempt.at_once = answer.hardware, at_once
+                assert at_once  # of a job without a GPU it is planned
+                engine.run(survey.missing, out, data, at_once, device, survey, lambda: stop.signal is not None, share)
+            if stop.signal:
+                break
 
 
 def remove_leftovers() -> None:

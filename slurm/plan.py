@@ -104,9 +104,15 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
     states.failed = [name for name in states.failed if name not in plan.again]
     states.missing += plan.again
     ours = {cell.id for cell in cells}
-    codes = [(states.finished[cell.id].code, [cell]) for cell in cells if cell.id in states.finished]
-    codes += [(f"source {s.source}", s.all_cells()) for s in sent if jobs.get(s.job_name) and ours & s.cells.keys()]
-    plan.mixed = sorted({label for label, made in codes if not provenance.has_same_numbers(label, *made)})
+    made = {
+        (states.finished[cell.id].code, cell.model, cell.optimizer): cell
+        for cell in cells
+        if cell.id in states.finished
+    }
+    codes = [(label, [cell]) for (label, _, _), cell in made.items()]
+    live = [s for s in sent if jobs.get(s.job_name) and not ours.isdisjoint(s.cells)]
+    codes += [(f"source {s.source}", [Cell.from_dict(fields) for fields in s.kinds]) for s in live]
+    plan.mixed = sorted({label for label, each in codes if not provenance.has_same_numbers(label, *each)})
     if states.missing:
         _count_jobs(plan, sending)
     return plan

@@ -46,7 +46,8 @@ def sending(args: argparse.Namespace) -> Iterator[Plan]:
 
 
 def send(plan: Plan) -> Submission:
-    """Send the plan's jobs. Raises UsageError, with all that sbatch says, and leaves only the copy of the code then."""
+    """Send the plan's jobs. Raises UsageError, with all that sbatch says, and leaves only the copy of the code
+    and the list of the cells then."""
     if plan.mixed and not plan.args.mixed_code:
         raise UsageError(
             f"other code than this (source {provenance.source(*plan.cells)}) has made records or waits in the queue: "

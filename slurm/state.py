@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from paper_repro import files, records
+from paper_repro.cell import Cell
 from paper_repro.cli import duration, plain, python_m
 from paper_repro.records import Summary, diagnosis
 from paper_repro.sweep import leases
 from slurm import cluster
 from slurm.cluster import Task
-from slurm.submissions import Submission
+from slurm.submissions import Attempt, Submission
 
 RECENTLY = 3600.0  # seconds over which the rate is taken
 TAIL = 100_000  # bytes of a failure or log that are read, from its end
@@ -38,10 +39,11 @@ class States:
     missing: list[str] = field(default_factory=list)  # for any job to take
 
     @classmethod
-    def of(cls, ids: Iterable[str], out: Path, mend: bool = False) -> States:
-        """mend: put damaged records aside (else they are only named, and count as none)."""
+    def of(cls, ids: Iterable[str], out: Path, mend: bool = False, known: dict[str, Summary] | None = None) -> States:
+        """mend: put damaged records aside (else they are only named, and count as none). known: the records that there
+        are, where they need not be looked for."""
         ids = dict.fromkeys(ids)
-        states = cls(finished=records.look(out, ids, mend))
+        states = cls(finished=records.look(out, ids, mend) if known is None else known)
         held = {name for name, owner in leases.owners(leases.folder_of(out)).items() if owner.is_alive}
         failed = {path.stem for path in (out / "failures").glob("*.txt")}
         for name in [name for name in ids if name not in states.finished]:
@@ -54,6 +56,13 @@ class States:
         diverged = sum(known.status == "diverged" for known in self.finished.values())
         counts = (len(self.finished) - diverged, diverged, len(self.failed), len(self.running), len(self.missing))
         return dict(zip(COLUMNS, (sum(counts), *counts), strict=True))
+
+
+def missing_of(cells: Sequence[Cell], out: Path) -> list[Cell]:
+    """Those in no other state, by the names of files alone: a thousand jobs that begin do not read all records."""
+    there = records.names(out)
+    left = {cell.id: cell for cell in cells if cell.id not in there}
+    return [left[name] for name in States.of(left, out, known={}).missing]
 
 
 def live_jobs(sent: Sequence[Submission]) -> Jobs:
@@ -118,8 +127,8 @@ class Sweep:
 def again(sent: Sequence[Submission], cells: Sequence[str], out: Path) -> list[list[str]]:
     """What to type after submit or retry for these cells, if all were submitted; of submissions of the same cells the
     last."""
-    last = {tuple(s.cells): s for s in sent if not s.cells.keys().isdisjoint(cells)}
-    if not set(cells) <= {name for names in last for name in names}:
+    last = {tuple(s.parts): s for s in sent if not s.cells.keys().isdisjoint(cells)}
+    if not set(cells) <= {name for s in last.values() for name in s.cells}:
         return []
     return [["--again", s.folder.name, "--out", str(out)] for s in last.values()]
 
@@ -147,7 +156,8 @@ def _cells_per_hour(states: States, out: Path) -> float:
 def _failures(out: Path, failed: Sequence[str], sent: Sequence[Submission]) -> list[dict[str, Any]]:
     """Failed cells by the last line of their tracebacks, most frequent first, with one to look at."""
     paths = {name: records.failure_path(out, name) for name in failed}
-    reasons = ((tail(path).strip().splitlines() or ["no reason given"])[-1] for path in paths.values())
+    texts = files.each(tail, list(paths.values()))
+    reasons = ((text.strip().splitlines() or ["no reason given"])[-1] for text in texts)
     return [
         {"reason": reason, "cells": len(names), "first": names[0], "log": _last(logs_of(names[0], sent)),
          "file": str(paths[names[0]]), "traceback": tail(paths[names[0]]).partition("\n")[2].strip()}
@@ -158,20 +168,22 @@ def _failures(out: Path, failed: Sequence[str], sent: Sequence[Submission]) -> l
 def ends(sent: Sequence[Submission], jobs: Jobs, out: Path) -> list[tuple[tuple[str, str], tuple[Submission, int]]]:
     """Jobs that are gone and have not come to say that all was done: the reason, as far as it is known, with the node
     (else ""); and the submission with the job's index. In the order in which they were sent."""
-    submit = leases.owners(leases.folder_of(out)).get("submit")
+    submit = leases.owners(leases.folder_of(out), ["submit"]).get("submit")
     found = []
     for submission in sent:
-        if submit and submit.is_alive and not submission.was_sent:
+        gone = set(range(submission.jobs)).difference(places(jobs[submission.job_name]))
+        if not gone or (submit and submit.is_alive and not submission.was_sent):
             continue  # sbatch has not answered yet
-        last = {(attempt.index, attempt.task): attempt for attempt in submission.attempts()}
-        for index in set(range(submission.jobs)).difference(places(jobs[submission.job_name])):
-            tasks = [attempt for (job, _), attempt in last.items() if job == index]
-            attempt = min(tasks, key=lambda task: task.ended == "finished", default=None)
-            if attempt and attempt.ended:
-                reason, node = attempt.ended, attempt.host
+        logs, last = submission.all_logs(), defaultdict[int, dict[int, Attempt]](dict)
+        for attempt in submission.attempts():
+            last[attempt.index][attempt.task] = attempt
+        for index in gone:
+            worst = min(last[index].values(), key=lambda task: task.ended == "finished", default=None)
+            if worst and worst.ended:
+                reason, node = worst.ended, worst.host
             else:
-                node = _node(submission.logs(index)) or (attempt.host if attempt else "")
-                reason = "killed, or its node lost" if attempt else AT_START if node else "never started"
+                node = _node(logs.get(index, [])) or (worst.host if worst else "")
+                reason = "killed, or its node lost" if worst else AT_START if node else "never started"
             if reason != "finished":
                 found.append(((plain(reason), plain(node)), (submission, index)))
     return found
@@ -222,8 +234,8 @@ def tail(path: Path) -> str:
 
 def logs_of(cell_id: str, sent: Sequence[Submission]) -> list[Path]:
     """The logs that name a cell: of the jobs that finished it, or failed to."""
-    paths = [path for s in sent if cell_id in s.cells for index in range(s.jobs) for path in s.logs(index)]
-    return [path for path in paths if cell_id in tail(path)]
+    paths = [path for s in sent if cell_id in s.cells for _, logs in sorted(s.all_logs().items()) for path in logs]
+    return [path for path, text in zip(paths, files.each(tail, paths), strict=True) if cell_id in text]
 
 
 def lines(tables: Sequence[dict[str, Any]], unknown: str) -> list[str]:

@@ -7,7 +7,9 @@ Which jobs still live is asked of SLURM, by the submission's own job name.
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
+import itertools
 import os
 import re
 import socket
@@ -15,7 +17,7 @@ import sys
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,11 +27,12 @@ from msgspec import Meta, Raw, Struct
 
 from paper_repro import files
 from paper_repro.cell import ID, Cell
-from paper_repro.cli import UsageError, brief
+from paper_repro.cli import UsageError
 from paper_repro.files import write_atomically
 from paper_repro.sweep import leases
 
-LARGEST = 2**28  # bytes of submission.json: of choose.MOST cells
+LARGEST = 2**24  # bytes of submission.json, or of a part of its cells
+PART = 1000  # cells that a job reads at first
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,120}")
 Name = Annotated[str, Meta(pattern=rf"^{NAME.pattern}\Z")]
 CellId = Annotated[str, Meta(pattern=rf"^(?:{ID.pattern})\Z")]
@@ -52,7 +55,9 @@ class Submission(Struct, kw_only=True, forbid_unknown_fields=True):
     gpu_type: str = ""  # that was asked for
     mixed_code: bool = False  # in older ones
     jobs: Annotated[int, Meta(ge=1, lt=2**31)]
-    cells: dict[CellId, dict[str, Any]]  # all that were meant, finished ones too
+    # of all cells that were meant, finished ones too, in OUT/slurm/cells: the same for all submissions of them
+    parts: list[Name]
+    kinds: list[dict[str, Any]]  # a cell of each model and optimizer: their code counts
     again: list[CellId] = []  # of the cells those that had failed
     words: list[str] = []  # that say the settings again: after submit --again ID
     user: str = ""  # who has sent it; not known of older ones
@@ -72,22 +77,43 @@ class Submission(Struct, kw_only=True, forbid_unknown_fields=True):
         """Of a job; each has a GPU of its own."""
         return max(1, self.gpus)
 
+    @property
+    def cells(self) -> dict[str, Raw]:
+        """The fields of all cells, by their ids. Raises as read()."""
+        return _joined(self.folder.parent / "cells", tuple(self.parts))
+
     def all_cells(self) -> list[Cell]:
-        return [Cell.from_dict(fields) for fields in self.cells.values()]
+        """Raises as read()."""
+        return _made(self.cells.values())
+
+    def rounds(self, worker: int, workers: int) -> Iterator[tuple[list[Cell], tuple[int, int]]]:
+        """What one of so many workers is to look at, one after the other, with its share there (engine.run): a part of
+        the cells, and when nothing is left of it, all. So few read all of a large list. Raises as read()."""
+        count = len(self.parts)
+        if count > 1:
+            first, rank = worker % count, worker // count
+            part = _part(self.folder.parent / "cells", self.parts[first])
+            yield _made(part.values()), (rank, len(range(first, workers, count)))
+        yield self.all_cells(), (worker, workers)
 
     def logs(self, index: int) -> list[Path]:
-        """What the job printed, oldest first: files that submitit names after SLURM's job id and index."""
-        paths = self.folder.glob("*_log.???" if self.jobs == 1 else f"*_{index}_*_log.???")
-        return sorted(paths, key=lambda path: (path.stat().st_mtime, path.name))
+        """What the job printed, oldest first."""
+        return self.all_logs().get(index, [])
+
+    def all_logs(self) -> dict[int, list[Path]]:
+        """By the jobs' indices: files that submitit names after SLURM's job id and that."""
+        paths = list(self.folder.glob("*_log.???"))
+        logs = defaultdict[int, list[Path]](list)
+        for _, path in sorted(zip(files.each(lambda path: path.stat().st_mtime, paths), paths, strict=True)):
+            index = re.match(r"\d+_(\d+)_\d", path.name)
+            logs[int(index[1]) if index and self.jobs > 1 else 0].append(path)
+        return logs
 
     def attempts(self) -> list[Attempt]:
         """In the order of their last beats, by the file server's clock. A damaged file is left out."""
-        attempts = []
-        for path in (self.folder / "attempts").glob("*.json"):
-            with suppress(OSError, ValueError):
-                attempt = msgspec.json.decode(files.read(path, files.SMALL), type=Attempt)
-                attempts.append((path.stat().st_mtime, path.name, attempt))
-        return [attempt for _, _, attempt in sorted(attempts)]
+        paths = list((self.folder / "attempts").glob("*.json"))
+        read = [attempt for attempt in files.each(_attempt, paths) if attempt]
+        return [attempt for _, _, attempt in sorted(read, key=lambda each: each[:2])]
 
     def seconds(self) -> float:
         """Of a GPU, or of their cores, that its tasks have had: all until the last of that start of their job ended."""
@@ -115,35 +141,53 @@ class Attempt(Struct, forbid_unknown_fields=True):
     at_once: Count = 0
 
 
-class _File(Struct):
-    checksum: str
-    content: Raw
+def _attempt(path: Path) -> tuple[float, str, Attempt] | None:
+    with suppress(OSError, ValueError):
+        attempt = msgspec.json.decode(files.read(path, files.SMALL), type=Attempt)
+        return path.stat().st_mtime, path.name, attempt
+    return None
 
 
 def create(out: Path, cells: Sequence[Cell], **content: Any) -> Submission:
     """Write the folder of a new submission; nothing is sent."""
     word = f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+    count = -(-len(cells) // PART)  # of parts, each with some of the first cells and some of the last
+    parts = files.each(functools.partial(_write_part, out / "slurm" / "cells"), [cells[n::count] for n in range(count)])
+    kinds = {(cell.model, cell.optimizer): cell.to_dict() for cell in cells}
     submission = Submission(
-        job_name=f"{content['name']}-{content['profile']}-{word}",
-        out=str(out.absolute()), cells={cell.id: cell.to_dict() for cell in cells}, **content,
+        job_name=f"{content['name']}-{content['profile']}-{word}", out=str(out.absolute()), parts=parts,
+        kinds=list(kinds.values()), **content,
     )  # fmt: skip
-    encoded = msgspec.json.encode(submission)
+    files.write_sealed(out / "slurm" / word / "submission.json", submission)
     submission.place = str(out / "slurm" / word)
-    text = msgspec.json.encode(_File(hashlib.sha256(encoded).hexdigest(), Raw(encoded)))
-    write_atomically(submission.folder / "submission.json", text)
     return submission
 
 
+def _write_part(folder: Path, cells: Sequence[Cell]) -> str:
+    """Write a part of a list of cells under a digest of their ids, which is returned."""
+    digest = hashlib.sha256(" ".join(cell.id for cell in cells).encode()).hexdigest()
+    files.write_sealed(folder / f"{digest}.json", {cell.id: Raw(cell.canonical().encode()) for cell in cells})
+    return digest
+
+
+def _part(folder: Path, digest: str) -> dict[str, Raw]:
+    return files.read_sealed(folder / f"{digest}.json", LARGEST, dict[CellId, Raw])
+
+
+@functools.cache  # several submissions may be of the same cells
+def _joined(folder: Path, parts: tuple[str, ...]) -> dict[str, Raw]:
+    """All parts in the order in which they were given to create()."""
+    rows = itertools.zip_longest(*(part.items() for part in files.each(functools.partial(_part, folder), parts)))
+    return dict(item for row in rows for item in row if item)
+
+
+def _made(cells: Iterable[Raw]) -> list[Cell]:
+    return [Cell.from_dict(msgspec.json.decode(fields)) for fields in cells]
+
+
 def read(folder: Path) -> Submission:
-    """Raises ValueError, naming the file, for one that is damaged."""
-    path = folder / "submission.json"
-    try:
-        file = msgspec.json.decode(files.read(path, LARGEST), type=_File)
-        if hashlib.sha256(file.content).hexdigest() != file.checksum:
-            raise ValueError("checksum does not match")
-        submission = msgspec.json.decode(file.content, type=Submission)
-    except (ValueError, RecursionError) as error:  # msgspec's are ValueErrors
-        raise ValueError(f"{path}: damaged ({brief(error)})") from None
+    """Raises ValueError, naming the file, for one that is damaged, and OSError as open() does."""
+    submission = files.read_sealed(folder / "submission.json", LARGEST, Submission)
     submission.place = str(folder)
     return submission
 
@@ -151,7 +195,10 @@ def read(folder: Path) -> Submission:
 def all_of(out: Path) -> list[Submission]:
     """Every submission below `out`, oldest first. Raises UsageError for a damaged one."""
     try:
-        return [read(path.parent) for path in sorted((out / "slurm").glob("*/submission.json"))]
+        sent = [read(path.parent) for path in sorted((out / "slurm").glob("*/submission.json"))]
+        for submission in sent:
+            submission.cells  # noqa: B018  # here, where one that is damaged is told
+        return sent
     except (ValueError, OSError) as error:
         raise UsageError(f"{error}: what it sent is not known; remove its folder when none of its jobs lives") from None
 

@@ -41,7 +41,9 @@ def test_what_one_of_many_raises_is_raised_and_so_is_that_no_thread_can_be_start
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr("threading.Thread.start", refuse)
-    with pytest.raises(files.StorageError, match=r"^can't start new thread; no more processes or threads may be started"):
+    with pytest.raises(
+        files.StorageError, match=r"^can't start new thread; no more processes or threads may be started"
+    ):
         files.each(str, range(100))
 
 

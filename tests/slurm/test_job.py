@@ -53,6 +53,20 @@ def test_it_trains_what_is_missing_and_leaves_what_failed_or_another_trains(
     assert [attempt.ended for attempt in submission.attempts()] == ["finished", "finished"]
 
 
+def test_it_trains_its_part_before_it_reads_the_others(cell: Cell, npz: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(submissions, "PART", 2)
+    submission = _submission(cell, npz, tmp_path)
+    other = tmp_path / "slurm" / "cells" / f"{submission.parts[0]}.json"
+    content = other.read_bytes()
+    other.unlink()
+    with pytest.raises(FileNotFoundError, match=other.name):
+        Job(submission.folder, 1)()
+    assert {record["cell"]["seed"] for record in records.load(tmp_path)} == {1, 3}
+    other.write_bytes(content)
+    assert Job(submission.folder, 1)() == "finished"
+    assert {record["cell"]["seed"] for record in records.load(tmp_path)} == {0, 1, 2, 3}
+
+
 def test_a_damaged_copy_of_the_code_is_refused(cell: Cell, npz: Path, tmp_path: Path) -> None:
     other = _submission(cell, npz, tmp_path, source="0" * 16)
     with pytest.raises(RuntimeError, match=f"{provenance.PACKAGE.parent}: damaged .* submit again"):
@@ -123,4 +137,4 @@ def test_a_signal_stops_it_at_a_safe_point(cell: Cell, npz: Path, tmp_path: Path
     os.kill(child, signal.SIGTERM)
     assert os.waitpid(child, 0)[1] == 0
     assert content.attempts()[0].ended == "stopped (SIGTERM)"
-    assert not list(tmp_path.glob("claims/*"))
+    assert not list(tmp_path.glob("claims/*/*"))

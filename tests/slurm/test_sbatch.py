@@ -49,13 +49,13 @@ def test_a_job_of_four_gpus_is_four_tasks_with_one_each(plan: Plan) -> None:
     assert sbatch.sbatch_text(plan) == GOLDEN.with_name("sbatch-gpus.txt").read_text()
 
 
-def test_where_sbatch_refuses_all_that_it_says_is_said_and_nothing_left_but_the_code(
+def test_where_sbatch_refuses_all_that_it_says_is_said_and_nothing_left_but_code_and_cells(
     plan: Plan, tmp_path: Path, capfd
 ) -> None:
     plan.args.out = tmp_path / "runs"
     with pytest.raises(UsageError, match=r"^sbatch refused: sbatch: error: invalid account\nsbatch: error: ask us$"):
         sbatch.send(plan)
-    assert [path.name for path in (tmp_path / "runs" / "slurm").iterdir()] == ["code"]
+    assert {path.name for path in (tmp_path / "runs" / "slurm").iterdir()} == {"cells", "code"}
     assert capfd.readouterr() == ("", "")
 
 

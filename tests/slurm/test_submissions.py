@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from paper_repro.cell import Cell
+from paper_repro.cli import UsageError
 from paper_repro.sweep import leases
 from slurm import submissions
 from slurm.submissions import Submission, attempting
@@ -30,7 +31,38 @@ def sent(cell: Cell, tmp_path: Path) -> Submission:
 def test_a_submission_is_read_as_it_was_written(sent: Submission, cell: Cell, tmp_path: Path) -> None:
     (read,) = submissions.all_of(tmp_path)
     assert read == sent
-    assert {name: Cell.from_dict(fields) for name, fields in read.cells.items()} == {cell.id: cell}
+    assert (list(read.cells), read.all_cells()) == ([cell.id], [cell])
+
+
+def _submitted(out: Path, cells: list[Cell], **changes: object) -> Submission:
+    content = {"name": "fig2", "profile": "demo", "source": "0" * 16, "data": "d", "device": "cpu", "at_once": 1}
+    return submissions.create(out, cells, **{**content, "cores": 1, "gpus": 0, "jobs": 5, **changes})
+
+
+def test_all_submissions_of_the_same_cells_share_their_list_in_parts(cell: Cell, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(submissions, "PART", 3)
+    cells = [cell.replace(seed=seed) for seed in range(8)]
+    first, second = (_submitted(tmp_path, cells, name=name) for name in ("fig2", "fig3"))
+    assert first.parts == second.parts
+    assert len(list(tmp_path.glob("slurm/cells/*"))) == len(first.parts) == 3
+    assert [each.all_cells() for each in submissions.all_of(tmp_path)] == [cells, cells]  # in their order
+
+
+def test_a_worker_reads_its_part_and_when_that_is_done_all(cell: Cell, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(submissions, "PART", 3)
+    cells = [cell.replace(seed=seed) for seed in range(8)]
+    sent = _submitted(tmp_path, cells)
+    first = [next(sent.rounds(worker, 5)) for worker in range(5)]
+    assert [part for part, _ in first] == [cells[0::3], cells[1::3], cells[2::3], cells[0::3], cells[1::3]]
+    assert [share for _, share in first] == [(0, 2), (0, 2), (0, 1), (1, 2), (1, 2)]
+    assert list(sent.rounds(4, 5))[1] == (cells, (4, 5))
+
+
+def test_a_damaged_part_is_named_with_what_to_do(sent: Submission, tmp_path: Path) -> None:
+    (part,) = tmp_path.glob("slurm/cells/*")
+    part.write_bytes(part.read_bytes().replace(b'"seed"', b'"Seed"').replace(b"adamw", b"adam"))
+    with pytest.raises(UsageError, match=f"^{part}: damaged .*remove its folder when none of its jobs lives$"):
+        submissions.all_of(tmp_path)
 
 
 def test_how_it_ended(sent: Submission) -> None:
@@ -108,7 +140,8 @@ def test_the_last_attempt_is_the_last_whatever_the_clocks_of_its_machine_said(se
 
 REFUSED = [
     {"name": "../x"}, {"profile": "\x1b[2J"}, {"cores": "2"}, {"cores": -1}, {"gpus": 10**40}, {"jobs": 0},
-    {"cells": {"../../x": {}}}, {"cells": [3]}, {"cells": {"x": 3}}, {"job_name": None}, {"words": [3]}, {"more": 1},
+    {"parts": ["../../x"]}, {"parts": [3]}, {"parts": {}}, {"kinds": [3]}, {"job_name": None}, {"words": [3]},
+    {"more": 1},
 ]  # fmt: skip
 
 

@@ -243,7 +243,7 @@ class Folder:
         path = studies.path_of(self.out, "first_steps", "demo", None)
         files.write_atomically(path, sealed(found))
         whole = [path, claim.path, note, records.failure_path(self.out, cells[2].id)]
-        whole += [self.submission.folder / "submission.json"]
+        whole += [self.submission.folder / "submission.json", *self.out.glob("slurm/cells/*.json")]
         self.files = {path: path.read_bytes() for path in whole}
         self.ids = [cell.id for cell in cells]
 
@@ -258,6 +258,7 @@ class Folder:
     def once(self, draw: random.Random) -> None:
         path = draw.choice(list(self.files))
         remove(path)
+        submissions._joined.cache_clear()
         self._put(draw, path, self.files[path])
         for arguments in (["status"], ["status", "--json"], ["logs", CELL.replace(seed=2).id]):
             run(slurm, [*arguments, "--out", str(self.out)])
@@ -277,7 +278,7 @@ class Folder:
             value = of_value(draw, json.loads(content), 3)
             text = json.dumps(value)
             if isinstance(value, dict) and "checksum" in value:
-                if path.name == "submission.json":
+                if "content" in value:
                     inner = json.dumps(value.get("content"))
                     text = f'{{"checksum": "{hashlib.sha256(inner.encode()).hexdigest()}", "content": {inner}}}'
                 else:
