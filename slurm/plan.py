@@ -101,14 +101,10 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
     tries = Counter(name for each in sent for name in each.again)
     most = math.inf if vars(args).get("failed") else vars(args).get("tries", 0) - 1  # beside the first
     plan.again = [name for name in states.failed if tries[name] < most]
-    states.failed = [name for name in states.failed if name not in plan.again]
+    states.failed = [name for name in states.failed if tries[name] >= most]
     states.missing += plan.again
     ours = {cell.id for cell in cells}
-    made = {
-        (states.finished[cell.id].code, cell.model, cell.optimizer): cell
-        for cell in cells
-        if cell.id in states.finished
-    }
+    made = {(states.finished[c.id].code, c.model, c.optimizer): c for c in cells if c.id in states.finished}
     codes = [(label, [cell]) for (label, _, _), cell in made.items()]
     live = [s for s in sent if jobs.get(s.job_name) and not ours.isdisjoint(s.cells)]
     codes += [(f"source {s.source}", [Cell.from_dict(fields) for fields in s.kinds]) for s in live]
