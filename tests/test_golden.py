@@ -5,7 +5,7 @@ After a change that is meant, write them anew and read the difference before it 
     python -m tests.test_golden              all
     python -m tests.test_golden help.txt     one
 
-The figures' numbers are pictures/*.csv, which .ci/run compares; golden/sbatch.txt belongs to tests/slurm/test_sbatch.py.
+The figures' numbers are pictures/*.csv, which .ci/run compares; golden/sbatch.txt is of tests/slurm/test_sbatch.py.
 """
 
 import hashlib
