@@ -1,0 +1,122 @@
+"""What is measured of optimizers whose decay is known: torch's, the paper's four, and those of faults.py."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from typing import Any
+
+import pytest
+import torch
+
+from paper_repro import SGD, SGDW, Adam, AdamW
+from paper_repro.decay import convert
+from paper_repro.decay.measure import measure
+from paper_repro.optim.cautious import Cautious
+from paper_repro.optim.corrected import Corrected
+from paper_repro.optim.lion import Lion
+from tests.decay.faults import FAULTS, MOMENTS, ORDINARY, built
+
+EVERY = {(name, base): seed for seed, (name, base) in enumerate(itertools.product(FAULTS, MOMENTS))}
+
+
+@pytest.mark.parametrize(("name", "base"), EVERY)
+def test_what_is_planted_is_found(name: str, base: str) -> None:
+    """And nothing else is found of it. Each has other gradients."""
+    fault = FAULTS[name]
+    expected = {**ORDINARY, **fault.expected, **(fault.sgd if base == "sgd" else {})}
+    found = vars(measure(built(fault, base), seed=EVERY[name, base]))
+    assert {field: found[field] for field in expected} == {
+        field: pytest.approx(value, rel=0.02) if isinstance(value, float) else value
+        for field, value in expected.items()
+    }
+    assert bool(found["why"]) == (found["convention"] == "cannot tell")
+    assert found["why"] in found["words"]
+
+
+@pytest.mark.parametrize(("lr", "weight_decay"), [(0.1, 5e-4), (1e-4, 1e-4), (0.05, 0.1), (1.0, 0.1)])
+@pytest.mark.parametrize("name", ["correct", "L2", "L2, twice", "paper", "fixed", "corrected", "sign", "cautious"])
+def test_it_does_not_hang_on_the_numbers_tried(name: str, lr: float, weight_decay: float) -> None:
+    expected = FAULTS[name].expected["convention"]
+    assert measure(built(FAULTS[name], "adam"), lr, weight_decay).convention == expected
+
+
+def of_torch(cls: Any, **others: Any) -> Any:
+    return lambda params, lr, decay: cls(params, lr=lr, weight_decay=decay, **others)
+
+
+def of_ours(cls: Any, **others: Any) -> Any:
+    return lambda params, lr, decay: cls(params, lr=lr, decay=decay, **others)
+
+
+@pytest.mark.parametrize(
+    ("make", "convention", "exponents"),
+    [
+        (of_ours(SGDW), "paper", (0, 1, 1, 0)),
+        (of_ours(AdamW), "paper", (0, 1, 1, 0)),
+        (of_ours(Lion), "paper", (0, 1, 1, 0)),
+        (of_ours(Cautious), "paper", (0, 1, 1, 0)),
+        (of_ours(Corrected), "corrected", (0, 1, 2, 0)),
+        (of_ours(SGD), "l2", (1, 1, 1, 0)),
+        (of_ours(Adam), "l2 rescaled", (1, 1, 1, -1)),
+        (of_torch(torch.optim.AdamW), "torch", (1, 1, 1, 0)),
+        (of_torch(torch.optim.AdamW, foreach=True, amsgrad=True), "torch", (1, 1, 1, 0)),
+        (of_torch(torch.optim.NAdam, decoupled_weight_decay=True), "torch", (1, 1, 1, 0)),
+        (of_torch(torch.optim.Adafactor), "torch", (1, 1, 1, 0)),
+        (of_torch(torch.optim.SGD), "l2", (1, 1, 1, 0)),
+        (of_torch(torch.optim.SGD, momentum=0.9, nesterov=True), "l2", (1, 1, 1, 0)),
+        (of_torch(torch.optim.SGD, momentum=0.9, maximize=True), "l2", (1, 1, 1, 0)),
+        (of_torch(torch.optim.Adam), "l2 rescaled", (1, 1, 1, -1)),
+        (of_torch(torch.optim.RMSprop), "l2 rescaled", (1, 1, 1, -1)),
+    ],
+)
+def test_real_optimizers_are_as_their_makers_say(make: Any, convention: str, exponents: tuple[int, ...]) -> None:
+    found = measure(make)
+    assert found.convention == convention
+    measured = (found.lr_exponent, found.decay_exponent, found.schedule_exponent, found.gradient_exponent)
+    assert measured == pytest.approx(exponents, abs=0.03)
+    assert found.factor == pytest.approx(1, rel=1e-6)
+    odd = (found.doubled, found.groups_ignored, found.foreach_differs, found.without_gradient)
+    assert [finding for finding in odd if finding] == []
+    if not convention.endswith("rescaled"):
+        momentum = 0.9 if found.in_buffers else 0.0
+        theirs = "paper" if convention == "corrected" else convention
+        share = convert(0.01, theirs, "paper", lr=1e-3, momentum=momentum)
+        assert found.share == pytest.approx(share, rel=0.002)
+
+
+def test_in_bfloat16_the_papers_share_arrives_and_torchs_does_not() -> None:
+    """At the learning rate and decay that people use, 0.001 and 0.1."""
+    assert measure(of_torch(torch.optim.AdamW), 1e-3, 0.1).in_bf16 == 0
+    assert measure(of_ours(AdamW), 1e-3, 0.1).in_bf16 == pytest.approx(1, abs=0.2)
+
+
+def test_sgd_without_momentum_is_both() -> None:
+    found = measure(of_torch(torch.optim.SGD))
+    assert (found.convention, found.either) == ("l2", True)
+    assert not measure(of_torch(torch.optim.SGD, momentum=0.5)).either
+    assert measure(of_ours(SGDW, momentum=0.0)).convention == "paper"
+
+
+def test_it_takes_less_than_a_second_and_leaves_no_trace() -> None:
+    measure(of_torch(torch.optim.AdamW))  # which loads the compiler
+    state, started = torch.random.get_rng_state(), time.process_time()
+    first = measure(of_torch(torch.optim.AdamW))
+    assert time.process_time() - started < 1
+    assert measure(of_torch(torch.optim.AdamW)) == first
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(("lr", "weight_decay"), [(0, 0.1), (-1, 0.1), (math.nan, 0.1), (0.1, 0), (0.1, math.inf)])
+def test_numbers_that_measure_nothing_are_refused(lr: float, weight_decay: float) -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        measure(of_torch(torch.optim.SGD), lr, weight_decay)
+
+
+def test_an_optimizer_that_fails_says_so() -> None:
+    found = measure(lambda params, lr, decay: torch.optim.LBFGS(params, lr=lr))
+    assert found.convention == "cannot tell"
+    assert "missing 1 required positional argument: 'closure'" in found.words
+    with pytest.raises(TypeError, match="weight_decay"):
+        measure(of_torch(torch.optim.LBFGS))
