@@ -29,7 +29,7 @@ COMMANDS = {
     "experiments": ("list", "run", "collect", "bench", "check-gpu"),
     "slurm": ("plan", "submit", "retry", "status", "cancel", "logs"),
     "analysis": ("figures", "statistics", "claims", "report", "pages"),
-    "paper_repro.decay": ("move",),
+    "paper_repro.decay": ("move", "measure"),
 }
 TIMES = {"seconds", "images_per_second", "evaluation_seconds", "checkpoint_seconds", "checksum"}
 

@@ -1,11 +1,11 @@
-"""python -m paper_repro.decay: one decay in every convention, and in another run."""
+"""python -m paper_repro.decay: one decay in every convention and in another run, and an optimizer's, measured."""
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
 from paper_repro.cli import Parser, UsageError, run_command
-from paper_repro.decay import CONVENTIONS, convert, laws
+from paper_repro.decay import CONVENTIONS, convert, laws, named
 
 WORDS = {  # description and example of each verb
     "": ("One decay in every convention, and its timescale.", " 0.05 normalized --lr 0.001"),
@@ -17,13 +17,15 @@ ROW = "{:<18} {:>10} {:>12} {:>10} {:>11} {:>10}  {}".format
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the typed command; returns its exit code. A first word that is no verb is a decay to convert."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["measure"]:
+        return run_command(named.parser(), words[1:])
     verb = " move" if words[:1] == ["move"] else ""
     return run_command(_parser(verb), words[bool(verb) :])
 
 
 def _parser(verb: str) -> Parser:
     program, (description, example) = "python -m paper_repro.decay", WORDS[verb]
-    epilog = f"example: {program}{example}" + ("" if verb else f" - of another run: {program} move --help")
+    epilog = f"example: {program}{example}" + ("" if verb else "; see also: move --help, measure --help")
     parser = Parser(prog=program + verb, description=description, epilog=epilog)
     parser.set_defaults(command=_print, lines=_moved if verb else _converted)
     parser.add_argument("value", type=float)

@@ -10,6 +10,7 @@ from slurm.__main__ import main as slurm
 RUN = ["run", "fig2"]
 PLAN = ["plan", "fig2"]
 DECAY = ["0.1", "paper", "--lr", "1"]
+MEASURE = ["measure", "torch.optim:SGD"]
 MOVE = ["move", *DECAY]
 REFUSED = [
     # options and verbs
@@ -89,6 +90,20 @@ REFUSED = [
     (decay.main, [*MOVE, "--to-lr", "0"], "lr (for 'torch') must be positive, got 0.0"),
     (decay.main, [*MOVE, "--to-lr", "1", "--to-lr", "2"], "--to-lr: given twice"),
     (decay.main, ["mvoe", *DECAY], "invalid float value: 'mvoe'"),
+    # optimizers to be measured
+    (decay.main, ["measure"], "required: MODULE:NAME"),
+    (decay.main, [*MEASURE, "--sett", "lr=1"], "did you mean --set?"),
+    (decay.main, [*MEASURE, "--set", "lr"], "--set takes NAME=VALUE, as weight_decay=0.1, got 'lr'"),
+    (decay.main, [*MEASURE, "--set", "lr=1", "--set", "lr=2"], "--set lr is given twice"),
+    (decay.main, [*MEASURE, "--set", "lr=x"], "--set lr: a positive number is needed, got 'x'"),
+    (decay.main, [*MEASURE, "--set", "weight_decay=0"], "--set weight_decay: a positive number is needed, got '0'"),
+    (decay.main, [*MEASURE, "--set", "speed=1"], "unexpected keyword argument 'speed'"),
+    (decay.main, [*MEASURE, "--set", "momentum=-1"], "torch.optim:SGD cannot be built: ValueError: Invalid momentum"),
+    (decay.main, ["measure", "torch.optim"], "named MODULE:NAME, as torch.optim:AdamW, got 'torch.optim'"),
+    (decay.main, ["measure", "torch.optin:SGD"], "there is no module torch.optin, here or on PYTHONPATH"),
+    (decay.main, ["measure", "torch.optim:AdamV"], "torch.optim: no optimizer 'AdamV', did you mean Adam"),
+    (decay.main, ["measure", "torch.optim:lr_scheduler"], "torch.optim:lr_scheduler is not an optimizer"),
+    (decay.main, ["measure", "torch.optim:Optimizer"], "needs other arguments: --set defaults=..."),
     # places and data
     (main, [*RUN, "--data", "nowhere.npz"], "nowhere.npz: there is no such file"),
     (main, [*RUN, "--data", "/dev/zero"], "neither an .npz file nor a folder"),

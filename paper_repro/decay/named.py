@@ -1,0 +1,148 @@
+"""python -m paper_repro.decay measure MODULE:NAME: an optimizer by its name, and in words what was measured of it."""
+
+import argparse
+import ast
+import inspect
+import math
+import shutil
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from paper_repro import plugins
+from paper_repro.cli import Parser, UsageError, brief, no_such
+from paper_repro.decay import CONVENTIONS, convert, wording
+
+if TYPE_CHECKING:  # it loads torch
+    from paper_repro.decay.measure import Measured
+
+DECAYS = ("weight_decay", "decay", "wd", "weight_decay_rate", "weightdecay", "lambda_", "l2")  # looked for in turn
+RATES = ("lr", "learning_rate", "alpha")
+CONVERTED = ("torch", "paper", "fixed", "corrected", "l2")  # those with a number in other conventions
+
+
+def parser() -> Parser:
+    program = "python -m paper_repro.decay measure"
+    made = Parser(
+        prog=program,
+        description="What any torch optimizer does with its weight decay, measured in a second by running it.",
+        epilog=f"example: {program} torch.optim:SGD --set momentum=0.9 --set weight_decay=5e-4 --set lr=0.1",
+    )
+    made.add_argument("optimizer", metavar="MODULE:NAME", help="its class, such as torch.optim:AdamW")
+    words = "an argument of it; its learning rate is 0.001 and its decay 0.01 otherwise"
+    made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=words)
+    made.set_defaults(command=_measure)
+    return made
+
+
+def _measure(args: argparse.Namespace) -> int:
+    settings, cls = _settings(args.set), _load(args.optimizer)
+    lr_name, decay_name, by_name = _arguments(args.optimizer, cls, settings)
+    if not decay_name:
+        print(f"{args.optimizer}: none\n\nIt decays no weights: it has no argument for a decay.")
+        return 0
+    lr, decay = _positive(lr_name, settings, 1e-3), _positive(decay_name, settings, 1e-2)
+
+    def make(params: Any, lr: float, decay: float) -> Any:
+        return cls(params, **({lr_name: lr} if lr_name else {}), **{decay_name: decay}, **settings)
+
+    from paper_repro.decay.measure import measure
+
+    try:
+        result = measure(make, lr, decay)
+    except Exception as error:  # of code that is not ours, so of any kind
+        raise UsageError(f"{args.optimizer} cannot be built: {type(error).__name__}: {brief(error)}") from None
+    label = f"its argument {decay_name} is the decay" if by_name else f"it takes {decay_name} among any others (**)"
+    print(f"{args.optimizer}: {result.convention} ({label}; {decay_name} {decay:g} at {lr_name or 'lr'} {lr:g})\n")
+    print(textwrap.fill(result.words, min(shutil.get_terminal_size().columns, 100)) + "\n")
+    if line := wording.formula(vars(result), decay_name):
+        print(f"formula      {line}")
+        print("             theta: a weight, lr_t: the learning rate, lr: the one it is built with, eta_t = lr_t / lr")
+    print(*_conversions(result, lr, decay), sep="\n")
+    return 0
+
+
+def _conversions(result: "Measured", lr: float, decay: float) -> Iterator[str]:
+    """The share that was measured as a number in each convention, a line each."""
+    if result.convention not in CONVERTED or not result.share or result.share < 0:
+        yield "There is no number that does the same in another convention."
+        return
+    momentum = 0.9
+    if result.convention == "l2":  # its own: once momentum has settled an update takes off 1 / (1 - momentum) as much
+        momentum = min(max(0.0, 1 - (result.factor or 1) * lr * decay / result.share), 0.9999)
+    caveats = {"l2": f"for SGD with momentum {round(momentum, 3):g}", "normalized": "100 epochs of 50,000, batch 128"}
+    for target in CONVENTIONS:
+        number = convert(
+            result.share, "paper", target, lr=lr, momentum=momentum, batch_size=128, num_examples=50_000, epochs=100
+        )
+        yield f"{target:<12} {number:<11.4g} {caveats.get(target, '')}".rstrip()
+
+
+def _settings(typed: list[str]) -> dict[str, Any]:
+    """The values of --set; what is no Python value stays text, and true and false are meant."""
+    settings: dict[str, Any] = {}
+    for setting in typed:
+        name, equals, text = setting.partition("=")
+        if not (name.isidentifier() and equals and text):
+            raise UsageError(f"--set takes NAME=VALUE, as weight_decay=0.1, got {brief(setting)!r}")
+        if name in settings:
+            raise UsageError(f"--set {name} is given twice")
+        try:
+            settings[name] = ast.literal_eval({"true": "True", "false": "False"}.get(text, text))
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            settings[name] = text
+    return settings
+
+
+def _positive(name: str, settings: dict[str, Any], default: float) -> float:
+    """A number taken out of the settings."""
+    value = settings.pop(name, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise UsageError(f"--set {name}: a positive number is needed, got {brief(value)!r}")
+    return float(value)
+
+
+def _load(name: str) -> type[Any]:
+    """The optimizer class that MODULE:NAME names. Raises UsageError where there is none."""
+    module_name, _, class_name = name.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), class_name)):
+        raise UsageError(f"an optimizer is named MODULE:NAME, as torch.optim:AdamW, got {brief(name)!r}")
+    try:
+        module = plugins.imported(module_name)
+    except plugins.Missing as error:
+        raise UsageError(f"{error}, here or on PYTHONPATH") from None
+    except (Exception, SystemExit) as error:  # of code that is not ours, so of any kind
+        raise UsageError(f"{module_name} cannot be imported: {plugins.in_a_line(error)}") from None
+    from torch.optim import Optimizer
+
+    def is_optimizer(value: Any) -> bool:
+        return isinstance(value, type) and issubclass(value, Optimizer)
+
+    if not hasattr(module, class_name):
+        known = [key for key, value in vars(module).items() if is_optimizer(value)]
+        raise UsageError(f"{module_name}: {no_such('optimizer', class_name, known or ['none'])}")
+    cls: type[Any] = getattr(module, class_name)
+    if not is_optimizer(cls):
+        raise UsageError(f"{name} is not an optimizer: it is no class derived from torch.optim.Optimizer")
+    return cls
+
+
+def _arguments(name: str, cls: Callable[..., Any], settings: dict[str, Any]) -> tuple[str, str, bool]:
+    """The arguments that the learning rate and the decay go by ("" for none), and whether the decay's has a name there.
+
+    Raises UsageError for an optimizer that needs others.
+    """
+    arguments = list(inspect.signature(cls).parameters.values())[1:]
+    known = [x.name for x in arguments]
+    catches_all = any(x.kind is x.VAR_KEYWORD for x in arguments)
+    lr = next((x for x in RATES if x in known), "lr" if catches_all else "")
+    decay = next((x for x in DECAYS if x in known), "weight_decay" if catches_all else "")
+    needed = [
+        f"--set {x.name}=..."
+        for x in arguments
+        if x.default is x.empty and x.kind in (x.POSITIONAL_OR_KEYWORD, x.KEYWORD_ONLY)
+        and x.name not in {lr, decay, *settings}
+    ]  # fmt: skip
+    if needed:
+        raise UsageError(f"{name} needs other arguments: {' '.join(needed)}")
+    return lr, decay, decay in known
