@@ -114,7 +114,7 @@ def _convention(probe: Probe, weights: Tensor, held: Tensor, gradients: Tensor) 
     constant = is_multiple and shape in ("one", "sign")
     result["in_buffers"] = not constant and anything(taken[MOVING:] / taken[STEADY].abs().max(), 1e-3)
     convention = _by_exponents(result) if is_multiple else None
-    if convention in (None, "torch") and (k := _l2_factor(probe, weights, moving, bare, taken)):
+    if convention in (None, "torch") and (k := _l2_factor(probe, weights, moving, taken)):
         rescaled = not near(result["gradient_exponent"], 0, EXPONENT)
         result |= {"convention": "l2 rescaled" if rescaled else "l2", "factor": abs(k), "either": is_multiple}
     elif not is_multiple:
@@ -127,7 +127,8 @@ def _convention(probe: Probe, weights: Tensor, held: Tensor, gradients: Tensor) 
         result["after_step"] = "after" in shape and misfits[shape] < 0.1 * misfits[shape.replace(", after", "")]
         if convention is None or not 1 / FACTOR < result["factor"] < FACTOR:
             result |= {"convention": "cannot tell", "why": wording.unlike_any(result)}
-    result["doubled"] = near(result.get("factor"), 2, 2 * SAME)
+    twice = 2 * SAME + min(abs(result["share"]), 0.2)  # as two decays of s take off 2 s - s^2
+    result["doubled"] = near(result.get("factor"), 2, twice)
     if result["share"] < 0 and shape != "one" and result["convention"] != "cannot tell":
         result["convention"] = "wrong sign"
     return result
@@ -176,39 +177,45 @@ def _by_exponents(result: dict[str, Any]) -> str | None:
     return next((name for whole, name in by_schedule.items() if near(schedule, whole, EXPONENT)), None)
 
 
-def _l2_factor(probe: Probe, weights: Tensor, gradients: Tensor, bare: Tensor, taken: Tensor) -> float:
+def _l2_factor(probe: Probe, weights: Tensor, gradients: Tensor, taken: Tensor) -> float:
     """The k by which gradient + k * decay * weight, without decay, takes off what the decay does; 0: by none.
 
-    1 for L2 regularization; less than 0 where its sign is wrong, or where the gradients are ascended.
+    1 for L2 regularization; less than 0 where its sign is wrong, or where the gradients are ascended. It holds at
+    another lr and decay, too.
     """
-    large = -1 if anything(taken[STEADY, -1]) else 0  # in large gradients L2 is linear; their sign alone never feels it
-    k = 1.0
-    for _ in range(2):
-        l2 = (bare - probe.run(weights, gradients + k * probe.decay * weights, decay=0.0))[STEADY]
-        if misfit(taken[STEADY], l2) < SAME:
-            return k
-        k = float(f"{multiple(taken[STEADY, large], l2[:, large]):.2g}")
-    return 0.0
+
+    def as_l2(k: float, scale: float = 1.0) -> Tensor:
+        with_l2 = gradients + k * scale * probe.decay * weights
+        return (probe.run(weights, gradients, scale, 0.0) - probe.run(weights, with_l2, scale, 0.0))[STEADY]
+
+    k, taken, l2 = 1.0, taken[STEADY], as_l2(1.0)
+    if misfit(taken, l2) > SAME:
+        large = -1 if anything(taken[:, -1]) else 0  # in large gradients L2 is linear; their sign alone never feels it
+        k = float(f"{multiple(taken[:, large], l2[:, large]):.2g}")
+        if not 1 / FACTOR < abs(k) < FACTOR or misfit(taken, as_l2(k)) > SAME:
+            return 0.0
+    halved = probe.run(weights, gradients, 0.5, 0.0) - probe.run(weights, gradients, 0.5, 0.5)
+    return k if misfit(halved[STEADY], as_l2(k, 0.5)) < SAME else 0.0
 
 
 def _why_not(
     probe: Probe, weights: Tensor, gradients: Tensor, bare: Tensor, taken: Tensor, result: dict[str, Any]
 ) -> str:
     """What keeps the decay from being one multiple of the weights."""
-    larger = torch.cat([weights[:1], 2 * weights[1:]])
-    other = probe.run(larger, gradients, decay=0.0)
-    again = (other - probe.run(larger, gradients))[STEADY]
+    changed = torch.cat([weights[:1], -2 * weights[1:]])
+    other = probe.run(changed, gradients, decay=0.0)
+    again = (other - probe.run(changed, gradients))[STEADY]
     other, bare, taken, weights = (x[STEADY] for x in (other, bare, taken, weights))
     if misfit(other, bare) < SAME:
         return "the optimizer keeps a copy of the weights, and writes it over those that it is given"
-    if misfit(other - 2 * weights, bare - weights) > SAME:
+    if misfit(other - changed[STEADY], bare - weights) > SAME:
         return (
             "its steps depend on the weights, or on earlier ones, without decay, too (a trust ratio as in LARS and "
             "LAMB, an average of the weights, or a rate estimated from the way gone, as in Prodigy)"
         )
     if misfit(again, taken) < SAME:
         return "what is taken off does not depend on the weights"
-    if not near(result["decay_exponent"], 1, 0.5):
+    if result["decay_exponent"] is not None and not near(result["decay_exponent"], 1, 0.5):
         return "what is taken off does not grow with the decay: both share a step of one length (as in LARS and LAMB)"
     if result["in_buffers"]:
         return "what is taken off hangs on earlier weights, too (an average, or a momentum), and it is not L2"

@@ -93,6 +93,8 @@ FAULTS = {
     # through the gradient
     "L2": adds("decay * p", doubled=False, factor=1.0),
     "L2, twice": adds("2 * decay * p", doubled=True),
+    "L2 of lr squared": adds("lr * decay * p", sgd=UNKNOWN, adam=UNKNOWN),
+    "L2 of the decay's root": adds("decay**0.5 * p", sgd=UNKNOWN, adam=UNKNOWN),
     "L2, wrong sign": adds("-decay * p", sgd="wrong sign", adam="wrong sign"),
     "L2 of an average": adds("decay * self.state[p].get('mean', p)", sgd=UNKNOWN, adam=UNKNOWN),
     "L2 of the sign": adds("decay * p.sign()", sgd=UNKNOWN, adam=UNKNOWN),

@@ -120,3 +120,17 @@ def test_an_optimizer_that_fails_says_so() -> None:
     assert "missing 1 required positional argument: 'closure'" in found.words
     with pytest.raises(TypeError, match="weight_decay"):
         measure(of_torch(torch.optim.LBFGS))
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("trust ratio", "its steps depend on the weights"), ("copy of weights", "keeps a copy of the weights"),
+        ("average of weights", "hangs on earlier weights"), ("the step", "does not depend on the weights"),
+        ("every other update", "between updates or parameters, from 0 to 1e-05"),
+        ("positive weights", "some weights are left out"), ("square", "not a multiple of the weight"),
+        ("lr squared", "goes as lr^2.00 decay^1.00 schedule^2.00"), ("a rate of its own", "1e-06 times as strong"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_told_is_said_why(name: str, why: str) -> None:
+    assert why in measure(built(FAULTS[name], "adam")).words
