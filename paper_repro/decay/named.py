@@ -7,7 +7,7 @@ import math
 import shutil
 import textwrap
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paper_repro import plugins
 from paper_repro.cli import Parser, UsageError, brief, no_such
@@ -35,12 +35,26 @@ def parser() -> Parser:
     return made
 
 
-def _measure(args: argparse.Namespace) -> int:
-    settings, cls = _settings(args.set), _load(args.optimizer)
-    lr_name, decay_name, by_name = _arguments(args.optimizer, cls, settings)
+class Named(NamedTuple):
+    """What was measured of an optimizer, and its arguments for the rate ("" for none) and the decay."""
+
+    result: "Measured"
+    lr_name: str
+    lr: float
+    decay_name: str
+    decay: float
+    by_name: bool  # whether it names the decay among its arguments; else it takes any (**)
+
+
+def measured(name: str, settings: dict[str, Any]) -> Named | None:
+    """Measure the optimizer that MODULE:NAME names, built with these arguments; None where it has none for a decay.
+
+    Raises UsageError where there is no such optimizer, or it cannot be built.
+    """
+    cls, settings = _load(name), dict(settings)
+    lr_name, decay_name, by_name = _arguments(name, cls, settings)
     if not decay_name:
-        print(f"{args.optimizer}: none\n\nIt decays no weights: it has no argument for a decay.")
-        return 0
+        return None
     lr, decay = _positive(lr_name, settings, 1e-3), _positive(decay_name, settings, 1e-2)
 
     def make(params: Any, lr: float, decay: float) -> Any:
@@ -49,9 +63,17 @@ def _measure(args: argparse.Namespace) -> int:
     from paper_repro.decay.measure import measure
 
     try:
-        result = measure(make, lr, decay)
+        return Named(measure(make, lr, decay), lr_name, lr, decay_name, decay, by_name)
     except Exception as error:  # of code that is not ours, so of any kind
-        raise UsageError(f"{args.optimizer} cannot be built: {type(error).__name__}: {brief(error)}") from None
+        raise UsageError(f"{name} cannot be built: {type(error).__name__}: {brief(error)}") from None
+
+
+def _measure(args: argparse.Namespace) -> int:
+    found = measured(args.optimizer, _settings(args.set))
+    if found is None:
+        print(f"{args.optimizer}: none\n\nIt decays no weights: it has no argument for a decay.")
+        return 0
+    result, lr_name, lr, decay_name, decay, by_name = found
     label = f"its argument {decay_name} is the decay" if by_name else f"it takes {decay_name} among any others (**)"
     print(f"{args.optimizer}: {result.convention} ({label}; {decay_name} {decay:g} at {lr_name or 'lr'} {lr:g})\n")
     print(textwrap.fill(result.words, min(shutil.get_terminal_size().columns, 100)) + "\n")

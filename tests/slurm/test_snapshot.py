@@ -26,11 +26,11 @@ def test_the_copy_says_where_it_comes_from(cell: Cell, tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["changed", "removed", "added"])
 def test_a_damaged_copy_is_put_aside_and_made_anew(cell: Cell, tmp_path: Path, damage: str) -> None:
     code = snapshot.take(tmp_path, [cell])
-    path = code / "paper_repro" / ("optim/x.py" if damage == "added" else "decay.py")
+    path = code / "paper_repro" / ("optim/x.py" if damage == "added" else "schedules.py")
     path.unlink(missing_ok=True) if damage == "removed" else path.write_text("x = 1")
     assert snapshot.take(tmp_path, [cell]) == code
     assert code.with_suffix(".damaged").exists()
-    assert (code / "paper_repro" / "decay.py").read_bytes() == (provenance.PACKAGE / "decay.py").read_bytes()
+    assert (code / "paper_repro" / "schedules.py").read_bytes() == (provenance.PACKAGE / "schedules.py").read_bytes()
     assert not (code / "paper_repro" / "optim" / "x.py").exists()
 
 
@@ -41,7 +41,7 @@ def test_code_that_was_edited_since_this_process_read_it_is_not_sent(cell: Cell,
         shutil.copytree(
             snapshot.REPOSITORY / name, tmp_path / "edited" / name, ignore=shutil.ignore_patterns("recorded")
         )
-    (tmp_path / "edited" / "paper_repro" / "decay.py").write_text("x = 1")
+    (tmp_path / "edited" / "paper_repro" / "schedules.py").write_text("x = 1")
     monkeypatch.setattr(snapshot, "REPOSITORY", tmp_path / "edited")
     with pytest.raises(UsageError, match="the code was edited since this was started"):
         snapshot.take(tmp_path, [cell])
