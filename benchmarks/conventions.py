@@ -32,7 +32,10 @@ PACKAGES = {  # on PyPI, and the module that holds the optimizers
     "prodigyopt==1.1.2": "prodigyopt", "dadaptation==3.2": "dadaptation", "came-pytorch==0.1.3": "came_pytorch",
     "adabelief-pytorch==0.2.1": "adabelief_pytorch", "adam-mini==1.1.1": "adam_mini",
 }  # fmt: skip
-NEEDED = ["huggingface_hub", "safetensors", "pyyaml", "einops", "pytorch_ranger", "tabulate", "colorama", "requests"]
+NEEDED = [  # by them, beside torch
+    "huggingface_hub", "safetensors", "pyyaml", "einops", "pytorch_ranger", "tabulate", "colorama", "requests",
+    "py-cpuinfo", "importlib_metadata", "lazy_importer", "psutil", "torchmetrics", "coolname", "mosaicml-cli",
+]  # fmt: skip
 VARIANTS: dict[str, list[dict[str, Any]]] = {  # beside the defaults
     "torch.optim:SGD": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
     "torch.optim:Adam": [{"decoupled_weight_decay": True}, {"amsgrad": True}],
@@ -143,7 +146,7 @@ def _write_page(rows: Sequence[dict[str, Any]]) -> None:
     """The table between two marks of docs/conventions.md: of each package and convention the optimizers."""
     groups: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        notes = [key.replace("_", " ") for key in ("doubled", "cautious", "in_buffers") if row[key] is True]
+        notes = [key.replace("_", " ") for key in ("doubled", "cautious") if row[key] is True]
         name = f"{row['optimizer']}{'(' + row['settings'] + ')' if row['settings'] else ''}"
         convention = row["convention"] + "".join(f", {note}" for note in notes)
         groups.setdefault((f"{row['package']} {row['version']}", convention), []).append(name)

@@ -38,6 +38,7 @@ PAGES = [
     ROOT / "docs" / "gpu.md",
     ROOT / "docs" / "slurm.md",
     ROOT / "docs" / "reliability.md",
+    ROOT / "docs" / "conventions.md",
 ]
 COMMANDS = [
     line.strip().partition("#")[0].strip()

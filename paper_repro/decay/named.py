@@ -4,6 +4,7 @@ import argparse
 import ast
 import inspect
 import math
+import re
 import shutil
 import textwrap
 from collections.abc import Callable, Iterator
@@ -18,6 +19,10 @@ if TYPE_CHECKING:  # it loads torch
 
 DECAYS = ("weight_decay", "decay", "wd", "weight_decay_rate", "weightdecay", "lambda_", "l2")  # looked for in turn
 RATES = ("lr", "learning_rate", "alpha")
+SYMBOLS = {
+    "theta": "a weight", "lr_t": "the learning rate of this update", "lr": "the one it is built with",
+    "eta_t": "the schedule, lr_t / lr",
+}  # fmt: skip
 CONVERTED = ("torch", "paper", "fixed", "corrected", "l2")  # those with a number in other conventions
 
 
@@ -79,7 +84,8 @@ def _measure(args: argparse.Namespace) -> int:
     print(textwrap.fill(result.words, min(shutil.get_terminal_size().columns, 100)) + "\n")
     if line := wording.formula(vars(result), decay_name):
         print(f"formula      {line}")
-        print("             theta: a weight, lr_t: the learning rate, lr: the one it is built with, eta_t = lr_t / lr")
+        symbols = {name: words for name, words in SYMBOLS.items() if re.search(rf"\b{name}\b", line)}
+        print(" " * 13 + ", ".join(f"{name}: {words}" for name, words in symbols.items()))
     print(*_conversions(result, lr, decay), sep="\n")
     return 0
 
@@ -92,7 +98,11 @@ def _conversions(result: "Measured", lr: float, decay: float) -> Iterator[str]:
     momentum = 0.9
     if result.convention == "l2":  # its own: once momentum has settled an update takes off 1 / (1 - momentum) as much
         momentum = min(max(0.0, 1 - (result.factor or 1) * lr * decay / result.share), 0.9999)
-    caveats = {"l2": f"for SGD with momentum {round(momentum, 3):g}", "normalized": "100 epochs of 50,000, batch 128"}
+    caveats = {
+        "l2": f"SGD with momentum {round(momentum, 3):g} at lr {lr:g}", "normalized": "100 epochs of 50,000, batch 128",
+        "unhalved": "the same at the full rate; no schedule", "fixed": "the same at the full rate; no schedule",
+        "corrected": "the same at the full rate; the schedule squared",
+    }  # fmt: skip
     for target in CONVENTIONS:
         number = convert(
             result.share, "paper", target, lr=lr, momentum=momentum, batch_size=128, num_examples=50_000, epochs=100

@@ -103,6 +103,6 @@ def _besides(result: Fields) -> list[str]:
         f"In a group of float64 and float32 parameters {result.get('two_dtypes') or 0:.3g} times as much is taken off.":
             abs((result.get("two_dtypes") or 1.0) - 1) > 0.1,
         f"In bfloat16 parameters {'nothing' if abs(lost or 0.0) < 0.1 else f'only {lost or 0:.0%}'} arrives of a share "
-        f"of {bf16 or 0:.2g}: eight bits do not resolve so little.": lost is not None and lost < 0.5,
+        f"as small as {bf16 or 0:.2g}: they resolve none below 0.002.": lost is not None and lost < 0.5,
     }  # fmt: skip
     return [sentence for sentence, holds in says.items() if holds]

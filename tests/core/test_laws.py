@@ -167,12 +167,6 @@ def test_the_table_of_conventions_is_what_its_command_prints(capsys: pytest.Capt
     }
 
 
-def test_links_of_the_page_lead_somewhere() -> None:
-    targets = [target for target in re.findall(r"\]\(([^)]+)\)", PAGE) if not target.startswith("http")]
-    assert targets
-    assert [target for target in targets if not (ROOT / "docs" / target).exists()] == []
-
-
 @pytest.mark.parametrize("how", [{"foreach": False}, {"foreach": True}, {"fused": True}])
 def test_no_decay_below_the_stated_bound_arrives_in_bfloat16(how: dict[str, Any]) -> None:
     for decay, arrives in ((0.0019, False), (0.004, True)):

@@ -40,7 +40,7 @@ def yours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
          ["torch.optim:AdamW: torch (its argument weight_decay is the decay; weight_decay 0.1 at lr 0.001)",
           "theta -= lr_t * weight_decay * theta", "torch        0.1\n", "paper        0.0001\n"]),
         (["torch.optim:SGD", "--set", "momentum=0.9", "--set", "nesterov=true", "--set", "lr=0.1"],
-         ["l2 (", "gradient += weight_decay * theta", "l2           0.01        for SGD with momentum 0.9\n"]),
+         ["l2 (", "gradient += weight_decay * theta", "l2           0.01        SGD with momentum 0.9 at lr 0.1\n"]),
         (["torch.optim:Adam"], ["l2 rescaled (", "Proposition 2", "There is no number"]),
         (["paper_repro:AdamW"], ["paper (its argument", "theta -= eta_t * decay * theta", "torch        10\n"]),
         (["torch.optim:Rprop"], ["torch.optim:Rprop: none", "it has no argument for a decay"]),
