@@ -113,6 +113,8 @@ def _plan(args: argparse.Namespace) -> int:
 
 
 def _submit(args: argparse.Namespace) -> int:
+    if args.mail and not (args.follow or args.once):
+        raise UsageError("--mail: it is written when --follow ends")
     args = _again(args)
     if args.follow or args.once:
         return follow.follow(args)

@@ -219,7 +219,7 @@ def lines(plan: Plan) -> list[str]:
         text.append(f"{some(live, 'job')} of this folder wait or run, and take what is missing of theirs")
     if plan.count:
         gpus = f" of {plan.settings.gpus} GPUs" * (plan.settings.tasks > 1)
-        share = f"{some(plan.count, 'job')}{gpus} that share {some(len(plan.seconds), 'cell')}"
+        share = f"{some(plan.count, 'job')}{gpus} that share{'s' * (plan.count == 1)} {some(len(plan.seconds), 'cell')}"
         text.append(f"to submit: {share}; {_cost(plan)}")
         if not plan.beside:
             text.append(

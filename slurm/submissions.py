@@ -150,7 +150,8 @@ def _attempt(path: Path) -> tuple[float, str, Attempt] | None:
 
 def create(out: Path, cells: Sequence[Cell], **content: Any) -> Submission:
     """Write the folder of a new submission; nothing is sent."""
-    word = f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+    now = datetime.datetime.now(datetime.timezone.utc)
+    word = f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03}{uuid.uuid4().hex[:2]}"  # in the order of time
     count = -(-len(cells) // PART)  # of parts, each with some of the first cells and some of the last
     parts = files.each(functools.partial(_write_part, out / "slurm" / "cells"), [cells[n::count] for n in range(count)])
     kinds = {(cell.model, cell.optimizer): cell.to_dict() for cell in cells}

@@ -25,13 +25,7 @@ from paper_repro.training.train import update
 
 WORTH_IT = 1.1  # the gain for which the number of cells at once is doubled
 TRIED_FLOP = 1e11  # of one update on a CPU: seconds on a slow one
-SPEED = (
-    "model",
-    "batch_size",
-    "precision",
-    "compile",
-    "deterministic",
-)  # of training an image
+SPEED = ("model", "batch_size", "precision", "compile", "deterministic")  # that change how long an image takes
 SHARE_OF_MEMORY = 0.8  # of what is free: the data, the allocator's slack and other people want some
 Count = Annotated[int, msgspec.Meta(ge=1, le=MOST_ON_A_GPU)]
 

@@ -170,7 +170,7 @@ def test_a_job_of_four_gpus_trains_on_each_of_them(slurm: RealSlurm, tmp_path: P
     cells = ["fig2", "--alphas", "0.02", "--decays", "0.004", "--set", "epochs=40"]
     environment = {**slurm.environment, "PAPER_REPRO_DEVICE": "cpu"}
     submit = ["submit", *cells, "--gpus", "a100:4", "--cpus", "1", "--cells-at-once", "1", "--out", str(out)]
-    assert "1 job of 4 GPUs that share 4 cells" in typed(environment, *submit)
+    assert "1 job of 4 GPUs that shares 4 cells" in typed(environment, *submit)
     until(lambda: len(list(out.glob("checkpoints/*/*.pt"))) >= 4)
     (job,) = slurm.queue()
     assert "gpu:a100:4" in slurm.ask("scontrol", "--details", "show", "job", job)

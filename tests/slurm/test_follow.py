@@ -104,7 +104,12 @@ def test_cron_s_line_goes_on_from_nowhere_and_the_end_is_told_once(out: Path, qu
 
     assert look() == "2 of 2 cells finished (told before: cron's line may go)\n"
     next(out.glob("records/*.json")).unlink()
-    _until(lambda: "to submit: 1 job that share 1 cell" in look())  # the jobs from before are gone
+    _until(lambda: "to submit: 1 job that shares 1 cell" in look())  # the jobs from before are gone
     _until(lambda: len(records.load(out)) == 2)
     assert look().endswith("\n2 of 2 cells finished\n")
     assert (queue / "mails").read_text().count("me@here") == 2
+
+
+def test_a_mail_that_nobody_would_write_is_refused(out: Path, capsys) -> None:
+    assert main(["submit", *CELLS, "--mail", "me@here", "--out", str(out)]) == 2
+    assert capsys.readouterr().err == "slurm: --mail: it is written when --follow ends\n"

@@ -173,7 +173,7 @@ def test_what_is_printed_to_be_typed_later_can_be_pasted_and_means_the_same_cell
                                                     capture_output=True, text=True).stdout  # fmt: skip
     first, second = submissions.all_of(out)
     assert second.cells == first.cells
-    word = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+    word = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{5}")
     assert word.sub("", (queue / "script").read_text()) == word.sub("", before)
 
 
