@@ -51,7 +51,7 @@ class Parser(argparse.ArgumentParser):
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
-            kind = "choice" if action.option_strings else "verb"
+            kind = "choice" if action.option_strings else "verb" if action.nargs == argparse.PARSER else action.dest
             raise argparse.ArgumentError(action, no_such(kind, str(value), action.choices))
 
 

@@ -52,7 +52,7 @@ REFUSED = [
     (main, [*RUN, "--set", "schedule=linear"], "schedule 'linear' is none of"),
     (main, [*RUN, "--set", "dataset=../../x"], "may hold letters"),
     (main, [*RUN, "--profile", "x" * 10**6], "no profile"),
-    (decay.main, ["1", "keras", "--lr", "1"], "'keras'"),
+    (decay.main, ["1", "keras", "--lr", "1"], "no convention 'keras': one of paper, "),
     # numbers
     (main, [*RUN, "--alphas", "a"], "--alphas takes numbers"),
     (main, [*RUN, "--alphas", "nan"], "alpha must lie between"),
