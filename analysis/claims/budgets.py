@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from analysis.claims.ledger import Claim
-from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Interval, Rule, sign
+from analysis.claims.rules import FAILS, HOLDS, OPEN, Interval, Rule, sign
 from analysis.claims.sources import Evidence, Verdict
 from analysis.results.series import EPOCHS, of_plan
 from analysis.results.words import UNITS, format_estimate
@@ -15,7 +15,7 @@ def _budget(name: str, text: str, rule: str, unit: str) -> Claim:
 
     def by_interval(exponents: Sequence[Interval]) -> str:
         _, low, high = exponents[0]
-        return SUPPORTED if (high < 0 if unit == "step" else low <= 0 <= high) else CONTRADICTED
+        return HOLDS if (high < 0 if unit == "step" else low <= 0 <= high) else FAILS
 
     def measure(evidence: Evidence) -> Verdict | None:
         for line in evidence.laws("supp3"):
@@ -49,14 +49,14 @@ def _batch_size(name: str, text: str, source: str, words: str, rule: Rule) -> Cl
 def _holds(value: float) -> Rule:
     def rule(exponents: Sequence[Interval]) -> str:
         holds = [low <= value <= high for _, low, high in exponents]
-        return SUPPORTED if all(holds) else UNDECIDED if any(holds) else CONTRADICTED
+        return HOLDS if all(holds) else OPEN if any(holds) else FAILS
 
     return rule
 
 
 def _falls(exponents: Sequence[Interval]) -> str:
     signs = set(map(sign, exponents))
-    return SUPPORTED if signs == {-1} else CONTRADICTED if signs == {1} else UNDECIDED
+    return HOLDS if signs == {-1} else FAILS if signs == {1} else OPEN
 
 
 HALF, ONE = PREDICTED[BATCH][ROOT][0], PREDICTED[BATCH][EPOCH][0]

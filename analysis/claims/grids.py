@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from analysis.claims.ledger import Claim
-from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Interval, all_above, not_on_side, sign
+from analysis.claims.rules import FAILS, HOLDS, OPEN, Interval, all_above, not_on_side, sign
 from analysis.claims.sources import Evidence, Measure, Run, Verdict, decided, differences
 from analysis.results.words import NAMES, format_estimate
 
@@ -19,8 +19,8 @@ def _by_slopes(slopes: Sequence[Interval]) -> str:
     """Is the first ridge inclined and the second flat?"""
     inclined, flat = slopes
     if inclined.high < -FLAT < flat.low and flat.high < FLAT:
-        return SUPPORTED
-    return CONTRADICTED if inclined.low > -FLAT or flat.low > FLAT or flat.high < -FLAT else UNDECIDED
+        return HOLDS
+    return FAILS if inclined.low > -FLAT or flat.low > FLAT or flat.high < -FLAT else OPEN
 
 
 def _slopes(name: str, coupled: Run, free: Run) -> Claim:
@@ -57,13 +57,13 @@ def _better_schedules(optimizers: Sequence[str], *ladder: str) -> Measure:
 
 def _worse_and_rival(parts: Sequence[Interval]) -> str:
     worse, equal = map(sign, parts)
-    return CONTRADICTED if worse < 0 else SUPPORTED if worse > 0 and equal <= 0 else UNDECIDED
+    return FAILS if worse < 0 else HOLDS if worse > 0 and equal <= 0 else OPEN
 
 
 def _one_below(parts: Sequence[Interval]) -> str:
     """Supported when one lies significantly below 0, contradicted when all lie significantly above."""
     signs = set(map(sign, parts))
-    return SUPPORTED if -1 in signs else CONTRADICTED if signs == {1} else UNDECIDED
+    return HOLDS if -1 in signs else FAILS if signs == {1} else OPEN
 
 
 def _no_decay_no_difference(evidence: Evidence) -> Verdict | None:

@@ -17,7 +17,7 @@ from typing import Any
 import experiments
 from analysis.claims import power
 from analysis.claims.power import SeedsNeeded
-from analysis.claims.rules import NOT_RUN, UNDECIDED
+from analysis.claims.rules import NOT_RUN, OPEN
 from analysis.claims.sources import Evidence, Measure, Paper, Verdict
 from analysis.results.markdown import Table
 
@@ -71,7 +71,7 @@ def _decided(claim: Claim, evidence: Evidence, paper: Paper) -> Decided:
     evidence.lacking.clear()
     ours = claim.measure(evidence)
     if ours is not None:
-        needed = power.seeds_needed(ours.power) if ours.outcome == UNDECIDED else None
+        needed = power.seeds_needed(ours.power) if ours.outcome == OPEN else None
         return Decided(claim, _with_origin(claim.experiment, ours, evidence), theirs, needed)
     if missing := evidence.missing(claim.experiment):
         first, to_run = evidence.first_run(missing[0]), [evidence.to_type(name) for name in missing]

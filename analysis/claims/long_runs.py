@@ -7,7 +7,7 @@ from dataclasses import astuple
 import numpy as np
 
 from analysis.claims.ledger import Claim
-from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Interval, all_above, sign
+from analysis.claims.rules import FAILS, HOLDS, OPEN, Interval, all_above, sign
 from analysis.claims.sources import Evidence, Run, Verdict, decided
 from analysis.results.series import curve
 from analysis.results.words import Estimate, format_estimate
@@ -35,7 +35,7 @@ def _every_decay(evidence: Evidence) -> Verdict | None:
 
 def _half_below(parts: Sequence[Interval]) -> str:
     below, above = sum(sign(part) < 0 for part in parts), sum(part.value > 0 for part in parts)
-    return SUPPORTED if 2 * below >= len(parts) else CONTRADICTED if 2 * above >= len(parts) else UNDECIDED
+    return HOLDS if 2 * below >= len(parts) else FAILS if 2 * above >= len(parts) else OPEN
 
 
 def _halves(evidence: Evidence) -> Verdict | None:
@@ -46,12 +46,12 @@ def _halves(evidence: Evidence) -> Verdict | None:
     last = lines[0].epochs[-1]
     end, half = adamw[last] / adam[last], last // 2
     if half not in adam:
-        return Verdict(UNDECIDED, f"{end:.2f} times at the end; halfway it was not read off")
+        return Verdict(OPEN, f"{end:.2f} times at the end; halfway it was not read off")
     halfway = adamw[half] / adam[half]
     words = f"AdamW's training loss is {halfway:.2f} times Adam's halfway and {end:.2f} times at the end"
     if end >= 1 or not 1 / ALIKE < halfway < ALIKE:
-        return Verdict(CONTRADICTED, words)
-    return Verdict(SUPPORTED if end < 1 / ALIKE else UNDECIDED, words)
+        return Verdict(FAILS, words)
+    return Verdict(HOLDS if end < 1 / ALIKE else OPEN, words)
 
 
 def _at_equal_loss(evidence: Evidence) -> Verdict | None:
@@ -105,7 +105,7 @@ def _gain(evidence: Evidence) -> Verdict | None:
 def _fifteen(gains: Sequence[Interval]) -> str:
     """Of a relative gain in percent."""
     _, low, high = gains[0]
-    return CONTRADICTED if not low <= 15 <= high else SUPPORTED if low > 7.5 else UNDECIDED
+    return FAILS if not low <= 15 <= high else HOLDS if low > 7.5 else OPEN
 
 
 def _constant_rate(evidence: Evidence) -> Verdict | None:
@@ -120,7 +120,7 @@ def _constant_rate(evidence: Evidence) -> Verdict | None:
     if epoch is None:
         return decided(False, f"{words}, which no cycle of AdamWR reaches")
     words += f", AdamWR at its cycle's end after {epoch}"
-    return Verdict(SUPPORTED if FEWER * epoch <= long else UNDECIDED, words)
+    return Verdict(HOLDS if FEWER * epoch <= long else OPEN, words)
 
 
 CLAIMS = (

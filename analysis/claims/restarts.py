@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.claims.ledger import Claim
 from analysis.claims.long_runs import late
-from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Interval, all_below, not_on_side, sign
+from analysis.claims.rules import FAILS, HOLDS, OPEN, Interval, all_below, not_on_side, sign
 from analysis.claims.sources import Evidence, Run, Verdict, differences
 from analysis.results.series import curve
 from analysis.results.words import Estimate, format_estimate
@@ -28,15 +28,15 @@ def _speed_up(evidence: Evidence) -> Verdict | None:
     epoch = curve(records[0], "test_error").first_at_most(ends.values[0])
     ratio = (epoch or math.inf) / ends.epochs[0]
     words = f"AdamWR after {ends.epochs[0]} epochs is where AdamW is after {epoch}: {ratio:.1f}-fold"
-    return Verdict(SUPPORTED if ratio >= 5 else CONTRADICTED if ratio < 2 else UNDECIDED, words)
+    return Verdict(HOLDS if ratio >= 5 else FAILS if ratio < 2 else OPEN, words)
 
 
 def _closed(parts: Sequence[Interval]) -> str:
     """The gap, and what is left of it."""
     gap, left = parts
     if sign(gap) <= 0:
-        return UNDECIDED
-    return SUPPORTED if left.high < gap.value / 2 else CONTRADICTED if left.low > gap.value / 2 else UNDECIDED
+        return OPEN
+    return HOLDS if left.high < gap.value / 2 else FAILS if left.low > gap.value / 2 else OPEN
 
 
 def _ends(record: Record) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from analysis.results.words import Estimate
 
-OUTCOMES = SUPPORTED, CONTRADICTED, UNDECIDED, NOT_RUN = "supported", "contradicted", "undecided", "not run"
+OUTCOMES = HOLDS, FAILS, OPEN, NOT_RUN = "supported", "contradicted", "undecided", "not run"
 
 
 class Interval(NamedTuple):
@@ -33,7 +33,7 @@ def sign(part: Interval) -> int:
 def all_above(parts: Sequence[Interval]) -> str:
     """Supported when all lie significantly above 0, contradicted when one lies significantly below."""
     signs = set(map(sign, parts))
-    return CONTRADICTED if -1 in signs else SUPPORTED if signs == {1} else UNDECIDED
+    return FAILS if -1 in signs else HOLDS if signs == {1} else OPEN
 
 
 def all_below(parts: Sequence[Interval]) -> str:
@@ -43,4 +43,4 @@ def all_below(parts: Sequence[Interval]) -> str:
 
 def not_on_side(side: int) -> Rule:
     """Of one number: contradicted when it lies significantly above 0 (side 1) or below (-1)."""
-    return lambda parts: CONTRADICTED if sign(parts[0]) == side else SUPPORTED
+    return lambda parts: FAILS if sign(parts[0]) == side else HOLDS

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import experiments
 from analysis.claims import power
 from analysis.claims.power import PowerInput, Price
-from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Rule, intervals
+from analysis.claims.rules import FAILS, HOLDS, OPEN, Rule, intervals
 from analysis.figures import changed, read_records
 from analysis.results import published
 from analysis.results import studies as findings
@@ -58,7 +58,7 @@ class Verdict:
 
 def decided(holds: bool, words: str) -> Verdict:
     """Of numbers without intervals."""
-    return Verdict(SUPPORTED if holds else CONTRADICTED, words)
+    return Verdict(HOLDS if holds else FAILS, words)
 
 
 class Evidence:
@@ -165,7 +165,7 @@ class Evidence:
         number there are, of what is no panels.
         """
         known = intervals(estimates)
-        outcome = rule(known) if len(known) == len(estimates) else UNDECIDED
+        outcome = rule(known) if len(known) == len(estimates) else OPEN
         if self.is_paper:  # no more seeds can be run of it
             return Verdict(outcome, words)
         if price is None:

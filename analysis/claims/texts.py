@@ -9,7 +9,7 @@ import numpy as np
 from analysis.claims import power
 from analysis.claims.ledger import Claim
 from analysis.claims.power import Price
-from analysis.claims.rules import SUPPORTED, UNDECIDED, Interval, all_above, all_below, sign
+from analysis.claims.rules import HOLDS, OPEN, Interval, all_above, all_below, sign
 from analysis.claims.sources import Evidence, Run, Verdict, decided, format_comparison
 from analysis.results.series import curve, variants
 from analysis.results.words import Estimate, format_estimate
@@ -106,7 +106,7 @@ def _alike_and_behind(differences: Sequence[Interval]) -> str:
     """Of Adam − AdamW and Adam − SGD."""
     alike, lag = differences
     behind = all_below([lag])
-    return UNDECIDED if behind == SUPPORTED and sign(alike) else behind
+    return OPEN if behind == HOLDS and sign(alike) else behind
 
 
 def _exemption(evidence: Evidence) -> Verdict | None:
@@ -140,7 +140,7 @@ def _transformer(evidence: Evidence) -> Verdict | None:
 
     def rule(differences: Sequence[Interval]) -> str:
         outcome = all_above(differences)
-        return UNDECIDED if outcome == SUPPORTED and not sooner else outcome
+        return OPEN if outcome == HOLDS and not sooner else outcome
 
     return evidence.judge(rule, [compared.judged], words, evidence.selected("transformer", *runs), PAIRED_FROM)
 

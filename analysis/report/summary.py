@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from analysis.claims import ledger, power
 from analysis.claims.ledger import Decided
-from analysis.claims.rules import CONTRADICTED, OUTCOMES, SUPPORTED
+from analysis.claims.rules import FAILS, HOLDS, OUTCOMES
 from analysis.claims.sources import Evidence, Paper
 from analysis.report.appendix import linked, listed
 from analysis.results.markdown import Table
@@ -47,10 +47,10 @@ def _sentences(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[str]:
     counts = [", ".join(f"{of[name]} {name}" for name in OUTCOMES if of[name]) for of in (here, paper)]
     yield f"Of {len(decided)} [claims](#claims) our records decide: {counts[0]}."
     yield f"By the same rules the paper's own figures decide, of {paper.total()}: {counts[1]}."
-    for outcome in (SUPPORTED, CONTRADICTED):
+    for outcome in (HOLDS, FAILS):
         if texts := [f"{claim.name} {claim.text}" for claim, ours, _ in pairs if ours == outcome]:
             yield f"**{outcome}** here: {'; '.join(texts)}."
-    if names := [claim.name for claim, *outcomes in pairs if set(outcomes) == {SUPPORTED, CONTRADICTED}]:
+    if names := [claim.name for claim, *outcomes in pairs if set(outcomes) == {HOLDS, FAILS}]:
         yield f"Ours and the paper's figures disagree on: {', '.join(names)}."
     records, scales = evidence.records, listed({each.ours.scale for each in decided if each.ours.scale})
     yield f"Scale of the evidence: {scales or 'none'}. All runs together: {len(records)} cells, {power.hours(records)}."

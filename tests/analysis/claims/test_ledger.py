@@ -8,7 +8,7 @@ import pytest
 import experiments
 from analysis.claims import CLAIMS, ledger
 from analysis.claims.ledger import Decided
-from analysis.claims.rules import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED
+from analysis.claims.rules import FAILS, HOLDS, NOT_RUN, OPEN
 from analysis.claims.sources import Evidence
 from paper_repro.cell import Cell
 from paper_repro.records import Record
@@ -42,9 +42,7 @@ def hash_of(cell: Cell) -> int:
     return int(cell.replace(seed=0).id[-4:], 16)
 
 
-@pytest.mark.parametrize(
-    ("coupled", "free", "outcome"), [(-0.6, 0.0, SUPPORTED), (0.0, 0.0, CONTRADICTED), (-0.6, -0.6, CONTRADICTED)]
-)
+@pytest.mark.parametrize(("coupled", "free", "outcome"), [(-0.6, 0.0, HOLDS), (0.0, 0.0, FAILS), (-0.6, -0.6, FAILS)])
 def test_separability_is_judged_by_the_slopes(coupled: float, free: float, outcome: str) -> None:
     made = _records(
         {"sgd": coupled, "sgdw": free, "adam": coupled, "adamw": free}, dict.fromkeys(experiments_of(), 50.0)
@@ -76,13 +74,13 @@ def test_a_larger_scale_that_was_only_begun_takes_no_verdict_away() -> None:
 def test_the_same_bits_are_asked_for_of_the_same_hardware() -> None:
     cells = [cell for cell in experiments.get("fig2").profiles["cpu"].cells if not cell.decay]
     made = [made_record(cell.replace(dataset="real"), 40.0) for cell in cells if cell.optimizer in ("adam", "adamw")]
-    assert _decided("S2", made).ours.outcome == SUPPORTED
+    assert _decided("S2", made).ours.outcome == HOLDS
     one = next(record for record in made if record["cell"]["optimizer"] == "adamw")
     one["final"]["test_error"] = 41.0
-    assert _decided("S2", made).ours.outcome == CONTRADICTED
+    assert _decided("S2", made).ours.outcome == FAILS
     one["provenance"]["hardware"] = "another"
     found = _decided("S2", made).ours
-    assert found.outcome == SUPPORTED
+    assert found.outcome == HOLDS
     assert found.words.startswith("6 of 6")
 
 
@@ -90,7 +88,7 @@ def test_a_ridge_that_cannot_be_measured_leaves_it_open_at_any_price() -> None:
     made = _records(dict.fromkeys(experiments_of(), 0.0), dict.fromkeys(experiments_of(), 50.0))
     few = [record for record in made if record["cell"]["optimizer"] != "sgd" or record["cell"]["alpha"] > 0.3]
     found = _decided("4", few)
-    assert (found.ours.outcome, found.ours.words) == (UNDECIDED, "too few rows hold their best decay")
+    assert (found.ours.outcome, found.ours.words) == (OPEN, "too few rows hold their best decay")
     assert found.needed is not None
     assert "could not be measured" in found.needed.words
 
@@ -102,9 +100,9 @@ def experiments_of() -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("bests", "outcome"),
     [
-        ({"sgd": 50, "sgdw": 50, "adam": 53, "adamw": 50}, SUPPORTED),
-        ({"sgd": 53, "sgdw": 50, "adam": 50, "adamw": 50}, CONTRADICTED),
-        ({"sgd": 50, "sgdw": 50, "adam": 50, "adamw": 50}, UNDECIDED),
+        ({"sgd": 50, "sgdw": 50, "adam": 53, "adamw": 50}, HOLDS),
+        ({"sgd": 53, "sgdw": 50, "adam": 50, "adamw": 50}, FAILS),
+        ({"sgd": 50, "sgdw": 50, "adam": 50, "adamw": 50}, OPEN),
     ],
 )
 def test_the_best_adam_against_the_best_sgd(bests: dict[str, float], outcome: str) -> None:
@@ -112,7 +110,7 @@ def test_the_best_adam_against_the_best_sgd(bests: dict[str, float], outcome: st
     assert ours.outcome == outcome, ours.words
 
 
-@pytest.mark.parametrize(("power", "raw", "norm"), [(-0.5, SUPPORTED, SUPPORTED), (0.0, CONTRADICTED, CONTRADICTED)])
+@pytest.mark.parametrize(("power", "raw", "norm"), [(-0.5, HOLDS, HOLDS), (0.0, FAILS, FAILS)])
 def test_the_budget_s_law_is_judged_from_supp3(power: float, raw: str, norm: str) -> None:
     """The best decay per update goes as T^power; normalized, as T^(power + 1/2)."""
     made = []
@@ -125,7 +123,7 @@ def test_the_budget_s_law_is_judged_from_supp3(power: float, raw: str, norm: str
     assert [ours.outcome for ours in verdicts] == [raw, norm], [ours.words for ours in verdicts]
 
 
-@pytest.mark.parametrize(("adamw", "outcome"), [(42.5, SUPPORTED), (49.0, CONTRADICTED), (60.0, CONTRADICTED)])
+@pytest.mark.parametrize(("adamw", "outcome"), [(42.5, HOLDS), (49.0, FAILS), (60.0, FAILS)])
 def test_the_gain_of_long_runs_is_judged_from_fig3(adamw: float, outcome: str) -> None:
     made = [
         made_record(
@@ -143,7 +141,7 @@ def test_what_would_decide_it_stands_beside_what_is_undecided_or_not_run() -> No
     level = dict.fromkeys(experiments_of(), 0.0)
     open_ = _records(level, {"sgd": 50, "sgdw": 50, "adam": 50.15, "adamw": 50})
     decided = ledger.decide([BY_NAME[name] for name in ("7", "5", "16", "20")], Evidence(open_))
-    assert [each.ours.outcome for each in decided] == [UNDECIDED, CONTRADICTED, NOT_RUN, NOT_RUN]
+    assert [each.ours.outcome for each in decided] == [OPEN, FAILS, NOT_RUN, NOT_RUN]
     seven, five, sixteen, twenty = (each.needed for each in decided)
     assert seven is not None
     assert seven.seeds is not None
@@ -158,7 +156,7 @@ def test_what_would_decide_it_stands_beside_what_is_undecided_or_not_run() -> No
     assert [row[column] for row in table.rows] == [seven.words, "", sixteen.words, twenty.words]
     told = json.loads(ledger.as_json(decided))
     assert told[0]["to_decide"]["seeds"] == seven.seeds
-    assert told[0]["here"]["outcome"] == UNDECIDED
+    assert told[0]["here"]["outcome"] == OPEN
     assert told[1]["to_decide"] is None
 
 
@@ -170,8 +168,8 @@ def test_demos_are_no_evidence_and_without_records_nothing_is_run(demo_records: 
 def test_the_paper_s_own_figures_decide_what_they_show() -> None:
     found = {each.claim.name: each.paper for each in ledger.decide(CLAIMS, Evidence([]))}
     outcomes = {name: paper.outcome for name, paper in found.items() if paper is not None}
-    assert outcomes["4"] == outcomes["5"] == outcomes["16"] == SUPPORTED
-    assert outcomes["1"] == outcomes["1a"] == outcomes["10"] == UNDECIDED  # nothing is gained under a fixed rate
+    assert outcomes["4"] == outcomes["5"] == outcomes["16"] == HOLDS
+    assert outcomes["1"] == outcomes["1a"] == outcomes["10"] == OPEN  # nothing is gained under a fixed rate
     assert found["1a"] is not None
     assert "decays 0 and 0; Adam, fixed rate − AdamW, fixed rate -0.07" in found["1a"].words
     assert found["16"].words.endswith("AdamWR at its cycle's end after 100")  # 4.03 %, Adam 4.47 % after 1800

@@ -9,7 +9,7 @@ from scipy import stats
 
 from analysis.claims.long_runs import _fifteen
 from analysis.claims.power import PowerInput, Price, seeds, seeds_needed
-from analysis.claims.rules import CONTRADICTED, SUPPORTED, UNDECIDED, Rule, all_above, all_below
+from analysis.claims.rules import FAILS, HOLDS, OPEN, Rule, all_above, all_below
 from analysis.results.words import Estimate
 from analysis.statistics.estimate import MOST, PAIRED_FROM, POWER, around, student
 
@@ -32,7 +32,7 @@ def simulated(means: Sequence[float], deviation: float, count: int, rule: Rule, 
             said.append(rule([around(float(own.mean()), NORMAL * deviation / math.sqrt(count)) for own in draws]))
         else:
             said.append(rule([student([float(value) for value in own]) for own in draws]))
-    return {outcome: said.count(outcome) / len(said) for outcome in (SUPPORTED, CONTRADICTED, UNDECIDED)}
+    return {outcome: said.count(outcome) / len(said) for outcome in (HOLDS, FAILS, OPEN)}
 
 
 @pytest.mark.parametrize("distance", [0.3, 0.6])
@@ -42,9 +42,9 @@ def test_one_difference_is_the_textbook_s_number(distance: float) -> None:
     quantiles = float(stats.norm.ppf(0.975) + stats.norm.ppf(POWER))
     assert found == pytest.approx((quantiles / distance) ** 2, rel=0.15)
     told = simulated([distance], 1.0, found or 0, all_above, known=True)
-    assert told[SUPPORTED] == pytest.approx(POWER, abs=0.06)
+    assert told[HOLDS] == pytest.approx(POWER, abs=0.06)
     half = simulated([distance], 1.0, (found or 0) // 2, all_above, known=True)
-    assert half[SUPPORTED] < 0.6
+    assert half[HOLDS] < 0.6
 
 
 @pytest.mark.parametrize(("runs", "distance"), [(3, 1.0), (5, 0.5)])
@@ -52,15 +52,15 @@ def test_what_student_s_interval_needs(runs: int, distance: float) -> None:
     """Few seeds estimate their own deviation: wide intervals now, narrower ones then."""
     found = seeds(power_input(around(distance, STUDENT[runs] / math.sqrt(runs)), runs=runs, student_from=2))
     assert found is not None
-    assert simulated([distance], 1.0, found, all_above, known=False)[SUPPORTED] == pytest.approx(POWER, abs=0.07)
-    assert simulated([distance], 1.0, found // 2, all_above, known=False)[SUPPORTED] < 0.6
+    assert simulated([distance], 1.0, found, all_above, known=False)[HOLDS] == pytest.approx(POWER, abs=0.07)
+    assert simulated([distance], 1.0, found // 2, all_above, known=False)[HOLDS] < 0.6
 
 
 def test_a_known_deviation_now_and_their_own_scatter_then() -> None:
     """As comparisons do it: from three seeds on."""
     found = seeds(power_input(around(1.0, NORMAL), runs=1, student_from=PAIRED_FROM))
     assert found is not None
-    assert simulated([1.0], 1.0, found, all_above, known=False)[SUPPORTED] == pytest.approx(POWER, abs=0.07)
+    assert simulated([1.0], 1.0, found, all_above, known=False)[HOLDS] == pytest.approx(POWER, abs=0.07)
     assert found > (seeds(power_input(around(1.0, NORMAL), runs=1)) or 0)
 
 
@@ -71,7 +71,7 @@ def test_two_that_must_both_be_seen_need_more_than_the_worse_of_them() -> None:
     assert found is not None
     assert one is not None
     assert found > 1.2 * one
-    assert simulated([0.5, 0.5], 1.0, found, all_above, known=True)[SUPPORTED] == pytest.approx(POWER, abs=0.06)
+    assert simulated([0.5, 0.5], 1.0, found, all_above, known=True)[HOLDS] == pytest.approx(POWER, abs=0.06)
 
 
 def test_one_that_contradicts_is_enough() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from analysis.claims.rules import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED, all_above, all_below
+from analysis.claims.rules import FAILS, HOLDS, NOT_RUN, OPEN, all_above, all_below
 from analysis.statistics.estimate import around, student
 from paper_repro.cell import Cell
 from paper_repro.records import Record
@@ -16,9 +16,9 @@ from tests.judging import at_levels, cells, judged, noise, run
 
 def test_one_that_is_significantly_the_other_way_contradicts_all() -> None:
     high, low, none = around(1.0, 0.5), around(-1.0, 0.5), around(0.1, 0.5)
-    assert all_above([high, high]) == all_below([low, low]) == SUPPORTED
-    assert all_above([high, low]) == all_below([high, low]) == CONTRADICTED
-    assert all_above([high, none]) == all_below([low, none]) == UNDECIDED
+    assert all_above([high, high]) == all_below([low, low]) == HOLDS
+    assert all_above([high, low]) == all_below([high, low]) == FAILS
+    assert all_above([high, none]) == all_below([low, none]) == OPEN
 
 
 def long_runs(adamw_error: float, halfway: float, end: float) -> list[Record]:
@@ -35,9 +35,9 @@ def long_runs(adamw_error: float, halfway: float, end: float) -> list[Record]:
 @pytest.mark.parametrize(
     ("shift", "halfway", "end", "outcomes"),
     [
-        (-3.0, 0.5, 0.05, (SUPPORTED, SUPPORTED, SUPPORTED)),
-        (3.0, 0.5, 0.09, (CONTRADICTED, UNDECIDED, CONTRADICTED)),
-        (-0.3, 0.2, 0.1, (UNDECIDED, CONTRADICTED, UNDECIDED)),
+        (-3.0, 0.5, 0.05, (HOLDS, HOLDS, HOLDS)),
+        (3.0, 0.5, 0.09, (FAILS, OPEN, FAILS)),
+        (-0.3, 0.2, 0.1, (OPEN, FAILS, OPEN)),
     ],
 )
 def test_long_runs(shift: float, halfway: float, end: float, outcomes: tuple[str, ...]) -> None:
@@ -49,7 +49,7 @@ def test_long_runs(shift: float, halfway: float, end: float, outcomes: tuple[str
 def test_the_noise_of_single_runs_must_be_known() -> None:
     alone = [record for record in long_runs(-3.0, 0.5, 0.05) if record["cell"]["epochs"] == 100]
     assert judged("8", alone).outcome == judged("9", alone).outcome == NOT_RUN
-    assert judged("8a", alone).outcome == SUPPORTED  # the losses need none
+    assert judged("8a", alone).outcome == HOLDS  # the losses need none
 
 
 ERRORS = {
@@ -81,26 +81,26 @@ def restarts(errors: dict[tuple[str, bool], float], adamw_loss: float = 0.1, at_
 
 
 def test_restarts_and_the_gap_between_adam_and_sgdwr() -> None:
-    assert judged("13", restarts(ERRORS)).outcome == SUPPORTED
-    assert judged("13", restarts({**ERRORS, ("adamw", True): 43.5})).outcome == CONTRADICTED
+    assert judged("13", restarts(ERRORS)).outcome == HOLDS
+    assert judged("13", restarts({**ERRORS, ("adamw", True): 43.5})).outcome == FAILS
     none = judged("13", restarts({**ERRORS, ("adam", False): 39.5}))
-    assert none.outcome == UNDECIDED
+    assert none.outcome == OPEN
 
 
-@pytest.mark.parametrize(("loss", "outcome"), [(0.05, SUPPORTED), (0.2, CONTRADICTED), (0.1, UNDECIDED)])
+@pytest.mark.parametrize(("loss", "outcome"), [(0.05, HOLDS), (0.2, FAILS), (0.1, OPEN)])
 def test_whose_training_loss_falls_faster(loss: float, outcome: str) -> None:
     found = judged("17", restarts(ERRORS, adamw_loss=loss))
     assert found.outcome == outcome
     assert f"is {loss / 0.1:.2f} [" in found.words
 
 
-@pytest.mark.parametrize(("more", "outcome"), [(-2.0, SUPPORTED), (2.0, CONTRADICTED), (0.0, UNDECIDED)])
+@pytest.mark.parametrize(("more", "outcome"), [(-2.0, HOLDS), (2.0, FAILS), (0.0, OPEN)])
 def test_errors_of_restarted_runs_at_equal_loss(more: float, outcome: str) -> None:
     same = dict.fromkeys(ERRORS, 40.0)
     assert judged("18", restarts(same, at_loss=more)).outcome == outcome
 
 
-@pytest.mark.parametrize(("error", "outcome"), [(47.0, SUPPORTED), (44.0, UNDECIDED), (30.0, CONTRADICTED)])
+@pytest.mark.parametrize(("error", "outcome"), [(47.0, HOLDS), (44.0, OPEN), (30.0, FAILS)])
 def test_a_constant_rate_against_a_schedule_in_fewer_epochs(error: float, outcome: str) -> None:
     """AdamWR's errors at the ends of its cycles, after 5, 15 and 35 of 75 epochs, fall towards 40."""
     constant = [made_record(cell, error) for cell in cells("supp2", 1)]
@@ -119,8 +119,8 @@ def test_a_constant_rate_against_a_schedule_in_fewer_epochs(error: float, outcom
 
 @pytest.mark.parametrize(
     ("power", "outcomes"),
-    [(0.5, (SUPPORTED, CONTRADICTED, CONTRADICTED)), (1.0, (CONTRADICTED, SUPPORTED, CONTRADICTED)),
-     (-0.5, (CONTRADICTED, CONTRADICTED, SUPPORTED))],
+    [(0.5, (HOLDS, FAILS, FAILS)), (1.0, (FAILS, HOLDS, FAILS)),
+     (-0.5, (FAILS, FAILS, HOLDS))],
 )  # fmt: skip
 def test_the_three_predictions_of_the_batch_size(power: float, outcomes: tuple[str, ...]) -> None:
     made = []
@@ -134,16 +134,14 @@ def test_the_three_predictions_of_the_batch_size(power: float, outcomes: tuple[s
 
 def test_without_decay_adam_and_adamw_must_end_alike() -> None:
     made = [made_record(cell, 50.0 + cell.alpha) for cell in cells("fig2", 1)]
-    assert judged("S2", made).outcome == SUPPORTED
+    assert judged("S2", made).outcome == HOLDS
     place = next(i for i, r in enumerate(made) if r["cell"]["optimizer"] == "adamw" and r["cell"]["decay"] == 0)
     made[place] = made_record(Cell.from_dict(made[place]["cell"]), 50.01)
-    assert judged("S2", made).outcome == CONTRADICTED
+    assert judged("S2", made).outcome == FAILS
     assert "6 of 7 pairs" in judged("S2", made).words
 
 
-@pytest.mark.parametrize(
-    ("adam", "adamw", "outcome"), [(53.0, 50.0, SUPPORTED), (50.0, 53.0, CONTRADICTED), (50.3, 50.0, UNDECIDED)]
-)
+@pytest.mark.parametrize(("adam", "adamw", "outcome"), [(53.0, 50.0, HOLDS), (50.0, 53.0, FAILS), (50.3, 50.0, OPEN)])
 def test_under_a_fixed_rate(adam: float, adamw: float, outcome: str) -> None:
     """Step drops and cosine say the contrary, and are not looked at."""
     levels = {"adam": adam, "adamw": adamw}
@@ -160,10 +158,10 @@ def test_under_a_fixed_rate(adam: float, adamw: float, outcome: str) -> None:
 @pytest.mark.parametrize(
     ("level", "outcome", "words"),
     [
-        (55.0, SUPPORTED, "is where AdamW is after 25: 5.0-fold"),
-        (30.0, SUPPORTED, "is where AdamW is after None: inf-fold"),
-        (57.0, UNDECIDED, "is where AdamW is after 15: 3.0-fold"),
-        (58.2, CONTRADICTED, "is where AdamW is after 9: 1.8-fold"),
+        (55.0, HOLDS, "is where AdamW is after 25: 5.0-fold"),
+        (30.0, HOLDS, "is where AdamW is after None: inf-fold"),
+        (57.0, OPEN, "is where AdamW is after 15: 3.0-fold"),
+        (58.2, FAILS, "is where AdamW is after 9: 1.8-fold"),
     ],
 )
 def test_how_much_sooner_a_restart_is_there(level: float, outcome: str, words: str) -> None:
@@ -180,7 +178,7 @@ def test_how_much_sooner_a_restart_is_there(level: float, outcome: str, words: s
     assert words in found.words
 
 
-@pytest.mark.parametrize(("end", "outcome"), [(40.0, SUPPORTED), (36.0, SUPPORTED), (44.0, CONTRADICTED)])
+@pytest.mark.parametrize(("end", "outcome"), [(40.0, HOLDS), (36.0, HOLDS), (44.0, FAILS)])
 def test_where_a_restarted_run_ends(end: float, outcome: str) -> None:
     made = restarts({**ERRORS, ("adamw", True): end})
     assert judged("12", made).outcome == outcome
@@ -190,11 +188,11 @@ def test_where_a_restarted_run_ends(end: float, outcome: str) -> None:
 @pytest.mark.parametrize(
     ("sgd", "sgdw", "outcome"),
     [
-        (47.0, 53.0, SUPPORTED),
-        (53.0, 47.0, SUPPORTED),
-        (53.0, 53.0, CONTRADICTED),
-        (53.0, 50.0, UNDECIDED),
-        (50.0, 50.0, UNDECIDED),
+        (47.0, 53.0, HOLDS),
+        (53.0, 47.0, HOLDS),
+        (53.0, 53.0, FAILS),
+        (53.0, 50.0, OPEN),
+        (50.0, 50.0, OPEN),
     ],
 )
 def test_adam_is_not_always_better_than_sgd(sgd: float, sgdw: float, outcome: str) -> None:
@@ -225,10 +223,10 @@ def _selected(optimizer: str, errors: Sequence[float | None]) -> list[Record]:
 @pytest.mark.parametrize(
     ("sgd", "outcome", "words"),
     [
-        ([45.0, 45.5, 45.2, 45.4, 45.1], SUPPORTED, "SGD − Adam -4.92 [-5.10, -4.74], SGDW − AdamW 0"),
-        ([45.0, 45.5, 45.2, 45.4, None], UNDECIDED,
+        ([45.0, 45.5, 45.2, 45.4, 45.1], HOLDS, "SGD − Adam -4.92 [-5.10, -4.74], SGDW − AdamW 0"),
+        ([45.0, 45.5, 45.2, 45.4, None], OPEN,
          "SGD − Adam -4.88 [-5.08, -4.67] (seeds: 4 of 5; 1 of SGD diverged), SGDW − AdamW 0"),
-        ([49.0, 49.2, 49.1, 49.3, 49.1], UNDECIDED, "SGD − Adam -1.00 (scatter not measurable), SGDW − AdamW 0"),
+        ([49.0, 49.2, 49.1, 49.3, 49.1], OPEN, "SGD − Adam -1.00 (scatter not measurable), SGDW − AdamW 0"),
     ],
 )  # fmt: skip
 def test_survivors_and_equal_differences_decide_no_claim(sgd: list[float | None], outcome: str, words: str) -> None:
@@ -246,6 +244,6 @@ def test_a_decay_that_diverged_is_not_below_adam() -> None:
     for place in own[: len(own) // 2 + 1]:
         made[place] = made_record(Cell.from_dict(made[place]["cell"]), 0.0, status="diverged")
     found = judged("8", made)
-    assert found.outcome == CONTRADICTED
+    assert found.outcome == FAILS
     assert f"of AdamW's {len(own)} decays" in found.words
     assert found.words.endswith(f"; {len(own) // 2 + 1} diverged")

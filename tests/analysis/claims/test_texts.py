@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from analysis.claims.rules import CONTRADICTED, NOT_RUN, SUPPORTED, UNDECIDED
+from analysis.claims.rules import FAILS, HOLDS, NOT_RUN, OPEN
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
@@ -22,21 +22,21 @@ def steps(ratio: float, wide: int) -> list[dict[str, Any]]:
 
 
 def test_step_cost_and_the_size_of_the_nets() -> None:
-    assert judged("S4", studies=study("step_cost", steps(0.8, 1))).outcome == SUPPORTED
-    assert judged("S4", studies=study("step_cost", steps(1.0, 1))).outcome == CONTRADICTED
-    assert judged("21", studies=study("step_cost", steps(1.0, 26_192_922))).outcome == CONTRADICTED
-    assert judged("21", studies=study("step_cost", steps(1.0, 25_610_000))).outcome == SUPPORTED
+    assert judged("S4", studies=study("step_cost", steps(0.8, 1))).outcome == HOLDS
+    assert judged("S4", studies=study("step_cost", steps(1.0, 1))).outcome == FAILS
+    assert judged("21", studies=study("step_cost", steps(1.0, 26_192_922))).outcome == FAILS
+    assert judged("21", studies=study("step_cost", steps(1.0, 25_610_000))).outcome == HOLDS
     assert judged("21").outcome == NOT_RUN
 
 
 def test_demos_of_studies_count_only_where_they_need_no_pictures() -> None:
     (found,) = study("step_cost", steps(0.8, 1))
     demo = dataclasses.replace(found, profile="demo")
-    assert judged("S4", studies=[demo]).outcome == SUPPORTED
+    assert judged("S4", studies=[demo]).outcome == HOLDS
     assert judged("S4", studies=[dataclasses.replace(demo, settings={"cell": {}})]).outcome == NOT_RUN
 
 
-@pytest.mark.parametrize(("power", "outcome"), [(-1.0, SUPPORTED), (0.0, CONTRADICTED)])
+@pytest.mark.parametrize(("power", "outcome"), [(-1.0, HOLDS), (0.0, FAILS)])
 def test_what_decay_takes_off(power: float, outcome: str) -> None:
     rows = [
         {"what": "scale", "optimizer": name, "scale": scale, "median": 0.01 * (scale**power if name == "adam" else 1)}
@@ -48,7 +48,7 @@ def test_what_decay_takes_off(power: float, outcome: str) -> None:
 
 @pytest.mark.parametrize(
     ("adamw", "sgd", "outcome"),
-    [(1.0, 2.0, SUPPORTED), (1.0, 0.5, CONTRADICTED), (1.0, 1.0, UNDECIDED), (0.5, 2.0, UNDECIDED)],
+    [(1.0, 2.0, HOLDS), (1.0, 0.5, FAILS), (1.0, 1.0, OPEN), (0.5, 2.0, OPEN)],
 )
 def test_first_steps(adamw: float, sgd: float, outcome: str) -> None:
     levels = {"adam": 1.0, "adamw": adamw, "sgd": sgd}
@@ -76,12 +76,12 @@ def test_propositions() -> None:
 
     good, bad = study("propositions", rows(1e-14, 6.0)), study("propositions", rows(0.5, 1e-14))
     assert [judged(name, studies=good).outcome for name in ("19a", "19b", "19c", "19d", "S3")] == [
-        SUPPORTED, SUPPORTED, SUPPORTED, CONTRADICTED, CONTRADICTED,
+        HOLDS, HOLDS, HOLDS, FAILS, FAILS,
     ]  # fmt: skip
-    assert [judged(name, studies=bad).outcome for name in ("19a", "19d")] == [CONTRADICTED, SUPPORTED]
+    assert [judged(name, studies=bad).outcome for name in ("19a", "19d")] == [FAILS, HOLDS]
 
 
-@pytest.mark.parametrize(("widest", "outcome"), [(39.0, SUPPORTED), (1.5, CONTRADICTED)])
+@pytest.mark.parametrize(("widest", "outcome"), [(39.0, HOLDS), (1.5, FAILS)])
 def test_learning_rates_of_adam_s_parameters(widest: float, outcome: str) -> None:
     """The rates of AdamW, and the rows of other measurements, are not looked at."""
     rows = [
@@ -103,14 +103,14 @@ def exempted(gain: float, seeds: int = 5) -> list[Record]:
     return made
 
 
-@pytest.mark.parametrize(("gain", "outcome"), [(1.0, SUPPORTED), (-1.0, CONTRADICTED), (0.2, UNDECIDED)])
+@pytest.mark.parametrize(("gain", "outcome"), [(1.0, HOLDS), (-1.0, FAILS), (0.2, OPEN)])
 def test_whether_to_exempt_vectors_from_decay(gain: float, outcome: str) -> None:
     found = judged("S8", exempted(gain))
     assert found.outcome == outcome, found.words
     assert f"{-gain:+.2f} ± 0.39" in found.words
 
 
-@pytest.mark.parametrize(("lost", "outcome"), [("matrices", UNDECIDED), ("all", SUPPORTED)])
+@pytest.mark.parametrize(("lost", "outcome"), [("matrices", OPEN), ("all", HOLDS)])
 def test_survivors_say_nothing_on_exemption_where_they_are_ahead(lost: str, outcome: str) -> None:
     made = [
         made_record(Cell.from_dict(r["cell"]), 0.0, status="diverged")
@@ -125,7 +125,7 @@ def test_survivors_say_nothing_on_exemption_where_they_are_ahead(lost: str, outc
 
 def test_one_seed_says_nothing_on_exemption() -> None:
     found = judged("S8", exempted(1.0, seeds=1))
-    assert found.outcome == UNDECIDED
+    assert found.outcome == OPEN
     assert decided("S8", exempted(1.0, seeds=1)).needed.words.startswith("first a second seed, for the noise: 2 cells")
 
 
@@ -144,11 +144,11 @@ def transformers(adamw: float, loss: float) -> list[Record]:
 @pytest.mark.parametrize(
     ("adamw", "loss", "outcome", "sooner"),
     [
-        (45.0, 0.2, SUPPORTED, "is AdamW's after 18"),
-        (45.0, 0.8, UNDECIDED, "is AdamW's after 27"),  # better, but not in half the epochs
-        (45.0, 1.3, UNDECIDED, "is never AdamW's"),
-        (49.8, 0.2, UNDECIDED, "is AdamW's after 18"),  # sooner, but not seen to be better
-        (55.0, 0.2, CONTRADICTED, "is AdamW's after 18"),
+        (45.0, 0.2, HOLDS, "is AdamW's after 18"),
+        (45.0, 0.8, OPEN, "is AdamW's after 27"),  # better, but not in half the epochs
+        (45.0, 1.3, OPEN, "is never AdamW's"),
+        (49.8, 0.2, OPEN, "is AdamW's after 18"),  # sooner, but not seen to be better
+        (55.0, 0.2, FAILS, "is AdamW's after 18"),
     ],
 )
 def test_a_transformer_with_adamw(adamw: float, loss: float, outcome: str, sooner: str) -> None:
