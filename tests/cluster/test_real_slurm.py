@@ -30,10 +30,10 @@ from tests.cluster.real_slurm import RealSlurm, Unavailable
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
-# 4 optimizers x 4 learning rates x 7 decays = 112 cells of one or two seconds, and one longer than its job may take
-SWEEP = ["fig2", "--alphas", "0.04,0.02,0.01,0.005", "--set", "epochs=16"]
-PART = ["fig2", "--alphas", "0.01", "--set", "epochs=16"]
-LONG = ["fig2", "--only", "adamw", "--alphas", "0.01", "--decays", "0.004", "--set", "epochs=300"]
+# 4 optimizers x 4 learning rates x 7 decays = 112 cells of some seconds, and one longer than its job may take
+SWEEP = ["fig2", "--alphas", "0.04,0.02,0.01,0.005", "--set", "epochs=8"]
+PART = ["fig2", "--alphas", "0.01", "--set", "epochs=8"]
+LONG = ["fig2", "--only", "adamw", "--alphas", "0.01", "--decays", "0.004", "--set", "epochs=200"]
 ONE_CORE = ["--cpus", "1", "--seconds-per-cell", "1000"]  # so long that each cell is worth a job
 CELLS = 112
 LARGEST_ARRAY = 21
@@ -167,7 +167,7 @@ def test_a_disturbed_sweep_of_two_nodes_ends_as_an_undisturbed_one(slurm: RealSl
 def test_a_job_of_four_gpus_trains_on_each_of_them(slurm: RealSlurm, tmp_path: Path) -> None:
     """On made-up ones, whose cells the processor trains; stopped once, by the notice that comes before a time limit."""
     out = tmp_path / "sweep"
-    cells = ["fig2", "--alphas", "0.02", "--decays", "0.004", "--set", "epochs=40"]
+    cells = ["fig2", "--alphas", "0.02", "--decays", "0.004", "--set", "epochs=24"]
     environment = {**slurm.environment, "PAPER_REPRO_DEVICE": "cpu"}
     submit = ["submit", *cells, "--gpus", "a100:4", "--cpus", "1", "--cells-at-once", "1", "--out", str(out)]
     assert "1 job of 4 GPUs that shares 4 cells" in typed(environment, *submit)
@@ -189,7 +189,7 @@ def test_a_job_of_four_gpus_trains_on_each_of_them(slurm: RealSlurm, tmp_path: P
 
 def test_where_a_cluster_cancels_what_it_preempts_a_successor_goes_on(slurm: RealSlurm, tmp_path: Path) -> None:
     out = tmp_path / "sweep"
-    cells = ["fig2", "--only", "sgdw", "--alphas", "0.01", "--decays", "0.004,0.002", "--set", "epochs=100"]
+    cells = ["fig2", "--only", "sgdw", "--alphas", "0.01", "--decays", "0.004,0.002", "--set", "epochs=60"]
     submit = ["submit", *cells, *ONE_CORE, "--out", str(out)]
     typed(slurm.environment, *submit, "--partition", "cancels")
     until(lambda: len(list(out.glob("checkpoints/*/*.pt"))) >= 2)
@@ -250,7 +250,7 @@ def test_two_submits_at_once_send_everything_once(slurm: RealSlurm, tmp_path: Pa
 
 
 def test_cancel_keeps_what_was_trained_and_submit_goes_on(slurm: RealSlurm, tmp_path: Path) -> None:
-    cells = ["fig2", "--only", "sgdw", "--alphas", "0.01", "--decays", "0.004,0.002", "--set", "epochs=60"]
+    cells = ["fig2", "--only", "sgdw", "--alphas", "0.01", "--decays", "0.004,0.002", "--set", "epochs=40"]
     submit = ["submit", *cells, "--out", str(tmp_path), *ONE_CORE]
     slurm.ask("sacctmgr", "-i", "add", "account", "proj42")
     slurm.ask("sacctmgr", "-i", "add", "user", "root", "account=proj42")
