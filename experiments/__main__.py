@@ -12,7 +12,7 @@ from paper_repro.cli import Parser, UsageError, run_command
 
 EXAMPLE = """examples:
   python -m experiments run fig2 --profile demo
-  python -m experiments run fig2 --profile cpu --data cifar10-jpeg.npz --seeds 3 --only sgdw,adamw
+  python -m experiments run fig2 --profile cpu --seeds 3 --only sgdw,adamw
   python -m experiments run fig2 --profile paper --dry-run"""
 
 

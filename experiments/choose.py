@@ -28,7 +28,7 @@ def add_options(parser: Parser) -> None:
     parser.instead |= {f"--{field}": f"--set {field}=..." for field in KINDS} | AXES
     add = parser.add_argument
     add("--profile", default="demo", help=f"scale: {', '.join(PROFILES)} (default demo)")
-    add("--data", type=Path, help="an .npz file, or the folder that keeps CIFAR-10 (default data; downloaded there)")
+    add("--data", type=Path, help="an .npz file, or the folder that keeps what is downloaded or decoded (default data)")
     add("--data-name", help="what to call the data set of an .npz file (default: the file's name)")
     add("--out", type=Path, default=Path("runs"), help="folder of records and checkpoints (default runs)")
     add("--seeds", type=int, help="so many: every cell with seeds 0 .. SEEDS - 1 (default: the profile's)")

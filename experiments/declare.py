@@ -11,6 +11,7 @@ from paper_repro.cli import brief, no_such, number, typed
 
 PROFILES = ("demo", "cpu", "gpu_short", "gpu", "paper")
 QUICK = {"train_examples": 128, "validation_examples": 100, "evaluate_every": 10**6}
+BUILT_IN = ("cifar10", "cifar10-jpeg", "cifar100", "imagenet32", "synthetic")  # data sets: --set dataset=NAME
 SWEPT = ("optimizer", "alpha", "decay", "seed")  # the fields that a heat map spans
 EACH_ITS_OWN = ("alpha", "decay", "seed")  # where optimizers differ in more
 LISTED = 6  # values of one kind named before the rest is only counted; the CSV beside a figure has them all

@@ -11,7 +11,7 @@ from typing import Any
 import experiments
 from analysis.results.markdown import csv_text
 from analysis.results.words import DIGITS, short_commit
-from experiments.declare import Experiment, note_of, options
+from experiments.declare import BUILT_IN, Experiment, note_of, options
 from paper_repro import studies
 from paper_repro.cli import UsageError, python_m
 from paper_repro.records import BadRecord
@@ -116,6 +116,7 @@ def to_type(
     is another than the profile's. here: as it can be pasted into this terminal, not as a page shows it."""
     folders = [source for source in sources if source != RECORDED and source.suffix != ".jsonl"]
     changed = options(changes) if experiments.get(name).study is None else options(changes)[: "quick" in changes]
-    more = [*(["--data", f"{data}.npz"] if data else []), *(["--out", *folders[:1]] if folders else []), *changed]
+    images = ["--set", f"dataset={data}"] if data in BUILT_IN else ["--data", f"{data}.npz"]
+    more = [*(images if data else []), *(["--out", *folders[:1]] if folders else []), *changed]
     words = ("experiments", "run", name, "--profile", profile, *more)
     return python_m(*words) if here else shlex.join(["python", "-m", *map(str, words)])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.declare import BUILT_IN
 from paper_repro import data
 from paper_repro.data import DataError
 
@@ -18,8 +19,12 @@ def test_names_of_files_are_checked() -> None:
             data.name_of(path, name)
 
 
+def test_the_built_in_data_sets_are_those_that_commands_name() -> None:
+    assert set(data.FORMS) == set(BUILT_IN)
+
+
 def test_unknown_data_sets_are_told_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cifar10, cifar100, imagenet32, synthetic"):
+    with pytest.raises(DataError, match="cifar10, cifar10-jpeg, cifar100, imagenet32, synthetic"):
         data.load("mnist", tmp_path)
 
 
