@@ -115,17 +115,18 @@ def describe(cells: Sequence[Cell], dataset: str = "") -> str:
 
 def describe_images(cells: Sequence[Cell]) -> str:
     """Which images cells learn from, and how these were changed."""
-    examples, sizes, noises, augment = set(), set(), set(), set()
+    examples, sizes, noises, augment, splits = set(), set(), set(), set(), {cell.split_seed for cell in cells}
     for cell in cells:
         train = "all remaining" if cell.train_examples is None else cell.train_examples
         examples.add(f"{train} training and {cell.validation_examples or 'no'} validation images")
         sizes.add("full size" if cell.image_size is None else f"{cell.image_size} x {cell.image_size} by averaging")
         noises.add(cell.label_noise)
-        augment.add("pad, crop and flip" if cell.augment else "no augmentation")
+        padded = "pad" if cell.crop_padding == 4 else f"pad by {cell.crop_padding}"
+        augment.add(f"{padded}, crop and flip" if cell.augment else "no augmentation")
     noise = listed(f"{100 * share:.3g}" for share in sorted(noises))
     return (
         f"{listed(sorted(examples))}, label noise {noise} %, images of {listed(sorted(sizes))}, "
-        f"{listed(sorted(augment))}"
+        f"{listed(sorted(augment))}{f', split seeds {listed(map(str, sorted(splits)))}' * (splits != {0})}"
     )
 
 

@@ -23,6 +23,7 @@ RANGES = {
     "alpha": (0.0, 1e6), "decay": (0.0, 1e6), "label_noise": (0.0, 1.0),
     "epochs": (1, 10**6), "batch_size": (1, 10**7), "seed": (0, 2**31 - 1), "validation_examples": (0, 10**8),
     "train_examples": (1, 10**8), "image_size": (1, 1024), "evaluate_every": (1, 10**6),
+    "crop_padding": (0, 64), "split_seed": (0, 2**31 - 1),
 }  # fmt: skip
 
 
@@ -47,16 +48,18 @@ class Cell:
     schedule: str = "cosine"
     decay_unit: str = "step"  # "normalized": lambda = decay * sqrt(b / (B T)), T the epochs of the current cycle
     precision: str = "fp32"
-    # Which images: the validation split is held out of the training set, the same images for every cell.
+    # Which images: the validation split is held out of the training set, the same images for every seed.
     validation_examples: int = 5000
     train_examples: int | None = None  # None: all that the validation split leaves
     image_size: int | None = None  # average images down to this height and width
     label_noise: float = 0.0  # share of the training labels drawn anew at random
-    augment: bool = True  # pad 4, crop, flip
+    augment: bool = True  # pad, crop, flip
     compile: bool = False  # train through torch.compile: faster where maps outgrow the cache, and other last bits
     deterministic: bool = True  # on a GPU: only kernels that give the same bits again
     decay_on: str = "all"  # what is decayed: all as in the paper's code, or "matrices" (no biases, no normalisations)
     evaluate_every: int = 1  # epochs between looks at validation and test error; the last epoch is always looked at
+    crop_padding: int = 4  # pixels on each side before the random crop, where images are augmented
+    split_seed: int = 0  # which images are held out, and which of the rest are trained on
 
     def __post_init__(self) -> None:
         for name, kind, types, pattern, choices, limits in _CHECKS:

@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-LEFT_OUT = {"seconds", "images_per_second", "evaluation_seconds", "checkpoint_seconds", "checksum", "provenance"}
+# The id stands for the cell, to which fields may have been added since.
+LEFT_OUT = {
+    "cell",
+    "seconds",
+    "images_per_second",
+    "evaluation_seconds",
+    "checkpoint_seconds",
+    "checksum",
+    "provenance",
+}
 BASE = {
     "dataset": "synthetic", "epochs": 3, "batch_size": 32, "train_examples": 200, "validation_examples": 50,
     "alpha": 0.002, "decay": 0.004,

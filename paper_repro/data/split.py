@@ -55,17 +55,20 @@ class Dataset:
 
 def settings(cell: Cell) -> tuple[object, ...]:
     """What a Dataset depends on: cells that are equal in these see the same images."""
-    return cell.dataset, cell.validation_examples, cell.train_examples, cell.image_size, cell.label_noise
+    return (
+        cell.dataset, cell.validation_examples, cell.train_examples, cell.image_size, cell.label_noise, cell.split_seed
+    )  # fmt: skip
 
 
 def prepare(arrays: Arrays, cell: Cell) -> Dataset:
     """The images a Cell trains, selects and reports on.
 
-    The order that splits the training set is fixed, so the validation images are the same for every cell. Label noise
-    is drawn after the split, over the classes that have training images, and falls on the training part only. Raises
-    DataError when there are too few images, or of another size.
+    The order that splits the training set depends on split_seed alone, so the validation images are the same for every
+    seed. Label noise is drawn after the split, over the classes that have training images, and falls on the training
+    part only. Raises DataError when there are too few images, or of another size.
     """
-    order = np.random.RandomState(0).permutation(len(arrays.y_train))  # RandomState: numpy never changes its stream
+    # RandomState: numpy never changes its stream
+    order = np.random.RandomState(cell.split_seed).permutation(len(arrays.y_train))
     held, rest = order[: cell.validation_examples], order[cell.validation_examples :]
     wanted = len(rest) if cell.train_examples is None else cell.train_examples
     if not 0 < wanted <= len(rest):
@@ -92,11 +95,13 @@ def doubts(cell: Cell, data: Dataset) -> list[str]:
     if cell.batch_size > count:
         lines.append(f"batch_size {cell.batch_size} is larger than the {count} training images: an update sees {count}")
     height, width = data.train.images.shape[1:3]
-    seen = min(2 * height - 1, 9) * min(2 * width - 1, 9) / 81  # of the 9 x 9 places that a crop may have
+    places = 2 * cell.crop_padding + 1  # that a crop may have, up and down
+    seen = min(2 * height - 1, places) * min(2 * width - 1, places) / places**2
     if cell.augment and seen < 1:
         lines.append(
-            f"augmentation moves images by up to 4 pixels, which leaves {100 * (1 - seen):.0f} % of images of "
-            f"{height} x {width} empty: --set augment=false"
+            f"augmentation moves images by up to {cell.crop_padding} pixels, which leaves {100 * (1 - seen):.0f} % of "
+            f"images of {height} x {width} empty: --set crop_padding={min(height, width) // 8} is as much of them as "
+            "the paper's 4 of 32"
         )
     return lines
 

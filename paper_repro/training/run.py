@@ -98,7 +98,9 @@ class Run:
     def begin_epoch(self) -> None:
         """Put what the epoch's updates read on the device: random choices and learning rates; set lambda."""
         cell, first = self.cell, self.progress.epoch * self.updates_per_epoch
-        drawn = draw_epoch(cell.seed, self.progress.epoch, len(self.data.train), cell.augment, self.noise_shape)
+        drawn = draw_epoch(
+            cell.seed, self.progress.epoch, len(self.data.train), cell.augment, self.noise_shape, cell.crop_padding
+        )
         if self.choices is None:
             self.choices = drawn.to(self.device)
         else:
@@ -135,7 +137,7 @@ class Run:
         assert self.choices is not None
         positions = self.progress.cursor * self.cell.batch_size + self._in_batch[:count]
         noise = () if self.choices.noise is None else (self.choices.noise[positions],)
-        return *batch(self.data, self.choices, positions), noise
+        return *batch(self.data, self.choices, positions, self.cell.crop_padding), noise
 
     def set_learning_rates(self) -> None:
         """Set eta_t alpha for the coming update; a group may have a share of alpha of its own."""

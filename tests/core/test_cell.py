@@ -26,6 +26,7 @@ def test_published_ids_never_change() -> None:
     """If this fails, no record written so far is found any more: give new fields a default, leave old ones alone."""
     assert PUBLISHED.id == "adamw-a0.001563-d0.00025-s0-d1afc5d319eff38b"
     assert OTHER.id == "sgd-a1-d0-s3-6426000dd52deb0b"
+    assert PUBLISHED.replace(crop_padding=4, split_seed=0).id == PUBLISHED.id
 
 
 def test_fields_at_their_default_are_left_out_of_the_hash() -> None:
@@ -36,7 +37,7 @@ def test_fields_at_their_default_are_left_out_of_the_hash() -> None:
     spelled_out = PUBLISHED.replace(seed=0, batch_size=128, schedule="cosine", train_examples=None, augment=True)
     assert spelled_out == PUBLISHED
     assert spelled_out.id == PUBLISHED.id
-    nothing_left = OTHER.replace(compile=True, deterministic=False, decay_on="matrices")
+    nothing_left = OTHER.replace(compile=True, deterministic=False, decay_on="matrices", crop_padding=2, split_seed=1)
     assert len(json.loads(nothing_left.canonical())) == len(dataclasses.fields(Cell))
 
 
@@ -46,7 +47,8 @@ def test_fields_at_their_default_are_left_out_of_the_hash() -> None:
         {"dataset": "cifar100"}, {"model": "mlp"}, {"optimizer": "adam"}, {"alpha": 0.2}, {"decay": 0.2}, {"epochs": 2},
         {"seed": 1}, {"batch_size": 64}, {"schedule": "fixed"}, {"decay_unit": "normalized"}, {"precision": "bf16"},
         {"validation_examples": 1}, {"train_examples": 10}, {"image_size": 8}, {"label_noise": 0.1}, {"augment": False},
-        {"evaluate_every": 2}, {"compile": True}, {"deterministic": False}, {"alpha": math.nextafter(0.1 / 64, 1.0)},
+        {"evaluate_every": 2}, {"compile": True}, {"deterministic": False}, {"crop_padding": 0}, {"split_seed": 1},
+        {"alpha": math.nextafter(0.1 / 64, 1.0)},
     ],
 )  # fmt: skip
 def test_every_field_changes_the_id(change: dict[str, Any]) -> None:
@@ -113,6 +115,7 @@ def test_path_like_names_are_refused(field: str, name: str) -> None:
         *[(field, value) for field in ("alpha", "decay", "label_noise") for value in (True, None, "0.1", [0.1])],
         *[(field, value) for field in ("epochs", "batch_size", "evaluate_every") for value in (0, -1, 1.0, True, None)],
         ("seed", -1), ("seed", 2**31), ("seed", True), ("seed", 0.0), ("seed", None), ("label_noise", 1.1),
+        ("crop_padding", -1), ("crop_padding", 65), ("split_seed", -1), ("split_seed", 2**31),
         ("validation_examples", -1), ("validation_examples", None), ("train_examples", 0), ("train_examples", False),
         ("train_examples", 10.0), ("image_size", 0), ("image_size", True), ("augment", 1), ("augment", None),
         ("precision", "fp16"), ("precision", 32), ("decay_unit", "epoch"), ("dataset", None), ("optimizer", "AdamW"),

@@ -1,6 +1,7 @@
 """The paper's augmentation, against a picture-by-picture transcription, and its draws as functions of (seed, epoch)."""
 
 import numpy as np
+import pytest
 import torch
 
 from paper_repro.cell import Cell
@@ -9,18 +10,20 @@ from paper_repro.data.augment import batch, draw_epoch
 from paper_repro.data.split import prepare
 
 
-def test_a_batch_is_normalised_mirrored_padded_and_cropped(arrays: Arrays, cell: Cell) -> None:
+@pytest.mark.parametrize("padding", [4, 1, 0])
+def test_a_batch_is_normalised_mirrored_padded_and_cropped(arrays: Arrays, cell: Cell, padding: int) -> None:
     prepared = prepare(arrays, cell)
-    epoch = draw_epoch(seed=1, epoch=2, examples=100, augment=True, noise_shape=None)
-    images, labels = batch(prepared, epoch, torch.arange(32, 48))
+    epoch = draw_epoch(seed=1, epoch=2, examples=100, augment=True, noise_shape=None, padding=padding)
+    assert set(epoch.shift.flatten().tolist()) == set(range(2 * padding + 1))
+    images, labels = batch(prepared, epoch, torch.arange(32, 48), padding)
     for row in range(16):
         position = 32 + row
         picture = prepared.train.images[epoch.order[position]].numpy().astype(np.float32)
         picture = (picture - prepared.mean.numpy()) / prepared.std.numpy()
         if epoch.flip[position]:
             picture = picture[:, ::-1]
-        padded = np.zeros((16, 16, 3), np.float32)  # after normalisation: the border has the mean colour
-        padded[4:12, 4:12] = picture
+        padded = np.zeros((8 + 2 * padding, 8 + 2 * padding, 3), np.float32)  # the border has the mean colour
+        padded[padding : padding + 8, padding : padding + 8] = picture
         top, left = epoch.shift[position].tolist()
         expected = padded[top : top + 8, left : left + 8].transpose(2, 0, 1)
         assert np.array_equal(images[row].numpy(), expected)

@@ -61,16 +61,16 @@ def test_other_images_are_refused(checkout: Path, tmp_path: Path) -> None:
         pack |= {f"{split}_scans": content, f"{split}_lengths": np.array([len(content)], np.uint16)}
         pack[f"{split}_labels"] = np.zeros(1, np.uint8)
     np.savez(checkout, **pack)
-    with pytest.raises(DataError, match="decodes other images here .* instead of b039ca6b1d43603b"):
+    with pytest.raises(DataError, match=r"decodes other images here .* instead of b039ca6b1d43603b"):
         data.load("cifar10-jpeg", tmp_path)
     assert not (tmp_path / "cifar10-jpeg.npz").exists()
     checkout.write_bytes(content.tobytes())
-    with pytest.raises(DataError, match="damaged .* git checkout"):
+    with pytest.raises(DataError, match=r"damaged .* git checkout"):
         data.load("cifar10-jpeg", tmp_path)
 
 
 def test_a_file_of_that_name_with_other_images_is_refused(npz: Path) -> None:
-    with pytest.raises(DataError, match="not the images of cifar10-jpeg .* it is built in: leave --data away"):
+    with pytest.raises(DataError, match=r"not the images of cifar10-jpeg .* it is built in: leave --data away"):
         data.load("cifar10-jpeg", npz)
 
 

@@ -8,7 +8,7 @@ from paper_repro.cell import Cell
 from paper_repro.data import Arrays, DataError
 from paper_repro.data.arrays import from_arrays
 from paper_repro.data.augment import crop
-from paper_repro.data.split import doubts, prepare
+from paper_repro.data.split import doubts, prepare, settings
 
 
 def test_validation_is_held_out_and_the_same_for_every_cell(arrays: Arrays, cell: Cell) -> None:
@@ -19,6 +19,20 @@ def test_validation_is_held_out_and_the_same_for_every_cell(arrays: Arrays, cell
     assert one.train.images[:30].equal(other.train.images)
     trained = {image.numpy().tobytes() for image in one.train.images}
     assert not trained & {image.numpy().tobytes() for image in one.validation.images}
+
+
+def test_another_split_seed_holds_out_and_trains_on_other_images(arrays: Arrays, cell: Cell) -> None:
+    """And two such cells never share their data."""
+    one, other = (prepare(arrays, cell.replace(train_examples=30, split_seed=seed)) for seed in (0, 1))
+    held, trained = (
+        [{image.numpy().tobytes() for image in getattr(each, part).images} for each in (one, other)]
+        for part in ("validation", "train")
+    )
+    assert len(held[0] & held[1]) < 10
+    assert len(trained[0] & trained[1]) < 20
+    assert not trained[1] & held[1]
+    assert one.test.images.equal(other.test.images)
+    assert settings(cell) != settings(cell.replace(split_seed=1))
 
 
 def test_label_noise_falls_on_training_labels_only(arrays: Arrays, cell: Cell) -> None:
@@ -89,7 +103,9 @@ def test_label_noise_draws_classes_that_have_training_images_only(arrays: Arrays
         ({}, ""),
         ({"batch_size": 101}, "batch_size 101 is larger than the 100 training images: an update sees 100"),
         ({"batch_size": 100}, ""),
-        ({"image_size": 4}, "leaves 40 % of images of 4 x 4 empty: --set augment=false"),
+        ({"image_size": 4}, "leaves 40 % of images of 4 x 4 empty: --set crop_padding=0 "),
+        ({"image_size": 4, "crop_padding": 2}, ""),
+        ({"crop_padding": 8}, "up to 8 pixels, which leaves 22 % of images of 8 x 8 empty: --set crop_padding=1 "),
         ({"image_size": 4, "augment": False}, ""),
     ],
 )
@@ -104,5 +120,5 @@ def test_the_share_that_augmentation_leaves_empty_is_counted(arrays: Arrays, cel
     tiny = cell.replace(image_size=2)
     data = prepare(arrays, tiny)
     places = torch.cartesian_prod(torch.arange(9), torch.arange(9))
-    empty = (crop(torch.ones(81, 3, 2, 2), places) == 0).flatten(1).all(1).float().mean().item()
+    empty = (crop(torch.ones(81, 3, 2, 2), places, 4) == 0).flatten(1).all(1).float().mean().item()
     assert f" {100 * empty:.0f} %" in doubts(tiny, data)[0]

@@ -130,6 +130,14 @@ def test_seeds_differ_in_weights_and_order(cell: Cell, data: Dataset, tmp_path: 
     assert one["epochs"][0]["train_loss"] != two["epochs"][0]["train_loss"]
 
 
+def test_images_are_cropped_with_the_padding_of_the_cell(cell: Cell, data: Dataset, tmp_path: Path) -> None:
+    paper, narrow = (_numbers(cell.replace(crop_padding=padding), data, tmp_path) for padding in (4, 1))
+    assert paper["id"] == cell.id
+    assert paper["epochs"][0]["train_loss"] != narrow["epochs"][0]["train_loss"]
+    assert _interrupted_at_every(3, cell.replace(crop_padding=1), data, tmp_path / "stopped") > 3
+    assert records.without_times(records.read(tmp_path / "stopped", narrow["id"])) == narrow
+
+
 def test_zero_decay_makes_the_pairs_equal(cell: Cell, data: Dataset, tmp_path: Path) -> None:
     for coupled, decoupled in (("sgd", "sgdw"), ("adam", "adamw")):
         runs = [_numbers(cell.replace(optimizer=name, decay=0.0), data, tmp_path) for name in (coupled, decoupled)]
