@@ -9,11 +9,12 @@ from typing import Any
 from paper_repro.cell import Cell
 from paper_repro.cli import brief, no_such, number, typed
 
-PROFILES = ("demo", "cpu", "gpu_short", "gpu", "paper")
+PROFILES = ("demo", "cpu", "cpu_long", "gpu_short", "gpu", "paper")
 QUICK = {"train_examples": 128, "validation_examples": 100, "evaluate_every": 10**6}
 BUILT_IN = ("cifar10", "cifar10-jpeg", "cifar100", "imagenet32", "synthetic")  # data sets: --set dataset=NAME
 SWEPT = ("optimizer", "alpha", "decay", "seed")  # the fields that a heat map spans
 EACH_ITS_OWN = ("alpha", "decay", "seed")  # where optimizers differ in more
+OF_IMAGES = ("dataset", "model", "train_examples", "image_size", "label_noise", "augment")  # what a note may speak of
 LISTED = 6  # values of one kind named before the rest is only counted; the CSV beside a figure has them all
 KINDS = {known.name: str(known.type) for known in dataclasses.fields(Cell)}
 WORDS = {"true": True, "false": False, "none": None}
@@ -149,11 +150,13 @@ def settings_of(profile: Profile, dataset: str | None) -> dict[str, Any]:
 
 
 def note_of(profile: Profile, settings: Mapping[str, Any]) -> str:
-    """The profile's note; of a study on other data than the profile's, what there is to say of these."""
+    """The profile's note; of a study on other images than the profile's, what there is to say of these."""
     declared, cell = profile.settings.get("cell"), settings.get("cell")
-    if not cell or not declared or cell["dataset"] == declared["dataset"]:
+    if not cell or not declared:
         return profile.note
     trained = Cell.from_dict({**declared, **cell})
+    if all(getattr(trained, name) == declared[name] for name in OF_IMAGES):
+        return profile.note
     return f"data set {trained.dataset}, model {trained.model}, {describe_images([trained])}"
 
 

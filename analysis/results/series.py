@@ -66,7 +66,8 @@ def variants(chart: Chart, optimizer: str) -> list[Variant]:
         records = [record for record in chart.records if cell_of(record) == cell]
         if cell.optimizer == optimizer and records:
             values = {name: getattr(cell, name) for name in differing}
-            words = [key if value is True else str(value) for key, value in values.items() if value is not False]
+            named = {key: f"{key} {value}" if type(value) is int else str(value) for key, value in values.items()}
+            words = [key if value is True else named[key] for key, value in values.items() if value is not False]
             errors = {r["cell"]["seed"]: float(r["final"]["test_error"]) for r in records if r["status"] == "finished"}
             result.append(Variant(", ".join(words), errors, len(records) - len(errors)))
     return result

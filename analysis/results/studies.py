@@ -109,11 +109,13 @@ def _measured(experiment: Experiment, findings: studies.Findings) -> StudyResult
 
 
 def to_type(
-    name: str, sources: Sequence[Path], changes: Mapping[str, Any] = {}, profile: str = "demo", data: str = "",
+    name: str, sources: Sequence[Path], changes: Mapping[str, Any] = {}, profile: str = "", data: str = "",
     here: bool = False,
 ) -> str:  # fmt: skip
-    """The command that makes records of an experiment, where those were looked for. data: the data set's name, where it
-    is another than the profile's. here: as it can be pasted into this terminal, not as a page shows it."""
+    """The command that makes records of an experiment, where those were looked for. profile: else the first. data: the
+    data set's name, where it is another than the profile's. here: as it can be pasted into this terminal, not as a page
+    shows it."""
+    profile = profile or next(iter(experiments.get(name).profiles))
     folders = [source for source in sources if source != RECORDED and source.suffix != ".jsonl"]
     changed = options(changes) if experiments.get(name).study is None else options(changes)[: "quick" in changes]
     images = ["--set", f"dataset={data}"] if data in BUILT_IN else ["--data", f"{data}.npz"]

@@ -11,7 +11,7 @@ number of updates.
 The learning rate is fixed: figure 2's best decoupled decay hardly depends on it. A best decay on the grid boundary
 is drawn as such. The decays of `gpu` and `gpu_short` hold what figure 2's power law gives for a batch of 128
 (docs/experiments.md), less and more in proportion to the smallest and the largest batch. Cost: 11 x 9 cells for each of
-two optimizers; on two cores of an AMD EPYC `cpu` took 0.95 core-hours.
+two optimizers; on two cores of an AMD EPYC a seed of `cpu` took 0.95 core-hours.
 """
 
 from collections.abc import Sequence
@@ -50,6 +50,7 @@ EXPERIMENT = Experiment(
         "cpu": Profile(
             _cells(CPU.replace(train_examples=4096), 16, 128, {"sgdw": 0.1, "adamw": 0.01}, halvings(0.128, 9)),
             f"{images(CPU.replace(train_examples=4096))}, a plain 8-layer ResNet; 16 epochs, or 512 updates",
+            seeds=3,
         ),
         "gpu_short": Profile(
             _cells(GPU_SHORT.replace(train_examples=44_032), 8, 128, {"sgdw": 0.1, "adamw": 0.002}, halvings(0.032, 8)),

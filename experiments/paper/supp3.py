@@ -49,6 +49,7 @@ EXPERIMENT = Experiment(
         "cpu": Profile(
             _budgets(CPU.replace(evaluate_every=80), (5, 20, 80), SHORT_RATES, SHORT_DECAYS),
             f"{NOTES['cpu']}; 5, 20 and 80 epochs",
+            seeds=3,
         ),
         "gpu_short": Profile(
             _budgets(GPU_SHORT, (2, 8, 32), GPU_RATES, {"step": halvings(0.032, 8), "normalized": halvings(0.8, 7)}),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import experiments
+from analysis.results.table import charts
 from experiments import run as running
 from experiments.__main__ import _parser, main
 from experiments.choose import chosen_cells, find
@@ -77,7 +78,7 @@ class TestFigure2:
             assert sorted({c.alpha for c in mine}) == pytest.approx([scale / 2**k for k in range(10, -1, -1)])
             assert sorted({c.decay for c in mine}) == pytest.approx([0] + [0.001 * 2.0**k for k in range(-5, 5)])
 
-    @pytest.mark.parametrize("profile", ["demo", "cpu", "gpu_short", "gpu"])
+    @pytest.mark.parametrize("profile", ["demo", "cpu", "cpu_long", "gpu_short", "gpu"])
     def test_reduced_profiles_have_seven_by_seven_for_each_and_select_on_validation(self, profile: str) -> None:
         cells = experiments.get("fig2").profiles[profile].cells
         assert {cell.optimizer for cell in cells} == {"sgd", "sgdw", "adam", "adamw"}
@@ -98,6 +99,29 @@ class TestFigure2:
 
     def test_demo_needs_no_files(self) -> None:
         assert {cell.dataset for cell in experiments.get("fig2").profiles["demo"].cells} == {"synthetic"}
+
+
+RECORDED = {path.stem: records.load(path) for path in (ROOT / "experiments" / "recorded").glob("*-cpu*.jsonl")}
+
+
+def test_the_clean_cells_are_those_that_are_being_trained() -> None:
+    """From a commit whose `cpu` had noisy labels, by --set label_noise=0: a changed id would orphan the records."""
+    declared = {cell.id for cell in experiments.get("fig2").profiles["cpu"].with_seeds(5)}
+    trained = {record["id"] for record in records.load(ROOT / "experiments" / "recorded" / "clean-fig2.jsonl")}
+    assert len(trained) > 400
+    assert trained <= declared
+    noisy = {cell.id for cell in experiments.get("label_noise").profiles["cpu"].with_seeds(3)}
+    assert {record["id"] for seed in (0, 1, 2) for record in RECORDED[f"fig2-cpu-seed{seed}"]} <= noisy
+
+
+@pytest.mark.parametrize("file", sorted(RECORDED))
+def test_every_committed_record_is_drawn_by_some_experiment(file: str) -> None:
+    """What profiles have meant since, it must not have taken away what was trained under them before."""
+    grids = [each for each in map(experiments.get, experiments.names()) if each.study is None]
+    shown = [chart for grid in grids for chart in charts(grid, RECORDED[file], alone=True)]
+    assert all(chart.profile == "cpu" and not chart.other_data for chart in shown)
+    drawn = {record["id"] for chart in shown for record in (*chart.records, *chart.beyond)}
+    assert {record["id"] for record in RECORDED[file]} == drawn
 
 
 def test_list_names_every_profile(capsys) -> None:

@@ -104,6 +104,14 @@ def test_a_study_on_other_data_says_which() -> None:
     assert note_of(propositions, settings_of(propositions, None)) == propositions.note
 
 
+def test_a_study_on_other_labels_than_its_profile_s_says_so() -> None:
+    """As committed ones do that were measured when the profile had noisy labels."""
+    profile = experiments.get("first_steps").profiles["cpu"]
+    assert note_of(profile, dict(profile.settings)) == profile.note
+    noisy = {**profile.settings, "cell": {**profile.settings["cell"], "label_noise": 0.3}}
+    assert "label noise 30 %" in note_of(profile, noisy)
+
+
 def test_the_note_is_not_said_of_a_part_of_what_it_speaks_of() -> None:
     """Whoever sets what panels differ in to one of its declared values."""
     supp3 = experiments.get("supp3")
