@@ -75,7 +75,7 @@ def _collect(args: argparse.Namespace) -> int:
         loaded = records.load(args.runs)
         chosen = [record for record in loaded if args.seed in (None, record["cell"]["seed"])]
         if args.of is not None:
-            profiles = choose.find(args.of, "demo", quick=False)[0].profiles.values()
+            profiles = experiments.get(args.of).profiles.values()
             declared = {bare(cell) for profile in profiles for cell in profile.cells}
             chosen = [record for record in chosen if bare(Cell.from_dict(record["cell"])) in declared]
         if not chosen:

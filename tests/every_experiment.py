@@ -6,7 +6,7 @@ from pathlib import Path
 
 import experiments
 from analysis.__main__ import main as analyse
-from experiments.__main__ import main as experiment
+from experiments.__main__ import main as run
 
 AXES = ["--alphas", "0.01,0.02,0.04", "--decays", "0.004,0.008,0.016"]
 FEW = ["--alphas", "0.01,0.02", "--decays", "0.004,0.008"]
@@ -14,17 +14,22 @@ CORNERS = {  # of a large grid: it shows the same
     "batch_size": ["--only", "adamw", "--decays", "0.004,0.008,0.016"], "fig1": FEW, "fig2": AXES, "transformer": FEW,
     "supp3": ["--only", "adamw", *FEW], "supp3_imagenet32": ["--only", "adamw", *FEW],
     "precision": ["--only", "adamw", "--set", "seed=0,1"], "groups": ["--only", "adamw", "--set", "seed=0,1"],
+    "subsets": ["--only", "adamw", "--set", "seed=0,1"],
 }  # fmt: skip
+NOISY = "label_noise_"  # the same grids at another profile
 
 
 def main() -> int:
     runs, figures = Path(sys.argv[1]) / "runs", Path(sys.argv[1]) / "figures"
     for name in experiments.names():
-        workers = ["--workers", "1"] if experiments.get(name).study is None else []
+        experiment = experiments.get(name)
+        profile = next(iter(experiment.profiles))
+        options = ["--profile", profile, *(["--workers", "1"] if experiment.study is None else [])]
+        options += CORNERS.get("fig2" if name == "label_noise" else name.removeprefix(NOISY), [])
         began = time.monotonic()
-        assert experiment(["run", name, "--quick", *workers, *CORNERS.get(name, []), "--out", str(runs)]) == 0, name
+        assert run(["run", name, "--quick", *options, "--out", str(runs)]) == 0, name
         assert analyse(["figures", name, "--quick", "--runs", str(runs), "--out", str(figures)]) == 0, name
-        assert list(figures.glob(f"{name}-demo*.png")), name
+        assert list(figures.glob(f"{name}-{profile}*.png")), name
         print(f"({name}: {time.monotonic() - began:.0f} s)", flush=True)
     return 0
 
