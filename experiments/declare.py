@@ -65,6 +65,7 @@ class Experiment:
     also: tuple[str, ...] = ()  # modules that draw further figures of the same records
     facets: tuple[str, ...] = ()
     study: str | None = None
+    repeats: str = ""  # the experiment whose cells these are with other labels: the paper's panels are that one's
     measure: str = "error"  # of the final numbers: "top5_error" where the records have it
     changes: Mapping[str, Any] = field(default_factory=dict)  # to the declared cells, by the user (parse_settings)
 

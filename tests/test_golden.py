@@ -90,7 +90,7 @@ def status(folder: Path) -> str:
     for name in (failed, forgotten):
         (folder / "records" / f"{name}.json").unlink()
     (folder / "failures" / f"{failed}.txt").write_text(f"{failed}\nTraceback\n  in train\nValueError: too small\n")
-    cells = ["fig2", "--profile", "cpu", "--set", "dataset=cifar10-jpeg", "--set", "seed=2", "--only", "sgd"]
+    cells = ["label_noise", "--profile", "cpu", "--set", "seed=2", "--only", "sgd"]
     texts = [run("slurm", "status", *cells, "--out", str(folder), *more, exits=1) for more in ([], ["--json"])]
     return "\n".join(texts).replace(str(folder), "OUT")
 

@@ -10,7 +10,7 @@ import pytest
 
 import experiments
 from analysis.__main__ import parser as analysis_parser
-from analysis.claims import ledger, long_runs, restarts, sources, texts
+from analysis.claims import ledger, long_runs, restarts, sources
 from analysis.figures import read_records
 from analysis.results.panels import Panel, Tile, panels
 from analysis.results.series import Variant, curve, variants
@@ -84,8 +84,7 @@ def _evidence() -> sources.Evidence:
 
 def _recorded_map():
     """The panels of the README's picture of cifar10-jpeg."""
-    found = charts(experiments.get("fig2"), read_records([RECORDED]))
-    return panels(next(chart for chart in found if chart.stem == "fig2-cpu-cifar10-jpeg"))
+    return panels(_recorded_chart("label_noise"))
 
 
 def _row(alpha: float, panel: Panel) -> list[Tile]:
@@ -154,21 +153,21 @@ def test_the_example_experiment_is_whole() -> None:
     assert [panel.facets["model"] for panel in panels(chart)] == ["resnet-8-w4", "resnet-8-w8", "resnet-8-w16"]
 
 
-def _recorded_chart(name: str, stem: str) -> Chart:
-    (found,) = (chart for chart in charts(experiments.get(name), read_records([RECORDED])) if chart.stem == stem)
+def _recorded_chart(name: str) -> Chart:
+    (found,) = (each for each in charts(experiments.get(name), read_records([RECORDED])) if each.stem == f"{name}-cpu")
     return found
 
 
 def test_the_page_of_experiments_lists_what_there_is() -> None:
     """Not more; what a user adds need not be on it."""
     listed = re.findall(r"^\| \[(\w+)\]\(\.\./experiments/", PAGES[2].read_text(), re.MULTILINE)
-    assert len(listed) == 19
+    assert len(listed) == 21
     assert set(listed) <= set(experiments.names())
 
 
 def test_what_is_said_of_schedules_is_what_the_committed_records_say() -> None:
     text = " ".join(PAGES[2].read_text().split())
-    shown = panels(_recorded_chart("fig1", "fig1-cpu-cifar10-jpeg"))
+    shown = panels(_recorded_chart("label_noise_fig1"))
     found = {pair[:2]: pair[2] for pair in ((each.first, each.second, each.difference) for each in compare(shown))}
     helped = format_estimate(found["Adam, fixed rate", "Adam, cosine"])
     assert f"a schedule helps Adam much, by {helped} points with L2" in text
@@ -188,13 +187,13 @@ def test_what_is_said_of_schedules_is_what_the_committed_records_say() -> None:
 
 def test_what_is_said_of_the_transformer_is_what_the_committed_records_say() -> None:
     text = " ".join(PAGES[2].read_text().split())
-    found = {panel.optimizer: panel for panel in panels(_recorded_chart("transformer", "transformer-cpu-cifar10-jpeg"))}
+    found = {panel.optimizer: panel for panel in panels(_recorded_chart("label_noise_transformer"))}
     ends = {name: panel.with_all_seeds(panel.best) for name, panel in found.items()}
     assert {len(tile.seeds) for tile in ends.values()} == {5}
     told = {name: f"{tile.test_error:.1f} ± {tile.spread:.1f} %" for name, tile in ends.items()}
     assert f"AdamW's selected cell is at {told['adamw']}, Adam's with L2 at {told['adam']} (five seeds)" in text
-    verdicts = {each.claim.name: each.ours.words for each in ledger.decide(texts.CLAIMS, _evidence())}
-    (points,) = re.findall(r"Adam − AdamW ([\d.]+ \[[\d., ]+\]) points; .* is never AdamW's", verdicts["S9"])
+    compared = _evidence().compare("label_noise_transformer", sources.Run("adam"), sources.Run("adamw"))
+    points = format_estimate(compared.judged)
     assert f"a difference of {points} points" in text
     assert f"AdamW is better than Adam with L2, by {points} points" in " ".join(PAGES[0].read_text().split())
     best = {name: {alpha: _lowest(_row(alpha, panel)).decay for alpha in panel.alphas} for name, panel in found.items()}
@@ -231,7 +230,7 @@ def test_the_errors_of_budgets_are_what_the_committed_records_say() -> None:
     text = " ".join(PAGES[2].read_text().split())
     found = {
         panel.facets["epochs"]: panel.best.test_error
-        for panel in panels(_recorded_chart("supp3", "supp3-cpu-cifar10-jpeg"))
+        for panel in panels(_recorded_chart("label_noise_supp3"))
         if (panel.optimizer, panel.decay_unit) == ("adamw", "step")
     }
     assert f"(AdamW's selected cell has {found[80]:.1f} % against {found[20]:.1f} % after 20)" in text
@@ -242,7 +241,7 @@ def test_what_is_said_of_long_runs_is_what_the_committed_records_say() -> None:
     verdicts = {each.claim.name: each.ours.words for each in ledger.decide(long_runs.CLAIMS, _evidence())}
     value, interval = re.findall(r"([\d.]+) (\[[\d., ]+\])", verdicts["9"])[0]
     assert f"by {value} points on average {interval}" in text
-    best = {panel.optimizer: panel.best for panel in panels(_recorded_chart("fig3", "fig3-cpu-cifar10-jpeg"))}
+    best = {panel.optimizer: panel.best for panel in panels(_recorded_chart("fig3"))}
     gain = verdicts["10"].partition(" %")
     assert f"AdamW's best is at {best['adamw'].test_error:.2f} %, Adam's at {best['adam'].test_error:.2f} %: " in text
     assert f"{gain[0]} % lower{gain[2]}, not 15 %" in text
@@ -252,7 +251,7 @@ def test_what_is_said_of_long_runs_is_what_the_committed_records_say() -> None:
 def test_the_restarts_are_what_the_committed_records_say() -> None:
     text = " ".join(PAGES[2].read_text().split())
     errors = {}
-    for panel in panels(_recorded_chart("fig4", "fig4-cpu-cifar10-jpeg")):
+    for panel in panels(_recorded_chart("fig4")):
         line = curve(panel.best.records, "test_error")
         errors[panel.optimizer, panel.facets["schedule"]] = dict(zip(line.epochs, line.values, strict=True))
     restarted, plain = errors["adamw", "warm_restarts:5:2"], errors["adamw", "cosine"]
@@ -274,8 +273,8 @@ def test_the_restarts_are_what_the_committed_records_say() -> None:
 
 def test_the_constant_rate_is_what_the_committed_records_say() -> None:
     text = " ".join(PAGES[2].read_text().split())
-    (constant,) = panels(_recorded_chart("supp2", "supp2-cpu-cifar10-jpeg"))
-    runs = panels(_recorded_chart("fig4", "fig4-cpu-cifar10-jpeg"))
+    (constant,) = panels(_recorded_chart("supp2"))
+    runs = panels(_recorded_chart("fig4"))
     ends = {(panel.optimizer, panel.facets["schedule"]): panel.best.test_error for panel in runs}
     assert f"at a constant rate ends at {constant.best.test_error:.1f} %" in text
     assert f"the last, after 75 epochs, is at {ends['adamw', 'warm_restarts:5:2']:.1f} % over seven seeds" in text

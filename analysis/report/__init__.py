@@ -21,6 +21,7 @@ from analysis.results import published
 from analysis.results.markdown import Table
 from analysis.results.studies import StudyResult
 from analysis.results.table import Chart
+from analysis.statistics import power_laws
 from paper_repro.cli import UsageError
 from paper_repro.files import write_atomically
 from paper_repro.records import Record
@@ -44,7 +45,7 @@ def make(
     check_writable(out)
     # The paper's figures first, and demos last: they are evidence of nothing.
     charts.sort(key=lambda c: (c.profile == "demo", not c.experiment.name.startswith(("fig", "supp")), c.stem))
-    noise = [record for chart in charts if chart.experiment.name == "fig2" for record in chart.records]
+    noise = [record for chart in charts if chart.experiment.name in power_laws.MAPS for record in chart.records]
     theirs = importlib.import_module("analysis.figures.published").FIGURES
     beside = {chart.experiment.name: chart.stem for chart in reversed(charts) if chart.experiment.name in theirs}
     items: list[Chart | StudyResult] = [*charts, *evidence.studies]

@@ -68,7 +68,7 @@ class Statistics:
     @classmethod
     def of(cls, chart: Chart, records: Sequence[Record]) -> Statistics:
         """records: all there are, for the noise of single runs."""
-        name, is_map = chart.experiment.name, chart.experiment.figure == "heat_maps"
+        name, is_map = chart.experiment.repeats or chart.experiment.name, chart.experiment.figure == "heat_maps"
         rows = [*separability.chart_rows(chart), *separability.published_rows(name)] if is_map else []
         return cls(chart, rows, [*power_laws.chart_laws(chart, records), *power_laws.published_laws(name)])
 

@@ -45,6 +45,7 @@ PREDICTED: Mapping[str, Mapping[str, tuple[float, float]]] = {  # ranges of the 
     EPOCHS: {ROOT: (-0.5, -0.5), EPOCH: (0.0, 0.0)},
     UPDATES: {ROOT: (-0.5, -0.5)},  # over panels that differ in b and in T alike; with b fixed, those of epochs
 }
+MAPS = ("fig2", "label_noise")  # with several seeds
 SHIFTS = {BATCH: -0.5, BATCH_AT_UPDATES: 0.0, EPOCHS: 0.5, UPDATES: 0.5}  # what normalizing adds to an exponent
 PAPER = {  # data of the paper's panels, their name, and updates of an epoch
     "supp3": ("cifar10", "CIFAR-10", 50_000 / 128),
@@ -110,10 +111,12 @@ def chart_laws(chart: Chart, records: Sequence[Record]) -> list[Law]:
     if "epochs" not in chart.experiment.facets:
         return []
     every, split = panels(chart), selection_split(chart.records)
-    noise: dict[str, float] = {}  # of single runs at this scale: that of figure 2's seeds
-    for other in charts(experiments.get("fig2").changed(chart.experiment.changes), records):
-        if (other.profile, other.dataset) == (chart.profile, chart.dataset):
-            noise = sigmas(panels(other), selection_split(other.records))
+    noise: dict[str, float] = {}  # of single runs at this scale and on such labels: that of the map's seeds
+    place = chart.profile, chart.dataset, chart.declared[0].label_noise
+    for name in MAPS:
+        for other in charts(experiments.get(name).changed(chart.experiment.changes), records):
+            if (other.profile, other.dataset, other.declared[0].label_noise) == place:
+                noise = sigmas(panels(other), selection_split(other.records))
     laws: list[Law] = []
     joint: list[Law] = []
     for optimizer in dict.fromkeys(panel.optimizer for panel in every):

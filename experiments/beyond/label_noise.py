@@ -26,9 +26,8 @@ def _noisy(clean: Experiment, name: str, seeds: int = 1, cells: tuple[Cell, ...]
     profile = clean.profiles["cpu"]
     cells = tuple(cell.replace(label_noise=NOISE) for cell in cells or profile.cells)
     note = f"{profile.note}; {100 * NOISE:.0f} % of the training labels drawn at random"
-    return replace(
-        clean, name=name, title=f"{clean.title}, on noisy labels", profiles={"cpu": Profile(cells, note, seeds)}
-    )
+    title, profiles = f"{clean.title}, on noisy labels", {"cpu": Profile(cells, note, seeds)}
+    return replace(clean, name=name, title=title, profiles=profiles, repeats=clean.name)
 
 
 EXPERIMENT = _noisy(fig2.EXPERIMENT, "label_noise", seeds=3)
