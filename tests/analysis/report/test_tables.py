@@ -22,17 +22,17 @@ ROOT = Path(__file__).parents[3]
 def test_the_command_prints_tables_and_writes_numbers(tmp_path: Path, capsys) -> None:
     assert main(["statistics", "fig2", "--recorded", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert "fig2-cpu-cifar10-jpeg\n\n| panel |" in said
-    stems = ("fig2-cpu-cifar10-jpeg-separability", "fig2-demo-separability", "fig2-gpu_short-cifar10-jpeg-separability")
+    assert "fig2-cpu\n\n| panel |" in said
+    stems = ("fig2-cpu-separability", "fig2-demo-separability", "fig2-gpu_short-cifar10-jpeg-separability")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         f"{stem}.{kind}" for stem in stems for kind in ("csv", "pdf", "png")
     ]
 
 
 def test_laws_are_drawn_beside_their_numbers(tmp_path: Path) -> None:
-    *_, png, pdf, table = tables.make(["batch_size"], [RECORDED], tmp_path)
+    *_, png, pdf, table = tables.make(["label_noise_batch_size"], [RECORDED], tmp_path)
     assert [Path(path).name for path in (png, pdf, table)] == [
-        f"batch_size-cpu-cifar10-jpeg-laws.{kind}" for kind in ("png", "pdf", "csv")
+        f"label_noise_batch_size-cpu-laws.{kind}" for kind in ("png", "pdf", "csv")
     ]
     with open(table, newline="") as file:
         lines = list(csv.DictReader(file))
@@ -61,14 +61,14 @@ def test_what_cannot_be_told_is_one_line(names: list[str], told: str) -> None:
 
 
 def test_both_kinds_of_tables_stand_under_an_experiment_that_has_both(capsys) -> None:
-    assert main(["statistics", "batch_size", "--recorded"]) == 0
+    assert main(["statistics", "label_noise_batch_size", "--recorded"]) == 0
     said = capsys.readouterr().out
     assert "| best decay of | in | exponent |" in said
     assert "| panel |" not in said
 
 
 def test_the_front_page_s_comparison_is_that_of_the_records() -> None:
-    (chart,) = [chart for chart in charts(experiments.get("fig2"), read_records([RECORDED])) if chart.profile == "cpu"]
+    (chart,) = charts(experiments.get("label_noise"), read_records([RECORDED]))
     pairs = estimate.compare(panels(chart))
     (pair,) = [pair for pair in pairs if pair.is_decided]
     assert (pair.first, pair.second) == ("Adam", "AdamW")
@@ -91,7 +91,7 @@ def test_the_front_page_s_long_run_is_that_of_the_records() -> None:
 
 
 def test_the_regrets_told_are_those_of_the_records() -> None:
-    (chart,) = [chart for chart in charts(experiments.get("fig2"), read_records([RECORDED])) if chart.profile == "cpu"]
+    (chart,) = charts(experiments.get("label_noise"), read_records([RECORDED]))
     rows = separability.chart_rows(chart)
     ours, paper = (
         [f"{row.statistics['regret_decay_first'].value:.2f}" for row in found]
@@ -110,7 +110,7 @@ def test_the_regrets_told_are_those_of_the_records() -> None:
 
 def test_the_exponents_told_are_those_of_the_records() -> None:
     records = read_records([RECORDED])
-    (chart,) = [chart for chart in charts(experiments.get("batch_size"), records) if chart.profile == "cpu"]
+    (chart,) = charts(experiments.get("label_noise_batch_size"), records)
     told = (ROOT / "README.md").read_text().replace("\n", " ")
     for line in power_laws.chart_laws(chart, records):
         if "epochs fixed" in line.who and line.unit == "per update":

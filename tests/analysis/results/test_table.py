@@ -15,10 +15,10 @@ def _cells(profile: str):
 
 
 def test_each_profile_and_data_set_is_a_figure_of_its_own(demo_records) -> None:
-    other = [made_record(cell.replace(dataset="cifar10-jpeg"), 50.0) for cell in _cells("cpu")[:5]]
+    other = [made_record(cell.replace(dataset="mine"), 50.0) for cell in _cells("cpu")[:5]]
     own = [made_record(cell, 50.0) for cell in _cells("cpu")[:3]]
     found = charts(FIG2, [*other, *own, *demo_records])
-    assert [chart.stem for chart in found] == ["fig2-demo", "fig2-cpu", "fig2-cpu-cifar10-jpeg"]
+    assert [chart.stem for chart in found] == ["fig2-demo", "fig2-cpu", "fig2-cpu-mine"]
     assert [len(chart.records) for chart in found] == [len(demo_records), 3, 5]
 
 
