@@ -1,4 +1,4 @@
-"""python -m experiments list | run | collect | bench | check-gpu: train the cells of an experiment on this machine."""
+"""python -m experiments list | run | collect | verify | bench | check-gpu: train the cells of an experiment here."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import experiments
-from experiments import choose, run
+from experiments import choose, run, verify
 from paper_repro.cell import Cell
 from paper_repro.cli import Parser, UsageError, run_command
 
@@ -26,7 +26,7 @@ def _parser() -> Parser:
 
     form = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog="python -m experiments", description=__doc__, epilog=EXAMPLE, formatter_class=form)
-    commands = parser.add_subparsers(required=True, metavar="list|run|collect|bench|check-gpu")
+    commands = parser.add_subparsers(required=True, metavar="list|run|collect|verify|bench|check-gpu")
     example = "example: python -m experiments"
     listing = commands.add_parser("list", help="what can be run", epilog=f"{example} list")
     listing.set_defaults(command=_list)
@@ -46,6 +46,7 @@ def _parser() -> Parser:
     collect.add_argument("file", type=Path, help="to write: one record a line, sorted by id")
     collect.add_argument("--seed", type=int, help="only the records of this seed")
     collect.add_argument("--of", metavar="NAME", help="only the records that this experiment declares")
+    verify.add_command(commands)
     benchmarks.add_commands(commands)
     return parser
 
@@ -66,9 +67,6 @@ def _list(args: argparse.Namespace) -> int:
 def _collect(args: argparse.Namespace) -> int:
     from paper_repro import records
 
-    def bare(cell: Cell) -> Cell:  # without what --seeds and --data change
-        return cell.replace(seed=0, dataset="any")
-
     if not args.runs.exists():
         raise UsageError(f"no such folder: {args.runs}")
     try:
@@ -76,8 +74,8 @@ def _collect(args: argparse.Namespace) -> int:
         chosen = [record for record in loaded if args.seed in (None, record["cell"]["seed"])]
         if args.of is not None:
             profiles = experiments.get(args.of).profiles.values()
-            declared = {bare(cell) for profile in profiles for cell in profile.cells}
-            chosen = [record for record in chosen if bare(Cell.from_dict(record["cell"])) in declared]
+            declared = {choose.bare(cell) for profile in profiles for cell in profile.cells}
+            chosen = [record for record in chosen if choose.bare(Cell.from_dict(record["cell"])) in declared]
         if not chosen:
             raise UsageError(f"{args.runs} holds no such records ({len(loaded)} others)")
         # Experiments share cells; a folder of files holds each once, or it would hold two versions of one.

@@ -77,6 +77,11 @@ def chosen_cells(profile: Profile, args: argparse.Namespace) -> list[Cell]:
         raise UsageError(str(error)) from None
 
 
+def bare(cell: Cell) -> Cell:
+    """The cell without what --seeds and --data change: what an experiment declares."""
+    return cell.replace(seed=0, dataset="any")
+
+
 def axes(cells: Sequence[Cell], args: argparse.Namespace) -> list[str]:
     """What was understood, to be printed before anything is trained: optimizers, learning rates, decays, seeds and what
     was changed, a line each. Values stand apart for optimizers that differ in them."""
