@@ -3,6 +3,7 @@
 import argparse
 import os
 import random
+import statistics
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -156,7 +157,8 @@ def report(compared: Sequence[Comparison]) -> list[str]:
     lines = [f"| {' | '.join(map(str.ljust, row, widths))} |" for row in rows]
     lines.insert(1, f"| {' | '.join('-' * width for width in widths)} |")
     machines = [f"recorded on {_machines([each.record for each in compared])}"]
-    machines += [f"trained here on {_machines([each.again for each in compared if each.again])}"]
+    again = [each.again for each in compared if each.again]
+    machines += [f"trained here on {_machines(again)}"] * bool(again)
     note = "numbers: as recorded, the difference here, ± the standard deviation between seeds"
     strange = sum(not (each.is_equal or each.is_refuted or _unlike(each)) for each in compared)
     doubt = [f"{strange} should be equal: processor, torch and code are the same"] * bool(strange)
@@ -170,9 +172,11 @@ def summary(compared: Sequence[Comparison]) -> str:
     others = [each for each in compared if not each.is_equal and not each.is_refuted]
     if near := [each.deviations for each in others if each.deviations is not None]:
         parts.append(f"{len(near)} within {max(near):.2g} deviations between seeds")
-    if unknown := [each for each in others if each.deviations is None]:
-        points = max(abs(each.changes[name].difference) for each in unknown for name in each.changes if "error" in name)
-        parts.append(f"{len(unknown)} within {points:.2f} points of error (noise not known, as no cell has two seeds)")
+    if len(near) < len(others):
+        parts.append(f"{len(others) - len(near)} not (and noise is not known, as no other cell has two seeds)")
+    if moved := [each.changes["test_error"].difference for each in others if each.changes]:
+        most, average = max(map(abs, moved)), statistics.mean(moved)
+        parts.append(f"their test errors {most:.2f} points apart at most and {average:+.2f} on average")
     if refuted:
         parts.append(f"{len(refuted)} not reproduced: {' '.join(refuted)}")
     return f"{'not ' * bool(refuted)}verified: {', '.join(parts)}"

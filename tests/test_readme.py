@@ -39,6 +39,7 @@ PAGES = [
     ROOT / "docs" / "slurm.md",
     ROOT / "docs" / "reliability.md",
     ROOT / "docs" / "conventions.md",
+    ROOT / "docs" / "evidence.md",
 ]
 COMMANDS = [
     line.strip().partition("#")[0].strip()

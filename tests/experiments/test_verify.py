@@ -81,7 +81,7 @@ def test_one_seed_tells_no_noise(trained: Path, tmp_path: Path, capsys) -> None:
     falsify(first)
     records.merge([first | {"checksum": records.checksum(first)}], tmp_path / "one.jsonl")
     assert main(["verify", "--records", str(tmp_path / "one.jsonl"), "--out", str(trained)]) == 0
-    assert "points of error (noise not known, as no cell has two seeds)" in capsys.readouterr().out
+    assert "1 not (and noise is not known, as no other cell has two seeds)" in capsys.readouterr().out
 
 
 def test_the_same_records_give_the_same_draw(trained: Path, capsys) -> None:
