@@ -1,4 +1,4 @@
-"""python -m experiments list | run | collect | verify | bench | check-gpu: train the cells of an experiment here."""
+"""python -m experiments list | run | refine | collect | verify | bench | check-gpu: train cells on this machine."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import experiments
-from experiments import choose, run, verify
+from experiments import choose, refine, run, verify
 from paper_repro.cell import Cell
 from paper_repro.cli import Parser, UsageError, run_command
 
@@ -26,7 +26,7 @@ def _parser() -> Parser:
 
     form = argparse.RawDescriptionHelpFormatter
     parser = Parser(prog="python -m experiments", description=__doc__, epilog=EXAMPLE, formatter_class=form)
-    commands = parser.add_subparsers(required=True, metavar="list|run|collect|verify|bench|check-gpu")
+    commands = parser.add_subparsers(required=True, metavar="list|run|refine|collect|verify|bench|check-gpu")
     example = "example: python -m experiments"
     listing = commands.add_parser("list", help="what can be run", epilog=f"{example} list")
     listing.set_defaults(command=_list)
@@ -34,10 +34,20 @@ def _parser() -> Parser:
     running = commands.add_parser("run", help=words, epilog=EXAMPLE, formatter_class=form)
     running.set_defaults(command=run.run)
     running.add_argument("name", help="of an experiment (see list)")
-    choose.add_options(running)
-    running.add_argument("--workers", type=int, help="cells at once (default: one a core; on a GPU, tried out first)")
-    running.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
-    running.add_argument("--dry-run", action="store_true", help="say what would be trained, and how long it would take")
+    _add_training(running)
+    words = "train further seeds of the best cells of each map, before one of them is selected"
+    about = (
+        f"{words[:1].upper()}{words[1:]}: the best by the error that selects (validation; test at paper), over the "
+        "seeds that the map has in common. Typed twice it trains nothing."
+    )
+    line = f"{example} refine fig2 --profile cpu --top 10 --seeds 5"
+    refining = commands.add_parser("refine", help=words, description=about, epilog=line)
+    refining.set_defaults(command=refine.refine)
+    refining.add_argument("name", help="of an experiment whose map was run")
+    refining.add_argument("--top", type=int, default=refine.TOP, help=f"cells of each map (default {refine.TOP})")
+    words = "a .jsonl file, or a folder of these, that holds the map or a part of it (default: OUT alone)"
+    refining.add_argument("--records", type=Path, metavar="PATH", help=words)
+    _add_training(refining, refine.MORE)
     words = "put the records of a run into one file, to commit or to send"
     line = f"{example} collect runs experiments/recorded/fig2-cpu-seed0.jsonl --seed 0"
     collect = commands.add_parser("collect", help=words, epilog=line)
@@ -49,6 +59,13 @@ def _parser() -> Parser:
     verify.add_command(commands)
     benchmarks.add_commands(commands)
     return parser
+
+
+def _add_training(parser: Parser, further_seeds: int = 0) -> None:
+    choose.add_options(parser, further_seeds)
+    parser.add_argument("--workers", type=int, help="cells at once (default: one a core; on a GPU, tried out first)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be trained, and how long it would take")
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -23,18 +23,21 @@ AXES = {  # what people try, and what there is
 LISTED = 10  # values of a printed axis
 
 
-def add_options(parser: Parser) -> None:
-    """The options that choose cells and say where their data and records are."""
+def add_options(parser: Parser, further_seeds: int = 0) -> None:
+    """The options that choose cells and say where their data and records are; of further seeds for cells of a map that
+    was run, without those that make another map."""
     parser.instead |= {f"--{field}": f"--set {field}=..." for field in KINDS} | AXES
     add = parser.add_argument
     add("--profile", default="demo", help=f"scale: {', '.join(PROFILES)} (default demo)")
     add("--data", type=Path, help="an .npz file, or the folder that keeps what is downloaded or decoded (default data)")
     add("--data-name", help="what to call the data set of an .npz file (default: the file's name)")
     add("--out", type=Path, default=Path("runs"), help="folder of records and checkpoints (default runs)")
-    add("--seeds", type=int, help="so many: every cell with seeds 0 .. SEEDS - 1 (default: the profile's)")
+    more = f" and {further_seeds} more" * bool(further_seeds)
+    add("--seeds", type=int, help=f"so many: every cell with seeds 0 .. SEEDS - 1 (default: the profile's{more})")
     add("--only", metavar="NAMES", help="these optimizers only, as in sgdw,adamw")
-    add("--alphas", metavar="VALUES", help="learning rates of the grid instead of the profile's")
-    add("--decays", metavar="VALUES", help="decays of the grid instead of the profile's")
+    for option, words in (("--alphas", "learning rates"), ("--decays", "decays")):
+        words = argparse.SUPPRESS if further_seeds else f"{words} of the grid instead of the profile's"
+        add(option, metavar="VALUES", help=words)
     fields = " ".join(setting(name, value) for name, value in scales.DEMO.to_dict().items())
     add(
         "--set", action="append", default=[], metavar="FIELD=VALUE",

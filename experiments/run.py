@@ -9,7 +9,7 @@ import os
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +35,28 @@ def run(args: argparse.Namespace) -> int:
     if experiment.study is not None:
         return _study(experiment, profile, args)
     cells = chosen_cells(profile, args)
+    return train(experiment, profile, cells, axes(cells, args), args)
+
+
+def train(
+    experiment: Experiment, profile: Profile, cells: Sequence[Cell], words: Sequence[str], args: argparse.Namespace,
+    sources: Sequence[Path] = (), fingerprints: Mapping[str, str] = {},
+) -> int:  # fmt: skip
+    """Train what is missing of the cells, or say with --dry-run what that takes; the exit code.
+
+    words: lines that say which cells they are. sources: where other records of their maps are; fingerprints: the data
+    of these, as in a Survey.
+    """
     if args.workers is not None and not 1 <= args.workers <= MOST_WORKERS:
         raise UsageError(f"--workers {args.workers}: at least 1, at most {MOST_WORKERS}; more than cores gain nothing")
     if not args.dry_run:
         check_out(args.out)
     survey, data = Survey.of(cells, args.out), args.data or Path("data")
+    survey.fingerprints |= fingerprints
     trial = {"out": None if args.dry_run else args.out, "device": args.device}
     answer = ask_first(cells, survey, data, **trial, estimate=args.dry_run, at_once=args.workers is None)
     print(f"{experiment.name}, profile {args.profile}: {profile.describe(cells)}")
-    print("\n".join(axes(cells, args)))
+    print("\n".join(words))
     recorded = len(cells) - len(survey.missing)
     print(f"{len(cells)} cell{'s' * (len(cells) > 1)}, {recorded} with a record in {args.out}", flush=True)
     workers = args.workers or (len(os.sched_getaffinity(0)) if answer.device == "cpu" else answer.at_once)
@@ -51,17 +64,18 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _estimate(survey, answer, workers)
     outcome = engine.run(cells, args.out, data, workers, answer.device, survey)
-    return _report(experiment, outcome, args)
+    return _report(experiment, outcome, args, sources)
 
 
-def _report(experiment: Experiment, outcome: engine.Outcome, args: argparse.Namespace) -> int:
+def _report(experiment: Experiment, outcome: engine.Outcome, args: argparse.Namespace, sources: Sequence[Path]) -> int:
     """Print what came out and what to type next; the exit code."""
     done = f"{len(outcome.finished)} finished, {len(outcome.diverged)} diverged, {len(outcome.failed)} failed"
     if outcome.stopped:
         print(f"stopped ({done}); what was trained is saved: type the same command to go on")
         return 130
     print(f"{done}; records in {args.out / 'records'}")
-    same = ["--runs", args.out, *["--quick"] * args.quick, *(word for text in args.set for word in ("--set", text))]
+    same = ["--runs", args.out, *sources, *["--quick"] * args.quick]
+    same += [word for text in args.set for word in ("--set", text)]
     if count := len(outcome.anomalies):
         kinds = ", ".join(f"{group['cells']} {group['kind']}" for group in diagnosis.groups(outcome.anomalies.items()))
         look = f"{count} cell{'s' * (count > 1)} look{'s' * (count == 1)} odd: {kinds}"

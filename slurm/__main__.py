@@ -24,7 +24,9 @@ EXAMPLE = """examples:
   python -m slurm submit fig2 --profile gpu --partition gpu --time 4:00:00
   python -m slurm status --watch
 submit may be typed at any time: what is finished stays, what runs or waits goes on, what is missing is sent."""
-CHOICES = {"--profile", "--data-name", "--seeds", "--only", "--alphas", "--decays", "--set", "--quick"}  # of cells
+CHOICES = {  # of cells
+    "--profile", "--data-name", "--seeds", "--only", "--alphas", "--decays", "--set", "--quick", "--top",
+}  # fmt: skip
 PASSING = ("--failed", "--follow", "--once", "--watch", "--json")  # not of the cells, nor of the jobs
 WATCH_SECONDS = 10
 NOT_KNOWN = 3  # exit code
@@ -68,6 +70,8 @@ def _parser() -> Parser:
         again = "the cells and settings of an earlier submission, by its folder in OUT/slurm; settings typed here win"
         verb.add_argument("--again", action=_Again, metavar="ID", help=again)
         choose.add_options(verb)
+        top = "only the best cells of each map in OUT, so many, with further seeds: as python -m experiments refine"
+        verb.add_argument("--top", type=int, help=top)
         settings.add_options(verb)
         planning.add_options(verb)
         if name != "plan":

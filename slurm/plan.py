@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from experiments import run
+from experiments import refine, run
 from experiments.choose import axes, chosen_cells, find
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError, brief, duration, price, span
@@ -82,7 +82,7 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
         if value is not None and not LEAST <= value <= MOST:
             raise UsageError(f"--{name.replace('_', '-')} must lie between {LEAST:g} and {MOST:g}, got {brief(value)}")
     check_at_once(chosen.device, args.cells_at_once or 1, "--cells-at-once")
-    cells = args.cells or _declared(args)
+    cells = args.cells or _declared(args, sending)
     limits, partition = cluster.partitions(), chosen.options.get("partition")
     for name in partition.split(",") if partition else []:
         if name not in limits:
@@ -114,11 +114,11 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
     return plan
 
 
-def _declared(args: argparse.Namespace) -> list[Cell]:
+def _declared(args: argparse.Namespace, sending: bool) -> list[Cell]:
     experiment, profile = find(args.name, args.profile, args.quick)
     if experiment.study is not None:
         raise UsageError(f"{args.name} trains no cells of a grid: python -m experiments run {args.name}")
-    return chosen_cells(profile, args)
+    return chosen_cells(profile, args) if args.top is None else refine.best_cells(args, mend=sending)[0]
 
 
 def _count_jobs(plan: Plan, sending: bool) -> None:

@@ -26,7 +26,7 @@ from paper_repro.cell import Cell
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 COMMANDS = {
-    "experiments": ("list", "run", "collect", "verify", "bench", "check-gpu"),
+    "experiments": ("list", "run", "refine", "collect", "verify", "bench", "check-gpu"),
     "slurm": ("plan", "submit", "retry", "status", "cancel", "logs"),
     "analysis": ("figures", "statistics", "claims", "report", "pages"),
     "paper_repro.decay": ("move", "measure"),

@@ -180,7 +180,7 @@ def test_what_is_said_of_schedules_is_what_the_committed_records_say() -> None:
     fixed = {panel.optimizer: panel for panel in shown if panel.facets["schedule"] == "fixed"}
     one = "selected AdamW's cell at {:.1f} % and Adam's at {:.1f} %"
     assert one.format(fixed["adamw"].best.test_error, fixed["adam"].best.test_error) in text
-    many = [fixed[name].with_all_seeds(fixed[name].best) for name in ("adamw", "adam")]
+    many = [fixed[name].best.with_all_seeds() for name in ("adamw", "adam")]
     told = " % and ".join(f"{tile.test_error:.1f} ± {tile.spread:.1f}" for tile in many)
     assert f"over 45 seeds they are at {told} %" in text
     assert {len(tile.seeds) for tile in many} == {45}
@@ -189,7 +189,7 @@ def test_what_is_said_of_schedules_is_what_the_committed_records_say() -> None:
 def test_what_is_said_of_the_transformer_is_what_the_committed_records_say() -> None:
     text = " ".join(PAGES[2].read_text().split())
     found = {panel.optimizer: panel for panel in panels(_recorded_chart("label_noise_transformer"))}
-    ends = {name: panel.with_all_seeds(panel.best) for name, panel in found.items()}
+    ends = {name: panel.best.with_all_seeds() for name, panel in found.items()}
     assert {len(tile.seeds) for tile in ends.values()} == {5}
     told = {name: f"{tile.test_error:.1f} ± {tile.spread:.1f} %" for name, tile in ends.items()}
     assert f"AdamW's selected cell is at {told['adamw']}, Adam's with L2 at {told['adam']} (five seeds)" in text
@@ -210,7 +210,7 @@ def test_what_is_said_of_the_transformer_is_what_the_committed_records_say() -> 
     )
     assert (best["adamw"][0.008], best["adamw"][0.00025]) == (0.008, 0.0005)
     starred_first = {"adam": (0.001, 0.004), "adamw": (0.008, 0.008)}  # on the smaller grid
-    tiles = [found[name].with_all_seeds(found[name].tiles[place]) for name, place in starred_first.items()]
+    tiles = [found[name].tiles[place].with_all_seeds() for name, place in starred_first.items()]
     worse, half = paired_difference(
         *(Variant("", dict(zip(tile.seeds, tile.errors("test"), strict=True)), 0) for tile in tiles)
     )

@@ -16,7 +16,7 @@ from analysis.claims.rules import FAILS, HOLDS, OPEN, Rule, intervals
 from analysis.figures import changed, read_records
 from analysis.results import published
 from analysis.results import studies as findings
-from analysis.results.panels import Panel, Tile, best_tile, panels, selection_split
+from analysis.results.panels import Panel, Tile, best_tile, panels
 from analysis.results.published import Reading
 from analysis.results.studies import StudyResult
 from analysis.results.table import Chart, charts
@@ -26,6 +26,7 @@ from analysis.statistics.estimate import NO_SCATTER, PAIRED_FROM, Comparison, co
 from analysis.statistics.ridge import ridge
 from analysis.statistics.surface import panel_surface, published_surface, sigmas
 from experiments.declare import PROFILES, Experiment
+from experiments.ranking import selection_split
 from paper_repro.records import Record
 
 READINGS = {  # of experiments that are no heat map, the panel of the paper's figure
@@ -170,7 +171,8 @@ class Evidence:
             return Verdict(outcome, words)
         if price is None:
             compares = student_from < math.inf  # selected cells, which may have seeds of their own
-            selected = [panel.with_all_seeds(panel.best) if compares else panel.best for panel in panels if panel.best]
+            best = [(panel, panel.best) for panel in panels if panel.best]
+            selected = [one.with_all_seeds() if compares else panel.tiles[one.place] for panel, one in best]
             tiles = selected if compares else [tile for panel in panels for tile in panel.tiles.values()]
             price = power.seed_price(record for tile in tiles for record in tile.records)
             runs = min((len(tile.seeds) - tile.diverged for tile in selected), default=1)

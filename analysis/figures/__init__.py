@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import experiments
 from analysis.results.markdown import csv_text
+from analysis.results.panels import records_shown
 from analysis.results.studies import StudyResult, study_results, to_type
 from analysis.results.table import Chart, all_charts, charts
 from experiments.declare import Experiment
@@ -191,7 +192,7 @@ def write(drawn: Chart | StudyResult | str, out: Path, kinds: Sequence[str] = KI
     """Draw a chart, what a study measured, or the paper's counterpart of an experiment's figure, and write its images
     in these kinds, and the numbers as CSV; their paths."""
     if isinstance(drawn, Chart):
-        stem, numbers, first = drawn.stem, table(drawn.records), drawn.experiment.figure
+        stem, numbers, first = drawn.stem, table(records_shown(drawn)), drawn.experiment.figure
         stems = {first: stem} | {module: f"{stem}-{module}" for module in drawn.experiment.also}
         figures = stems.items()
         return [path for f, stem in figures for path in write_figure(out, stem, f, [drawn], numbers, kinds)]

@@ -11,12 +11,13 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.captions import caption
+from analysis.figures.captions import caption, selected_among
 from analysis.figures.style import COLOURS, with_panels
-from analysis.results.panels import Panel, panels, selection_split
+from analysis.results.panels import Panel, panels
 from analysis.results.series import EPOCHS, UPDATES, Best, bests, of_plan
 from analysis.results.table import Chart
 from analysis.results.words import NAMES, NO_CANDIDATE, decay_symbol
+from experiments.ranking import selection_split
 
 HEIGHT = 1.7  # inches of a panel
 READING = (
@@ -30,7 +31,7 @@ def draw(chart: Chart) -> Figure:
     """Four axes for each optimizer."""
     grids = panels(chart)
     optimizers = list(dict.fromkeys(panel.optimizer for panel in grids))
-    text = caption(chart, READING.format(split=selection_split(chart.records)))
+    text = caption(chart, READING.format(split=selection_split(chart.records)) + selected_among(grids))
     figure, places = with_panels(len(optimizers), 4, HEIGHT, text)
     for row, optimizer in enumerate(optimizers):
         own, best = [panel for panel in grids if panel.optimizer == optimizer], bests(chart, optimizer)

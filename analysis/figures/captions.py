@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from analysis.results.panels import Panel, selection_split
+from analysis.results.panels import Panel
 from analysis.results.table import Chart, cell_of
 from analysis.results.words import BOUNDARY, DIGITS, short_commit
 from experiments.declare import describe, listed, setting
+from experiments.ranking import selection_split
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from paper_repro.records.provenance import several
@@ -50,9 +51,22 @@ def reading_maps(chart: Chart, panels: Sequence[Panel], tops: Sequence[float]) -
     if narrowed:
         counts = ", ".join(f"{panel.name} {len(panel.candidates)} of {len(panel.tiles)}" for panel in narrowed)
         text += f" Chosen among the cells that have all seeds only ({counts})."
+    text += selected_among(panels)
     if any(panel.on_boundary for panel in panels):
         text += f" On the {BOUNDARY}, the border of what was run, a better value may lie beyond."
     return text
+
+
+def selected_among(panels: Sequence[Panel]) -> str:
+    """A sentence, behind a blank: which panels' best cells were selected by further seeds, among how many. Empty where
+    none was."""
+    names: dict[str, list[str]] = {}
+    for panel in panels:
+        counts = sorted({len(tile.seeds) for tile in panel.finalists})
+        stages = [f"{sum(len(t.seeds) >= n for t in panel.finalists)} best of the map by {n} seeds" for n in counts]
+        names.setdefault(", then the ".join(stages), []).append(panel.name)
+    texts = [f"the {how}{f' ({listed(of)})' * (len(names) > 1)}" for how, of in names.items() if how]
+    return f" Selected among {'; '.join(texts)}." * bool(texts)
 
 
 def error_name(chart: Chart) -> str:

@@ -10,12 +10,13 @@ from statistics import fmean
 
 from matplotlib.figure import Figure
 
-from analysis.figures.captions import caption, error_name
+from analysis.figures.captions import caption, error_name, selected_among
 from analysis.figures.style import add_legend, colour, plain_log, with_panels
-from analysis.results.panels import Panel, panels, selection_split
+from analysis.results.panels import Panel, panels
 from analysis.results.series import curve
 from analysis.results.table import Chart
 from analysis.results.words import BOUNDARY, L2, NAMES, decay_symbol, distinct_texts
+from experiments.ranking import selection_split
 
 LOSS, DECAYS = "training loss (nats)", "L2 factor of Adam; normalized decay of AdamW"
 LONG_RUNS = (
@@ -52,7 +53,7 @@ def reading(panels: Sequence[Panel]) -> str:
     """How to read it, and how many epochs AdamW takes to Adam's final training loss, where both are there once."""
     runs = {panel.optimizer: panel.best for panel in panels if panel.best}
     over = ", mean over the seeds" if any(len(panel.best.seeds) > 1 for panel in panels if panel.best) else ""
-    text = f"The cell of each grid that was selected{over}."
+    text = f"The cell of each grid that was selected{over}.{selected_among(panels)}"
     if any(curve(panel.best.records, "train_loss", "ends_cycle").epochs for panel in panels if panel.best):
         text += " Marks: ends of cycles, where a restarted run has its results."
     if len(runs) == len(panels) and {"adam", "adamw"} <= runs.keys():
@@ -73,7 +74,7 @@ def long_runs(chart: Chart) -> Figure:
             place = f"{distinct_texts(panel.decays)[panel.best.decay]}{f' ({BOUNDARY})' * panel.on_boundary}"
             selected.append(f"{NAMES.get(panel.optimizer, panel.optimizer)} {panel.best.test_error:.2f} % at {place}")
     text = (
-        f"{LONG_RUNS} Selected by {selection_split(chart.records)} error: {'; '.join(selected)}."
+        f"{LONG_RUNS} Selected by {selection_split(chart.records)} error: {'; '.join(selected)}.{selected_among(grids)}"
         if selected
         else LONG_RUNS
     )

@@ -21,7 +21,7 @@ from analysis.claims import CLAIMS, ledger, power, sources
 from analysis.claims.rules import OUTCOMES
 from analysis.report import tables
 from analysis.results.markdown import Table
-from analysis.results.panels import best_tile, panels, selection_split
+from analysis.results.panels import best_tile, panels
 from analysis.results.series import EPOCHS, UPDATES, Variant, bests, variants
 from analysis.results.studies import RECORDED
 from analysis.results.table import Chart, charts
@@ -30,6 +30,7 @@ from analysis.statistics import power_laws
 from analysis.statistics.estimate import paired_difference
 from analysis.statistics.ridge import ridge
 from analysis.statistics.surface import panel_surface
+from experiments.ranking import selection_split
 from paper_repro import records
 from paper_repro.cli import UsageError
 from paper_repro.files import write_atomically

@@ -7,14 +7,16 @@ from typing import Any
 
 from analysis.claims import power
 from analysis.claims.sources import READINGS, Paper, Run
+from analysis.figures.captions import selected_among
 from analysis.report.appendix import linked
 from analysis.results.markdown import Table
-from analysis.results.panels import Panel, panels, selection_split
+from analysis.results.panels import Panel, panels
 from analysis.results.series import variants
 from analysis.results.studies import StudyResult, to_type
 from analysis.results.table import Chart
 from analysis.results.words import NAMES, distinct_texts, format_number
 from experiments.declare import options
+from experiments.ranking import selection_split
 
 HEADER = ("", "ours: test error", "the paper's figure", "n", "cost")
 
@@ -63,11 +65,12 @@ def _commands(name: str, profile: str, data: str, changes: Mapping[str, Any], mo
 
 def selected(chart: Chart) -> Table:
     """A row for each panel, or for each variant where these are compared."""
-    rows = _variants(chart) if chart.experiment.figure == "seeds" else _panels(chart)
+    has_panels = chart.experiment.figure != "seeds"
+    rows, among = (_panels(chart), selected_among(panels(chart))) if has_panels else (_variants(chart), "")
     caption = (
         f"{chart.experiment.title}: the cells selected on {selection_split(chart.records)} error and their test errors "
         "(± standard deviation between seeds), beside the lowest value read off the paper's figure. n: seeds of the "
-        "selected cell, of all records."
+        f"selected cell, of all records.{among}"
     )
     return Table(HEADER, tuple(rows), f"{chart.stem}-selected", caption)
 

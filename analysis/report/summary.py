@@ -10,11 +10,11 @@ from analysis.claims.rules import FAILS, HOLDS, OUTCOMES
 from analysis.claims.sources import Evidence, Paper
 from analysis.report.appendix import linked, listed
 from analysis.results.markdown import Table
-from analysis.results.panels import selection_split
 from analysis.results.words import NAMES, format_estimate
 from analysis.statistics.ridge import ridge
 from analysis.statistics.surface import panel_surface
 from experiments.declare import describe_changes
+from experiments.ranking import selection_split
 
 PREDICTED = {
     "sgd": "-1 (Proposition 1: λ α counts)", "sgdw": "0 (the claim)", "adam": "none (Proposition 2)",

@@ -9,12 +9,13 @@ import itertools
 import math
 import statistics
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analysis.results.table import Chart, cell_of, common_seeds, settings
+from analysis.results.table import Chart, cell_of, settings
 from analysis.results.words import OPTIMIZERS, format_error, panel_name
+from experiments.ranking import common_seeds, error_of, rank, selection_split
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
 from paper_repro.records import Record
@@ -24,7 +25,8 @@ SAME = 1e-6  # relative: rates or decays that differ by less are one number, rou
 
 @dataclass(frozen=True)
 class Tile:
-    """The records of one alpha and decay, sorted by seed."""
+    """The records of one alpha and decay, sorted by seed: those of the seeds that the map has in common, or by which
+    the tile was selected. further: of other seeds."""
 
     alpha: float
     decay: float
@@ -32,6 +34,7 @@ class Tile:
     measure: str = "error"
     text: str = ""  # what is to stand in it, if not its error
     is_ringed: bool = False  # circled in the paper
+    further: tuple[Record, ...] = ()
 
     @property
     def place(self) -> tuple[float, float]:
@@ -48,10 +51,21 @@ class Tile:
 
     def errors(self, split: str = "test") -> list[float]:
         """One final number for each finished seed. Raises UsageError where a finished record does not hold it."""
-        finished, name = [r for r in self.records if r["status"] == "finished"], f"{split}_{self.measure}"
-        if lacking := [record["id"] for record in finished if record["final"].get(name) is None]:
-            raise UsageError(f"record {lacking[0]} is finished but holds no {name}")
-        return [float(record["final"][name]) for record in finished]
+        return [error_of(record, split, self.measure) for record in self.records if record["status"] == "finished"]
+
+    def by_seed(self) -> dict[int, Record]:
+        """All its records, the further ones too."""
+        return {record["cell"]["seed"]: record for record in (*self.records, *self.further)}
+
+    def at(self, seeds: Iterable[int]) -> "Tile":
+        """The tile with the records of these seeds; the others are its further ones."""
+        wanted, every = set(seeds), sorted(self.by_seed().items())
+        chosen = tuple(record for seed, record in every if seed in wanted)
+        return replace(self, records=chosen, further=tuple(record for seed, record in every if seed not in wanted))
+
+    def with_all_seeds(self) -> "Tile":
+        """The tile with its further seeds among the others."""
+        return self.at(self.by_seed())
 
     @property
     def test_error(self) -> float | None:
@@ -80,20 +94,15 @@ class Panel:
     alphas: tuple[float, ...]
     decays: tuple[float, ...]
     tiles: dict[tuple[float, float], Tile]  # by (alpha, decay); what was not run is absent
-    candidates: tuple[Tile, ...]  # those among which the best was chosen
-    best: Tile | None  # None when nothing finished
-    beyond: tuple[Record, ...] = ()  # further seeds of single tiles: for comparisons, not for choosing
+    candidates: tuple[Tile, ...]  # those among which the best was chosen, best first
+    best: Tile | None  # with the seeds by which it was selected; None when nothing finished
+    finalists: tuple[Tile, ...] = ()  # the candidates that further seeds ranked anew, with these; best first
     ties: tuple[Tile, ...] = ()  # as low as the best, of readings alone
 
     @property
     def name(self) -> str:
         """The optimizer and its facets."""
         return panel_name(self.optimizer, self.facets)
-
-    def with_all_seeds(self, tile: Tile) -> Tile:
-        """The tile with its further seeds."""
-        further = [r for r in self.beyond if (r["cell"]["alpha"], r["cell"]["decay"]) == tile.place]
-        return replace(tile, records=tuple(sorted((*tile.records, *further), key=lambda r: int(r["cell"]["seed"]))))
 
     @property
     def on_boundary(self) -> bool:
@@ -142,6 +151,9 @@ def panels(chart: Chart) -> list[Panel]:
     groups: dict[tuple[Any, ...], list[Record]] = {}
     for record in chart.records:
         groups.setdefault(place(cell_of(record)), []).append(record)
+    further: dict[Cell, list[Record]] = {}
+    for record in chart.beyond:
+        further.setdefault(cell_of(record), []).append(record)
     split, result = selection_split(chart.records), []
     for key, records in sorted(groups.items()):
         first, tiles = records[0]["cell"], {}
@@ -149,38 +161,39 @@ def panels(chart: Chart) -> list[Panel]:
             name = first["optimizer"]
             raise UsageError(f"{chart.stem}: cells of {name} differ in more than alpha, decay and seed: not one map")
         for at, group in itertools.groupby(records, lambda record: (record["cell"]["alpha"], record["cell"]["decay"])):
-            tiles[at] = Tile(*at, tuple(group), chart.measure)
+            common = tuple(group)
+            more = tuple(further.get(cell_of(common[0]), ()))
+            tiles[at] = Tile(*at, common, chart.measure, further=more)
         places = {*tiles, *((cell.alpha, cell.decay) for cell in chart.declared if place(cell) == key)}
         alphas, decays = (tuple(sorted(set(values))) for values in zip(*places, strict=True))
-        chosen = candidates(list(tiles.values()))
         result.append(Panel(
             first["optimizer"], {field: first[field] for field in facets}, first["decay_unit"], alphas, decays, tiles,
-            chosen, best_tile(chosen, split), tuple(r for r in chart.beyond if place(cell_of(r)) == key),
+            *_select(tiles, split),
         ))  # fmt: skip
     return result
 
 
-def selection_split(records: Sequence[Record]) -> str:
-    """The split that selects: validation where images were held out, if not test, as the paper did."""
-    return "validation" if any(record["cell"]["validation_examples"] for record in records) else "test"
+def best_tile(tiles: Iterable[Tile], split: str) -> Tile | None:
+    """The best of some of a panel's candidates by the errors of a split, as the panel's own best is selected."""
+    return _select({tile.place: tile for tile in tiles}, split)[1]
 
 
-def candidates(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
-    """The tiles that may be compared: none of their seeds diverged, and they have all common seeds.
+def _select(
+    tiles: Mapping[tuple[float, float], Tile], split: str
+) -> tuple[tuple[Tile, ...], Tile | None, tuple[Tile, ...]]:
+    """candidates, best and finalists of a Panel."""
+    needed = common_seeds(tile.seeds for tile in tiles.values())
+    measure = next((tile.measure for tile in tiles.values()), "error")
+    order, refined, best = rank({at: tile.by_seed() for at, tile in tiles.items()}, needed, split, measure)
+    finalists = {at: tiles[at].at(seeds) for at, seeds in refined.items()}
+    chosen = None if best is None else finalists.get(best, tiles[best])
+    return tuple(tiles[at] for at in order), chosen, tuple(finalists.values())
 
-    A mean over one lucky seed must not win against a mean over three.
-    """
-    needed = common_seeds(tile.seeds for tile in tiles)
-    return tuple(tile for tile in tiles if not tile.diverged and needed <= set(tile.seeds))
 
-
-def best_tile(tiles: Sequence[Tile], split: str) -> Tile | None:
-    """The tile with the lowest mean error of a split; equal ones by the mean loss of the same, then alpha, decay."""
-
-    def rank(tile: Tile) -> tuple[float, float, float, float]:
-        losses = [record["final"].get(f"{split}_loss") for record in tile.records]
-        # Rounded, so that equal error counts summed in another order stay equal.
-        error = round(statistics.fmean(tile.errors(split)), 9)
-        return error, math.inf if None in losses else statistics.fmean(losses), tile.alpha, tile.decay
-
-    return min(tiles, key=rank, default=None)
+def records_shown(chart: Chart) -> list[Record]:
+    """The records of a chart's maps, and those of further seeds that selected what is starred in them."""
+    shown = {record["id"]: record for record in chart.records}
+    if chart.beyond:
+        every = (record for panel in panels(chart) for tile in panel.finalists for record in tile.records)
+        shown |= {record["id"]: record for record in every}
+    return list(shown.values())

@@ -7,12 +7,12 @@ on other data is a figure of its own, while cells with other epochs, models or s
 
 import functools
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from experiments.declare import EACH_ITS_OWN, SWEPT, Experiment
+from experiments.ranking import common_seeds, measure_of
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
 from paper_repro.records import Record
@@ -52,9 +52,7 @@ class Chart:
     @functools.cached_property
     def measure(self) -> str:
         """What is shown of the final numbers: the experiment's measure, plain error where the records lack that."""
-        finals = [record["final"] for record in self.records if record["final"]]
-        wanted = self.experiment.measure
-        return wanted if finals and all(f"test_{wanted}" in final for final in finals) else "error"
+        return measure_of(self.experiment.measure, self.records)
 
 
 def charts(experiment: Experiment, records: Iterable[Record], alone: bool = False) -> list[Chart]:
@@ -127,13 +125,6 @@ def _chart(experiment: Experiment, profile: str, dataset: str, records: list[Rec
         texts = " and ".join(f"{mark} (as in record {name})" for mark, name in list(marks.items())[:2])
         raise UsageError(f"{chart.stem}: the records were trained on different data, fingerprints {texts}")
     return chart
-
-
-def common_seeds(seeds_of_cells: Iterable[Iterable[int]]) -> set[int]:
-    """The set of seeds that most cells have; of equally frequent ones the largest."""
-    counts = Counter(tuple(sorted(seeds)) for seeds in seeds_of_cells)
-    ordered = sorted(counts, key=lambda seeds: (-counts[seeds], -len(seeds), seeds))
-    return set(ordered[0]) if ordered else set()
 
 
 def _at_common_seeds(records: Sequence[Record]) -> list[Record]:

@@ -3,8 +3,9 @@
 Runs of one seed share their initial weights and their order of images, so differences are taken seed by seed. With
 three common seeds or more their own scatter gives the interval (Student); with fewer, the deviation of single runs
 pooled over the basin does (normal), which ignores that pairs are alike and is rather too wide. Many pairs are tested at
-once: their p-values are corrected by Holm's step-down rule. That cells were selected by noisy errors is not in them;
-seeds that only selected cells have were no part of the selection, and are compared too.
+once: their p-values are corrected by Holm's step-down rule. That cells were selected by noisy errors is not in them:
+the runs that selected a cell are compared as well (experiments/ranking.py). So are seeds that it alone has, which were
+no part of the selection.
 
 Differences that are all equal show no deviation: then that of single runs decides, as with few seeds, and without one
 nothing is decided. Seeds that diverged cannot be compared. Where they are of the optimizer that is ahead, the pair is
@@ -144,7 +145,7 @@ def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> Comp
 def _by_seed(panel: Panel) -> dict[int, float]:
     """The test error of each seed of the selected cell; NaN for one that diverged."""
     assert panel.best is not None
-    best = panel.with_all_seeds(panel.best)
+    best = panel.best.with_all_seeds()
     finished = [record["cell"]["seed"] for record in best.records if record["status"] == "finished"]
     return dict.fromkeys(best.seeds, math.nan) | dict(zip(finished, best.errors("test"), strict=True))
 

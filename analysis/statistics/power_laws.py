@@ -26,7 +26,7 @@ import numpy as np
 import experiments
 from analysis.results import published
 from analysis.results.markdown import Table, csv_text
-from analysis.results.panels import Panel, panels, selection_split
+from analysis.results.panels import Panel, panels
 from analysis.results.series import EPOCHS as EPOCHS_FIXED
 from analysis.results.series import UPDATES as UPDATES_FIXED
 from analysis.results.series import of_plan, updates
@@ -34,6 +34,7 @@ from analysis.results.table import Chart, charts
 from analysis.results.words import NAMES, UNITS, Estimate, format_estimate
 from analysis.statistics.ridge import lowest
 from analysis.statistics.surface import Floats, Surface, estimate, panel_surface, published_surface, sigmas
+from experiments.ranking import selection_split
 from paper_repro.records import Record
 
 RAW, NORMALIZED = UNITS["step"], UNITS["normalized"]

@@ -14,13 +14,14 @@ import numpy as np
 
 from analysis.results import published
 from analysis.results.markdown import Table, csv_text
-from analysis.results.panels import panels, selection_split
+from analysis.results.panels import panels
 from analysis.results.table import Chart
 from analysis.results.words import BOUNDARY, NAMES, UNITS, Estimate, distinct_texts, facet_text, format_estimate
 from analysis.statistics.interaction import interaction
 from analysis.statistics.ridge import Ridge, ridge
 from analysis.statistics.surface import LEAST, Surface, panel_surface, published_surface
 from analysis.statistics.tuning_cost import tuning_cost
+from experiments.ranking import selection_split
 
 PAPER = {  # the figure with the paper's panels, and how their names begin
     "fig1": ("fig1", ""), "fig2": ("fig2", ""), "supp3": ("supp3", "cifar_"), "supp3_imagenet32": ("supp3", "in32_"),

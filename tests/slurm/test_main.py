@@ -22,6 +22,7 @@ from paper_repro.sweep import engine, leases
 from slurm import submissions
 from slurm.__main__ import main
 from tests.cluster import own_checkout, stand_in
+from tests.conftest import made_record
 
 ROOT = Path(__file__).parents[2]
 CELLS = ["fig2", "--quick", "--only", "adamw", "--alphas", "0.01", "--decays", "0.002,0.004", "--set", "model=mlp-8x1"]
@@ -452,9 +453,21 @@ def test_plan_sends_and_writes_nothing(out: Path, queue: Path) -> None:
     assert not (queue / "script").exists()
 
 
+def test_of_a_map_s_best_cells_the_seeds_that_they_lack_are_planned(tmp_path: Path, capsys, queue) -> None:
+    map_cells = [cell for cell in experiments.get("fig2").profiles["demo"].cells if cell.optimizer == "adamw"]
+    for place, cell in enumerate(map_cells):
+        records.write(tmp_path, made_record(cell, 40.0 + place))
+    words = ["plan", "fig2", "--only", "adamw", "--top", "3", "--seeds", "4", "--seconds-per-cell", "5"]
+    assert main([*words, "--out", str(tmp_path)]) == 0
+    assert "12 cells" in (said := capsys.readouterr().out)
+    assert "3 finished, 0 diverged, 0 failed, 0 running, 9 missing" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["plan", "fig2", "--top", "10"], "no map of fig2 on synthetic in"),
+        (["plan", "fig2", "--top", "0"], "--top must be at least 2"),
         (["submit", "nope"], "no experiment 'nope': one of"),
         (["submit", "fig2", "--profile", "huge"], "fig2 has no profile 'huge'"),
         (["plan", "propositions"], "propositions trains no cells of a grid"),

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 import experiments
-from analysis.results.panels import Panel, at_border, panels, selection_split
+from analysis.results.panels import Panel, at_border, panels
 from analysis.results.table import charts
+from experiments.ranking import selection_split
 from paper_repro.records import Record
 from tests.conftest import made_record
 
@@ -136,7 +137,7 @@ def test_further_seeds_of_the_selected_cell_are_there_for_comparisons() -> None:
     special = [made_record(INSIDE.replace(seed=seed), 50.0 + seed) for seed in (0, 2, 1)]
     panel = _panel(_all_at(60.0, *special, made_record(OTHER.replace(seed=1), 30.0)))
     assert panel.best.errors() == [50.0]
-    assert panel.with_all_seeds(panel.best).errors() == [50.0, 51.0, 52.0]
+    assert panel.best.with_all_seeds().errors() == [50.0, 51.0, 52.0]
 
 
 def test_many_seeds_of_one_cell_do_not_push_the_others_out() -> None:

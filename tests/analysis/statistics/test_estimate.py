@@ -8,6 +8,7 @@ import pytest
 from analysis.results.panels import Panel, Tile
 from analysis.statistics.estimate import compare, holm, table
 from paper_repro.cell import Cell
+from paper_repro.records import Record
 from tests.conftest import made_record
 
 CELL = Cell("d", "m", "sgd", 0.1, 0.01, 1)
@@ -23,6 +24,12 @@ def _panel(optimizer: str, errors: list[float], others: list[list[float]] | None
     best = tiles[CELL.alpha, 0.01]
     decays = tuple(decay for _, decay in tiles)
     return Panel(optimizer, {}, "step", (CELL.alpha,), decays, tiles, tuple(tiles.values()), best)
+
+
+def _with(panel: Panel, further: list[Record]) -> Panel:
+    """Further seeds of the selected cell."""
+    assert panel.best is not None
+    return dataclasses.replace(panel, best=dataclasses.replace(panel.best, further=tuple(further)))
 
 
 def test_differences_are_taken_seed_by_seed() -> None:
@@ -50,7 +57,7 @@ def test_further_seeds_of_selected_cells_count_where_both_finished() -> None:
     more = [made_record(CELL.replace(optimizer="adam", seed=seed), 70.0) for seed in (2, 3, 4)]
     own = CELL.replace(optimizer="adamw")
     others = [made_record(own.replace(seed=2), 65.0), made_record(own.replace(seed=3), 0.0, status="diverged")]
-    (found,) = compare([dataclasses.replace(adam, beyond=more), dataclasses.replace(adamw, beyond=others)])
+    (found,) = compare([_with(adam, more), _with(adamw, others)])
     assert (found.seeds, found.difference.value) == (3, pytest.approx(3.0))
 
 
@@ -124,7 +131,7 @@ def _beyond(panel: Panel, diverged: int, finished: int) -> Panel:
     cells = [CELL.replace(optimizer=panel.optimizer, seed=3 + place) for place in range(finished + diverged)]
     more = [made_record(cell, 49.0 + place % 2) for place, cell in enumerate(cells[:finished])]
     more += [made_record(cell, 0.0, status="diverged") for cell in cells[finished:]]
-    return dataclasses.replace(panel, beyond=tuple(more))
+    return _with(panel, more)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +151,8 @@ def test_seeds_that_leave_a_comparison_are_told(adam, adamw, shift: float, told:
     own = [50.0 + shift, 51.1 + shift, 50.0 + shift]
     panels = [_beyond(_panel("adam", own), *adam), _beyond(_panel("adamw", [50.0, 51.0, 50.0]), *adamw)]
     shifted = [made_record(Cell.from_dict(r["cell"]), r["final"]["test_error"] + shift) if r["final"] else r
-               for r in panels[0].beyond]  # fmt: skip
-    (found,) = compare([dataclasses.replace(panels[0], beyond=tuple(shifted)), panels[1]])
+               for r in panels[0].best.further]  # fmt: skip
+    (found,) = compare([_with(panels[0], shifted), panels[1]])
     assert (found.seeds_text, table([found]).rows[0][4:]) == (told, (told, verdict))
     assert found.is_decided == (verdict == "yes")
     assert (found.judged is None) == (verdict != "yes")
