@@ -69,12 +69,13 @@ def best_cells(
         cells = [kind.replace(alpha=alpha, decay=decay) for alpha, decay in best]
         missing = sum(seed not in runs[place] for place in best for seed in seeds)
         name = ", ".join([kind.optimizer, *(setting(field, getattr(kind, field)) for field in experiment.facets)])
-        lacking = len({(c.alpha, c.decay) for c in declared if kind_of(c) == kind} - runs.keys())
-        by = sorted(common_seeds(runs.values()))
+        lacking = len({(cell.alpha, cell.decay) for cell in declared if kind_of(cell) == kind} - runs.keys())
+        waiting = f" ({lacking} not run yet)" * bool(lacking)
+        common = sorted(common_seeds(runs.values()))
+        by = f"seed{'s' * (len(common) > 1)} {listed(map(str, common))}"
         places = ", ".join(f"{typed(cell.alpha)} {typed(cell.decay)}" for cell in cells)
         words += [
-            f"{name}: the {len(best)} best of {len(runs)} cells{f' ({lacking} not run yet)' * bool(lacking)} by {split} "
-            f"error, seed{'s' * (len(by) > 1)} {listed(map(str, by))}; missing of seeds up to {seeds[-1]}: {missing} runs",
+            f"{name}: the {len(best)} best of {len(runs)} cells{waiting} by {split} error, {by}; {missing} runs to do",
             f"  learning rate and decay: {places}",
         ]
         chosen += cells

@@ -23,7 +23,7 @@ REFUSED = [
     (main, [*RUN, "\u2014seeds", "3"], "did you mean --seeds?"),
     (main, [*RUN, "--velocity", "9"], "no option --velocity: see --help"),
     (main, ["rnu", "fig2"], "no verb 'rnu', did you mean run?"),
-    (main, [], "required: list|run|collect"),
+    (main, [], "required: list|run|refine|collect"),
     (main, ["collect", "runs", "x.jsonl", "--se", "3"], "did you mean --seed?"),
     (analysis, ["figures", "fig2", "--seed", "3"], "no option --seed: did you mean --set seed=...?"),
     (analysis, ["statistics", "--recorde"], "no option --recorde: did you mean --recorded?"),
