@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from analysis.results.panels import Panel
+from analysis.results.panels import Panel, records_shown
 from analysis.results.table import Chart, cell_of
 from analysis.results.words import BOUNDARY, DIGITS, short_commit
 from experiments.declare import describe, listed, setting
@@ -27,7 +27,7 @@ def caption(chart: Chart, reading: str) -> str:
         f"{len(chart.records)} record{'s' * (len(chart.records) > 1)}"
         f"{f', {missing} of {len(chart.declared)} declared cells not run' * bool(missing)}.",
         _profile(chart, cells),
-        _origin(chart.records),
+        _origin(records_shown(chart)),
     )
     return " ".join(filter(None, sentences))
 
@@ -51,7 +51,8 @@ def reading_maps(chart: Chart, panels: Sequence[Panel], tops: Sequence[float]) -
     if narrowed:
         counts = ", ".join(f"{panel.name} {len(panel.candidates)} of {len(panel.tiles)}" for panel in narrowed)
         text += f" Chosen among the cells that have all seeds only ({counts})."
-    text += selected_among(panels)
+    if among := selected_among(panels):
+        text += f"{among} There the title is of these seeds, the tile of those that the map has in common."
     if any(panel.on_boundary for panel in panels):
         text += f" On the {BOUNDARY}, the border of what was run, a better value may lie beyond."
     return text
