@@ -67,7 +67,9 @@ def train(
     return _report(experiment, outcome, args, sources)
 
 
-def _report(experiment: Experiment, outcome: engine.Outcome, args: argparse.Namespace, sources: Sequence[Path]) -> int:
+def _report(
+    experiment: Experiment, outcome: engine.Outcome, args: argparse.Namespace, sources: Sequence[Path] = ()
+) -> int:
     """Print what came out and what to type next; the exit code."""
     done = f"{len(outcome.finished)} finished, {len(outcome.diverged)} diverged, {len(outcome.failed)} failed"
     if outcome.stopped:
