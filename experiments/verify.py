@@ -44,7 +44,7 @@ def add_command(commands: Any) -> None:
     add("--records", type=Path, nargs="+", metavar="FILE", help=words)
     add("--cells", type=int, default=10, help="so many, drawn at random (default 10)")
     add("--seed", type=int, default=0, help="of the draw: the same cells for the same records (default 0)")
-    add("--data", type=Path, help="an .npz file, or the folder that keeps CIFAR-10 (default data; downloaded there)")
+    add("--data", type=Path, help="an .npz file, or the folder that keeps what is downloaded or decoded (default data)")
     add("--out", type=Path, help="folder to keep what is trained in (default: none)")
 
 
