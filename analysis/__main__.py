@@ -34,7 +34,10 @@ def parser() -> Parser:
     for name, words in (
         ("figures", "draw each experiment's figures as PNG and PDF, with the numbers as CSV"),
         ("statistics", "how separable each map is and how the best decay scales, as Markdown"),
-        ("claims", "the paper's claims: supported, contradicted, undecided or not run"),
+        (
+            "claims",
+            "the paper's claims and others': which hold, do not hold, or are open, on clean labels and noisy ones",
+        ),
         ("report", "everything on one page to cite: HTML, Markdown, tables in LaTeX"),
         ("pages", "write the tables of README and docs anew from the committed records"),
     ):
@@ -117,8 +120,8 @@ def _claims(paths: Sequence[Path], changes: Mapping[str, Any]) -> Iterator[str]:
     decided = ledger.decide(CLAIMS, evidence)
     if changes:
         yield f"{describe_changes(changes)}\n"
-    yield ledger.table(decided).markdown()
-    used = {name for each in decided for name in each.ours.records}
+    yield from map(str, ledger.tables(decided))
+    used = {name for each in decided for verdict in each.verdicts.values() for name in verdict.records}
     if several := of_several_codes([record for record in evidence.records if record["id"] in used]):
         yield several
 

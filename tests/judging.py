@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,12 @@ def study(name: str, rows: list[dict[str, Any]]) -> list[StudyResult]:
     return [StudyResult(experiments.get(name), "cpu", "real", f"{name}-cpu", "", {}, rows, origin)]
 
 
-def at_levels(name: str, seeds: int, levels: Mapping[str, float]) -> list[Record]:
-    """All cells of an experiment at the errors of their optimizers, seeds 0.4 points apart."""
-    return [made_record(cell, levels[cell.optimizer] + 0.4 * cell.seed) for cell in cells(name, seeds)]
+def at_levels(name: str, seeds: int, level: Callable[[Cell], float]) -> list[Record]:
+    """All cells of an experiment 5 points above these errors, but for the middle of each grid, seeds 0.4 apart."""
+    made, every = [], cells(name, seeds)
+    for cell in every:
+        own = [other for other in every if other.optimizer == cell.optimizer]
+        axes = (sorted({getattr(other, field) for other in own}) for field in ("alpha", "decay"))
+        is_best = (cell.alpha, cell.decay) == tuple(axis[len(axis) // 2] for axis in axes)
+        made.append(made_record(cell, level(cell) + 0.4 * cell.seed + 5.0 * (not is_best)))
+    return made

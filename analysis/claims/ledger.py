@@ -1,16 +1,15 @@
-"""The claims ledger: what the paper says, by which rule it is decided, what came out, and of which records.
+"""The claims ledger: what is claimed, by which rule it is decided, what came out in each setting, and of which records.
 
-A claim is declared once, with its rule. A verdict is one of
+A claim is declared once, with its rule, and has a verdict (rules.py) in each setting in which it can be tested (clean
+labels, noisy ones, on a GPU), and by the same rule one of the paper's own figures. What is open or not run comes with
+what would decide it on clean labels (power.py): more seeds, or a first run.
 
-    supported, contradicted     the rule says so, by numbers whose intervals are reported
-    undecided                   there are records, and their intervals leave it open
-    not run                     there are none
-
-The last two come with what would decide them (power.py): more seeds, or a first run.
+There are three tables and no total: facts of algebra and code, which depend on no setting; what the paper's experiments
+show; and what other texts say.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
@@ -18,22 +17,31 @@ import experiments
 from analysis.claims import power
 from analysis.claims.power import SeedsNeeded
 from analysis.claims.rules import NOT_RUN, OPEN
-from analysis.claims.sources import Evidence, Measure, Paper, Verdict
+from analysis.claims.sources import CLEAN, GPU, NOISY, SETTINGS, Evidence, Measure, Paper, Verdict
 from analysis.results.markdown import Table
 
-CAPTION = (
-    "Every claim with its rule and verdicts; brackets: 95 % intervals. To decide: the seeds with which the rule would "
-    "decide here in 4 of 5 repetitions if the present estimates were the truth, and the price of the additional cells; "
-    "or that of a first run. Set: whether the rule was written before or "
-    "after numbers of ours that bear on it had been seen; no rule was written after its verdict was computed."
-)
+FACT, PAPER, TEXT = "facts", "the paper's experiments", "other texts"
+AFTER = "†"
+CAPTIONS = {
+    FACT: "Algebra and code: these answers depend on no training setting.",
+    PAPER: (
+        "What the paper's experiments show. Brackets: 95 % intervals. To decide: the seeds with which the rule would "
+        "decide on clean labels in 4 of 5 repetitions if the present estimates were the truth, and the price of the "
+        f"additional cells; or that of a first run. {AFTER}: the rule had its present form only after numbers of that "
+        "column that bear on it had been seen, which is weaker. Of the paper's own figures that holds throughout."
+    ),
+    TEXT: "What other texts say, and laws of the best decay. As in the table above.",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Claim:
     """text: in our words. source: who says it, and where. measure: the rule, which finds nothing where nothing was run;
-    None for what nothing here can run. in_paper: whether the paper's own figures show it. beforehand: the rule was
-    written before any record of ours that bears on it."""
+    None for what nothing here can run. table: in which it stands. in_paper: whether the paper's own figures show it.
+
+    beforehand: the rule has been as it is since before any record with clean labels, or of a GPU, that bears on it was
+    seen; before_noisy: likewise of noisy labels.
+    """
 
     name: str
     text: str
@@ -42,92 +50,169 @@ class Claim:
     rule: str
     measure: Measure | None
     _: KW_ONLY
+    table: str = TEXT
     in_paper: bool = False
     beforehand: bool = False
+    before_noisy: bool = False
+
+    def is_after(self, setting: str) -> bool:
+        """Whether numbers of this setting had been seen when the rule was set."""
+        return self.table != FACT and not (self.before_noisy if setting == NOISY.name else self.beforehand)
 
 
 @dataclass(frozen=True)
 class Decided:
-    """A claim with the verdict of our records and that of the paper's own figures. needed: to decide it here; None
-    where it is decided. to_run: commands that make the evidence that there is none of."""
+    """A claim with its verdicts by setting (of a fact, one) and that of the paper's own figures. needed: to decide it
+    on clean labels; None where it is decided. to_run: commands that make the evidence that there is none of."""
 
     claim: Claim
-    ours: Verdict
-    paper: Verdict | None
-    needed: SeedsNeeded | None
+    verdicts: Mapping[str, Verdict]
+    paper: Verdict | None = None
+    needed: SeedsNeeded | None = None
     to_run: tuple[str, ...] = ()
+
+    @property
+    def ours(self) -> Verdict:
+        """That of the first setting where it was run: clean labels, noisy ones, a GPU."""
+        run = [verdict for verdict in self.verdicts.values() if verdict.outcome != NOT_RUN]
+        return next(iter(run), Verdict(NOT_RUN))
 
 
 def decide(claims: Sequence[Claim], evidence: Evidence) -> list[Decided]:
     """Every claim, in the order given."""
-    paper = Paper()
-    return [_decided(claim, evidence, paper) for claim in claims]
+    paper, settings = Paper(), [evidence.at(setting) for setting in SETTINGS]
+    return [_decided(claim, settings, paper) for claim in claims]
 
 
-def _decided(claim: Claim, evidence: Evidence, paper: Paper) -> Decided:
+def _decided(claim: Claim, settings: Sequence[Evidence], paper: Paper) -> Decided:
     if claim.measure is None:
-        return Decided(claim, Verdict(NOT_RUN, "cannot be run here"), None, SeedsNeeded(claim.rule))
+        return Decided(claim, {CLEAN.name: Verdict(NOT_RUN, "cannot be run here")}, None, SeedsNeeded(claim.rule))
     theirs = claim.measure(paper) if claim.in_paper else None
+    verdicts = {evidence.setting.name: _verdict(claim, evidence) for evidence in settings if _is_tried(claim, evidence)}
+    if claim.table == FACT:  # of the first setting that has it
+        verdicts = dict([each for each in verdicts.items() if each[1].outcome != NOT_RUN][:1])
+    verdicts = verdicts or {CLEAN.name: Verdict(NOT_RUN)}
+    first = next(evidence for evidence in settings if evidence.setting.name in verdicts)
+    verdict = verdicts[first.setting.name]
+    if verdict.outcome == NOT_RUN:
+        return Decided(claim, verdicts, theirs, *_to_run(claim, first))
+    return Decided(claim, verdicts, theirs, power.seeds_needed(verdict.power) if verdict.outcome == OPEN else None)
+
+
+def _is_tried(claim: Claim, evidence: Evidence) -> bool:
+    """Whether the claim's experiment has cells, or its study findings, in the setting."""
+    study = experiments.get(claim.experiment).study
+    return bool(evidence.study(study) if study else evidence.declared_in(claim.experiment))
+
+
+def _verdict(claim: Claim, evidence: Evidence) -> Verdict:
+    chart = evidence.chart(claim.experiment)
+    if chart is not None and evidence.setting == GPU and not chart.whole:
+        return Verdict(NOT_RUN, chart.extent)
+    verdict = claim.measure(evidence) if claim.measure else None
+    return Verdict(NOT_RUN) if verdict is None else _with_origin(claim.experiment, verdict, evidence)
+
+
+def _to_run(claim: Claim, evidence: Evidence) -> tuple[SeedsNeeded, tuple[str, ...]]:
     evidence.lacking.clear()
-    ours = claim.measure(evidence)
-    if ours is not None:
-        needed = power.seeds_needed(ours.power) if ours.outcome == OPEN else None
-        return Decided(claim, _with_origin(claim.experiment, ours, evidence), theirs, needed)
+    if claim.measure:
+        claim.measure(evidence)
     if missing := evidence.missing(claim.experiment):
-        first, to_run = evidence.first_run(missing[0]), [evidence.to_type(name) for name in missing]
-    else:  # all of it was run, and one seed shows no noise
-        chart = evidence.chart(claim.experiment)
-        seeds = 2 + max(record["cell"]["seed"] for record in chart.records) if chart else 2
-        first, to_run = "a second seed, for the noise", [f"{evidence.to_type(claim.experiment)} --seeds {seeds}"]
-    return Decided(claim, Verdict(NOT_RUN), theirs, SeedsNeeded(first), tuple(to_run))
+        return SeedsNeeded(evidence.first_run(missing[0])), tuple(map(evidence.to_type, missing))
+    # All of it was run, and one seed shows no noise.
+    chart = evidence.chart(claim.experiment)
+    seeds = 2 + max(record["cell"]["seed"] for record in chart.records) if chart else 2
+    command = f"{evidence.to_type(claim.experiment)} --seeds {seeds}"
+    return SeedsNeeded("a second seed, for the noise"), (command,)
 
 
 def _with_origin(experiment: str, verdict: Verdict, evidence: Evidence) -> Verdict:
     """With the scale and the records of the evidence."""
     study = evidence.study(experiments.get(experiment).study or "")
     if study is not None:
-        scale = f"{study.profile}, {study.dataset}" if "cell" in study.settings else "no images needed"
+        scale = f"{study.profile}, {study.dataset}" if "cell" in study.settings else ""
         return replace(verdict, scale=scale, stem=study.stem)
     chart = evidence.chart(experiment)
     assert chart is not None
     ids = tuple(record["id"] for record in (*chart.records, *chart.beyond))
-    return replace(verdict, scale=f"{chart.profile}, {chart.dataset}", records=ids, stem=chart.stem)
+    scale = ", ".join([chart.profile, chart.dataset, *[chart.extent] * (not chart.whole)])
+    return replace(verdict, scale=scale, records=ids, stem=chart.stem)
 
 
-def table(decided: Sequence[Decided]) -> Table:
-    """A row for each claim."""
-    header = ("", "claim", "here", "in the paper's own figures", "to decide", "rule", "set")
+def tables(
+    decided: Sequence[Decided], link: Callable[[str, Verdict], str] = lambda words, verdict: words
+) -> list[Table]:
+    """The three tables, of the claims that there are. link: adds to a verdict's words what leads to its records."""
+    of_kind = {kind: [each for each in decided if each.claim.table == kind] for kind in CAPTIONS}
+    return [_table(kind, rows, link) for kind, rows in of_kind.items() if rows]
+
+
+def _table(kind: str, decided: Sequence[Decided], link: Callable[[str, Verdict], str]) -> Table:
+    def shown(each: Decided) -> Iterable[str]:
+        if kind == FACT:
+            return [link(format_verdict(each.ours), each.ours)]
+        paper = [link(format_verdict(each.paper, "paper"), each.paper) if each.paper else ""]
+        ours = [each.verdicts.get(setting.name) for setting in SETTINGS]
+        marks = [AFTER * each.claim.is_after(setting.name) for setting in SETTINGS]
+        return [
+            *paper[: kind == PAPER],
+            *(link(format_verdict(own, mark=mark), own) if own else "" for own, mark in zip(ours, marks, strict=True)),
+        ]
+
+    header = {
+        FACT: ("answer",), PAPER: ("the paper's own figures", *(setting.name for setting in SETTINGS)),
+        TEXT: tuple(setting.name for setting in SETTINGS),
+    }  # fmt: skip
     rows = []
     for each in decided:
         claim = each.claim
         commands = f" ({', '.join(f'`{line}`' for line in each.to_run)})" if each.to_run else ""
-        rows.append((
-            claim.name, f"{claim.text} ({claim.source})", _cell(each.ours) + commands,
-            _cell(each.paper), each.needed.words if each.needed else "", claim.rule,
-            "before" if claim.beforehand else "after",
-        ))  # fmt: skip
-    return Table(header, tuple(rows), "claims", CAPTION)
+        needed = [(each.needed.words if each.needed else "") + commands] if kind != FACT else []
+        rows.append((claim.name, f"{claim.text} ({claim.source})", *shown(each), claim.rule, *needed))
+    ends = ("what decides",) if kind == FACT else ("what decides", "to decide")
+    return Table(("", "claim", *header[kind], *ends), tuple(rows), f"claims-{kind.split()[-1]}", CAPTIONS[kind])
+
+
+def short_table(decided: Sequence[Decided]) -> Table:
+    """The second and third table in words alone."""
+    kinds, rows = (PAPER, TEXT), []
+    for each in sorted(
+        (each for each in decided if each.claim.table in kinds), key=lambda e: kinds.index(e.claim.table)
+    ):
+        ours = [each.verdicts.get(setting.name) for setting in SETTINGS]
+        words = [outcome(verdict) if verdict else "" for verdict in ours]
+        rows.append((each.claim.name, each.claim.text, outcome(each.paper, "paper") if each.paper else "", *words))
+    header = ("", "claim", "the paper's own figures", *(setting.name for setting in SETTINGS))
+    return Table(header, tuple(rows))
+
+
+def outcome(verdict: Verdict, where: str = "") -> str:
+    """Of a verdict in words: open (noise). The paper's own figures are not "here"."""
+    words = verdict.outcome.removesuffix(" here") if where == "paper" else verdict.outcome
+    return f"{words} ({verdict.why})" if verdict.why else words
+
+
+def format_verdict(verdict: Verdict, where: str = "", mark: str = "") -> str:
+    """The outcome with its numbers and their scale."""
+    scale = f" ({verdict.scale})" if verdict.scale else ""
+    mark = mark * (verdict.outcome != NOT_RUN)
+    return f"**{outcome(verdict, where)}**{mark}{f': {verdict.words}' if verdict.words else ''}{scale}"
 
 
 def as_json(decided: Sequence[Decided]) -> str:
-    """Every claim with its verdicts and the ids of the records that they rest on, for programs."""
+    """Every claim with its verdicts and the ids of the records that they rest on, for programs (docs/claims.md)."""
     claims = [
         {
-            "claim": each.claim.name, "text": each.claim.text, "source": each.claim.source, "rule": each.claim.rule,
-            "experiment": each.claim.experiment, "rule_written_beforehand": each.claim.beforehand,
-            "here": _plain(each.ours), "to_decide": each.needed and vars(each.needed), "paper": _plain(each.paper),
+            "claim": each.claim.name, "table": each.claim.table, "text": each.claim.text, "source": each.claim.source,
+            "rule": each.claim.rule, "experiment": each.claim.experiment,
+            "rule_set_after": [name for name in each.verdicts if each.claim.is_after(name)],
+            "verdicts": {name: _plain(verdict) for name, verdict in each.verdicts.items()},
+            "paper": each.paper and _plain(each.paper), "to_decide": each.needed and vars(each.needed),
         }
         for each in decided
     ]  # fmt: skip
     return json.dumps(claims, indent=1, ensure_ascii=False) + "\n"
 
 
-def _plain(verdict: Verdict | None) -> dict[str, Any] | None:
-    return None if verdict is None else {name: value for name, value in vars(verdict).items() if name != "power"}
-
-
-def _cell(verdict: Verdict | None) -> str:
-    if verdict is None:
-        return ""
-    scale = f" ({verdict.scale})" if verdict.scale else ""
-    return f"**{verdict.outcome}**{f': {verdict.words}' if verdict.words else ''}{scale}"
+def _plain(verdict: Verdict) -> dict[str, Any]:
+    return {name: value for name, value in vars(verdict).items() if name != "power"}

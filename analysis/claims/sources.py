@@ -4,7 +4,7 @@
 import functools
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,17 +12,32 @@ from typing import Any, NamedTuple
 import experiments
 from analysis.claims import power
 from analysis.claims.power import PowerInput, Price
-from analysis.claims.rules import FAILS, HOLDS, OPEN, Rule, intervals
+from analysis.claims.rules import (
+    ABSENT,
+    FAILS,
+    GRID,
+    HOLDS,
+    NOISE,
+    OPEN,
+    SELECTION,
+    SLIP,
+    TRUE,
+    Doubt,
+    Rule,
+    doubted,
+    intervals,
+    margin,
+)
 from analysis.figures import changed, read_records
 from analysis.results import published
 from analysis.results import studies as findings
-from analysis.results.panels import Panel, Tile, best_tile, panels
+from analysis.results.panels import Panel, Tile, at_border, best_tile, panels
 from analysis.results.published import Reading
 from analysis.results.studies import StudyResult
 from analysis.results.table import Chart, charts
 from analysis.results.words import NAMES, SCHEDULES, Estimate, format_estimate
 from analysis.statistics import power_laws
-from analysis.statistics.estimate import NO_SCATTER, PAIRED_FROM, Comparison, compare
+from analysis.statistics.estimate import NO_SCATTER, PAIRED_FROM, Comparison, compare, holm
 from analysis.statistics.ridge import ridge
 from analysis.statistics.surface import panel_surface, published_surface, sigmas
 from experiments.declare import PROFILES, Experiment
@@ -43,14 +58,37 @@ class Run(NamedTuple):
     decays: bool = True
 
 
+class Pair(NamedTuple):
+    """Two to compare, the first less the second; may_be_worse: the first by the margin (rules.py)."""
+
+    first: Run
+    second: Run
+    may_be_worse: bool = False
+
+
+class Setting(NamedTuple):
+    """Where a claim is tested: records of these profiles, with noisy training labels or without (None: either)."""
+
+    name: str
+    profiles: tuple[str, ...]
+    noisy: bool | None
+
+
+CLEAN, NOISY = Setting("clean", ("cpu", "cpu_long"), False), Setting("noisy", ("cpu", "cpu_long"), True)
+GPU = Setting("GPU", ("gpu_short", "gpu", "paper"), None)
+SETTINGS = CLEAN, NOISY, GPU
+NOISY_FORMS = {"fig2": "label_noise", "fig1": "label_noise_fig1", "batch_size": "label_noise_batch_size"}
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """What a rule says of a source. words: the numbers with their intervals. scale: profile and data of the evidence.
-    records: their ids. stem: of the figure that shows them. power: what the outcome hangs on, where that has
-    intervals."""
+    """What a rule says of a source. words: the numbers with their intervals. why: of what is open: noise, selection or
+    grid. scale: profile and data of the evidence. records: their ids. stem: of the figure that shows them. power: what
+    the outcome hangs on, where that has intervals."""
 
     outcome: str
     words: str = ""
+    why: str = ""
     scale: str = ""
     records: tuple[str, ...] = ()
     stem: str = ""
@@ -62,30 +100,62 @@ def decided(holds: bool, words: str) -> Verdict:
     return Verdict(HOLDS if holds else FAILS, words)
 
 
+def fact(is_true: bool, words: str) -> Verdict:
+    """Of algebra or code."""
+    return Verdict(TRUE if is_true else SLIP, words)
+
+
 class Evidence:
-    """Our records: of each experiment those of its largest scale that was run wholly. So a sweep that begins at a
-    larger one takes no verdict away. The demo's images are evidence of nothing but that it runs, and are left out."""
+    """Our records in one setting: of each experiment those of its largest scale that was run wholly. So a sweep that
+    begins at a larger one takes no verdict away. The demo's images are evidence of nothing but that it runs, and are in
+    no setting."""
 
     is_paper = False
 
     def __init__(
         self, records: Sequence[Record], studies: Sequence[StudyResult] = (), changes: Mapping[str, Any] = {},
-        sources: Sequence[Path] = (),
+        sources: Sequence[Path] = (), setting: Setting = CLEAN,
     ) -> None:  # fmt: skip
         self.records = records
         self.studies = studies
         self.changes = changes  # to the declared cells
         self.sources = sources
+        self.setting = setting
         self.lacking: dict[str, None] = {}  # experiments that were asked for and have nothing
         self.first_run = functools.cache(lambda name: power.first_run_price(self._declared(name), records))
         self._chart = functools.cache(self._largest)
 
+    def at(self, setting: Setting) -> "Evidence":
+        """The same in another setting."""
+        return Evidence(self.records, self.studies, self.changes, self.sources, setting)
+
     def _declared(self, experiment: str) -> Experiment:
         return experiments.get(experiment).changed(self.changes)
 
+    def _is_here(self, profile: str, cell: Mapping[str, Any]) -> bool:
+        """Whether cells of a profile belong to the setting; cell: one of them."""
+        profiles, noisy = self.setting[1:]
+        return profile in profiles and noisy in (None, bool(cell.get("label_noise")))
+
+    def declared_in(self, experiment: str) -> dict[str, Experiment]:
+        """The profiles of the setting, each with the experiment that declares it: this one or its noisy form."""
+        names = [name for name in (experiment, NOISY_FORMS.get(experiment)) if name in experiments.names()]
+        return {
+            profile: declared
+            for declared in map(self._declared, filter(None, names))
+            for profile, each in declared.profiles.items()
+            if each.cells and self._is_here(profile, each.cells[0].to_dict())
+        }
+
     def _largest(self, experiment: str) -> Chart | None:
-        there = [chart for chart in charts(self._declared(experiment), self.records) if chart.profile != "demo"]
-        return max(there, key=lambda chart: (chart.whole, PROFILES.index(chart.profile)), default=None)
+        there = self.declared_in(experiment)
+        found = [
+            chart
+            for declared in {each.name: each for each in there.values()}.values()
+            for chart in charts(declared, self.records)
+            if there.get(chart.profile) is declared
+        ]
+        return max(found, key=lambda chart: (chart.whole, PROFILES.index(chart.profile)), default=None)
 
     def chart(self, experiment: str) -> Chart | None:
         """That of the largest scale that was run wholly, or else begun."""
@@ -100,8 +170,10 @@ class Evidence:
         return panels(chart) if chart else []
 
     def noise(self) -> dict[str, float]:
-        """The deviation of single runs' test errors by optimizer: that of figure 2's seeds."""
-        return sigmas(self.panels("fig2"), "test")
+        """The deviation of single runs' test errors by optimizer: that of figure 2's seeds, with noisy labels where it
+        was run with those alone."""
+        there = self.panels("fig2") or (self.at(NOISY).panels("fig2") if self.setting == CLEAN else [])
+        return sigmas(there, "test")
 
     def slope(self, optimizer: str) -> Estimate | None:
         """Of figure 2's ridge."""
@@ -140,13 +212,31 @@ class Evidence:
         """The first − the second in test error; None where one was not run, or the noise is not known."""
         selected = self.selected(experiment, *runs)
         pairs = compare(selected, self.noise()) if selected else []
-        remark = "" if runs[1].decays else " without decay"
-        return replace(pairs[0], second=pairs[0].second + remark) if pairs else None
+        first, second = (" without decay" * (not run.decays) for run in runs)
+        return replace(pairs[0], first=pairs[0].first + first, second=pairs[0].second + second) if pairs else None
 
     def error(self, experiment: str, run: Run) -> float | None:
         """The mean test error of the selected cell."""
         panel = self.panel(experiment, run)
         return panel.best.test_error if panel and panel.best else None
+
+    def margin(self, experiment: str, *runs: Run) -> float:
+        """In points, within which these are as good as equal."""
+        return margin(min(error for run in runs if (error := self.error(experiment, run)) is not None))
+
+    def is_at_edge(self, experiment: str, run: Run) -> bool:
+        """Whether a better cell may lie beyond the grid's border."""
+        panel = self.panel(experiment, run)
+        return panel is not None and at_edge(panel, panel.tiles)
+
+    def gains_by_decay(self, experiment: str, run: Run) -> bool:
+        """Whether some decay is better than none, or may be, by more than the margin: what decoupling can change."""
+        panel, bare = self.panel(experiment, run), run._replace(decays=False)
+        if panel is None or panel.best is None or panel.best.decay == 0:
+            return False
+        gain = self.compare(experiment, bare, run)
+        high = gain.difference.high if gain else None
+        return high is None or high >= self.margin(experiment, bare, run)
 
     def half_width(self, experiment: str) -> float | None:
         """Half the interval of a difference of means of as many runs of Adam and AdamW as Adam's selected cell has."""
@@ -157,18 +247,26 @@ class Evidence:
 
     def judge(
         self, rule: Rule, estimates: Sequence[Estimate | None], words: str, panels: Sequence[Panel] = (),
-        student_from: float = math.inf, price: Price | None = None, runs: int = 1,
+        student_from: float = math.inf, price: Price | None = None, runs: int = 1, doubts: Sequence[Doubt] = (),
     ) -> Verdict:  # fmt: skip
-        """What the rule says of estimates that rest on these panels; undecided where one was not measured, or without
-        its interval.
+        """What the rule says of estimates that rest on these panels; open where one was not measured, or without its
+        interval.
 
-        student_from: as in a PowerInput, of rules that look at selected cells only. price, runs: of a seed more and the
-        number there are, of what is no panels.
+        student_from: as in a PowerInput, of rules that look at selected cells only, where an estimate that is None has
+        lost seeds; elsewhere the grid does not hold it. price, runs: of a seed more and the number there are, of what
+        is no panels. doubts: of each estimate.
         """
-        known = intervals(estimates)
-        outcome = rule(known) if len(known) == len(estimates) else OPEN
+        known, lost = intervals(estimates), SELECTION if student_from < math.inf else GRID
+        doubting = doubted(rule, doubts) if doubts else rule
+        if len(known) == len(estimates):
+            inside = [doubt._replace(no_low=False, no_high=False) for doubt in doubts]
+            outcome = doubting(known)
+            why = NOISE if not doubts or doubted(rule, inside)(known) == OPEN else GRID
+        else:
+            outcome, why = OPEN, lost if None in estimates else NOISE
+        verdict = Verdict(outcome, words, why * (outcome == OPEN))
         if self.is_paper:  # no more seeds can be run of it
-            return Verdict(outcome, words)
+            return verdict
         if price is None:
             compares = student_from < math.inf  # selected cells, which may have seeds of their own
             best = [(panel, panel.best) for panel in panels if panel.best]
@@ -176,27 +274,34 @@ class Evidence:
             tiles = selected if compares else [tile for panel in panels for tile in panel.tiles.values()]
             price = power.seed_price(record for tile in tiles for record in tile.records)
             runs = min((len(tile.seeds) - tile.diverged for tile in selected), default=1)
-        return Verdict(outcome, words, power=PowerInput(tuple(estimates), rule, runs, price, student_from))
+        return replace(verdict, power=PowerInput(tuple(estimates), doubting, runs, price, student_from))
 
     def rows(self, study: str) -> list[dict[str, Any]]:
-        """What a study found at its largest scale; demos count where they need no images."""
+        """What a study found at its largest scale."""
         result = self.study(study)
         if result is None:
             self.lacking[study] = None
         return result.rows if result else []
 
     def study(self, name: str) -> StudyResult | None:
-        """Its findings at the largest scale."""
+        """Its findings at the largest scale of the setting. What needs no images depends on no setting: its demos count
+        too, and every setting has it."""
         there = [each for each in self.studies if each.experiment.study == name]
         there = [each for each in there if each.profile.endswith("-quick") == ("quick" in self.changes)]
-        there = [each for each in there if each.profile[:4] != "demo" or "cell" not in each.settings]
+        there = [
+            each
+            for each in there
+            if self._is_here(each.profile.removesuffix("-quick"), each.settings.get("cell") or {})
+            or "cell" not in each.settings
+        ]
         return max(there, key=lambda each: PROFILES.index(each.profile.removesuffix("-quick")), default=None)
 
     def to_type(self, experiment: str) -> str:
         """The command that makes evidence of an experiment, at the scale of what there is of it."""
         declared, chart = experiments.get(experiment), self._chart(experiment)
         if chart is not None:
-            return findings.to_type(experiment, self.sources, self.changes, chart.profile, chart.other_data)
+            name, data = chart.experiment.name, chart.other_data
+            return findings.to_type(name, self.sources, self.changes, chart.profile, data)
         evident = declared.study is not None and "cell" not in declared.profiles["demo"].settings
         profile = "demo" if evident else next((name for name in declared.profiles if name != "demo"), "demo")
         return findings.to_type(experiment, self.sources, self.changes, profile)
@@ -228,7 +333,7 @@ class Paper(Evidence):
 
     def beside(self, experiment: str, run: Run) -> list[Reading]:
         """The readings of the panel that corresponds to a run's; only its last epoch where they are curves."""
-        figure = "fig2" if (experiment, run.schedule) == ("fig1", "cosine") else experiment
+        figure = "fig2" if experiment in ("fig1", "supp2") and run.schedule == "cosine" else experiment
         figure, panel = READINGS.get(experiment, (figure, f"{run.optimizer}_{run.schedule}"))
         readings = [r for r in self._run_readings(run) if (r.figure, r.panel) == (figure, panel)]
         return sorted(readings, key=lambda r: r.epoch)[-1:] if figure == "fig4" else readings
@@ -267,6 +372,12 @@ class Paper(Evidence):
         """Of a run and of a reading that is off by 0.1 points."""
         return dict.fromkeys(NAMES, math.hypot(published.RUN_SIGMA, 0.1))
 
+    def is_at_edge(self, experiment: str, run: Run) -> bool:
+        """Tiles that are clipped were run."""
+        panel, shown = self.panel(experiment, run), {r.panel for r in self.beside(experiment, run)}
+        clipped = [(r.alpha or 0.0, r.decay or 0.0) for r in self.readings if r.panel in shown and r.clipped]
+        return panel is not None and at_edge(panel, [*panel.tiles, *clipped])
+
     def slope(self, optimizer: str) -> Estimate | None:
         return ridge(published_surface(self.readings, "fig2", f"{optimizer}_cosine")).slope
 
@@ -277,26 +388,73 @@ class Paper(Evidence):
 Measure = Callable[[Evidence], Verdict | None]
 
 
-def differences(experiment: str, rule: Rule, *pairs: tuple[Run, Run]) -> Measure:
-    """The rule on differences of test error between selected cells, the first of each pair less the second; nothing
-    where one of them was not run."""
+def at_edge(panel: Panel, run: Iterable[tuple[float, float]]) -> bool:
+    """Whether nothing was run beyond a panel's selected cell, so that a better one may lie there: beyond decay 0 there
+    is nothing. run: where there are runs."""
+    if panel.best is None:
+        return False
+    alpha, decay = panel.best.place
+    axes = (panel.alphas, panel.decays) if panel.alphas else ()
+    return at_border((alpha, decay), [*run, *([(alpha, -1.0)] if decay == 0 else [])], axes)
+
+
+def given(premise: Callable[[Evidence], str], measure: Measure) -> Measure:
+    """The measure where what it assumes is there; premise: says what is not, nothing where it is."""
+
+    def measured(evidence: Evidence) -> Verdict | None:
+        verdict, absent = measure(evidence), premise(evidence)
+        if verdict is None or not absent:
+            return verdict
+        return Verdict(ABSENT, f"{absent}; {verdict.words}")
+
+    return measured
+
+
+def differences(experiment: str, rule: Rule, *pairs: Pair, family: Sequence[Pair] = ()) -> Measure:
+    """The rule on differences of test error between selected cells, the first of each pair less the second, or less
+    the margin by which the first may be worse; nothing where one of them was not run.
+
+    An interval decides where its p-value, corrected with those of the family (pairs, and those of the claim's other
+    parts) by Holm's rule, is below 0.05, and where no better cell may lie beyond the grid on the side that it decides
+    against.
+    """
 
     def measure(evidence: Evidence) -> Verdict | None:
-        compared = [each for pair in pairs if (each := evidence.compare(experiment, *pair))]
-        if len(compared) < len(pairs):
+        compared = {pair: each for pair in dict.fromkeys((*pairs, *family)) if (each := _beyond(evidence, pair))}
+        if not compared.keys() >= set(pairs):
             return None
-        runs = dict.fromkeys(run for pair in pairs for run in pair)
-        words = f"{', '.join(map(format_comparison, compared))} points"
-        estimates = [each.judged for each in compared]
-        return evidence.judge(rule, estimates, words, evidence.selected(experiment, *runs), PAIRED_FROM)
+        corrected = holm([each.p for each in compared.values() if each.p is not None])
+        of_pair = dict(zip((pair for pair, each in compared.items() if each.p is not None), corrected, strict=True))
+        doubts, texts = [], []
+        for pair in pairs:
+            each, p = compared[pair], of_pair.get(pair)
+            edges = [evidence.is_at_edge(experiment, run) for run in pair[:2]]
+            doubts.append(Doubt(1.0 if p is None else each.widening(p), *edges))
+            texts.append(_texts(evidence, pair, p if len(corrected) > 1 else None, edges))
+        words = f"{', '.join(texts)} points"
+        runs = dict.fromkeys(run for pair in pairs for run in pair[:2])
+        estimates = [compared[pair].judged for pair in pairs]
+        return evidence.judge(rule, estimates, words, evidence.selected(experiment, *runs), PAIRED_FROM, doubts=doubts)
+
+    def _beyond(evidence: Evidence, pair: Pair) -> Comparison | None:
+        compared = evidence.compare(experiment, *pair[:2])
+        return compared.beyond(evidence.margin(experiment, *pair[:2])) if compared and pair.may_be_worse else compared
+
+    def _texts(evidence: Evidence, pair: Pair, p: float | None, edges: Sequence[bool]) -> str:
+        compared = evidence.compare(experiment, *pair[:2])
+        assert compared is not None
+        remarks = [f"margin {evidence.margin(experiment, *pair[:2]):.2f}"] * pair.may_be_worse
+        remarks += [f"p {p:.2g} of {len(dict.fromkeys((*pairs, *family)))} (Holm)"] if p is not None else []
+        names = compared.first, compared.second
+        remarks += [f"{name} at the grid's edge" for name, is_at in zip(names, edges, strict=True) if is_at]
+        return format_comparison(compared, remarks)
 
     return measure
 
 
-def format_comparison(compared: Comparison) -> str:
+def format_comparison(compared: Comparison, remarks: Sequence[str] = ()) -> str:
     """Adam − AdamW 0.92 [0.34, 1.49], or why it has no interval, and the seeds that it lacks."""
-    remarks = [NO_SCATTER] * (compared.p is None) + [f"seeds: {compared.seeds_text}"] * (
-        not compared.seeds_text.isdigit()
-    )
+    remarks = [*remarks, *[NO_SCATTER] * (compared.p is None)]
+    remarks += [f"seeds: {compared.seeds_text}"] * (not compared.seeds_text.isdigit())
     text = f"{compared.first} − {compared.second} {format_estimate(compared.difference)}"
     return text + (f" ({'; '.join(remarks)})" if remarks else "")

@@ -62,7 +62,7 @@ def make(
     failures = sum(len(list((path / "failures").glob("*.txt"))) for path in paths)  # not trained since
     parts: dict[str, list[str | Table]] = {
         "summary": list(summary.section(evidence, decided)),
-        "claims": [summary.claims(decided)],
+        "claims": [*summary.claims(decided)],
         "results": [block for chart in charts for block in results.section(chart, drawn[chart.stem])]
         + [block for study in evidence.studies for block in results.study(study, drawn[study.stem])],
         "anomalies": [appendix.anomalies(charts)],

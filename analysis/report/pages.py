@@ -10,15 +10,13 @@ A test fails where a page differs from what its blocks give.
 import csv
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import experiments
 from analysis.claims import CLAIMS, ledger, power, sources
-from analysis.claims.rules import OUTCOMES
 from analysis.report import tables
 from analysis.results.markdown import Table
 from analysis.results.panels import best_tile, panels
@@ -149,11 +147,6 @@ def _precision(blocks: Blocks) -> Table:
     return Table(header, tuple(rows))
 
 
-def _groups(blocks: Blocks) -> Table:
-    chart = blocks.chart("label_noise_groups")
-    return Table(tuple(SHOWN.values()), (tuple(_difference(*variants(chart, name)) for name in SHOWN),))
-
-
 def _difference(first: Variant, other: Variant) -> str:
     return "{:+.2f} ± {:.2f}".format(*paired_difference(first, other))
 
@@ -169,19 +162,9 @@ def _batch_sizes(blocks: Blocks) -> Table:
     return Table(("batch size", *map(str, sizes)), tuple(rows))
 
 
-def _verdicts(blocks: Blocks) -> Table:
-    here = Counter(each.ours.outcome for each in blocks.decided)
-    paper = Counter(each.paper.outcome for each in blocks.decided if each.paper)
-    counts = (("here", here), ("in the paper's own figures", paper))
-    return Table(("", *OUTCOMES), tuple((name, *(str(of[outcome]) for outcome in OUTCOMES)) for name, of in counts))
-
-
-def _claims_in_short(blocks: Blocks) -> Table:
-    rows = tuple(
-        (each.claim.name, each.claim.text, each.ours.outcome, each.paper.outcome if each.paper else "")
-        for each in blocks.decided
-    )
-    return Table(("", "claim", "here", "in the paper's own figures"), rows)
+def _claims(blocks: Blocks, kind: str) -> Table:
+    (table,) = ledger.tables([each for each in blocks.decided if each.claim.table == kind])
+    return table
 
 
 def _cost(blocks: Blocks) -> Table:
@@ -215,6 +198,7 @@ def _chaos_runs() -> list[dict[str, Any]]:
 
 BLOCKS: Mapping[str, Callable[[Blocks], Table]] = {
     "findings": _findings, "slopes": _slopes, "speed": _speed, "precision": _precision, "batch sizes": _batch_sizes,
-    "groups": _groups, "claims": lambda blocks: ledger.table(blocks.decided), "claims in short": _claims_in_short,
-    "verdicts": _verdicts, "cost": _cost, "chaos": _chaos, "chaos origin": _chaos_origin,
+    "cost": _cost, "chaos": _chaos, "chaos origin": _chaos_origin,
+    "claims in short": lambda blocks: ledger.short_table(blocks.decided),
+    **{f"claims: {kind}": partial(_claims, kind=kind) for kind in ledger.CAPTIONS},
 }  # fmt: skip

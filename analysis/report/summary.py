@@ -1,13 +1,11 @@
 """The first page: what was found, in numbers that the records give, and the table of claims."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from analysis.claims import ledger, power
-from analysis.claims.ledger import Decided
-from analysis.claims.rules import FAILS, HOLDS, OUTCOMES
-from analysis.claims.sources import Evidence, Paper
+from analysis.claims.ledger import PAPER, TEXT, Decided
+from analysis.claims.rules import ABSENT, FAILS, HOLDS, OPEN
+from analysis.claims.sources import CLEAN, SETTINGS, Evidence, Paper, Verdict
 from analysis.report.appendix import linked, listed
 from analysis.results.markdown import Table
 from analysis.results.words import NAMES, format_estimate
@@ -27,32 +25,32 @@ def section(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[str | Ta
     if evidence.changes:
         yield describe_changes(evidence.changes)
     yield "\n".join(f"- {sentence}" for sentence in _sentences(evidence, decided))
-    yield from _slopes(evidence)
+    yield from _slopes(next((each for each in map(evidence.at, SETTINGS) if each.chart("fig2")), evidence))
 
 
-def claims(decided: Sequence[Decided]) -> Table:
+def claims(decided: Sequence[Decided]) -> list[Table]:
     """The ledger, its verdicts with links to their records."""
-    table, rows = ledger.table(decided), []
-    for (name, text, ours, paper, *rest), each in zip(table.rows, decided, strict=True):
-        count = len(each.ours.records)
-        behind = f" {linked(each.ours.stem, f'{count} records' if count else 'rows')}" if each.ours.stem else ""
-        theirs = f"{paper} {linked('published', 'readings')}" * bool(paper)
-        rows.append((name, text, ours + behind, theirs, *rest))
-    return replace(table, rows=tuple(rows))
+
+    def link(words: str, verdict: Verdict) -> str:
+        if not verdict.stem:
+            return words
+        count = len(verdict.records)
+        return f"{words} {linked(verdict.stem, f'{count} records' if count else 'rows')}"
+
+    return ledger.tables(decided, link)
 
 
 def _sentences(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[str]:
-    pairs = [(each.claim, each.ours.outcome, each.paper.outcome if each.paper else "") for each in decided]
-    here, paper = (Counter(filter(None, outcomes)) for outcomes in list(zip(*pairs, strict=True))[1:])
-    counts = [", ".join(f"{of[name]} {name}" for name in OUTCOMES if of[name]) for of in (here, paper)]
-    yield f"Of {len(decided)} [claims](#claims) our records decide: {counts[0]}."
-    yield f"By the same rules the paper's own figures decide, of {paper.total()}: {counts[1]}."
-    for outcome in (HOLDS, FAILS):
-        if texts := [f"{claim.name} {claim.text}" for claim, ours, _ in pairs if ours == outcome]:
-            yield f"**{outcome}** here: {'; '.join(texts)}."
-    if names := [claim.name for claim, *outcomes in pairs if set(outcomes) == {HOLDS, FAILS}]:
-        yield f"Ours and the paper's figures disagree on: {', '.join(names)}."
-    records, scales = evidence.records, listed({each.ours.scale for each in decided if each.ours.scale})
+    """Which claims came out how on clean labels. No totals: claims are not of one kind."""
+    for kind in (PAPER, TEXT):
+        for outcome in (HOLDS, FAILS, OPEN, ABSENT):
+            of_kind = [each for each in decided if each.claim.table == kind and CLEAN.name in each.verdicts]
+            found = [each.claim for each in of_kind if each.verdicts[CLEAN.name].outcome == outcome]
+            if found:
+                names = "; ".join(f"{claim.name} {claim.text}" for claim in found)
+                yield f"{kind[:1].upper()}{kind[1:]}, clean labels, **{outcome}**: {names}."
+    scales = listed({v.scale for each in decided for v in each.verdicts.values() if v.scale})
+    records = evidence.records
     yield f"Scale of the evidence: {scales or 'none'}. All runs together: {len(records)} cells, {power.hours(records)}."
 
 

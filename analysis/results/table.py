@@ -45,9 +45,18 @@ class Chart:
         return "-".join((self.experiment.name, self.profile, *parts))
 
     @functools.cached_property
+    def _run(self) -> set[Cell]:
+        return set(map(cell_of, self.records)) & set(self.declared)
+
+    @property
     def whole(self) -> bool:
         """Whether each declared cell was run, with whatever seed."""
-        return set(map(cell_of, self.records)) >= set(self.declared)
+        return len(self._run) == len(set(self.declared))
+
+    @property
+    def extent(self) -> str:
+        """96 of 196 cells."""
+        return f"{len(self._run)} of {len(set(self.declared))} cells"
 
     @functools.cached_property
     def measure(self) -> str:

@@ -36,6 +36,11 @@ class Estimate:
         low, high = np.percentile(known, INTERVAL)
         return cls(float(value), float(low), float(high))
 
+    def moved(self, by: float) -> Estimate:
+        """The estimate and its interval, more by so much."""
+        low, high = (None if end is None else end + by for end in (self.low, self.high))
+        return Estimate(self.value + by, low, high)
+
 
 NO_CANDIDATE = "no cell finished with all seeds"  # so that none was selected
 

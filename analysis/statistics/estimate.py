@@ -76,6 +76,19 @@ class Comparison:
     seeds: int
     seeds_text: str
     survivors_ahead: bool
+    freedom: float = math.inf
+
+    def beyond(self, margin: float) -> "Comparison":
+        """Of the difference less a margin, p with it."""
+        part = self.difference.moved(-margin)
+        return replace(self, difference=part, p=_p(part.value, self.deviation, self.freedom, self.seeds))
+
+    def widening(self, p: float) -> float:
+        """Of the 95 % interval, so that it holds 0 unless p, corrected for several, is below LEVEL."""
+        times = p / self.p if self.p else 1.0
+        return float(
+            special.stdtrit(self.freedom, 1 - LEVEL / 2 / times) / special.stdtrit(self.freedom, 1 - LEVEL / 2)
+        )
 
     @property
     def effect(self) -> float | None:
@@ -127,9 +140,8 @@ def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> Comp
         scatter, freedom = None if None in single else math.hypot(*filter(None, single)), math.inf
     if scatter is None and count < PAIRED_FROM and count == len(common):
         return None  # where seeds diverged, the row says so
-    difference, p = _mean(differences, scatter, freedom), None
-    if scatter is not None:
-        p = float(2 * special.stdtr(freedom, -abs(difference.value) / (scatter / math.sqrt(count))))
+    difference = _mean(differences, scatter, freedom)
+    p = _p(difference.value, scatter, freedom, count)
     names = panel_name(first.optimizer, first.facets), panel_name(second.optimizer, second.facets)
     every = {*errors[0], *errors[1]}
     counts: Counter[str] = Counter()  # a sum where two cells of one optimizer are compared
@@ -139,7 +151,12 @@ def _difference(first: Panel, second: Panel, known: Mapping[str, float]) -> Comp
     lost = ", ".join(f"{count} of {what}" for what, count in counts.items() if count)
     seeds_text = f"{count} of {len(every)}; {lost}" if lost else str(count)
     survivors_ahead = any(map(math.isnan, errors[0 if difference.value < 0 else 1].values()))
-    return Comparison(*names, difference, scatter, p, count, seeds_text, survivors_ahead)
+    return Comparison(*names, difference, scatter, p, count, seeds_text, survivors_ahead, freedom)
+
+
+def _p(mean: float, scatter: float | None, freedom: float, count: int) -> float | None:
+    """Two-sided, that the mean of so many is 0."""
+    return None if scatter is None else float(2 * special.stdtr(freedom, -abs(mean) / (scatter / math.sqrt(count))))
 
 
 def _by_seed(panel: Panel) -> dict[int, float]:
