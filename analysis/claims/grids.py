@@ -1,67 +1,104 @@
 """Claims on grids of learning rate and decay: the paper's figures 1 and 2."""
 
-import itertools
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
-from analysis.claims.ledger import Claim
-from analysis.claims.rules import FAILS, HOLDS, OPEN, Interval, all_above, not_on_side, sign
-from analysis.claims.sources import Evidence, Measure, Run, Verdict, decided, differences
-from analysis.results.words import NAMES, format_estimate
+from analysis.claims.ledger import FACT, PAPER, Claim
+from analysis.claims.rules import FAILS, HOLDS, OPEN, Interval, all_above, all_below, apart, sign, within
+from analysis.claims.sources import Evidence, Measure, Pair, Run, Verdict, differences, fact, given
+from analysis.results.words import NAMES, SCHEDULES, Estimate, format_estimate, format_number
 
 FLAT = 0.25  # a ridge slope within -FLAT .. FLAT is flat: less than one grid step over four
-SCHEDULES = ("fixed", "step_drop", "cosine")
 SGD, SGDW, ADAM, ADAMW = map(Run, NAMES)
-FIXED = Run("adam", "fixed"), Run("adamw", "fixed")
+DECOUPLED = {name: Pair(Run("adam", name), Run("adamw", name)) for name in ("fixed", "step_drop", "cosine")}
+STEPS = {
+    (name, better): Pair(Run(name, worse), Run(name, better))
+    for name in ("adam", "adamw")
+    for worse, better in (("fixed", "step_drop"), ("step_drop", "cosine"))
+}
+BESTS = Pair(ADAM, SGD), Pair(ADAMW, SGDW, may_be_worse=True)
+NOT_ALWAYS = Pair(SGD, ADAM), Pair(SGDW, ADAMW)
+CORRECTED = "p < 0.05 after Holm's correction for all parts of"
 
 
-def _by_slopes(slopes: Sequence[Interval]) -> str:
-    """Is the first ridge inclined and the second flat?"""
-    inclined, flat = slopes
-    if inclined.high < -FLAT < flat.low and flat.high < FLAT:
-        return HOLDS
-    return FAILS if inclined.low > -FLAT or flat.low > FLAT or flat.high < -FLAT else OPEN
+def gains_by_decay(experiment: str, *runs: Run) -> Callable[[Evidence], str]:
+    """The premise that decoupling has something to change: of one of these at least."""
+
+    def premise(evidence: Evidence) -> str:
+        if any(evidence.gains_by_decay(experiment, run) for run in runs):
+            return ""
+        bests = [panel.best for panel in evidence.selected(experiment, *runs)]
+        decays = [format_number(best.decay) for best in bests if best]
+        return f"nothing is gained by decay (that of the best: {', '.join(decays)})"
+
+    return premise
 
 
-def _slopes(name: str, coupled: Run, free: Run) -> Claim:
-    def measure(evidence: Evidence) -> Verdict | None:
-        if not {coupled.optimizer, free.optimizer} <= {panel.optimizer for panel in evidence.panels("fig2")}:
-            return None
-        slopes = [evidence.slope(run.optimizer) for run in (coupled, free)]
-        words = f"slopes {' and '.join(map(format_estimate, slopes))}"
-        if any(slope is None or slope.low is None for slope in slopes):
-            words = "too few rows hold their best decay"
-        return evidence.judge(_by_slopes, slopes, words, evidence.selected("fig2", coupled, free))
-
-    first, second = (NAMES[run.optimizer] for run in (coupled, free))
+def _decoupled(name: str, schedule: str) -> Claim:
+    pair = DECOUPLED[schedule]
+    measure = differences("fig1", all_above, pair, family=tuple(DECOUPLED.values()))
+    rule = f"AdamW's best is below Adam's, {CORRECTED} 1; premise: one of them gains by decay (by the margin, or may)"
     return Claim(
-        name, f"With L2 {first}'s learning rate and factor must be tuned together, {second}'s decay alone",
-        "figure 2", "fig2", f"ridge slope of {first} below -{FLAT}, of {second} within ±{FLAT}", measure, in_paper=True,
+        name, f"Decoupled decay beats L2 for Adam: {SCHEDULES[schedule]}", "figure 1", "fig1", rule,
+        given(gains_by_decay("fig1", *pair[:2]), measure), table=PAPER, in_paper=True, beforehand=True,
     )  # fmt: skip
 
 
-def _fixed(evidence: Evidence) -> Verdict | None:
-    """Of the paper with the reason: neither gains by any decay."""
-    verdict = differences("fig1", all_above, FIXED)(evidence)
-    if verdict is None or not evidence.is_paper:
-        return verdict
-    decays = [f"{panel.best.decay:g}" for panel in evidence.selected("fig1", *FIXED) if panel.best]
-    return replace(verdict, words=f"the best cells have decays {' and '.join(decays)}; {verdict.words}")
+def _annealed(name: str, optimizer: str, better: str) -> Claim:
+    pair = STEPS[optimizer, better]
+    text = f"{NAMES[optimizer]}: {SCHEDULES[better]} better than {SCHEDULES[pair.first.schedule]}"
+    return Claim(
+        name, text, "figure 1", "fig1", f"the best under the first is below that under the second, {CORRECTED} 2",
+        differences("fig1", all_above, pair, family=tuple(STEPS.values())), table=PAPER, in_paper=True,
+        beforehand=True,
+    )  # fmt: skip
 
 
-def _better_schedules(optimizers: Sequence[str], *ladder: str) -> Measure:
-    """Each schedule of the ladder and the one before, for each of the optimizers."""
-    steps = itertools.product(optimizers, itertools.pairwise(ladder))
-    return differences("fig1", all_above, *((Run(name, worse), Run(name, better)) for name, (worse, better) in steps))
+def _slopes(rule: Callable[[Sequence[Interval]], str], *runs: Run) -> Measure:
+    """The rule on figure 2's ridges: the slope of one, or that of the first less that of the second."""
+
+    def measure(evidence: Evidence) -> Verdict | None:
+        panels = evidence.selected("fig2", *runs)
+        if not panels:
+            return None
+        slopes = [evidence.slope(run.optimizer) for run in runs]
+        named = zip((NAMES[run.optimizer] for run in runs), slopes, strict=True)
+        texts = [
+            f"{name} {format_estimate(slope) if slope else 'too few rows hold their best'}" for name, slope in named
+        ]
+        known: list[Estimate | None] = list(slopes)
+        if len(runs) == 2:
+            first, second = slopes
+            known = [apart(first, second) if first and second else None]
+            texts = [f"{texts[0]} − {texts[1]}: {format_estimate(known[0])}"] if known[0] else texts
+        return evidence.judge(rule, known, f"slopes of {', '.join(texts)}" if len(runs) > 1 else texts[0], panels)
+
+    return measure
 
 
-def _worse_and_rival(parts: Sequence[Interval]) -> str:
-    worse, equal = map(sign, parts)
-    return FAILS if worse < 0 else HOLDS if worse > 0 and equal <= 0 else OPEN
+def _coupled(parts: Sequence[Interval]) -> str:
+    """Of one slope."""
+    return HOLDS if parts[0].high < -FLAT else FAILS if parts[0].low > -FLAT else OPEN
+
+
+def _ridges(name: str, coupled: Run, free: Run) -> list[Claim]:
+    first, second = (NAMES[run.optimizer] for run in (coupled, free))
+    parts = (
+        ("", f"The ridge of {first} with L2 is steeper than {second}'s", all_below, (coupled, free),
+         "the difference of their slopes of log λ over log α lies below 0; does not hold above"),
+        ("a", f"With L2 {first}'s learning rate and factor must be tuned together", _coupled, (coupled,),
+         f"the slope lies below -{FLAT}; does not hold above that"),
+        ("b", f"{second}'s decay can be tuned alone", within(-FLAT, FLAT), (free,),
+         f"the slope lies within ±{FLAT}; does not hold outside"),
+    )  # fmt: skip
+    return [
+        Claim(name + part, text, "figure 2", "fig2", words, _slopes(rule, *runs), table=PAPER, in_paper=True,
+              beforehand=True)
+        for part, text, rule, runs, words in parts
+    ]  # fmt: skip
 
 
 def _one_below(parts: Sequence[Interval]) -> str:
-    """Supported when one lies significantly below 0, contradicted when all lie significantly above."""
+    """Holds when one lies below 0, does not when all lie above."""
     signs = set(map(sign, parts))
     return HOLDS if -1 in signs else FAILS if signs == {1} else OPEN
 
@@ -77,32 +114,31 @@ def _no_decay_no_difference(evidence: Evidence) -> Verdict | None:
     both = finals["adam"].keys() & finals["adamw"].keys()
     equal = sum(finals["adam"][place] == finals["adamw"][place] for place in both)
     words = f"{equal} of {len(both)} pairs of runs end in the same numbers, bit for bit"
-    return decided(equal == len(both), words) if both else None
+    return fact(equal == len(both), words) if both else None
 
 
-_each = differences("fig1", all_above, *((Run("adam", schedule), Run("adamw", schedule)) for schedule in SCHEDULES))
 CLAIMS = (
-    Claim("1", "Decoupled decay beats L2 for Adam under a fixed rate, step drops and cosine", "figure 1", "fig1",
-          "AdamW's selected cell is significantly better under each", _each, in_paper=True, beforehand=True),
-    Claim("1a", "Of these, under a fixed rate", "figure 1, left", "fig1",
-          "AdamW's selected cell is significantly better", _fixed, in_paper=True),
-    Claim("2", "Cosine annealing beats step drops, and those a fixed rate, for Adam and AdamW", "figure 1", "fig1",
-          "every gain is significantly above 0", _better_schedules(("adam", "adamw"), *SCHEDULES),
-          in_paper=True, beforehand=True),
+    *map(_decoupled, ("1a", "1b", "1c"), DECOUPLED),
+    *(_annealed(f"2{letter}", *step) for letter, step in zip("abcd", STEPS, strict=True)),
     Claim("3", "A schedule helps Adam much, although it adapts its rates", "figure 1", "fig1",
-          "every gain is significantly above 0", _better_schedules(("adam",), "fixed", "cosine"),
-          in_paper=True, beforehand=True),
-    _slopes("4", SGD, SGDW),
-    _slopes("5", ADAM, ADAMW),
+          "the gain of cosine annealing over a fixed rate lies above 0; does not hold below",
+          differences("fig1", all_above, Pair(Run("adam", "fixed"), ADAM)), table=PAPER, in_paper=True,
+          beforehand=True, before_noisy=True),
+    *_ridges("4", SGD, SGDW),
+    *_ridges("5", ADAM, ADAMW),
     Claim("6", "L2 does not help Adam at all", "figure 2", "fig2",
-          "its best cell is not significantly better than without",
-          differences("fig2", not_on_side(-1), (ADAM, Run("adam", decays=False))), in_paper=True),
-    Claim("7", "The best Adam is worse than the best SGD; the best AdamW rivals SGDW", "figure 2", "fig2",
-          "Adam significantly above SGD, AdamW not significantly above SGDW",
-          differences("fig2", _worse_and_rival, (ADAM, SGD), (ADAMW, SGDW)), in_paper=True),
+          "without decay the best is worse by less than the margin; does not hold when by more",
+          differences("fig2", all_below, Pair(Run("adam", decays=False), ADAM, may_be_worse=True)), table=PAPER,
+          in_paper=True, beforehand=True),
+    Claim("7a", "The best Adam is worse than the best SGD", "figure 2", "fig2",
+          f"the difference lies above 0, {CORRECTED} 7; does not hold below",
+          differences("fig2", all_above, BESTS[0], family=BESTS), table=PAPER, in_paper=True, beforehand=True),
+    Claim("7b", "The best AdamW rivals the best SGDW", "figure 2", "fig2",
+          f"AdamW is worse by less than the margin, {CORRECTED} 7; does not hold when by more",
+          differences("fig2", all_below, BESTS[1], family=BESTS), table=PAPER, in_paper=True, beforehand=True),
     Claim("S1", "Adam is not always better than SGD", "a reference page on Adam", "fig2",
-          "SGD significantly below Adam, or SGDW below AdamW; contradicted when above in both",
-          differences("fig2", _one_below, (SGD, ADAM), (SGDW, ADAMW))),
+          "SGD below Adam, or SGDW below AdamW; does not hold when above in both; p < 0.05 after Holm's correction for "
+          "the two", differences("fig2", _one_below, *NOT_ALWAYS), beforehand=True),
     Claim("S2", "Without decay Adam and AdamW are identical", "a blog on AdamW", "fig2",
-          "every pair of runs ends in the same numbers", _no_decay_no_difference),
+          "every pair of runs ends in the same numbers", _no_decay_no_difference, table=FACT),
 )  # fmt: skip
