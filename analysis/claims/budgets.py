@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 
-from analysis.claims.ledger import Claim
-from analysis.claims.rules import FAILS, HOLDS, OPEN, Interval, Rule, sign
+from analysis.claims.ledger import PAPER, Claim
+from analysis.claims.rules import FAILS, HOLDS, OPEN, Interval, Rule, all_below, sign, within
 from analysis.claims.sources import Evidence, Verdict
 from analysis.results.series import EPOCHS, of_plan
 from analysis.results.words import UNITS, format_estimate
 from analysis.statistics.power_laws import BATCH, EPOCH, PREDICTED, ROOT
 
+STAYS = 0.25  # an exponent within -STAYS .. STAYS: over a factor of 16 less than twofold, one grid step
 
-def _budget(name: str, text: str, rule: str, unit: str) -> Claim:
-    """unit: of the decay. Normalized, its exponent should be 0, per update below 0."""
 
-    def by_interval(exponents: Sequence[Interval]) -> str:
-        _, low, high = exponents[0]
-        return HOLDS if (high < 0 if unit == "step" else low <= 0 <= high) else FAILS
+def _budget(name: str, text: str, words: str, unit: str, rule: Rule) -> Claim:
+    """unit: of the decay."""
 
     def measure(evidence: Evidence) -> Verdict | None:
         for line in evidence.laws("supp3"):
@@ -24,10 +22,12 @@ def _budget(name: str, text: str, rule: str, unit: str) -> Claim:
                 if line.exponent is None or line.exponent.low is None:
                     words = "too few budgets hold their best decay, or the noise of single runs is not known"
                 panels = [panel for panel in evidence.panels("supp3") if panel.decay_unit == unit]
-                return evidence.judge(by_interval, [line.exponent], words, panels)
+                return evidence.judge(rule, [line.exponent], words, panels)
         return None
 
-    return Claim(name, text, "supplementary figure 3", "supp3", rule, measure, in_paper=True, beforehand=True)
+    return Claim(
+        name, text, "supplementary figure 3", "supp3", words, measure, table=PAPER, in_paper=True, beforehand=True
+    )
 
 
 def _batch_size(name: str, text: str, source: str, words: str, rule: Rule) -> Claim:
@@ -43,13 +43,16 @@ def _batch_size(name: str, text: str, source: str, words: str, rule: Rule) -> Cl
         exponents = [line.exponent for line in lines]
         return evidence.judge(rule, exponents, f"exponents in the batch size: {', '.join(texts)}", panels)
 
-    return Claim(name, text, source, "batch_size", words, measure)
+    return Claim(name, text, source, "batch_size", words, measure, beforehand=True)
 
 
-def _holds(value: float) -> Rule:
+def _holds(value: float, rival: float) -> Rule:
+    """When all hold the value and none its rival; not when none holds it. Wide intervals hold both, and decide
+    nothing."""
+
     def rule(exponents: Sequence[Interval]) -> str:
-        holds = [low <= value <= high for _, low, high in exponents]
-        return HOLDS if all(holds) else OPEN if any(holds) else FAILS
+        holds, rivals = ([low <= x <= high for _, low, high in exponents] for x in (value, rival))
+        return HOLDS if all(holds) and not any(rivals) else OPEN if any(holds) else FAILS
 
     return rule
 
@@ -61,12 +64,17 @@ def _falls(exponents: Sequence[Interval]) -> str:
 
 HALF, ONE = PREDICTED[BATCH][ROOT][0], PREDICTED[BATCH][EPOCH][0]
 CLAIMS = (
-    _budget("14", "The best decay per update falls with the budget", "the exponent's interval lies below 0", "step"),
-    _budget("15", "Normalized, the best decay suits all budgets", "the exponent's interval holds 0", "normalized"),
+    _budget("14", "The best decay per update falls with the budget",
+            "the exponent of AdamW's lies below 0; does not hold above", "step", all_below),
+    _budget("15", "Normalized, the best decay suits all budgets",
+            f"the exponent of AdamW's lies within ±{STAYS}; does not hold outside", "normalized",
+            within(-STAYS, STAYS)),
     _batch_size("B1", "The best decay per update goes with the square root of the batch size", "appendix B.1",
-                f"both intervals hold {HALF}; contradicted when neither does", _holds(HALF)),
+                f"both intervals hold {HALF} and not {ONE:g}; does not hold when neither holds {HALF}",
+                _holds(HALF, ONE)),
     _batch_size("B2", "It goes in proportion to the batch size", "the timescale view (arXiv:2405.13698)",
-                f"both intervals hold {ONE:g}; contradicted when neither does", _holds(ONE)),
+                f"both intervals hold {ONE:g} and not {HALF}; does not hold when neither holds {ONE:g}",
+                _holds(ONE, HALF)),
     _batch_size("B3", "The larger the batch, the smaller the best decay", "notes on the paper",
-                "both intervals lie below 0; contradicted when both lie above", _falls),
+                "both intervals lie below 0; does not hold when both lie above", _falls),
 )  # fmt: skip
