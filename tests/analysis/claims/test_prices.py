@@ -37,13 +37,13 @@ def test_a_first_run_is_priced_by_epochs_of_similar_cells() -> None:
     fig3 = {cell.optimizer: cell for cell in cells("fig3")}
     records = [took(fig3["adam"], 360), took(fig3["adamw"], 360), *(took(cell, 9e9) for cell in cells("fig2")[:5])]
     told = first_run_price(SUPP2, records)
-    assert told.startswith("cpu: about 16 cells, 1.6 core-hours; ")  # 16 cells of 100 epochs of 3.6 s
-    assert told.endswith("; paper: 16 cells, 28,800 epochs in all, never measured")
+    assert told.startswith("cpu: about 25 cells, 1.8 core-hours; ")  # 16 x 100 and 9 x 20 epochs of 3.6 s
+    assert told.endswith("; paper: 20 cells, 29,200 epochs in all, never measured")
 
 
 def test_what_is_recorded_already_is_not_paid_for_again() -> None:
     mine = cells("supp2")
-    assert first_run_price(SUPP2, [took(cell, 360) for cell in mine[:6]]).startswith("cpu: about 10 cells, 1.0 core-")
+    assert first_run_price(SUPP2, [took(cell, 360) for cell in mine[:6]]).startswith("cpu: about 19 cells, 1.2 core-")
     told = first_run_price(SUPP2, [took(cell, 360) for cell in mine])
     assert told.startswith("cpu: its cells are recorded; others that the rule needs")
 
@@ -53,13 +53,13 @@ def test_another_network_s_time_says_nothing() -> None:
     assert "gpu: 70 cells, 3,500 epochs in all, never measured" in first_run_price(
         experiments.get("transformer"), records
     )
-    assert "gpu: about 16 cells, 3.0 GPU-hours" in first_run_price(SUPP2, records)  # 16 x 100 epochs of 6.7 s
+    assert "gpu: about 25 cells, 3.3 GPU-hours" in first_run_price(SUPP2, records)  # as many epochs of 6.7 s
 
 
 @pytest.mark.parametrize("change", [{"train_examples": 8000}, {"image_size": 32}, {"precision": "fp32"}])
 def test_other_pictures_tell_nothing_of_the_time(change: dict[str, Any]) -> None:
     told = first_run_price(SUPP2, [took(cells("fig3")[0].replace(**change), 360)])
-    assert told.startswith("cpu: 16 cells, 1,600 epochs in all, never measured")
+    assert told.startswith("cpu: 25 cells, 1,780 epochs in all, never measured")
 
 
 @pytest.mark.parametrize("name", ["supp2", "transformer", "fig1"])
