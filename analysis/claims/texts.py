@@ -1,56 +1,58 @@
 """Claims that studies decide: the paper's propositions and details, and what texts about AdamW say."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from analysis.claims import power
-from analysis.claims.ledger import Claim
+from analysis.claims.grids import gains_by_decay
+from analysis.claims.ledger import FACT, TEXT, Claim
 from analysis.claims.power import Price
-from analysis.claims.rules import HOLDS, OPEN, Interval, all_above, all_below, sign
-from analysis.claims.sources import Evidence, Run, Verdict, decided, format_comparison
-from analysis.results.series import curve, variants
-from analysis.results.words import Estimate, format_estimate
-from analysis.statistics.estimate import NO_SCATTER, PAIRED_FROM, STUDENT_FROM, around, paired_difference, student
+from analysis.claims.rules import HOLDS, OPEN, Doubt, Interval, all_above, all_below, within
+from analysis.claims.sources import Evidence, Run, Verdict, at_edge, decided, fact, format_comparison, given
+from analysis.results.series import curve
+from analysis.results.words import format_estimate
+from analysis.statistics.estimate import PAIRED_FROM, STUDENT_FROM, compare, student
 
+LIKE = 0.1  # of the distance to SGD: what is no difference beside it
 ROUNDING, APART = 1e-9, 1e-2  # relative distances that are none, and that are one
 NETS = {"shake_shake-26-2x64d": 11.6, "shake_shake-26-2x96d": 25.6}  # millions of parameters, as the paper has them
 Rows = Sequence[dict[str, Any]]
 
 
 def _study_claim(
-    name: str, text: str, source: str, study: str, rule: str, decide: Callable[[Rows], Verdict | None]
-) -> Claim:
+    name: str, text: str, source: str, study: str, rule: str, decide: Callable[[Rows], Verdict | None],
+    table: str = FACT,
+) -> Claim:  # fmt: skip
     """A claim that a function of the study's rows decides."""
 
     def measure(evidence: Evidence) -> Verdict | None:
         rows = evidence.rows(study)
         return decide(rows) if rows else None
 
-    return Claim(name, text, source, study, rule, measure)
+    return Claim(name, text, source, study, rule, measure, table=table)
 
 
 def _first_proposition(rows: Rows) -> Verdict:
     equal = max(row["distance"] for row in rows if row["what"] == "sgd" and row["ratio"] == 1.0)
     others = min(row["distance"] for row in rows if row["what"] == "sgd" and row["ratio"] != 1.0)
     words = f"distance {equal:.0e} at l = λ / α, at least {others:.2f} elsewhere"
-    return decided(equal < ROUNDING < APART < others, words)
+    return fact(equal < ROUNDING < APART < others, words)
 
 
-def _second_proposition(rows: Rows, holds_if_apart: bool = True) -> Verdict:
+def _second_proposition(rows: Rows, true_if_apart: bool = True) -> Verdict:
     residual = min(row["residual"] for row in rows if row["what"] == "residual" and row["spread"])
     closest = min(row["distance"] for row in rows if row["what"] == "adam")
     words = f"the best factor leaves {residual:.2f} or more of the decay, and Adam {closest:.2f} away from AdamW"
-    return decided((min(residual, closest) > APART) == holds_if_apart, words)
+    return fact((min(residual, closest) > APART) == true_if_apart, words)
 
 
 def _third_proposition(rows: Rows, form: str) -> Verdict:
     scaled = [row for row in rows if row["what"] == "scaled" and row["form"] == form]
     worst = max(scaled, key=lambda row: float(row["distance"]))
     words = f"largest distance {worst['distance']:.2g}, at α = {worst['alpha']:g}"
-    return decided(worst["distance"] < ROUNDING, words)
+    return fact(worst["distance"] < ROUNDING, words)
 
 
 def _parameters(rows: Rows) -> Verdict | None:
@@ -59,14 +61,14 @@ def _parameters(rows: Rows) -> Verdict | None:
         return None
     texts = [f"{name.rpartition('-')[2]} {counts[name]:.2f}" for name in NETS]
     holds = all(abs(counts[name] - stated) < 0.1 for name, stated in NETS.items())
-    return decided(holds, f"millions of trained values: {', '.join(texts)}")
+    return fact(holds, f"millions of trained values: {', '.join(texts)}")
 
 
 def _step_cost(rows: Rows) -> Verdict:
     took = {(row["model"], row["optimizer"]): row["milliseconds"] for row in rows}
     ratios = [took[model, "adamw"] / took[model, "adam"] for model, name in took if name == "adamw"]
     words = f"a step of AdamW takes {min(ratios):.2f} to {max(ratios):.2f} times one of Adam with L2"
-    return decided(max(ratios) < 0.95, words)
+    return fact(max(ratios) < 0.95, words)
 
 
 def _effective_rate(rows: Rows) -> Verdict:
@@ -105,26 +107,22 @@ def _first_steps(evidence: Evidence) -> Verdict | None:
 def _alike_and_behind(differences: Sequence[Interval]) -> str:
     """Of Adam − AdamW and Adam − SGD."""
     alike, lag = differences
-    behind = all_below([lag])
-    return OPEN if behind == HOLDS and sign(alike) else behind
+    behind, same = all_below([lag]), within(-LIKE * abs(lag.value), LIKE * abs(lag.value))([alike])
+    return same if behind == HOLDS else behind
 
 
 def _exemption(evidence: Evidence) -> Verdict | None:
-    chart = evidence.chart("groups")
-    both = variants(chart, "adamw")[:2] if chart else []
-    if chart is None or len(both) < 2:
+    """AdamW at the best decay of each group, less AdamW at its best decay for all."""
+    panels = {panel.facets["decay_on"]: panel for panel in evidence.panels("groups") if panel.optimizer == "adamw"}
+    pairs = compare([panels["matrices"], panels["all"]], evidence.noise()) if len(panels) == 2 else []
+    if not pairs:
         return None
-    every, exempt = both
-    difference, half = paired_difference(every, exempt)
-    scatter = NO_SCATTER if math.isnan(half) else f"± {half:.2f} points"
-    words = f"AdamW with them exempt − with decay on all: {difference:+.2f} {scatter}"
-    lost = [f"{variant.diverged} of {variant.name} diverged" for variant in both if variant.diverged]
-    words += f" (seeds: {len(every.errors.keys() & exempt.errors.keys())}; {', '.join(lost)})" * bool(lost)
-    part = Estimate(difference, None, None) if math.isnan(half) else around(difference, half)
-    survivors_ahead = (exempt if difference < 0 else every).diverged  # as in a Comparison
-    price = power.seed_price(record for record in chart.records if record["cell"]["optimizer"] == "adamw")
-    parts = [None if survivors_ahead else part]
-    return evidence.judge(all_below, parts, words, (), STUDENT_FROM, price, len(every.errors))
+    edges = [at_edge(panels[name], panels[name].tiles) for name in ("matrices", "all")]
+    decays = [f"{best.decay:g}" for name in ("matrices", "all") if (best := panels[name].best)]
+    words = f"{format_comparison(pairs[0])} points at decays {' and '.join(decays)}"
+    words += ", at the grid's edge" * any(edges)
+    doubts = [Doubt(1.0, *edges)]
+    return evidence.judge(all_below, [pairs[0].judged], words, list(panels.values()), PAIRED_FROM, doubts=doubts)
 
 
 def _transformer(evidence: Evidence) -> Verdict | None:
@@ -158,19 +156,21 @@ CLAIMS = (
     _study_claim("21", "The networks have 11.6 and 25.6 million parameters", "section 4", "step_cost",
               "within 0.1 million", _parameters),
     _study_claim("S3", "AdamW's decay is an L2 penalty on the parameters", "a lesson on optimizers", "propositions",
-              "contradicted where no factor makes Adam into AdamW", lambda rows: _second_proposition(rows, False)),
+              "a slip where no factor makes Adam into AdamW", lambda rows: _second_proposition(rows, False)),
     _study_claim("S4", "AdamW computes less than Adam with L2", "a blog on AdamW", "step_cost",
               "its step takes less than 0.95 of the time on every network", _step_cost),
     _study_claim("S5", "Adam gives each parameter a learning rate of its own", "a reference page on Adam",
-              "effective_decay", "more than twofold between tensors", _effective_rate),
+              "effective_decay", "more than twofold between tensors", _effective_rate, TEXT),
     _study_claim("S6", "L2 in Adam decays weights with large gradients less, AdamW all alike", "a blog on AdamW",
               "effective_decay", "powers of the gradient scale within 0.3 of -1, and within 0.05 of 0",
-              _effective_decay),
+              _effective_decay, TEXT),
     Claim("S7", "In the first 100 updates Adam and AdamW look alike, untuned SGD lags", "a lesson on optimizers",
-          "first_steps", "no difference of Adam and AdamW is seen, one to SGD is", _first_steps),
+          "first_steps", f"SGD's loss is higher, and Adam's and AdamW's differ by less than {LIKE} of that; does not "
+          "hold when SGD's is lower, or they differ by more", _first_steps),
     Claim("S8", "Biases and normalisations should be exempt from decay", "a lesson on optimizers", "groups",
-          "AdamW is significantly better so", _exemption),
+          "AdamW is better so, each way at its own best decay; does not hold when worse; premise: AdamW gains by decay "
+          "(by the margin, or may)", given(gains_by_decay("fig2", Run("adamw")), _exemption), beforehand=True),
     Claim("S9", "A Transformer learns better with AdamW, and in far fewer epochs", "a blog on AdamW", "transformer",
           "significantly lower error, and Adam's final training loss in half the epochs", _transformer,
-          beforehand=True),
+          beforehand=True, before_noisy=True),
 )  # fmt: skip

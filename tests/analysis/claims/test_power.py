@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.claims.long_runs import _fifteen
 from analysis.claims.power import PowerInput, Price, seeds, seeds_needed
-from analysis.claims.rules import FAILS, HOLDS, OPEN, Rule, all_above, all_below
+from analysis.claims.rules import FAILS, HOLDS, OPEN, Doubt, Interval, Rule, all_above, all_below, doubted
 from analysis.results.words import Estimate
 from analysis.statistics.estimate import MOST, PAIRED_FROM, POWER, around, student
 
@@ -82,9 +81,19 @@ def test_one_that_contradicts_is_enough() -> None:
 
 
 def test_a_verdict_that_more_seeds_would_overturn_is_no_decision() -> None:
-    """14 ± 7 % can be 15 %, and with few more seeds is surely above 7.5 %; with many it is not 15 %."""
-    found = seeds(power_input(around(14.0, 7.0), rule=_fifteen, runs=1))
+    """With few more seeds 9 ± 7 would be within 0 to 20; with many it is below 10, which the rule asks for as well."""
+
+    def rule(parts: Sequence[Interval]) -> str:
+        ((_, low, high),) = parts
+        return FAILS if high < 10 else HOLDS if low > 5 else OPEN
+
+    found = seeds(power_input(around(9.0, 7.0), rule=rule, runs=1))
     assert found == pytest.approx((2.80 * 7.0 / NORMAL / 1.0) ** 2, rel=0.15)
+
+
+def test_what_the_grid_leaves_open_no_number_of_seeds_decides() -> None:
+    told = seeds_needed(power_input(around(2.0, 1.0), rule=doubted(all_above, [Doubt(no_low=True)])))
+    assert "no number of seeds" in told.words
 
 
 def test_a_skewed_interval_counts_on_the_side_of_the_bound() -> None:
