@@ -38,7 +38,7 @@ def _decoupled(name: str, schedule: str) -> Claim:
     measure = differences("fig1", all_above, pair, family=tuple(DECOUPLED.values()))
     rule = f"AdamW's best is below Adam's, {CORRECTED} 1; premise: one of them gains by decay (by the margin, or may)"
     return Claim(
-        name, f"Decoupled decay beats L2 for Adam: {SCHEDULES[schedule]}", "figure 1", "fig1", rule,
+        name, f"Decoupled decay beats L2 for Adam, {SCHEDULES[schedule]}", "figure 1", "fig1", rule,
         given(gains_by_decay("fig1", *pair[:2]), measure), table=PAPER, in_paper=True, beforehand=True,
     )  # fmt: skip
 

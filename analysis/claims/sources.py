@@ -393,9 +393,10 @@ def at_edge(panel: Panel, run: Iterable[tuple[float, float]]) -> bool:
     is nothing. run: where there are runs."""
     if panel.best is None:
         return False
-    alpha, decay = panel.best.place
-    axes = (panel.alphas, panel.decays) if panel.alphas else ()
-    return at_border((alpha, decay), [*run, *([(alpha, -1.0)] if decay == 0 else [])], axes)
+    (alpha, decay), places = panel.best.place, list(run)
+    if decay == 0 and any(other for _, other in places):
+        places.append((alpha, -1.0))
+    return at_border((alpha, decay), places, (panel.alphas, panel.decays) if panel.alphas else ())
 
 
 def given(premise: Callable[[Evidence], str], measure: Measure) -> Measure:

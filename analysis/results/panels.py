@@ -156,9 +156,9 @@ def panels(chart: Chart) -> list[Panel]:
         further.setdefault(cell_of(record), []).append(record)
     split, result = selection_split(chart.records), []
     for key, records in sorted(groups.items()):
-        first, tiles = records[0]["cell"], {}
+        first, tiles = cell_of(records[0]), {}
         if len({settings(cell_of(record)) for record in records}) > 1:
-            name = first["optimizer"]
+            name = first.optimizer
             raise UsageError(f"{chart.stem}: cells of {name} differ in more than alpha, decay and seed: not one map")
         for at, group in itertools.groupby(records, lambda record: (record["cell"]["alpha"], record["cell"]["decay"])):
             common = tuple(group)
@@ -166,9 +166,9 @@ def panels(chart: Chart) -> list[Panel]:
             tiles[at] = Tile(*at, common, chart.measure, further=more)
         places = {*tiles, *((cell.alpha, cell.decay) for cell in chart.declared if place(cell) == key)}
         alphas, decays = (tuple(sorted(set(values))) for values in zip(*places, strict=True))
+        values = {field: getattr(first, field) for field in facets}
         result.append(Panel(
-            first["optimizer"], {field: first[field] for field in facets}, first["decay_unit"], alphas, decays, tiles,
-            *_select(tiles, split),
+            first.optimizer, values, first.decay_unit, alphas, decays, tiles, *_select(tiles, split),
         ))  # fmt: skip
     return result
 

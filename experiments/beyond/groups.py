@@ -35,5 +35,6 @@ EXPERIMENT = Experiment(
         "demo": Profile(_cells("demo"), NOTES["demo"], 5),
         "cpu": Profile(_cells("cpu"), NOTES["cpu"], 5),
     },
+    swept=("seed",),
     facets=("decay_on",),
 )

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from analysis.claims.rules import FAILS, HOLDS, NOT_RUN, OPEN
+from analysis.claims.rules import ABSENT, FAILS, HOLDS, NOT_RUN, OPEN, SLIP, TRUE
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
-from tests.judging import cells, decided, judged, noise, study
+from tests.judging import at_levels, cells, judged, noise, study
 
 
 def steps(ratio: float, wide: int) -> list[dict[str, Any]]:
@@ -22,17 +22,17 @@ def steps(ratio: float, wide: int) -> list[dict[str, Any]]:
 
 
 def test_step_cost_and_the_size_of_the_nets() -> None:
-    assert judged("S4", studies=study("step_cost", steps(0.8, 1))).outcome == HOLDS
-    assert judged("S4", studies=study("step_cost", steps(1.0, 1))).outcome == FAILS
-    assert judged("21", studies=study("step_cost", steps(1.0, 26_192_922))).outcome == FAILS
-    assert judged("21", studies=study("step_cost", steps(1.0, 25_610_000))).outcome == HOLDS
+    assert judged("S4", studies=study("step_cost", steps(0.8, 1))).outcome == TRUE
+    assert judged("S4", studies=study("step_cost", steps(1.0, 1))).outcome == SLIP
+    assert judged("21", studies=study("step_cost", steps(1.0, 26_192_922))).outcome == SLIP
+    assert judged("21", studies=study("step_cost", steps(1.0, 25_610_000))).outcome == TRUE
     assert judged("21").outcome == NOT_RUN
 
 
 def test_demos_of_studies_count_only_where_they_need_no_pictures() -> None:
     (found,) = study("step_cost", steps(0.8, 1))
     demo = dataclasses.replace(found, profile="demo")
-    assert judged("S4", studies=[demo]).outcome == HOLDS
+    assert judged("S4", studies=[demo]).outcome == TRUE
     assert judged("S4", studies=[dataclasses.replace(demo, settings={"cell": {}})]).outcome == NOT_RUN
 
 
@@ -48,7 +48,7 @@ def test_what_decay_takes_off(power: float, outcome: str) -> None:
 
 @pytest.mark.parametrize(
     ("adamw", "sgd", "outcome"),
-    [(1.0, 2.0, HOLDS), (1.0, 0.5, FAILS), (1.0, 1.0, OPEN), (0.5, 2.0, OPEN)],
+    [(1.0, 2.0, HOLDS), (1.0, 0.5, FAILS), (1.0, 1.0, OPEN), (0.5, 2.0, FAILS), (0.92, 2.0, OPEN)],
 )
 def test_first_steps(adamw: float, sgd: float, outcome: str) -> None:
     levels = {"adam": 1.0, "adamw": adamw, "sgd": sgd}
@@ -76,9 +76,9 @@ def test_propositions() -> None:
 
     good, bad = study("propositions", rows(1e-14, 6.0)), study("propositions", rows(0.5, 1e-14))
     assert [judged(name, studies=good).outcome for name in ("19a", "19b", "19c", "19d", "S3")] == [
-        HOLDS, HOLDS, HOLDS, FAILS, FAILS,
+        TRUE, TRUE, TRUE, SLIP, SLIP,
     ]  # fmt: skip
-    assert [judged(name, studies=bad).outcome for name in ("19a", "19d")] == [FAILS, HOLDS]
+    assert [judged(name, studies=bad).outcome for name in ("19a", "19d")] == [SLIP, TRUE]
 
 
 @pytest.mark.parametrize(("widest", "outcome"), [(39.0, HOLDS), (1.5, FAILS)])
@@ -93,40 +93,39 @@ def test_learning_rates_of_adam_s_parameters(widest: float, outcome: str) -> Non
     assert judged("S5").outcome == NOT_RUN
 
 
-def exempted(gain: float, seeds: int = 5) -> list[Record]:
-    """Groups: AdamW is better by the gain without decay on vectors, the others worse by it; seeds differ by 0.2."""
-    made = []
-    for cell in cells("groups", seeds):
+def exempted(gain: float, shift: int = 0, seeds: int = 5) -> list[Record]:
+    """Groups: AdamW is better by the gain without decay on vectors, at a best decay that is so many grid steps higher;
+    the others worse by it; seeds differ by 0.2. Figure 2, in which AdamW gains by decay, beside it."""
+    made, every = [], cells("groups", seeds)
+    for cell in every:
+        decays = sorted({other.decay for other in every if other.optimizer == cell.optimizer})
+        part = cell.decay_on == "matrices"
+        away = abs(decays.index(cell.decay) - 2 - shift * part)
         sign = -1 if cell.optimizer == "adamw" else 1
-        shift = sign * gain + 0.2 * (cell.seed - 2) if cell.decay_on == "matrices" else 0.0
-        made.append(made_record(cell, 50.0 + 3 * cell.seed + shift))
-    return made
+        error = 50.0 + 3 * cell.seed + 4 * away + (sign * gain + 0.2 * (cell.seed - 2)) * part
+        made.append(made_record(cell, error))
+    own = {record["id"] for record in made}
+    return [*made, *(each for each in at_levels("fig2", 2, lambda cell: 60.0) if each["id"] not in own)]
 
 
-@pytest.mark.parametrize(("gain", "outcome"), [(1.0, HOLDS), (-1.0, FAILS), (0.2, OPEN)])
-def test_whether_to_exempt_vectors_from_decay(gain: float, outcome: str) -> None:
-    found = judged("S8", exempted(gain))
+@pytest.mark.parametrize(("gain", "shift", "outcome"), [(1.0, 0, HOLDS), (-1.0, 1, FAILS), (0.2, 1, OPEN)])
+def test_whether_to_exempt_vectors_from_decay(gain: float, shift: int, outcome: str) -> None:
+    found = judged("S8", exempted(gain, shift))
     assert found.outcome == outcome, found.words
-    assert f"{-gain:+.2f} ± 0.39" in found.words
+    assert f"AdamW, decay_on all {-gain:.2f} [{-gain - 0.39:.2f}, {-gain + 0.39:.2f}] points" in found.words
 
 
-@pytest.mark.parametrize(("lost", "outcome"), [("matrices", OPEN), ("all", HOLDS)])
-def test_survivors_say_nothing_on_exemption_where_they_are_ahead(lost: str, outcome: str) -> None:
-    made = [
-        made_record(Cell.from_dict(r["cell"]), 0.0, status="diverged")
-        if (r["cell"]["seed"], r["cell"]["decay_on"]) == (4, lost)
-        else r
-        for r in exempted(1.0)
-    ]
-    found = judged("S8", made)
-    assert found.outcome == outcome
-    assert found.words.endswith(f"(seeds: 4; 1 of {lost} diverged)")
+@pytest.mark.parametrize(("gain", "outcome"), [(1.0, HOLDS), (-1.0, OPEN)])
+def test_a_group_whose_best_decay_may_lie_beyond_is_not_called_worse(gain: float, outcome: str) -> None:
+    found = judged("S8", exempted(gain, 2))
+    assert found.outcome == outcome, found.words
+    assert found.words.endswith("at the grid's edge")
 
 
-def test_one_seed_says_nothing_on_exemption() -> None:
-    found = judged("S8", exempted(1.0, seeds=1))
-    assert found.outcome == OPEN
-    assert decided("S8", exempted(1.0, seeds=1)).needed.words.startswith("first a second seed, for the noise: 2 cells")
+def test_where_no_decay_helps_its_groups_do_not_matter() -> None:
+    flat = [made_record(cell, 50.0 + cell.decay + 0.4 * cell.seed) for cell in cells("fig2", 2)]
+    own = {record["id"]: record for record in exempted(1.0) if Cell.from_dict(record["cell"]) in cells("groups", 5)}
+    assert judged("S8", [*({record["id"]: record for record in flat} | own).values()]).outcome == ABSENT
 
 
 def transformers(adamw: float, loss: float) -> list[Record]:
