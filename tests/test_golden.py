@@ -68,7 +68,7 @@ def claims(folder: Path) -> str:
     run("analysis", "report", "--recorded", "--out", str(folder))
     found = json.loads((folder / "claims.json").read_text())
     for claim in found:
-        for verdict in filter(None, (claim["here"], claim["paper"])):
+        for verdict in filter(None, (*claim["verdicts"].values(), claim["paper"])):
             ids = sorted(verdict["records"])
             verdict["records"] = f"{len(ids)} {hashlib.sha256(' '.join(ids).encode()).hexdigest()[:16]}"
         if claim["to_decide"] and claim["to_decide"]["hours"]:  # a sum, whose last digits depend on its order

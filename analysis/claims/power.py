@@ -1,4 +1,4 @@
-"""How many seeds would decide a claim that is undecided, if the present estimates were the truth; and what runs cost.
+"""How many seeds would decide a claim that is open, if the present estimates were the truth; and what runs cost.
 
 With n seeds in place of the m there are, estimates would scatter about the present ones by s sqrt(m / n), s being their
 present standard error, and their intervals would be as much narrower. The claim's own rule is asked about many such
@@ -154,7 +154,7 @@ class SeedsNeeded:
 
 
 def seeds_needed(hangs_on: PowerInput | None) -> SeedsNeeded:
-    """Of an undecided claim. None: its rule compares numbers that have no intervals."""
+    """Of an open claim. None: its rule compares numbers that have no intervals."""
     if hangs_on is None:
         return SeedsNeeded("no number of seeds: the rule compares numbers without intervals, and leaves these open")
     known, more, runs = hangs_on.known, hangs_on.seed, hangs_on.runs

@@ -77,7 +77,6 @@ class Setting(NamedTuple):
 CLEAN, NOISY = Setting("clean", ("cpu", "cpu_long"), False), Setting("noisy", ("cpu", "cpu_long"), True)
 GPU = Setting("GPU", ("gpu_short", "gpu", "paper"), None)
 SETTINGS = CLEAN, NOISY, GPU
-NOISY_FORMS = {"fig2": "label_noise", "fig1": "label_noise_fig1", "batch_size": "label_noise_batch_size"}
 
 
 @dataclass(frozen=True)
@@ -139,10 +138,10 @@ class Evidence:
 
     def declared_in(self, experiment: str) -> dict[str, Experiment]:
         """The profiles of the setting, each with the experiment that declares it: this one or its noisy form."""
-        names = [name for name in (experiment, NOISY_FORMS.get(experiment)) if name in experiments.names()]
+        noisy = "label_noise" if experiment == "fig2" else f"label_noise_{experiment}"
         return {
             profile: declared
-            for declared in map(self._declared, filter(None, names))
+            for declared in map(self._declared, [name for name in (experiment, noisy) if name in experiments.names()])
             for profile, each in declared.profiles.items()
             if each.cells and self._is_here(profile, each.cells[0].to_dict())
         }

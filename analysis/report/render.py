@@ -19,7 +19,7 @@ PAGE, STYLE, TABLE, DOCUMENT = (
     for name in ("page.html", "style.css", "table.tex", "all.tex")
 )
 RECORDS = re.compile(r"figures/([^#]+)\.csv(?:#(.+))?")  # a link to the rows behind a figure, or to one of them
-OUTCOME = re.compile("<strong>(supported|contradicted|undecided|not run)</strong>")
+OUTCOME = re.compile(r"<strong>((holds|true)|(does not hold|slip)|open|premise absent|not run)(?=[ (\w)]*</strong>)")
 LONGEST = 40  # letters of a value in a table of records
 # A region that scrolls by itself, so that on a phone the page does not; a keyboard must be able to reach it.
 WIDE = '<div class="wide" tabindex="0" role="region" aria-label="table"><table>'
@@ -43,7 +43,7 @@ def page(text: str, folder: Path) -> str:
                 stems[link[1]] = None
                 part.attrs["href"] = f"#r-{link[2]}" if link[2] else f"#records-{link[1]}"
     body = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {}).replace("<table>", WIDE)
-    body = OUTCOME.sub(lambda match: f'<strong class="{match[1].replace(" ", "-")}">{match[1]}</strong>', body)
+    body = OUTCOME.sub(lambda m: f'<strong class="{"holds" if m[2] else "fails" if m[3] else "open"}">{m[1]}', body)
     return PAGE.format(
         title=escape(tokens[1].content), style=STYLE,
         contents="\n".join(f'<li><a href="#{anchor}">{escape(words)}</a></li>' for anchor, words in headings.items()),

@@ -21,12 +21,13 @@ from analysis.results.studies import RECORDED
 from analysis.results.table import charts
 from experiments.__main__ import _parser as experiments_parser
 from experiments.choose import chosen_cells, find
+from experiments.declare import QUICK
 from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
 from paper_repro.records import Record
 from tests.conftest import made_record
-from tests.judging import cells, noise
+from tests.judging import at_levels, cells
 
 ADAM = [cell for cell in experiments.get("fig2").profiles["demo"].cells if cell.optimizer == "adam"]
 
@@ -105,20 +106,23 @@ def test_one_cell_of_different_data_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("option", "changes"), [("--set compile=true", {"compile": True}), ("--quick", {})])
 def test_claims_and_statistics_are_of_the_changed_cells(option: str, changes: dict, tmp_path: Path, capsys) -> None:
-    experiment = experiments.get("fig2").changed(changes if changes else {"quick": "run"})
-    declared = [cell for cell in experiment.profiles["cpu"].with_seeds(2) if cell.decay == 0.008]
-    levels = {"sgd": 50, "sgdw": 50, "adam": 55, "adamw": 50}
-    own = [made_record(cell.replace(dataset="real"), levels[cell.optimizer] + 0.4 * cell.seed) for cell in declared]
+    plain = at_levels("fig2", 2, lambda cell: 50)
+    own = [
+        made_record(Cell.from_dict(record["cell"]).replace(**(changes or QUICK)), record["final"]["test_error"])
+        for record in at_levels("fig2", 2, lambda cell: 55 if cell.optimizer == "adam" else 50)
+    ]
     path = tmp_path / "own.jsonl"
-    records.merge([*own, *(record for record in noise() if record["cell"]["decay"] == 0.008)], path)
+    records.merge([*own, *plain], path)
     verdicts = {}
     for typed in ("", option):
         assert main(["claims", "--runs", str(path), *typed.split()]) == 0
         said = capsys.readouterr().out
         assert (f"Of what was run with {typed} alone" in said) == bool(typed)
-        (verdicts[typed],) = re.findall(r"\| 7 \|[^|]*\| \*\*(\w+)\*\*: Adam − SGD \+?(-?[\d.]+)", said)
-    assert verdicts[""] == ("undecided", "0.00")
-    assert verdicts[option] == ("supported", "5.00")
+        (row,) = re.findall(r"\| 7a \|.*", said)
+        paper, verdicts[typed] = re.findall(r"\*\*([\w ()]+)\*\*†?: Adam − SGD (-?[\d.]+)", row)
+        assert paper == ("holds", "1.03")
+    assert verdicts[""] == ("open (noise)", "0.00")
+    assert verdicts[option] == ("holds here", "5.00")
     assert main(["statistics", "fig2", "--runs", str(path), *option.split()]) == 0
     said = capsys.readouterr().out
     assert "Adam − AdamW | +5.00" in said
@@ -165,11 +169,11 @@ def test_a_claim_that_was_not_run_names_what_it_lacks(tmp_path: Path) -> None:
     found = Evidence([made_record(cell, 40.0) for cell in cells("fig3", 1)], sources=[tmp_path])
     runs = {each.claim.name: each.to_run for each in ledger.decide(CLAIMS, found)}
     assert runs["8"] == (f"python -m experiments run fig2 --profile cpu --out {tmp_path}",)
-    assert runs["1"] == (f"python -m experiments run fig1 --profile cpu --out {tmp_path}",)
+    assert runs["1a"] == (f"python -m experiments run fig1 --profile cpu --out {tmp_path}",)
     assert runs["19a"] == (f"python -m experiments run propositions --profile demo --out {tmp_path}",)
     assert runs["20"] == ()
     whole = Evidence([made_record(cell, 40.0) for cell in cells("fig1", 1)], sources=[tmp_path])
-    (one,) = [each for each in ledger.decide(CLAIMS, whole) if each.claim.name == "1"]
+    (one,) = [each for each in ledger.decide(CLAIMS, whole) if each.claim.name == "1a"]
     assert one.to_run == (f"python -m experiments run fig1 --profile cpu --data real.npz --out {tmp_path} --seeds 2",)
     assert one.needed is not None
     assert "second seed" in one.needed.words
@@ -181,7 +185,7 @@ def test_quick_findings_are_evidence_of_nothing(tmp_path: Path, capsys) -> None:
     (tmp_path / "studies").mkdir()
     path = tmp_path / "studies" / "propositions-demo-quick.json"
     path.write_text(json.dumps({**quick, "checksum": records.checksum(quick)}))
-    for option, outcome in (([], "not run"), (["--quick"], "supported")):
+    for option, outcome in (([], "not run"), (["--quick"], "true")):
         assert main(["claims", "--runs", str(tmp_path), *option]) == 0
         assert re.search(rf"\| 19a \|[^|]*\| \*\*{outcome}\*\*", capsys.readouterr().out)
 

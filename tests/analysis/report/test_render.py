@@ -8,7 +8,10 @@ from analysis.report import render
 from analysis.results.markdown import Table
 
 TABLE = Table(
-    ("a & b", "λ"), (("**supported**: 1 < 2", "50 %"), ("[row](figures/fig.csv#x-1)", "`a_b`")), "one", "About λ*."
+    ("a & b", "λ"),
+    (("**does not hold here**: 1 < 2", "50 %"), ("[row](figures/fig.csv#x-1)", "`a_b`")),
+    "one",
+    "About λ*.",
 )
 TEXT = f"""# A <title>
 
@@ -37,7 +40,7 @@ def page(tmp_path: Path) -> str:
 def test_a_page_needs_nothing_else_and_escapes_what_it_is_given(page: str) -> None:
     assert "<title>A &lt;title&gt;</title>" in page
     assert "a &amp; b" in page
-    assert '<strong class="supported">supported</strong>: 1 &lt; 2' in page
+    assert '<strong class="fails">does not hold here</strong>: 1 &lt; 2' in page
     assert 'alt="says &quot;hello&quot;"' in page
     assert "-0.65 [-0.72, -0.42] (2 rows)" in page  # an interval is no link
     assert "<script" not in page
@@ -54,7 +57,7 @@ def test_links_lead_to_the_rows_within_the_page(page: str) -> None:
 def test_latex_is_escaped_and_whole() -> None:
     text = render.latex(TABLE)
     assert r"a \& b" in text
-    assert r"\textbf{supported}: 1 $<$ 2 & 50 \% \\" in text
+    assert r"\textbf{does not hold here}: 1 $<$ 2 & 50 \% \\" in text
     assert r"\caption{About $\lambda$*.}\label{tab:one}" in text
     assert "row & " in text
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")

@@ -93,8 +93,8 @@ def test_files_that_the_text_names_exist(made: Path) -> None:
 def test_the_ledger_names_the_records_behind_a_verdict(made: Path) -> None:
     (claim,) = [each for each in json.loads((made / "claims.json").read_text()) if each["claim"] == "8a"]
     with open(made / "figures" / "fig3-cpu-tiny.csv", newline="") as file:
-        assert sorted(claim["here"]["records"]) == sorted(line["id"] for line in csv.DictReader(file))
-    assert claim["rule_written_beforehand"] is True
+        assert sorted(claim["verdicts"]["clean"]["records"]) == sorted(line["id"] for line in csv.DictReader(file))
+    assert claim["rule_set_after"] == ["clean", "GPU"]
 
 
 def test_numbers_are_those_of_the_records(made: Path) -> None:
