@@ -8,21 +8,24 @@ each is selected on validation images, and compared with the other's by seed. Th
 rate for a pretrained body under a new head, is fine_tuning's. Cost: 40 cells a seed.
 """
 
-from experiments.declare import Experiment, Profile, grid
-from experiments.paper.fig2 import CELLS, NEAR_BEST
+from collections.abc import Mapping
+
+from experiments.declare import Experiment, Profile
+from experiments.paper.fig2 import CELLS, NEAR_BEST, near
 from experiments.scales import NOTES
 from paper_repro.cell import Cell
 
+VARIANTS = [{"decay_on": "all"}, {"decay_on": "matrices"}]
 TIMES = (0.25, 0.5, 1, 2, 4)
 
 
-def _cells(scale: str) -> tuple[Cell, ...]:
+def decays(scale: str, points: Mapping[str, tuple[float, float]]) -> tuple[Cell, ...]:
+    """Each variant of the scale's cell at each optimizer's learning rate, with the decays around its own."""
     return tuple(
         cell
-        for optimizer, (alpha, decay) in NEAR_BEST[scale].items()
-        for part in ("all", "matrices")
-        for cell in grid(
-            CELLS[scale][0].replace(decay_on=part), [optimizer], [alpha], [times * decay for times in TIMES]
+        for times in TIMES
+        for cell in near(
+            CELLS[scale][0], {name: (alpha, times * decay) for name, (alpha, decay) in points.items()}, VARIANTS
         )
     )
 
@@ -31,10 +34,7 @@ EXPERIMENT = Experiment(
     name="groups",
     title="Test error with decay on all parameters and on weight matrices only",
     figure="heat_maps",
-    profiles={
-        "demo": Profile(_cells("demo"), NOTES["demo"], 5),
-        "cpu": Profile(_cells("cpu"), NOTES["cpu"], 5),
-    },
+    profiles={scale: Profile(decays(scale, NEAR_BEST[scale]), NOTES[scale], 5) for scale in ("demo", "cpu")},
     swept=("seed",),
     facets=("decay_on",),
 )

@@ -34,7 +34,5 @@ EXPERIMENT = _noisy(fig2.EXPERIMENT, "label_noise", seeds=3)
 FIG1 = _noisy(fig1.EXPERIMENT, "label_noise_fig1")
 BATCH_SIZE = _noisy(batch_size.EXPERIMENT, "label_noise_batch_size")
 SUPP3 = _noisy(supp3.EXPERIMENT, "label_noise_supp3")
-GROUPS = _noisy(
-    groups.EXPERIMENT, "label_noise_groups", seeds=5, cells=fig2.near(fig2.CELLS["cpu"][0], POINTS, groups.VARIANTS)
-)
+GROUPS = _noisy(groups.EXPERIMENT, "label_noise_groups", seeds=5, cells=groups.decays("cpu", POINTS))
 TRANSFORMER = _noisy(transformer.EXPERIMENT, "label_noise_transformer")

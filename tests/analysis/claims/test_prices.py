@@ -38,7 +38,7 @@ def test_a_first_run_is_priced_by_epochs_of_similar_cells() -> None:
     records = [took(fig3["adam"], 360), took(fig3["adamw"], 360), *(took(cell, 9e9) for cell in cells("fig2")[:5])]
     told = first_run_price(SUPP2, records)
     assert told.startswith("cpu: about 25 cells, 1.8 core-hours; ")  # 16 x 100 and 9 x 20 epochs of 3.6 s
-    assert told.endswith("; paper: 20 cells, 29,200 epochs in all, never measured")
+    assert told.endswith("; paper: 16 cells, 28,800 epochs in all, never measured")
 
 
 def test_what_is_recorded_already_is_not_paid_for_again() -> None:
