@@ -135,8 +135,9 @@ def _with_origin(experiment: str, verdict: Verdict, evidence: Evidence) -> Verdi
     chart = evidence.chart(experiment)
     assert chart is not None
     ids = tuple(record["id"] for record in (*chart.records, *chart.beyond))
-    scale = ", ".join([chart.profile, chart.dataset, *[chart.extent] * (not chart.whole)])
-    return replace(verdict, scale=scale, records=ids, stem=chart.stem)
+    seeds = len({record["cell"]["seed"] for record in chart.records})
+    parts = [chart.profile, chart.dataset, f"{seeds} seed{'s' * (seeds > 1)}", *[chart.extent] * (not chart.whole)]
+    return replace(verdict, scale=", ".join(parts), records=ids, stem=chart.stem)
 
 
 def tables(

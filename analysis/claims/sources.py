@@ -138,10 +138,10 @@ class Evidence:
 
     def declared_in(self, experiment: str) -> dict[str, Experiment]:
         """The profiles of the setting, each with the experiment that declares it: this one or its noisy form."""
-        noisy = "label_noise" if experiment == "fig2" else f"label_noise_{experiment}"
+        names = [experiment, *(name for name in experiments.names() if experiments.get(name).repeats == experiment)]
         return {
             profile: declared
-            for declared in map(self._declared, [name for name in (experiment, noisy) if name in experiments.names()])
+            for declared in map(self._declared, names)
             for profile, each in declared.profiles.items()
             if each.cells and self._is_here(profile, each.cells[0].to_dict())
         }
@@ -169,10 +169,8 @@ class Evidence:
         return panels(chart) if chart else []
 
     def noise(self) -> dict[str, float]:
-        """The deviation of single runs' test errors by optimizer: that of figure 2's seeds, with noisy labels where it
-        was run with those alone."""
-        there = self.panels("fig2") or (self.at(NOISY).panels("fig2") if self.setting == CLEAN else [])
-        return sigmas(there, "test")
+        """The deviation of single runs' test errors by optimizer: that of figure 2's seeds."""
+        return sigmas(self.panels("fig2"), "test")
 
     def slope(self, optimizer: str) -> Estimate | None:
         """Of figure 2's ridge."""

@@ -58,7 +58,7 @@ def test_separability_is_judged_by_the_slopes(coupled: float, free: float, outco
     for claim in ("4", "5"):
         found = [_decided(name, made).ours for name in (claim, f"{claim}a", f"{claim}b")]
         assert tuple(ours.outcome for ours in found) == outcomes, [ours.words for ours in found]
-        assert {(ours.scale, ours.stem) for ours in found} == {("cpu, real", "fig2-cpu-real")}
+        assert {(ours.scale, ours.stem) for ours in found} == {("cpu, real, 2 seeds", "fig2-cpu-real")}
         assert set(found[0].records) == {record["id"] for record in made}
 
 
@@ -68,7 +68,7 @@ def test_a_gpu_s_records_count_where_the_grid_is_whole_and_stand_beside_the_othe
     larger = [made_record(cell.replace(dataset="real"), 20.0 + cell.alpha) for cell in short]
     begun, whole = (_decided("5", made + part).verdicts for part in (larger[:-1], larger))
     assert begun["GPU"] == Verdict(NOT_RUN, f"{len(short) - 1} of {len(short)} cells")
-    assert whole["GPU"].scale == "gpu_short, real"
+    assert whole["GPU"].scale == "gpu_short, real, 1 seed"
     assert begun.keys() - {"GPU"} == whole.keys() - {"GPU"}
     assert _decided("5", made).verdicts["GPU"] == Verdict(NOT_RUN)
 
@@ -151,7 +151,7 @@ def test_the_gain_of_long_runs_is_judged_from_fig3(adamw: float, outcome: str) -
     ]
     ours = _decided("10", made).ours
     assert ours.outcome == outcome, ours.words
-    assert ours.scale == "cpu, real"
+    assert ours.scale == "cpu, real, 3 seeds"
 
 
 def test_what_would_decide_it_stands_beside_what_is_undecided_or_not_run() -> None:
