@@ -38,7 +38,10 @@ def _batch_size(name: str, text: str, source: str, words: str, rule: Rule) -> Cl
         lines = [line for line in evidence.laws("batch_size") if (line.quantity, line.held, line.unit) == place]
         if not lines:
             return None
-        texts = [f"{line.who.partition(',')[0]} {format_estimate(line.exponent)}" for line in lines]
+        texts = []
+        for line in lines:
+            best = ", ".join(f"{size:g}: {2**part.value:.2g}" for size, part in line.best if part)
+            texts.append(f"{line.who.partition(',')[0]} {format_estimate(line.exponent)} (best decays {best})")
         panels = of_plan(evidence.panels("batch_size"), EPOCHS)
         exponents = [line.exponent for line in lines]
         return evidence.judge(rule, exponents, f"exponents in the batch size: {', '.join(texts)}", panels)

@@ -16,7 +16,7 @@ from typing import Any
 import experiments
 from analysis.claims import power
 from analysis.claims.power import SeedsNeeded
-from analysis.claims.rules import NOT_RUN, OPEN
+from analysis.claims.rules import GRID, NOT_RUN, OPEN
 from analysis.claims.sources import CLEAN, GPU, NOISY, SETTINGS, Evidence, Measure, Paper, Verdict
 from analysis.results.markdown import Table
 
@@ -96,7 +96,10 @@ def _decided(claim: Claim, settings: Sequence[Evidence], paper: Paper) -> Decide
     verdict = verdicts[first.setting.name]
     if verdict.outcome == NOT_RUN:
         return Decided(claim, verdicts, theirs, *_to_run(claim, first))
-    return Decided(claim, verdicts, theirs, power.seeds_needed(verdict.power) if verdict.outcome == OPEN else None)
+    needed = power.seeds_needed(verdict.power) if verdict.outcome == OPEN else None
+    if verdict.why == GRID:
+        needed = SeedsNeeded("no number of seeds: cells beyond the grid's border, or that meet")
+    return Decided(claim, verdicts, theirs, needed)
 
 
 def _is_tried(claim: Claim, evidence: Evidence) -> bool:

@@ -408,7 +408,9 @@ def given(premise: Callable[[Evidence], str], measure: Measure) -> Measure:
     return measured
 
 
-def differences(experiment: str, rule: Rule, *pairs: Pair, family: Sequence[Pair] = ()) -> Measure:
+def differences(
+    experiment: str, rule: Rule, *of: tuple[Run, Run] | Pair, family: Sequence[Pair] = ()
+) -> Measure:  # fmt: skip
     """The rule on differences of test error between selected cells, the first of each pair less the second, or less
     the margin by which the first may be worse; nothing where one of them was not run.
 
@@ -416,9 +418,11 @@ def differences(experiment: str, rule: Rule, *pairs: Pair, family: Sequence[Pair
     parts) by Holm's rule, is below 0.05, and where no better cell may lie beyond the grid on the side that it decides
     against.
     """
+    pairs = [Pair(*pair) for pair in of]
+    every = list(dict.fromkeys((*pairs, *family)))
 
     def measure(evidence: Evidence) -> Verdict | None:
-        compared = {pair: each for pair in dict.fromkeys((*pairs, *family)) if (each := _beyond(evidence, pair))}
+        compared = {pair: each for pair in every if (each := _beyond(evidence, pair))}
         if not compared.keys() >= set(pairs):
             return None
         corrected = holm([each.p for each in compared.values() if each.p is not None])
@@ -442,7 +446,7 @@ def differences(experiment: str, rule: Rule, *pairs: Pair, family: Sequence[Pair
         compared = evidence.compare(experiment, *pair[:2])
         assert compared is not None
         remarks = [f"margin {evidence.margin(experiment, *pair[:2]):.2f}"] * pair.may_be_worse
-        remarks += [f"p {p:.2g} of {len(dict.fromkeys((*pairs, *family)))} (Holm)"] if p is not None else []
+        remarks += [f"p {p:.2g} of {len(every)} (Holm)"] if p is not None else []
         names = compared.first, compared.second
         remarks += [f"{name} at the grid's edge" for name, is_at in zip(names, edges, strict=True) if is_at]
         return format_comparison(compared, remarks)

@@ -1,12 +1,14 @@
 """Pairs of optimizers at their selected cells: intervals that hold, corrections by hand, how many seeds it takes."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
+from scipy import special
 
 from analysis.results.panels import Panel, Tile
-from analysis.statistics.estimate import compare, holm, table
+from analysis.statistics.estimate import LEVEL, Comparison, around, compare, holm, table
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
@@ -174,3 +176,20 @@ def test_numbers_of_seeds_that_nobody_has_are_not_told() -> None:
     (found,) = compare([_panel(name, errors) for name, errors in apart.items()])
     assert table([found]).rows[0][-1] == "no: more than 1,000 seeds would be needed"
     assert "-0.00" not in table([found]).rows[0][1].split()[0]
+
+
+@pytest.mark.parametrize("freedom", [4.0, math.inf])
+def test_an_interval_is_widened_until_it_says_what_the_corrected_p_says(freedom: float) -> None:
+    """Of an interval that ends just where p, three times as large, is 0.05."""
+    mean = float(-special.stdtrit(freedom, LEVEL / 2 / 3)) / math.sqrt(5)
+    for factor, decided in ((1.01, True), (0.99, False)):
+        half = float(special.stdtrit(freedom, 1 - LEVEL / 2)) / math.sqrt(5)
+        p = float(2 * special.stdtr(freedom, -factor * mean * math.sqrt(5)))
+        pair = Comparison("a", "b", around(factor * mean, half), 1.0, p, 5, "5", False, freedom)
+        assert (factor * mean > pair.widening(3 * p) * half) == (3 * p < LEVEL) == decided
+
+
+def test_beyond_a_margin_the_p_is_that_of_the_rest() -> None:
+    pair = Comparison("a", "b", around(1.0, 0.5), 1.0, 0.01, 5, "5", False)
+    beyond = pair.beyond(1.0)
+    assert (beyond.difference.value, beyond.p) == (0.0, pytest.approx(1.0))

@@ -4,6 +4,7 @@ both axes, what is predicted of them, and those of the paper's own figures."""
 import csv
 import io
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -338,3 +339,19 @@ def test_panels_on_the_boundary_are_left_out_of_a_joint_law_and_too_few_make_non
     assert exponents[0].value == pytest.approx(2.0, abs=1e-3)
     assert fit_exponents(found[:2], np.array(PLANS[:2])) == [None, None]
     assert fit_exponents(found[1:5], np.array(PLANS[1:5])) == [None, None]  # all with the same epochs
+
+
+def test_panels_that_follow_no_power_law_widen_its_interval() -> None:
+    """By the ratio of what they miss it by to their noise; those that follow one have that of the noise alone."""
+    rng, at = np.random.default_rng(0), 2.0 ** np.arange(6)[:, None]
+
+    def width(best: Sequence[float]) -> float:
+        samples = [np.concatenate([[value], value + 0.1 * rng.normal(size=2000)]) for value in best]
+        (part,) = fit_exponents(samples, at)
+        return part.high - part.low
+
+    straight, bent = width([0, 1, 2, 3, 4, 5]), width([0, 1, 2, 3, 4, 2])
+    x = np.arange(6) - 2.5
+    assert straight == pytest.approx(2 * 1.96 * 0.1 / np.sqrt(x @ x), rel=0.05)
+    rest = np.array([0, 1, 2, 3, 4, 2]) - np.polyval(np.polyfit(x, [0, 1, 2, 3, 4, 2], 1), x)
+    assert bent / straight == pytest.approx(np.sqrt(rest @ rest / 4) / 0.1, rel=0.05)
