@@ -7,7 +7,7 @@ from pathlib import Path
 from analysis.claims import power
 from analysis.results.markdown import Table, literal
 from analysis.results.studies import StudyResult
-from analysis.results.table import Chart
+from analysis.results.table import Chart, cell_of
 from analysis.results.words import DIGITS, distinct_texts, short_commit
 from experiments import declare
 from paper_repro.records import Record, diagnosis
@@ -62,11 +62,11 @@ def compute(charts: Sequence[Chart], studies: Sequence[StudyResult], records: Se
     """Every sweep's search space and what it took; failures: cells that failed and left no record."""
     rows = []
     for chart in charts:
-        cells = [record["cell"] for record in chart.records]
-        ends = [[pick(cell[name] for cell in cells) for pick in (min, max)] for name in ("alpha", "decay")]
+        cells = [cell_of(record) for record in chart.records]
+        ends = [[pick(getattr(cell, name) for cell in cells) for pick in (min, max)] for name in ("alpha", "decay")]
         bounds = [" to ".join(distinct_texts(pair)[end] for end in pair) for pair in ends]
         fields = ("optimizer", *chart.experiment.facets)
-        tried = "; ".join(f"{name}: {listed(cell[name] for cell in cells)}" for name in fields)
+        tried = "; ".join(f"{name}: {listed(getattr(cell, name) for cell in cells)}" for name in fields)
         parameters = listed(f"{record['parameters']:,}" for record in chart.records)
         rows.append((linked(chart.stem), *_spent(chart.records), *bounds, tried, parameters))
     drawn = {record["id"] for chart in charts for record in chart.records}
