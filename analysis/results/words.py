@@ -92,6 +92,7 @@ def facet_text(facets: Mapping[str, Any]) -> str:
         "schedule": lambda value: SCHEDULES.get(value.partition(":")[0], value),
         "epochs": lambda value: f"{value} epoch{'s' * (value != 1)}",
         "batch_size": "batches of {}".format,
+        "decay_on": "decay on {}".format,
     }
     named = ((field, value) for field, value in facets.items() if field != "decay_unit")
     return ", ".join(words.get(field, f"{field} {{}}".format)(value) for field, value in named)

@@ -112,7 +112,7 @@ def exempted(gain: float, shift: int = 0, seeds: int = 5) -> list[Record]:
 def test_whether_to_exempt_vectors_from_decay(gain: float, shift: int, outcome: str) -> None:
     found = judged("S8", exempted(gain, shift))
     assert found.outcome == outcome, found.words
-    assert f"AdamW, decay_on all {-gain:.2f} [{-gain - 0.39:.2f}, {-gain + 0.39:.2f}] points" in found.words
+    assert f"AdamW, decay on all {-gain:.2f} [{-gain - 0.39:.2f}, {-gain + 0.39:.2f}] points" in found.words
 
 
 @pytest.mark.parametrize(("gain", "outcome"), [(1.0, HOLDS), (-1.0, OPEN)])
