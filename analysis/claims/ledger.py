@@ -103,9 +103,9 @@ def _decided(claim: Claim, settings: Sequence[Evidence], paper: Paper) -> Decide
 
 
 def _is_tried(claim: Claim, evidence: Evidence) -> bool:
-    """Whether the claim's experiment has cells, or its study findings, in the setting."""
+    """Whether the claim's experiment is declared in the setting, or its study has findings there."""
     study = experiments.get(claim.experiment).study
-    return bool(evidence.study(study) if study else evidence.declared_in(claim.experiment))
+    return bool(evidence.declared_in(claim.experiment) or (study and evidence.study(study)))
 
 
 def _verdict(claim: Claim, evidence: Evidence) -> Verdict:

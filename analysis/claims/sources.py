@@ -143,7 +143,8 @@ class Evidence:
             profile: declared
             for declared in map(self._declared, names)
             for profile, each in declared.profiles.items()
-            if each.cells and self._is_here(profile, each.cells[0].to_dict())
+            for cell in [*(cell.to_dict() for cell in each.cells[:1]), each.settings.get("cell")]
+            if cell is not None and self._is_here(profile, cell)
         }
 
     def _largest(self, experiment: str) -> Chart | None:

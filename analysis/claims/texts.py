@@ -31,7 +31,7 @@ def _study_claim(
         rows = evidence.rows(study)
         return decide(rows) if rows else None
 
-    return Claim(name, text, source, study, rule, measure, table=table)
+    return Claim(name, text, source, study, rule, measure, table=table, beforehand=True)  # of clean labels
 
 
 def _first_proposition(rows: Rows) -> Verdict:
@@ -166,7 +166,7 @@ CLAIMS = (
               _effective_decay, TEXT),
     Claim("S7", "In the first 100 updates Adam and AdamW look alike, untuned SGD lags", "a lesson on optimizers",
           "first_steps", f"SGD's loss is higher, and Adam's and AdamW's differ by less than {LIKE} of that; does not "
-          "hold when SGD's is lower, or they differ by more", _first_steps),
+          "hold when SGD's is lower, or they differ by more", _first_steps, beforehand=True),
     Claim("S8", "Biases and normalisations should be exempt from decay", "a lesson on optimizers", "groups",
           "AdamW is better so, each way at its own best decay; does not hold when worse; premise: AdamW gains by decay "
           "(by the margin, or may)", given(gains_by_decay("fig2", Run("adamw")), _exemption), beforehand=True),
