@@ -5,19 +5,20 @@
     restarts    11 to 13, 17, 18       figure 4
     budgets     14, 15, B1 to B3       supplementary figure 3, batch sizes
     texts       19, 21, S3 to S9       the propositions, and what texts on AdamW say
+    recent      C1 to Z1a              what papers of 2022 to 2026 say
 
 Claim.beforehand says whether a rule was written before the numbers that it decides about had been seen.
 """
 
 import re
 
-from analysis.claims import budgets, grids, long_runs, restarts, texts
+from analysis.claims import budgets, grids, long_runs, recent, restarts, texts
 from analysis.claims.ledger import PAPER, Claim
 
 _EEG = Claim(
     "20", "AdamW classifies EEG better than Adam", "section 4.5", "", "the data are not public", None, table=PAPER
 )
-_PARTS = (grids, long_runs, restarts, budgets, texts)
+_PARTS = (grids, long_runs, restarts, budgets, texts, recent)
 
 
 def _place(claim: Claim) -> tuple[str, int, str]:

@@ -78,6 +78,16 @@ def test_weights_are_drawn_as_published():
     assert (model.linear.bias == 0).all()
 
 
+def test_without_normalisations_every_block_begins_as_its_shortcut():
+    torch.manual_seed(0)
+    model = models.build("resnet-8-w8-nonorm", 10, 8)
+    assert not [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
+    x = torch.rand(2, 8, 8, 8)
+    torch.testing.assert_close(model.blocks[0](x), x)
+    model(torch.randn(4, 3, 8, 8)).logsumexp(1).sum().backward()
+    assert all(block.conv2.weight.grad.abs().sum() > 0 for block in model.blocks)
+
+
 def test_gradients_keep_the_channels_last_layout():
     model = models.build("resnet-14-w8", 10, 8).to(memory_format=torch.channels_last)
     strayed = []
