@@ -41,6 +41,6 @@ LATER_DECAYS = Experiment(
     figure="heat_maps",
     profiles={
         "demo": Profile(grid(DEMO, DECAYS, halvings(0.04, 3), zero_and(0.064, 6)), NOTES["demo"]),
-        "cpu": Profile(grid(CPU, DECAYS, halvings(0.08, 3), zero_and(0.064, 7)), NOTES["cpu"], 3),
+        "cpu": Profile(grid(CPU, DECAYS, halvings(0.04, 3), zero_and(0.064, 7)), NOTES["cpu"], 3),
     },
 )
