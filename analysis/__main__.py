@@ -68,6 +68,8 @@ def parser() -> Parser:
     add("--out", type=Path, default=Path("figures"), help="folder to write to (default: figures)")
     add = verbs["statistics"].add_argument
     add("--out", type=Path, help="folder for the numbers as CSV and their images (default: none)")
+    words = "folder for the figure of later papers' claims, with its numbers as CSV (default: none)"
+    verbs["claims"].add_argument("--out", type=Path, help=words)
     add = verbs["report"].add_argument
     add("--out", type=Path, default=Path("report"), help="folder to write to (default: report)")
     add("--pdf", action="store_true", help="its figures as PDF too, for a paper: takes twice as long")
@@ -106,15 +108,15 @@ def _lines(args: argparse.Namespace) -> Iterable[object]:
 
         return tables.make(args.names, sources, args.out, changes)
     if args.verb == "claims":
-        return _claims(sources, changes)
+        return _claims(sources, changes, args.out)
     from analysis import report
 
     paths = report.make(sources, args.out, changes, figures.KINDS if args.pdf else ("png",))
     return (path for path in paths if path.suffix in (".png", ".html", ".md"))
 
 
-def _claims(paths: Sequence[Path], changes: Mapping[str, Any]) -> Iterator[str]:
-    from analysis.claims import CLAIMS, ledger, sources
+def _claims(paths: Sequence[Path], changes: Mapping[str, Any], out: Path | None) -> Iterator[object]:
+    from analysis.claims import CLAIMS, ledger, recent, sources
 
     evidence = sources.evidence(paths, changes)
     decided = ledger.decide(CLAIMS, evidence)
@@ -124,6 +126,9 @@ def _claims(paths: Sequence[Path], changes: Mapping[str, Any]) -> Iterator[str]:
     used = {name for each in decided for verdict in each.verdicts.values() for name in verdict.records}
     if several := of_several_codes([record for record in evidence.records if record["id"] in used]):
         yield several
+    if out is not None:
+        figures.check_writable(out)
+        yield from recent.write(evidence, out)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

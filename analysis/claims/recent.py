@@ -2,42 +2,49 @@
 batch sizes and two experiments of their own.
 
 Set before any record on clean labels was judged, with made records alone; W1 and W2 after laws on noisy labels had been
-seen.
-
-In their convention decay is weight_decay = lambda / alpha and an update takes off eta_t alpha weight_decay = eta_t
-lambda. So the timescale 1 / (alpha weight_decay) of arXiv:2405.13698 is 1 / lambda updates. The equilibrium norm of
-AdamW's weights before a normalisation is sqrt(alpha C / (2 weight_decay)) for C weights (arXiv:2305.17212): an update
-of length alpha sqrt(C), at right angles to them, adds alpha^2 C to the squared norm off which decay takes 2 lambda. In
-the paper's convention that is alpha sqrt(C / (2 lambda)). The steady ratio of gradient to weight norm under SGD,
-sqrt(2 weight_decay / rate) (arXiv:2506.02285), is sqrt(2 lambda / eta_t) / alpha: it grows as the rate anneals.
+seen. What they look at, and in which convention: analysis/statistics/later_laws.py.
 """
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-
-import numpy as np
+from pathlib import Path
 
 from analysis.claims.ledger import Claim
 from analysis.claims.rules import FAILS, HOLDS, OPEN, Interval, Rule, all_above, intervals
 from analysis.claims.sources import Evidence, Measure, Run, Verdict, differences, format_comparison
-from analysis.results.panels import SAME, Panel, Tile
+from analysis.figures import KINDS, write_figure
+from analysis.figures.captions import caption
+from analysis.results.panels import Panel
 from analysis.results.series import EPOCHS, updates
-from analysis.results.words import UNITS, Estimate, format_estimate
+from analysis.results.words import UNITS, format_estimate
 from analysis.statistics.estimate import PAIRED_FROM, around, compare, student
-from analysis.statistics.power_laws import BATCH, Law
-from paper_repro.records import Record
+from analysis.statistics.later_laws import (
+    CHANCE,
+    final_norms,
+    norm_exponents,
+    outlasts,
+    rise,
+    rise_slope,
+    rises_by_place,
+    sensitivity,
+    timescale_exponent,
+    tuned_lines,
+)  # fmt: skip
+from analysis.statistics.power_laws import Law
 
 EXPONENT = 0.25  # an exponent this near to what is claimed is that
 NORM_EXPONENT = 0.125  # and one of 1/2, which is smaller
 POINTS = 1.0  # of test error: what a gain must be to count
-MEAN_ETA = 0.5  # of cosine annealing
-CHANCE = 90.0  # percent: the error of guessing one of ten classes, and that of what diverged
 RATES = 4  # along a line: fewer show no sensitivity
 ADAM, ADAMW, SGDW = Run("adam"), Run("adamw"), Run("sgdw")
 CAUTIOUS, CORRECTED = Run("cautious"), Run("corrected")
+COMPARED = (  # in the figure
+    ("Adam − AdamW", "fig2", (ADAM, ADAMW)), ("without normalisation", "normalization", (ADAM, ADAMW)),
+    ("AdamW − cautious", "later_decays", (ADAMW, CAUTIOUS)), ("AdamW − corrected", "later_decays", (ADAMW, CORRECTED)),
+)  # fmt: skip
 
 
 def near(value: float, margin: float) -> Rule:
@@ -58,61 +65,29 @@ def gains(parts: Sequence[Interval]) -> str:
     return HOLDS if gain.low > 0 else FAILS if gain.high < POINTS else OPEN
 
 
-def timescale_exponent(law: Law) -> Estimate | None:
-    """Of 1 / lambda* in the law's quantity, from that of lambda*."""
-    if law.exponent is None:
-        return None
-    low, high = (None if end is None else -end for end in (law.exponent.high, law.exponent.low))
-    return Estimate(-law.exponent.value, low, high)
+def _by_law(evidence: Evidence, experiment: str, held: str) -> tuple[Law, list[Panel]] | None:
+    """Of AdamW's best decay per update, as it was swept, with the panels that it rests on; None where it was not."""
+    wanted = "adamw", UNITS["step"], held, False, False
+    panels = [each for each in evidence.panels(experiment) if (each.optimizer, each.decay_unit) == ("adamw", "step")]
+    laws = (x for x in evidence.laws(experiment) if (x.optimizer, x.unit, x.held, x.computed, x.is_joint) == wanted)
+    return next(((law, panels) for law in laws), None)
 
 
 def _constant_timescale(evidence: Evidence) -> Verdict | None:
-    for law in evidence.laws("supp3"):
-        if (law.optimizer, law.unit, law.held, law.computed) == ("adamw", UNITS["step"], "", False):
-            power = timescale_exponent(law)
-            words = "too few budgets hold their best decay"
-            if power is not None:
-                words = f"AdamW's exponent in the budget {format_estimate(power)}"
-            panels = [panel for panel in evidence.panels("supp3") if panel.decay_unit == "step"]
-            panels = [panel for panel in panels if panel.optimizer == "adamw"]
-            return evidence.judge(near(0.0, EXPONENT), [power], words, panels)
-    return None
+    if (found := _by_law(evidence, "supp3", "")) is None:
+        return None
+    law, panels = found
+    power = timescale_exponent(law)
+    words = f"AdamW's exponent in the budget {format_estimate(power)}" if power else "too few budgets hold it"
+    return evidence.judge(near(0.0, EXPONENT), [power], words, panels)
 
 
 def _in_proportion(evidence: Evidence) -> Verdict | None:
-    for law in evidence.laws("batch_size"):
-        if (law.optimizer, law.quantity, law.held, law.unit) == ("adamw", BATCH, EPOCHS, UNITS["step"]):
-            words = f"AdamW's exponent in the batch size, at equal epochs, {format_estimate(law.exponent)}"
-            panels = [panel for panel in evidence.panels("batch_size") if panel.optimizer == "adamw"]
-            return evidence.judge(near(1.0, EXPONENT), [law.exponent], words, panels)
-    return None
-
-
-def outlasts(record: Record) -> bool:
-    """Whether a run is longer than the timescale of its decay, 1 / lambda updates at the full rate, under cosine
-    annealing; False where its number of updates is not known."""
-    count = updates(record)
-    return count is not None and MEAN_ETA * count * record["cell"]["decay"] > 1
-
-
-def rise(record: Record) -> float | None:
-    """log2 of gradient norm over weight norm, of the whole network, in the last tenth of the epochs against that in the
-    middle tenth (geometric means); None where a norm is missing or 0."""
-    rows, count = record["epochs"], len(record["epochs"])
-    tenth = max(1, count // 10)
-    start = (count - tenth) // 2
-    if record["status"] != "finished" or count < 3:
+    if (found := _by_law(evidence, "batch_size", EPOCHS)) is None:
         return None
-    parts = [[_ratio(row) for row in rows[at : at + tenth]] for at in (start, count - tenth)]
-    middle, end = ([each for each in part if each] for part in parts)
-    if len(middle) + len(end) < 2 * tenth:
-        return None
-    return statistics.fmean(map(math.log2, end)) - statistics.fmean(map(math.log2, middle))
-
-
-def _ratio(row: Mapping[str, float | None]) -> float | None:
-    gradient, weights = row.get("gradient_norm"), row.get("weight_norm")
-    return gradient / weights if gradient and weights else None
+    law, panels = found
+    words = f"AdamW's exponent in the batch size, at equal epochs, {format_estimate(law.exponent)}"
+    return evidence.judge(near(1.0, EXPONENT), [law.exponent], words, panels)
 
 
 def _rises(evidence: Evidence) -> Verdict | None:
@@ -141,36 +116,18 @@ def _rises_with_decay(evidence: Evidence) -> Verdict | None:
     for panel in panels:
         assert panel.best is not None
         row = [tile for tile in panel.tiles.values() if tile.alpha == panel.best.alpha and tile.decay]
-        by_seed = [slope for seed in panel.best.seeds if (slope := _slope_at(row, seed)) is not None]
+        by_seed = [slope for seed in panel.best.seeds if (slope := rise_slope(row, seed)) is not None]
         estimates.append(student(by_seed) if by_seed else None)
         texts.append(f"{panel.name} {format_estimate(estimates[-1])}")
     words = f"log2 of end over middle, for each doubling of the decay: {', '.join(texts)}"
     return evidence.judge(all_above, estimates, words, panels, student_from=2)
 
 
-def _slope_at(row: Sequence[Tile], seed: int) -> float | None:
-    """Of the rise in log2 of the decay, of one seed; None with fewer than three decays."""
-    points = [
-        (math.log2(tile.decay), value)
-        for tile in row
-        for record in tile.records
-        if record["cell"]["seed"] == seed and (value := rise(record)) is not None
-    ]
-    return slope(points) if len(points) > 2 else None
-
-
-def slope(points: Sequence[tuple[float, float]]) -> float:
-    """Of the least-squares line through (x, y)."""
-    x, y = np.array(points).T
-    x = x - x.mean()
-    return float(x @ y / (x @ x))
-
-
 def _corrected_rise(evidence: Evidence) -> Verdict | None:
     panels = evidence.selected("later_decays", ADAMW, CORRECTED)
     if not panels:
         return None
-    plain, corrected = (_rises_by_place(panel) for panel in panels)
+    plain, corrected = (rises_by_place(panel) for panel in panels)
     common = sorted(plain.keys() & corrected.keys())
     seeds = sorted({seed for *_, seed in common})
     falls = [statistics.fmean(plain[at] - corrected[at] for at in common if at[2] == seed) for seed in seeds]
@@ -179,42 +136,6 @@ def _corrected_rise(evidence: Evidence) -> Verdict | None:
     part = student(falls)
     words = f"AdamW − corrected, log2 of end over middle {format_estimate(part)}, {len(common)} pairs"
     return evidence.judge(all_above, [part], words, panels, student_from=2)
-
-
-def _rises_by_place(panel: Panel) -> dict[tuple[float, float, int], float]:
-    """By learning rate, decay and seed, where the run is longer than the decay's timescale."""
-    return {
-        (tile.alpha, tile.decay, record["cell"]["seed"]): value
-        for tile in panel.tiles.values()
-        for record in tile.records
-        if outlasts(record) and (value := rise(record)) is not None
-    }
-
-
-def final_norms(panel: Panel) -> dict[tuple[float, float], float]:
-    """log2 of the final weight norm by (alpha, decay), mean over seeds, of runs longer than the decay's timescale."""
-    result = {}
-    for tile in panel.tiles.values():
-        if tile.diverged or not all(map(outlasts, tile.records)):
-            continue
-        norms = [record["epochs"][-1].get("weight_norm") for record in tile.records]
-        if all(norms):
-            result[tile.place] = statistics.fmean(math.log2(norm) for norm in norms)
-    return result
-
-
-def norm_exponents(norms: Mapping[tuple[float, float], float]) -> dict[str, Estimate]:
-    """Exponents of the norm in alpha / weight_decay = alpha^2 / lambda: over the learning rates of each decay, and over
-    the decays of each learning rate, each the mean of these slopes with an interval from their scatter."""
-    result = {}
-    for name, axis, factor in (("at fixed λ", 0, 0.5), ("at fixed α", 1, -1.0)):
-        lines: dict[float, list[tuple[float, float]]] = {}
-        for place, norm in norms.items():
-            lines.setdefault(place[1 - axis], []).append((math.log2(place[axis]), norm))
-        slopes = [factor * slope(points) for points in lines.values() if len(points) > 2]
-        if len(slopes) > 1:
-            result[name] = student(slopes)
-    return result
 
 
 def _norms(evidence: Evidence) -> Verdict | None:
@@ -228,36 +149,6 @@ def _norms(evidence: Evidence) -> Verdict | None:
     known = intervals(exponents.values())
     outcome = near(0.5, NORM_EXPONENT)(known) if len(known) == len(exponents) else OPEN
     return Verdict(outcome, f"exponents {words}")  # without power: no further seed would narrow these intervals
-
-
-def tuned_lines(panel: Panel) -> dict[str, list[Tile]]:
-    """From the selected cell along the learning rate: at its lambda, and at its weight_decay = lambda / alpha; at the
-    rates that both have, ascending. Empty where the cell has no decay."""
-    best = panel.best
-    if best is None or not best.decay:
-        return {}
-    both: dict[float, tuple[Tile, Tile]] = {}
-    for alpha in panel.alphas:
-        independent, coupled = (_tile(panel, alpha, decay) for decay in (best.decay, best.decay * alpha / best.alpha))
-        if independent and coupled:
-            both[alpha] = independent, coupled
-    return {name: [pair[place] for pair in both.values()] for place, name in enumerate(("fixed λ", "fixed λ/α"))}
-
-
-def _tile(panel: Panel, alpha: float, decay: float) -> Tile | None:
-    """Of this rate and decay, which may be rounded in two ways."""
-    known = panel.tiles.values()
-    return next((tile for tile in known if np.allclose(tile.place, (alpha, decay), rtol=SAME, atol=0)), None)
-
-
-def sensitivity(line: Sequence[Tile]) -> dict[int, float]:
-    """Mean over the learning rates of min(test error, CHANCE) less the lowest of them, in points, by seed; of the seeds
-    that all tiles have."""
-    errors: dict[int, list[float]] = {}
-    for record in (record for tile in line for record in tile.records):
-        final = record["final"]
-        errors.setdefault(record["cell"]["seed"], []).append(min(CHANCE, final["test_error"]) if final else CHANCE)
-    return {seed: statistics.fmean(each) - min(each) for seed, each in errors.items() if len(each) == len(line)}
 
 
 def _less_sensitive(evidence: Evidence) -> Verdict | None:
@@ -292,6 +183,18 @@ def _more_without_normalization(evidence: Evidence) -> Verdict | None:
     return evidence.judge(gains, [part], f"{words}{format_estimate(part)} points", panels)
 
 
+def _decayed(measure: Measure) -> Measure:
+    """The measure, where decay is of use without normalisation."""
+
+    def measured(evidence: Evidence) -> Verdict | None:
+        verdict, panel = measure(evidence), evidence.panel("normalization", ADAMW)
+        if verdict is None or panel is None or (panel.best and panel.best.decay):
+            return verdict
+        return Verdict(OPEN, f"premise absent: AdamW's selected cell has no decay; {verdict.words}")
+
+    return measured
+
+
 def dropped_in(other: Run) -> Measure:
     """AdamW less another at AdamW's selected cell, in points of test error."""
 
@@ -312,6 +215,7 @@ def dropped_in(other: Run) -> Measure:
 GAIN = f"the interval lies above 0; does not hold when a gain of {POINTS:g} point is excluded"
 ACTS = "premise: the run is longer than the decay's timescale, λ n / 2 > 1 for n updates under cosine"
 TAIL = "log2 of gradient over weight norm, last tenth of the epochs against the middle tenth"
+DECAYS = "premise: AdamW's selected cell without normalisation has a decay, without which both are one algorithm"
 WITHIN = f"within ±{EXPONENT}; does not hold when outside"
 _claim = partial(Claim, beforehand=True)
 CLAIMS = (
@@ -353,7 +257,29 @@ CLAIMS = (
            f"AdamW's selected cell, at {RATES} common rates or more on both sides of it; fixed λ/α less fixed λ, by "
            f"seed: {GAIN}", _less_sensitive),
     _claim("Z1", "Without normalisation AdamW is better than Adam with L2", "arXiv:2202.00089, of deeper networks",
-           "normalization", f"selected cells, test error: {GAIN}", differences("normalization", gains, (ADAM, ADAMW))),
+           "normalization", f"selected cells, test error: {GAIN}; {DECAYS}",
+           _decayed(differences("normalization", gains, (ADAM, ADAMW)))),
     _claim("Z1a", "Its gain over Adam is larger than with batch normalisation", "arXiv:2202.00089", "normalization",
-           f"the difference of both gains: {GAIN}", _more_without_normalization),
+           f"the difference of both gains: {GAIN}; {DECAYS}", _decayed(_more_without_normalization)),
 )  # fmt: skip
+
+
+def write(evidence: Evidence, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
+    """All of this in one figure (analysis/figures/later_claims.py), from whatever there is, and its numbers as CSV;
+    their paths."""
+    from analysis.figures import later_claims  # only now: it loads matplotlib
+
+    sizes, budgets = _by_law(evidence, "batch_size", EPOCHS), _by_law(evidence, "supp3", "")
+    names = "fig2", "batch_size", "supp3", "normalization", "later_decays"
+    charts = {name: chart for name in names if (chart := evidence.chart(name))}
+    first = charts["supp3"].records[0] if budgets else None
+    count = updates(first) if first else None
+    shown = later_claims.Shown(
+        sizes[0] if sizes else None,
+        budgets[0] if budgets else None,
+        count / first["cell"]["epochs"] if first and count else None,
+        {run.optimizer: panel for run in (SGDW, ADAMW) if (panel := evidence.panel("fig2", run))},
+        {text: each.difference for text, name, pair in COMPARED if (each := evidence.compare(name, *pair))},
+        "\n".join(caption(chart, "") for chart in charts.values()),
+    )
+    return write_figure(out, "later-claims", "later_claims", [shown], later_claims.numbers(shown), kinds)

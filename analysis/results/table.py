@@ -93,8 +93,15 @@ def charts(experiment: Experiment, records: Iterable[Record], alone: bool = Fals
     return [
         _chart(experiment, *key, groups[key])
         for key in keys
-        if alone or len({settings(cell_of(record)) for record in groups[key]}) > 1
+        if alone or len({settings(cell_of(record), _kinds(experiment, key[0])) for record in groups[key]}) > 1
     ]
+
+
+def _kinds(experiment: Experiment, profile: str) -> tuple[str, ...]:
+    """The fields in which cells may differ and be of one kind: the optimizer among them, unless it is all that sets
+    kinds apart."""
+    several = len(set(map(settings, experiment.profiles[profile].cells))) > 1
+    return SWEPT if several else EACH_ITS_OWN
 
 
 def all_charts(asked: Sequence[Experiment], records: Sequence[Record]) -> list[Chart]:

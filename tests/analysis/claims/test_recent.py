@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from analysis.claims.rules import FAILS, HOLDS, NOT_RUN, OPEN
+from analysis.claims.sources import Evidence
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
@@ -145,3 +146,11 @@ def test_later_decays_against_adamw(error: float, outcome: str) -> None:
         found = judged(name, made)
         assert found.outcome == outcome, found.words
     assert judged("K1", at_levels("later_decays", 1, levels)).outcome == NOT_RUN
+
+
+def test_figure_2_alone_is_no_comparison_of_later_decays() -> None:
+    made, later = ([made_record(cell, 50.0) for cell in cells(name, 3)] for name in ("fig2", "later_decays"))
+    assert Evidence(made).chart("later_decays") is None
+    known = {record["id"]: record for record in (*made, *later)}  # which share AdamW's
+    panels = Evidence(list(known.values())).panels("later_decays")
+    assert {panel.optimizer: len(panel.alphas) for panel in panels} == {"adamw": 3, "cautious": 3, "corrected": 3}
