@@ -31,6 +31,7 @@ figures: .venv/analysis
 	$(BIN)/python -m analysis figures --recorded --out pictures
 	$(BIN)/python -m analysis figures --published fig2 --out pictures
 	$(BIN)/python -m analysis statistics fig2 label_noise label_noise_batch_size label_noise_supp3 --recorded --out pictures > /dev/null
+	$(BIN)/python -m analysis claims --recorded --out pictures > /dev/null
 
 report: .venv/analysis
 	$(BIN)/python -m analysis report --recorded --out report

@@ -282,4 +282,4 @@ def write(evidence: Evidence, out: Path, kinds: Sequence[str] = KINDS) -> list[P
         {text: each.difference for text, name, pair in COMPARED if (each := evidence.compare(name, *pair))},
         "\n".join(caption(chart, "") for chart in charts.values()),
     )
-    return write_figure(out, "later-claims", "later_claims", [shown], later_claims.numbers(shown), kinds)
+    return write_figure(out, "later-laws", "later_claims", [shown], later_claims.numbers(shown), kinds)

@@ -31,7 +31,7 @@ def test_what_is_drawn_stands_in_the_csv(tmp_path: Path) -> None:
     records = [record for name in ("fig2", "supp3", "batch_size") for record in made(name)]
     paths = recent.write(Evidence(records), tmp_path)
     assert {path.suffix for path in paths} == {".png", ".pdf", ".csv"}
-    with open(tmp_path / "later-claims.csv", newline="", encoding="utf-8") as lines:
+    with open(tmp_path / "later-laws.csv", newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     assert {row["axes"] for row in rows} == set("abcdef")
     timescales = {float(row["x"]): float(row["value"]) for row in rows if row["axes"] == "b"}
