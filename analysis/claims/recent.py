@@ -7,19 +7,20 @@ seen. What they look at, and in which convention: analysis/statistics/later_laws
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from analysis.claims import power
 from analysis.claims.ledger import Claim
 from analysis.claims.rules import FAILS, HOLDS, OPEN, Interval, Rule, all_above, intervals
 from analysis.claims.sources import Evidence, Measure, Run, Verdict, differences, format_comparison
 from analysis.figures import KINDS, write_figure
 from analysis.figures.captions import caption
-from analysis.results.panels import Panel
+from analysis.results.panels import Panel, Tile
 from analysis.results.series import EPOCHS, updates
-from analysis.results.words import UNITS, format_estimate
+from analysis.results.words import UNITS, Estimate, format_estimate
 from analysis.statistics.estimate import PAIRED_FROM, around, compare, student
 from analysis.statistics.later_laws import (
     CHANCE,
@@ -73,13 +74,21 @@ def _by_law(evidence: Evidence, experiment: str, held: str) -> tuple[Law, list[P
     return next(((law, panels) for law in laws), None)
 
 
+def _judge_tiles(
+    evidence: Evidence, rule: Rule, estimates: Sequence[Estimate | None], words: str, tiles: Iterable[Tile], seeds: int
+) -> Verdict:
+    """Of means over so many seeds, by Student, of all these tiles."""
+    price = power.seed_price(record for tile in tiles for record in tile.records)
+    return evidence.judge(rule, estimates, words, student_from=2, price=price, runs=seeds)
+
+
 def _constant_timescale(evidence: Evidence) -> Verdict | None:
     if (found := _by_law(evidence, "supp3", "")) is None:
         return None
     law, panels = found
-    power = timescale_exponent(law)
-    words = f"AdamW's exponent in the budget {format_estimate(power)}" if power else "too few budgets hold it"
-    return evidence.judge(near(0.0, EXPONENT), [power], words, panels)
+    exponent = timescale_exponent(law)
+    words = f"AdamW's exponent in the budget {format_estimate(exponent)}" if exponent else "too few budgets hold it"
+    return evidence.judge(near(0.0, EXPONENT), [exponent], words, panels)
 
 
 def _in_proportion(evidence: Evidence) -> Verdict | None:
@@ -112,15 +121,16 @@ def _rises_with_decay(evidence: Evidence) -> Verdict | None:
     panels = evidence.selected("fig2", SGDW, ADAMW)
     if not panels:
         return None
-    estimates, texts = [], []
+    estimates, texts, tiles = [], [], list[Tile]()
     for panel in panels:
         assert panel.best is not None
         row = [tile for tile in panel.tiles.values() if tile.alpha == panel.best.alpha and tile.decay]
         by_seed = [slope for seed in panel.best.seeds if (slope := rise_slope(row, seed)) is not None]
+        tiles += row
         estimates.append(student(by_seed) if by_seed else None)
         texts.append(f"{panel.name} {format_estimate(estimates[-1])}")
     words = f"log2 of end over middle, for each doubling of the decay: {', '.join(texts)}"
-    return evidence.judge(all_above, estimates, words, panels, student_from=2)
+    return _judge_tiles(evidence, all_above, estimates, words, tiles, min(len(tile.seeds) for tile in tiles))
 
 
 def _corrected_rise(evidence: Evidence) -> Verdict | None:
@@ -135,7 +145,8 @@ def _corrected_rise(evidence: Evidence) -> Verdict | None:
         return Verdict(OPEN, "premise absent: no decay of both acts within the run")
     part = student(falls)
     words = f"AdamW − corrected, log2 of end over middle {format_estimate(part)}, {len(common)} pairs"
-    return evidence.judge(all_above, [part], words, panels, student_from=2)
+    tiles = [tile for panel in panels for tile in panel.tiles.values()]
+    return _judge_tiles(evidence, all_above, [part], words, tiles, len(seeds))
 
 
 def _norms(evidence: Evidence) -> Verdict | None:
@@ -166,7 +177,9 @@ def _less_sensitive(evidence: Evidence) -> Verdict | None:
     gain = student([coupled[seed] - independent[seed] for seed in seeds])
     means = [statistics.fmean(each[seed] for seed in seeds) for each in (independent, coupled)]
     words = f"sensitivity {means[0]:.2f} at fixed λ, {means[1]:.2f} at fixed λ/α, over {len(rates)} learning rates; "
-    return evidence.judge(gains, [gain], f"{words}difference {format_estimate(gain)} points", [panel], student_from=2)
+    words += f"difference {format_estimate(gain)} points"
+    tiles = {tile.place: tile for line in lines for tile in line}
+    return _judge_tiles(evidence, gains, [gain], words, tiles.values(), len(seeds))
 
 
 def _more_without_normalization(evidence: Evidence) -> Verdict | None:

@@ -29,7 +29,7 @@ NUMERICS = ("cell.py", "data", "decay/__init__.py", "models", "optim", "schedule
 SAME_NUMBERS = {
     "source 40eb577426f5ab13", "source 63c6e64fa122d623", "source 6593d0af9f1b3bc1", "source 2d0818c99d46691d",
     "source 87788e8b6678a50e", "source ebcfe013e7e671e5",
-    "source 31ffc8bcb552be72", "source 233882b5cdf57f06",
+    "source 31ffc8bcb552be72", "source 233882b5cdf57f06", "source 5cf14752d7bc4ab0",
 }  # fmt: skip
 
 
