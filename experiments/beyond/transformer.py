@@ -3,10 +3,12 @@
     python -m experiments run transformer --profile demo
 
 Texts about AdamW report of their Transformers lower loss, and the best model in far fewer epochs. Expect the grids of
-both optimizers, the curves of their best cells, and how many epochs AdamW takes to Adam's final training loss. On noisy
-labels the best cells lay at the smallest rate and near the smallest decays; the axes of `cpu` go on from there. Cost: 2
-x 4 x 6 cells at the demo profile, 2 x 5 x 7 at cpu for each of three seeds, 65 s a cell on one core: 3.8 core-hours, 2
-x 5 x 7 at gpu.
+both optimizers, the curves of their best cells, and how many epochs AdamW takes to Adam's final training loss.
+
+On noisy labels the best cells lay at the smallest rate. On clean ones four runs of AdamW did best at a rate of 0.0005
+and a decay of 0.001 (54.4 %; 59.3 % at 0.00025, and at a rate of 0.000125 60.0 and 63.8 %): the axes of `cpu` go around
+it. Cost: 2 x 4 x 6 cells at the demo profile, 2 x 5 x 7 at cpu for each of three seeds, 65 s a cell on one core, 3.8
+core-hours, and 2 x 5 x 7 at gpu.
 """
 
 from experiments.declare import Experiment, Profile, grid, halvings, zero_and
@@ -28,8 +30,8 @@ EXPERIMENT = Experiment(
             grid(DEMO_NET, BOTH, halvings(0.008, 4), zero_and(0.008, 5)), f"{NOTES['demo']}; depth 2, width 64"
         ),
         "cpu": Profile(
-            grid(CPU_NET, ["adam"], halvings(0.002, 5), zero_and(0.016, 6))
-            + grid(CPU_NET, ["adamw"], halvings(0.002, 5), zero_and(0.004, 6)),
+            grid(CPU_NET, ["adam"], halvings(0.004, 5), zero_and(0.016, 6))
+            + grid(CPU_NET, ["adamw"], halvings(0.004, 5), zero_and(0.008, 6)),
             f"{images(CPU)}; depth 4, width 64",
             3,
         ),
