@@ -3,7 +3,7 @@
     grids       1 to 7, S1, S2         figures 1 and 2
     long_runs   8 to 10, 16            figure 3 and supplementary figures 2 and 4
     restarts    11 to 13, 17, 18       figure 4
-    budgets     14, 15, B1 to B3       supplementary figure 3, batch sizes
+    budgets     14, 15, B1, B3         supplementary figure 3, batch sizes
     texts       19, 21, S3 to S9       the propositions, and what texts on AdamW say
     recent      C1 to Z1a              what papers of 2022 to 2026 say
 

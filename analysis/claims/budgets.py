@@ -75,9 +75,6 @@ CLAIMS = (
     _batch_size("B1", "The best decay per update goes with the square root of the batch size", "appendix B.1",
                 f"both intervals hold {HALF} and not {ONE:g}; does not hold when neither holds {HALF}",
                 _holds(HALF, ONE)),
-    _batch_size("B2", "It goes in proportion to the batch size", "the timescale view (arXiv:2405.13698)",
-                f"both intervals hold {ONE:g} and not {HALF}; does not hold when neither holds {ONE:g}",
-                _holds(ONE, HALF)),
     _batch_size("B3", "The larger the batch, the smaller the best decay", "notes on the paper",
                 "both intervals lie below 0; does not hold when both lie above", _falls),
 )  # fmt: skip

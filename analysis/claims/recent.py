@@ -5,7 +5,6 @@ Set before any record on clean labels was judged, with made records alone; W1 an
 seen. What they look at, and in which convention: analysis/statistics/later_laws.py.
 """
 
-import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,14 +13,27 @@ from pathlib import Path
 
 from analysis.claims import power
 from analysis.claims.ledger import Claim
-from analysis.claims.rules import FAILS, HOLDS, OPEN, Interval, Rule, all_above, intervals
-from analysis.claims.sources import Evidence, Measure, Run, Verdict, differences, format_comparison
+from analysis.claims.rules import (
+    ABSENT,
+    FAILS,
+    GRID,
+    HOLDS,
+    OPEN,
+    Doubt,
+    Interval,
+    Rule,
+    all_above,
+    apart,
+    intervals,
+    within,
+)
+from analysis.claims.sources import Evidence, Measure, Pair, Run, Verdict, differences, format_comparison
 from analysis.figures import KINDS, write_figure
 from analysis.figures.captions import caption
 from analysis.results.panels import Panel, Tile
 from analysis.results.series import EPOCHS, updates
 from analysis.results.words import UNITS, Estimate, format_estimate
-from analysis.statistics.estimate import PAIRED_FROM, around, compare, student
+from analysis.statistics.estimate import PAIRED_FROM, compare, student
 from analysis.statistics.later_laws import (
     CHANCE,
     final_norms,
@@ -46,18 +58,6 @@ COMPARED = (  # in the figure
     ("Adam − AdamW", "fig2", (ADAM, ADAMW)), ("without normalisation", "normalization", (ADAM, ADAMW)),
     ("AdamW − cautious", "later_decays", (ADAMW, CAUTIOUS)), ("AdamW − corrected", "later_decays", (ADAMW, CORRECTED)),
 )  # fmt: skip
-
-
-def near(value: float, margin: float) -> Rule:
-    """Of exponents: holds when all intervals lie within the margin of a value, does not when one lies outside."""
-
-    def rule(exponents: Sequence[Interval]) -> str:
-        low, high = value - margin, value + margin
-        if any(part.high < low or part.low > high for part in exponents):
-            return FAILS
-        return HOLDS if all(low <= part.low and part.high <= high for part in exponents) else OPEN
-
-    return rule
 
 
 def gains(parts: Sequence[Interval]) -> str:
@@ -88,7 +88,7 @@ def _constant_timescale(evidence: Evidence) -> Verdict | None:
     law, panels = found
     exponent = timescale_exponent(law)
     words = f"AdamW's exponent in the budget {format_estimate(exponent)}" if exponent else "too few budgets hold it"
-    return evidence.judge(near(0.0, EXPONENT), [exponent], words, panels)
+    return evidence.judge(within(-EXPONENT, EXPONENT), [exponent], words, panels)
 
 
 def _in_proportion(evidence: Evidence) -> Verdict | None:
@@ -96,7 +96,7 @@ def _in_proportion(evidence: Evidence) -> Verdict | None:
         return None
     law, panels = found
     words = f"AdamW's exponent in the batch size, at equal epochs, {format_estimate(law.exponent)}"
-    return evidence.judge(near(1.0, EXPONENT), [law.exponent], words, panels)
+    return evidence.judge(within(1 - EXPONENT, 1 + EXPONENT), [law.exponent], words, panels)
 
 
 def _rises(evidence: Evidence) -> Verdict | None:
@@ -107,11 +107,11 @@ def _rises(evidence: Evidence) -> Verdict | None:
     for panel in panels:
         assert panel.best is not None
         if not all(map(outlasts, panel.best.records)):
-            words = f"premise absent: {panel.name}'s selected decay, {panel.best.decay:g}, has a longer timescale"
-            return Verdict(OPEN, f"{words} than the run")
+            words = f"{panel.name}'s selected decay, {panel.best.decay:g}, has a longer timescale"
+            return Verdict(ABSENT, f"{words} than the run")
         rises = [value for record in panel.best.records if (value := rise(record)) is not None]
         if len(rises) < len(panel.best.records):
-            return Verdict(OPEN, "the norms were not recorded")
+            return Verdict(OPEN, "the norms were not recorded", GRID)
         estimates.append(student(rises))
         texts.append(f"{panel.name} {format_estimate(estimates[-1])}")
     return evidence.judge(all_above, estimates, f"log2 of end over middle: {', '.join(texts)}", panels, student_from=2)
@@ -142,7 +142,7 @@ def _corrected_rise(evidence: Evidence) -> Verdict | None:
     seeds = sorted({seed for *_, seed in common})
     falls = [statistics.fmean(plain[at] - corrected[at] for at in common if at[2] == seed) for seed in seeds]
     if not falls:
-        return Verdict(OPEN, "premise absent: no decay of both acts within the run")
+        return Verdict(ABSENT, "no decay of both acts within the run")
     part = student(falls)
     words = f"AdamW − corrected, log2 of end over middle {format_estimate(part)}, {len(common)} pairs"
     tiles = [tile for panel in panels for tile in panel.tiles.values()]
@@ -155,11 +155,13 @@ def _norms(evidence: Evidence) -> Verdict | None:
         return None
     exponents = norm_exponents(final_norms(panel))
     if len(exponents) < 2:
-        return Verdict(OPEN, "premise absent: too few decays act within the run")
+        return Verdict(ABSENT, "too few decays act within the run")
     words = ", ".join(f"{name} {format_estimate(part)}" for name, part in exponents.items())
     known = intervals(exponents.values())
-    outcome = near(0.5, NORM_EXPONENT)(known) if len(known) == len(exponents) else OPEN
-    return Verdict(outcome, f"exponents {words}")  # without power: no further seed would narrow these intervals
+    outcome = within(0.5 - NORM_EXPONENT, 0.5 + NORM_EXPONENT)(known) if len(known) == len(exponents) else OPEN
+    return Verdict(
+        outcome, f"exponents {words}", GRID * (outcome == OPEN)
+    )  # without power: no further seed would narrow these intervals
 
 
 def _less_sensitive(evidence: Evidence) -> Verdict | None:
@@ -169,7 +171,9 @@ def _less_sensitive(evidence: Evidence) -> Verdict | None:
     lines = list(tuned_lines(panel).values())
     rates = [tile.alpha for tile in lines[0]] if lines else []
     if len(rates) < RATES or not rates[0] < panel.best.alpha < rates[-1]:
-        return Verdict(OPEN, f"{len(rates)} learning rates have both lines, too few or on one side of the selected one")
+        return Verdict(
+            OPEN, f"{len(rates)} learning rates have both lines, few or on one side of the selected one", GRID
+        )
     independent, coupled = map(sensitivity, lines)
     seeds = sorted(independent.keys() & coupled.keys())
     if not seeds:
@@ -183,17 +187,17 @@ def _less_sensitive(evidence: Evidence) -> Verdict | None:
 
 
 def _more_without_normalization(evidence: Evidence) -> Verdict | None:
-    compared = [evidence.compare(name, ADAM, ADAMW) for name in ("normalization", "fig2")]
+    names = "normalization", "fig2"
+    compared = [evidence.compare(name, ADAM, ADAMW) for name in names]
     if None in compared:
         return None
     without, with_it = (each.judged for each in compared if each)
-    part, known = None, intervals([without, with_it])
-    if len(known) == 2:
-        half = math.hypot(*((each.high - each.low) / 2 for each in known))  # as if independent
-        part = around(known[0].value - known[1].value, half)
+    part = apart(without, with_it) if without and with_it else None
     words = f"Adam − AdamW {format_estimate(without)} without, {format_estimate(with_it)} with it; difference "
     panels = [*evidence.selected("normalization", ADAM, ADAMW), *evidence.selected("fig2", ADAM, ADAMW)]
-    return evidence.judge(gains, [part], f"{words}{format_estimate(part)} points", panels)
+    better_by = [evidence.is_at_edge(name, run) for name in names for run in (ADAM, ADAMW)]  # beyond their grids
+    doubt = Doubt(1.0, better_by[0] or better_by[3], better_by[1] or better_by[2])
+    return evidence.judge(gains, [part], f"{words}{format_estimate(part)} points", panels, doubts=[doubt])
 
 
 def _decayed(measure: Measure) -> Measure:
@@ -203,7 +207,7 @@ def _decayed(measure: Measure) -> Measure:
         verdict, panel = measure(evidence), evidence.panel("normalization", ADAMW)
         if verdict is None or panel is None or (panel.best and panel.best.decay):
             return verdict
-        return Verdict(OPEN, f"premise absent: AdamW's selected cell has no decay; {verdict.words}")
+        return Verdict(ABSENT, f"AdamW's selected cell has no decay; {verdict.words}")
 
     return measured
 
@@ -230,16 +234,16 @@ ACTS = "premise: the run is longer than the decay's timescale, λ n / 2 > 1 for 
 TAIL = "log2 of gradient over weight norm, last tenth of the epochs against the middle tenth"
 DECAYS = "premise: AdamW's selected cell without normalisation has a decay, without which both are one algorithm"
 WITHIN = f"within ±{EXPONENT}; does not hold when outside"
-_claim = partial(Claim, beforehand=True)
+_claim = partial(Claim, beforehand=True, before_noisy=True)
 CLAIMS = (
     _claim("W1", "AdamW's best timescale, 1/λ updates, is the same number of epochs in every budget",
            "arXiv:2405.13698, of data sets and models, where budgets stand here", "supp3",
            f"the interval of the exponent of 1/λ* in the epochs lies {WITHIN}", _constant_timescale,
-           in_paper=True, beforehand=False),
+           in_paper=True, before_noisy=False),
     _claim("W2", "AdamW's best decay per update goes in proportion to the batch size",
            "arXiv:2505.13738; the timescale view, arXiv:2405.13698", "batch_size",
            f"at equal epochs the interval of the exponent lies {WITHIN.replace('±', '1 ± ')}", _in_proportion,
-           beforehand=False),
+           before_noisy=False),
     _claim("D1", "The ratio of gradient to weight norm rises at the end of an annealed run with decay",
            "arXiv:2506.02285, of layers before a normalisation, where the whole network stands here", "fig2",
            f"{TAIL}, lies above 0 at SGDW's and AdamW's selected cells; does not hold when one lies below; {ACTS}",
@@ -252,11 +256,11 @@ CLAIMS = (
            _corrected_rise),
     _claim("C1", "Tuned, decay that follows the square of the schedule ends better than AdamW's",
            "arXiv:2506.02285, of the loss; arXiv:2512.08217", "later_decays", f"selected cells, test error: {GAIN}",
-           differences("later_decays", gains, (ADAMW, CORRECTED))),
+           differences("later_decays", gains, Pair(ADAMW, CORRECTED))),
     _claim("C1a", "So it does at AdamW's own learning rate and decay", "arXiv:2506.02285, of the loss", "later_decays",
            f"both at AdamW's selected cell, test error: {GAIN}", dropped_in(CORRECTED)),
     _claim("K1", "Tuned, cautious decay ends better than AdamW's", "arXiv:2510.12402", "later_decays",
-           f"selected cells, test error: {GAIN}", differences("later_decays", gains, (ADAMW, CAUTIOUS))),
+           f"selected cells, test error: {GAIN}", differences("later_decays", gains, Pair(ADAMW, CAUTIOUS))),
     _claim("K1a", "So it does without tuning, at AdamW's own learning rate and decay", "arXiv:2510.12402",
            "later_decays", f"both at AdamW's selected cell, test error: {GAIN}", dropped_in(CAUTIOUS)),
     _claim("E1", "AdamW's weight norm goes with the square root of α / weight_decay, here α²/λ",
@@ -271,7 +275,7 @@ CLAIMS = (
            f"seed: {GAIN}", _less_sensitive),
     _claim("Z1", "Without normalisation AdamW is better than Adam with L2", "arXiv:2202.00089, of deeper networks",
            "normalization", f"selected cells, test error: {GAIN}; {DECAYS}",
-           _decayed(differences("normalization", gains, (ADAM, ADAMW)))),
+           _decayed(differences("normalization", gains, Pair(ADAM, ADAMW)))),
     _claim("Z1a", "Its gain over Adam is larger than with batch normalisation", "arXiv:2202.00089", "normalization",
            f"the difference of both gains: {GAIN}; {DECAYS}", _decayed(_more_without_normalization)),
 )  # fmt: skip

@@ -11,12 +11,13 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import experiments
-from analysis.claims import CLAIMS, ledger, power, sources
+from analysis.claims import CLAIMS, ledger, power, recent, sources
 from analysis.report import tables
 from analysis.results.markdown import Table
 from analysis.results.panels import best_tile, panels
@@ -167,6 +168,16 @@ def _claims(blocks: Blocks, kind: str) -> Table:
     return table
 
 
+def _later_claims(blocks: Blocks) -> Table:
+    """What came out of each in each setting where it can be run; the rules stand in docs/claims.md."""
+    names, rows = [setting.name for setting in sources.SETTINGS[:2]], []
+    for each in (each for each in blocks.decided if each.claim in recent.CLAIMS):
+        verdicts = (each.verdicts.get(name) for name in names)
+        texts = (ledger.format_verdict(replace(verdict, scale="")) if verdict else "" for verdict in verdicts)
+        rows.append((each.claim.name, f"{each.claim.text} ({each.claim.source})", *texts))
+    return Table(("", "claim", *names), tuple(rows))
+
+
 def _cost(blocks: Blocks) -> Table:
     """By file of committed records, and in all."""
     files = [(path.stem, records.load(path)) for path in sorted(RECORDED.glob("*.jsonl"))]
@@ -198,7 +209,7 @@ def _chaos_runs() -> list[dict[str, Any]]:
 
 BLOCKS: Mapping[str, Callable[[Blocks], Table]] = {
     "findings": _findings, "slopes": _slopes, "speed": _speed, "precision": _precision, "batch sizes": _batch_sizes,
-    "cost": _cost, "chaos": _chaos, "chaos origin": _chaos_origin,
+    "cost": _cost, "chaos": _chaos, "chaos origin": _chaos_origin, "later claims": _later_claims,
     "claims in short": lambda blocks: ledger.short_table(blocks.decided),
     **{f"claims: {kind}": partial(_claims, kind=kind) for kind in ledger.CAPTIONS},
 }  # fmt: skip

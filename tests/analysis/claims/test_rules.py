@@ -170,7 +170,7 @@ def test_the_three_predictions_of_the_batch_size(power: float, outcomes: tuple[s
         best = np.log2(0.008) + power * np.log2(cell.batch_size / 90)
         apart = 0.02 * (1 if cell.seed else -1)
         made.append(made_record(cell, 50 + min(30.0, (np.log2(cell.decay) - best) ** 2) + apart))
-    found = [judged(name, [*made, *noise()]) for name in ("B1", "B2", "B3")]
+    found = [judged(name, [*made, *noise()]) for name in ("B1", "W2", "B3")]
     assert tuple(verdict.outcome for verdict in found) == outcomes, [verdict.words for verdict in found]
 
 
