@@ -55,7 +55,7 @@ SECONDS = 20  # for one optimizer
 COLUMNS = (
     "package", "version", "optimizer", "settings", "convention", "share", "lr_exponent", "decay_exponent",
     "schedule_exponent", "doubled", "cautious", "after_step", "in_buffers", "without_gradient", "at_lr_zero", "in_bf16",
-    "foreach_differs", "groups_ignored", "why", "words",
+    "foreach_differs", "groups_ignored", "why", "faults", "words",
 )  # fmt: skip
 
 
@@ -130,7 +130,9 @@ def _rows(package: str, module: str) -> Iterator[dict[str, Any]]:
             signal.alarm(SECONDS)
             try:
                 found = named.measured(f"{module}:{optimizer}", settings)
-                measured = vars(found.result) if found else {"convention": "none", "why": "it has no argument for it"}
+                measured = {"convention": "not measured", "why": named.not_measured(f"{module}:{optimizer}", found)}
+                if found and not measured["why"]:
+                    measured = vars(found.result) | {"faults": " ".join(found.result.faults)}
             except (UsageError, TimeoutError) as error:
                 measured = {"convention": "not measured", "why": str(error)}
             finally:

@@ -100,7 +100,8 @@ def number(text: str, kind: Callable[[str], T]) -> T:
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """What was probably meant; None where nothing comes close."""
-    return next(iter(difflib.get_close_matches(word[:80].lower(), known, 1)), None)
+    names = {name.lower(): name for name in known}
+    return next((names[name] for name in difflib.get_close_matches(word[:80].lower(), names, 1)), None)
 
 
 def no_such(kind: str, word: str, known: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
-from paper_repro.cli import Parser, UsageError, run_command
+from paper_repro.cli import Parser, UsageError, brief, closest, number, run_command
 from paper_repro.decay import CONVENTIONS, convert, laws, named
 
 WORDS = {  # description and example of each verb
@@ -28,7 +28,7 @@ def _parser(verb: str) -> Parser:
     epilog = f"example: {program}{example}" + ("" if verb else "; see also: move --help, measure --help")
     parser = Parser(prog=program + verb, description=description, epilog=epilog)
     parser.set_defaults(command=_print, lines=_moved if verb else _converted)
-    parser.add_argument("value", type=float)
+    parser.add_argument("value", type=_number)
     parser.add_argument("convention", choices=CONVENTIONS)
     parser.add_argument("--lr", type=float, required=True, help="initial learning rate alpha")
     parser.add_argument("--momentum", type=float, default=0.9, help="of SGD, for 'l2' (default 0.9)")
@@ -41,6 +41,16 @@ def _parser(verb: str) -> Parser:
         parser.add_argument("--to-examples", type=int, metavar="D")
         parser.add_argument("--to-lr", type=float, metavar="LR", help="its learning rate, or that of another optimizer")
     return parser
+
+
+def _number(text: str) -> float:
+    """The decay, which is typed first. Raises ArgumentTypeError."""
+    try:
+        return number(text, float)
+    except ValueError:
+        meant = closest(text, ("move", "measure"))
+        hint = f"did you mean {meant}?" if meant else "a number comes first, then its convention, as 0.05 torch"
+        raise argparse.ArgumentTypeError(f"{brief(text)!r} is no number: {hint}") from None
 
 
 def _print(args: argparse.Namespace) -> int:
@@ -60,16 +70,24 @@ def _converted(args: argparse.Namespace, run: laws.Run) -> Iterator[str]:
         value = convert(args.value, args.convention, target, **numbers)
         yield f"{target:<11} {value:.6g}{'  (SGD only)' if target == 'l2' else ''}"
     tau = laws.timescale(convert(args.value, args.convention, "paper", **numbers), run)
+    if not args.value:
+        yield "timescale   none: no decay"
+        return
     yield f"timescale   {tau.updates:.6g} updates = {tau.epochs:.4g} epochs = {tau.share:.4g} of the run"
 
 
 def _moved(args: argparse.Namespace, now: laws.Run) -> Iterator[str]:
     asked = zip(laws.Run._fields, (args.to_batch_size, args.to_examples, args.to_epochs), strict=True)
     there = now._replace(**{name: value for name, value in asked if value is not None})
+    if there == now and args.to_lr is None:
+        raise UsageError("give at least one of --to-batch-size, --to-epochs, --to-examples, --to-lr")
     changed = "b" * (there.batch_size != now.batch_size) + "T" * (there.epochs != now.epochs)
     decay = convert(args.value, args.convention, "paper", lr=args.lr, momentum=args.momentum, **now._asdict())
     yield ROW("", "lambda", "weight_decay", "at lr", "tau, epochs", "of the run", "in our records' intervals")
     yield ROW("now", *_numbers(decay, args.lr, now), "").rstrip()
+    if there == now:
+        yield ROW("at the other lr", *_numbers(decay, args.to_lr, there), "").rstrip()
+        return
     for law, moved in zip(laws.LAWS, laws.move(decay, now, there), strict=True):
         lr = args.lr * (there.batch_size / now.batch_size) ** law.lr if args.to_lr is None else args.to_lr
         held = "; ".join(laws.held_by_records(law, quantity) for quantity in changed)

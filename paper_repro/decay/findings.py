@@ -1,5 +1,6 @@
 """What else a decay does, apart from its convention: without gradients, in groups, in other types of numbers."""
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -10,7 +11,9 @@ from torch import Tensor, nn
 from paper_repro.decay.probe import MIDDLE, SAME, SCALES, Probe, anything, misfit, multiple, near
 
 FEW = 6  # updates
-SMALL = 1e-3  # share of a weight at which types of numbers are tried: bfloat16, of 8 bits, resolves 4e-3
+SMALL = 1e-3  # share of a weight at which types of numbers are tried: float32 resolves it
+MANY, UPDATES, MOVES = (128, 128), 40, 2e-3  # weights in bfloat16; so much of a weight an update moves it by
+CHANGED = 100  # weights at least that the decay should put on another number of bfloat16
 
 
 def findings(probe: Probe, held: Tensor, gradients: Tensor, share: float) -> dict[str, Any]:
@@ -26,37 +29,46 @@ def findings(probe: Probe, held: Tensor, gradients: Tensor, share: float) -> dic
     def taken(**settings: Any) -> Tensor:
         return probe.taken(**{"weights": weights, "gradients": few, "decay": raised, **settings})
 
-    def groups_ignored() -> bool:
+    def groups_ignored() -> bool | None:
         """A second group gets half the decay, by the entries of a group that a decay of one half changes."""
         changed = {name: value for name, value in halved.items() if name != "params" and value != entries[name]}
         bare, second = probe.run(weights, few, decay=0.0), slice(2, None)
         apart = bare - probe.run(weights, few, arrange=lambda p: [{"params": p[:2]}, {"params": p[2:], **changed}])
-        return not changed or not near(multiple(apart[:, second], taken(decay=0.5)[:, second]), 1, SAME)
+        half, whole = taken(decay=0.5)[:, second], taken(decay=1.0)[:, second]
+        if misfit(half, whole) < SAME:
+            return None  # half the decay does nothing that could be seen
+        return not changed or not near(multiple(apart[:, second], half), 1, SAME)
 
-    def two_dtypes() -> float:
+    def two_dtypes() -> float | None:
         """Of what is taken off where all are of one type; of the parameter that is farthest from 1."""
-        ratios = [
-            multiple(taken(dtypes=(torch.float64, torch.float32), **on)[:, i], taken(**on)[:, i])
-            for on in foreach for i in range(len(SCALES))
-        ]  # fmt: skip
-        return max(ratios, key=lambda ratio: abs(ratio - 1))
+        ratios = []
+        for on in foreach:
+            mixed, of_one = taken(dtypes=(torch.float64, torch.float32), **on), taken(**on)
+            ratios += [multiple(mixed[:, i], of_one[:, i]) for i in range(len(SCALES)) if anything(of_one[:, i])]
+        return max(ratios, key=lambda ratio: abs(ratio - 1), default=None)
 
     def in_bf16() -> float | None:
-        """By what float64 loses, of weights of 1.5 that are left to the optimizer under gradients of almost 0."""
-        start = 1.5 * held[:1].sign()
-        runs = [
-            taken(weights=start, gradients=(1e-6 * start).expand_as(held), dtypes=(dtype,))[-1]
+        """Of what float64 loses on average, of many weights so large that a gradient moves them by MOVES."""
+        noise = torch.randn(UPDATES, 1, *MANY, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        start = (
+            2 ** torch.linspace(-0.5, 0.5, noise[0].numel(), dtype=torch.float64).view(1, 1, *MANY) * noise[:1].sign()
+        )
+        start = start * probe.run(start, noise, decay=0.0).diff(dim=0).square().mean().sqrt() / MOVES
+        bf16, expected = (
+            multiple(probe.taken(start, noise, dtypes=(dtype,))[-1], start[0])
             for dtype in (torch.bfloat16, torch.float64)
-        ]
-        return multiple(*runs) if anything(runs[1]) else None
+        )
+        resolved = abs(expected) * noise[0].numel() > CHANGED * torch.finfo(torch.bfloat16).eps
+        return bf16 / expected if resolved and math.isfinite(bf16) else None
 
     tries: dict[str, Callable[[], Any]] = {
         "without_gradient": lambda: anything(taken(without=0)[:, 0]),
         "zero_gradient": lambda: anything(taken(gradients=few * torch.tensor([0.0, 1.0, 1.0]).view(-1, 1, 1))[:, 0]),
     }
     if share:
+        not_seen = False if anything(taken()) else None
         tries |= {
-            "vectors": lambda: anything(taken(weights=weights.flatten(2), gradients=few.flatten(2))),
+            "vectors": lambda: anything(taken(weights=weights.flatten(2), gradients=few.flatten(2))) or not_seen,
             "groups_ignored": groups_ignored,
             "foreach_differs": lambda: misfit(taken(**foreach[0]), taken(**foreach[-1])) > SAME,
             "two_dtypes": two_dtypes,
@@ -66,4 +78,4 @@ def findings(probe: Probe, held: Tensor, gradients: Tensor, share: float) -> dic
     for name, tried in tries.items():
         with suppress(Exception):  # of code that is not ours, so of any kind
             result[name] = tried()
-    return result | {"share_in_bf16": share * raised or None}
+    return result

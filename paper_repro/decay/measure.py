@@ -54,7 +54,8 @@ class Measured:
     """What an optimizer does with its decay. None: nothing is taken off, or the optimizer refuses what is tried."""
 
     convention: str  # torch, paper, fixed, corrected, l2, l2 rescaled, constant, wrong sign, none, cannot tell
-    words: str  # all of this for a reader
+    words: str  # what it does with the decay, for a reader
+    faults: tuple[str, ...] = ()  # in words: what a user should know first
     why: str = ""  # it cannot be told
     share: float | None = None  # of a weight, that an update takes off; of L2, when the momentum has settled
     lr_exponent: float | None = None  # of the share, in the learning rate that the optimizer is built with,
@@ -75,28 +76,42 @@ class Measured:
     groups_ignored: bool | None = None  # a parameter group's own decay has no effect
     foreach_differs: bool | None = None  # group["foreach"] changes what is taken off
     two_dtypes: float | None = None  # what is taken off in a group of float64 and float32, by what should be
-    in_bf16: float | None = None  # what is taken off bfloat16 parameters, by what should be,
-    share_in_bf16: float | None = None  # at this share
+    in_bf16: float | None = None  # what is taken off bfloat16 weights in training, on average, by what should be
 
 
 def measure(make: Make, lr: float = 1e-3, decay: float = 1e-2, seed: int = 0) -> Measured:
     """The convention of the optimizer that make(params, lr, decay) returns; in less than a second.
 
     lr, decay: at which the share is told and compared with its formula. seed: of the weights and gradients. Raises what
-    `make` raises, and ValueError for a lr or decay that is not positive.
+    `make` raises, and ValueError for a lr or decay that is not positive, or an optimizer of other parameters.
     """
     for name, value in (("lr", lr), ("decay", decay)):
         if not (value > 0 and math.isfinite(value)):
             raise ValueError(f"{name} must be positive, got {value}")
-    probe, (weights, held, gradients) = Probe(make, lr, decay), inputs(seed)
-    make([nn.Parameter(held[0, 0].clone())], lr, decay)  # what it refuses is for the caller
+    probe, threads = Probe(make, lr, decay), torch.get_num_threads()
+    torch.set_num_threads(1)  # the tensors are small: threads only wait for each other
+    try:
+        result = _everything(probe, *inputs(seed))
+    finally:
+        torch.set_num_threads(threads)
+    return Measured(**result, words=wording.paragraph(result, decay), faults=tuple(wording.faults(result)))
+
+
+def _everything(probe: Probe, weights: Tensor, held: Tensor, gradients: Tensor) -> dict[str, Any]:
+    params = [nn.Parameter(held[0, 0].clone())]
+    try:
+        groups = [probe.make(params, k * probe.lr, probe.decay).param_groups for k in (1.0, 0.5)]
+    except TypeError as error:
+        raise TypeError(f"make(params, lr, decay), called with these three: {error}") from error
+    if [id(p) for group in groups[0] for p in group["params"]] != [id(p) for p in params]:
+        raise ValueError("make(params, lr, decay) returns an optimizer of other parameters than params")
     try:
         result = _convention(probe, weights, held, gradients)
     except Exception as error:  # of code that is not ours, so of any kind
-        result = {"convention": "cannot tell", "why": f"an update fails ({type(error).__name__}: {error})"}
-    else:
-        result |= findings(probe, held, gradients, abs(result["share"]))
-    return Measured(**result, words=wording.paragraph(result))
+        return {"convention": "cannot tell", "why": f"an update fails ({type(error).__name__}: {error})"}
+    if result["convention"] == "cannot tell" and (lr := groups[0][0].get("lr")) == groups[1][0].get("lr") is not None:
+        result["why"] += f" (and the optimizer's lr is {lr:g} whatever lr `make` is given)"
+    return result | findings(probe, held, gradients, abs(result["share"]))
 
 
 def _convention(probe: Probe, weights: Tensor, held: Tensor, gradients: Tensor) -> dict[str, Any]:
@@ -105,18 +120,22 @@ def _convention(probe: Probe, weights: Tensor, held: Tensor, gradients: Tensor) 
     bare = probe.run(weights, moving, decay=0.0)
     taken = bare - probe.run(weights, moving)
     if not anything(taken[STEADY]):
-        return {"convention": "none", "share": 0.0, "only_at_first": anything(taken)}
+        result = {"convention": "none", "share": 0.0, "only_at_first": anything(taken)}
+        if anything((bare - probe.run(weights, moving, decay=max(1e3, 1 / probe.decay)))[STEADY]):
+            result |= {"convention": "cannot tell", "why": "the decay is too small to change any weight, a larger does"}
+        return result
     shapes = {name: shape[STEADY] for name, shape in _shapes(weights, bare, moving).items()}
     misfits = {name: misfit(taken[STEADY], multiple(taken[STEADY], x) * x) for name, x in shapes.items()}
     shape = min(misfits, key=lambda name: misfits[name])
     is_multiple = misfits[shape] < SAME
-    result = _numbers(probe, held, gradients, shape if is_multiple else "weight")
+    result, limit = _numbers(probe, held, gradients, shape if is_multiple else "weight")
     constant = is_multiple and shape in ("one", "sign")
     result["in_buffers"] = not constant and anything(taken[MOVING:] / taken[STEADY].abs().max(), 1e-3)
     convention = _by_exponents(result) if is_multiple else None
     if convention in (None, "torch") and (k := _l2_factor(probe, weights, moving, taken)):
         rescaled = not near(result["gradient_exponent"], 0, EXPONENT)
         result |= {"convention": "l2 rescaled" if rescaled else "l2", "factor": abs(k), "either": is_multiple}
+        result["share"] = result["share"] if rescaled else limit
     elif not is_multiple:
         result |= {"convention": "cannot tell", "why": _why_not(probe, weights, moving, bare, taken, result)}
     elif constant:
@@ -130,7 +149,7 @@ def _convention(probe: Probe, weights: Tensor, held: Tensor, gradients: Tensor) 
     twice = 2 * SAME + min(abs(result["share"]), 0.2)  # as two decays of s take off 2 s - s^2
     result["doubled"] = near(result.get("factor"), 2, twice)
     if result["share"] < 0 and shape != "one" and result["convention"] != "cannot tell":
-        result["convention"] = "wrong sign"
+        result |= {"convention": "wrong sign", "either": False}
     return result
 
 
@@ -144,8 +163,11 @@ def _shapes(weights: Tensor, bare: Tensor, gradients: Tensor) -> dict[str, Tenso
     }  # fmt: skip
 
 
-def _numbers(probe: Probe, held: Tensor, gradients: Tensor, shape: str) -> dict[str, Any]:
-    """The share, and how it answers to the learning rate, the decay, a schedule and the scale of the gradients."""
+def _numbers(probe: Probe, held: Tensor, gradients: Tensor, shape: str) -> tuple[dict[str, Any], float]:
+    """The share, and how it answers to the learning rate, the decay, a schedule and the scale of the gradients.
+
+    And the share that a momentum nears, of which 80 updates are too few to see all where it is 0.99.
+    """
 
     def shares(decay: float = 1.0, **settings: Any) -> Tensor:  # (update, parameter)
         bare = probe.run(held, gradients, decay=0.0, **settings)
@@ -158,7 +180,10 @@ def _numbers(probe: Probe, held: Tensor, gradients: Tensor, shape: str) -> dict[
 
     full, scheduled = shares(), shares(eta=ETA)
     share = settled(full)
-    return {
+    early, later = (float(full[LAST.start - k : LAST.stop - k, MIDDLE].mean()) for k in (56, 28))
+    first, second = later - early, share - later
+    limit = share + second**2 / (first - second) if 0 < second / (first or 1) < 1 else share
+    numbers = {
         "share": share,
         "lr_exponent": exponent(settled(shares(lr=0.5)) / (share or 1), 0.5),
         "decay_exponent": exponent(settled(shares(decay=0.5)) / (share or 1), 0.5),
@@ -166,6 +191,7 @@ def _numbers(probe: Probe, held: Tensor, gradients: Tensor, shape: str) -> dict[
         "gradient_exponent": exponent(settled(full, -1) / (share or 1), SCALES[-1] / SCALES[MIDDLE]),
         "at_lr_zero": anything(scheduled[LAST.stop :, MIDDLE] / (share or 1), 1e-3),
     }
+    return numbers, limit
 
 
 def _by_exponents(result: dict[str, Any]) -> str | None:
@@ -202,6 +228,9 @@ def _why_not(
     probe: Probe, weights: Tensor, gradients: Tensor, bare: Tensor, taken: Tensor, result: dict[str, Any]
 ) -> str:
     """What keeps the decay from being one multiple of the weights."""
+    rest = (taken - bare + probe.run(weights, gradients + probe.decay * weights, decay=0.0))[STEADY]
+    if misfit(rest, (share := multiple(rest, weights[STEADY])) * weights[STEADY]) < SAME:
+        return f"it is applied in two ways at once: decoupled ({share:.3g} of a weight an update), and as L2"
     changed = torch.cat([weights[:1], -2 * weights[1:]])
     other = probe.run(changed, gradients, decay=0.0)
     again = (other - probe.run(changed, gradients))[STEADY]

@@ -7,7 +7,7 @@ import math
 import re
 import shutil
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paper_repro import plugins
@@ -24,18 +24,26 @@ SYMBOLS = {
     "eta_t": "the schedule, lr_t / lr",
 }  # fmt: skip
 CONVERTED = ("torch", "paper", "fixed", "corrected", "l2")  # those with a number in other conventions
+PROPORTIONAL = "at the full rate; a schedule lowers it in proportion"
+SCHEDULES = dict.fromkeys(("fixed", "unhalved"), "at the full rate; a schedule does not lower it")
+SCHEDULES["corrected"] = "at the full rate; a schedule lowers it by the square"
 
 
 def parser() -> Parser:
     program = "python -m paper_repro.decay measure"
     made = Parser(
         prog=program,
-        description="What any torch optimizer does with its weight decay, measured in a second by running it.",
+        description="What any torch optimizer does with its weight decay, measured in seconds by running it.",
         epilog=f"example: {program} torch.optim:SGD --set momentum=0.9 --set weight_decay=5e-4 --set lr=0.1",
     )
-    made.add_argument("optimizer", metavar="MODULE:NAME", help="its class, such as torch.optim:AdamW")
+    made.add_argument(
+        "optimizer",
+        metavar="MODULE:NAME",
+        help="its class, as torch.optim:AdamW or, from its folder, mymodule:MyOptimizer",
+    )
     words = "an argument of it; its learning rate is 0.001 and its decay 0.01 otherwise"
     made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=words)
+    made.instead = {f"--{x.replace('_', '-')}": f"--set {x}=..." for x in (*DECAYS, *RATES, "momentum", "betas")}
     made.set_defaults(command=_measure)
     return made
 
@@ -52,7 +60,7 @@ class Named(NamedTuple):
 
 
 def measured(name: str, settings: dict[str, Any]) -> Named | None:
-    """Measure the optimizer that MODULE:NAME names, built with these arguments; None where it has none for a decay.
+    """Measure the optimizer that MODULE:NAME names, built with these arguments; None where none is called a decay.
 
     Raises UsageError where there is no such optimizer, or it cannot be built.
     """
@@ -69,19 +77,34 @@ def measured(name: str, settings: dict[str, Any]) -> Named | None:
 
     try:
         return Named(measure(make, lr, decay), lr_name, lr, decay_name, decay, by_name)
-    except Exception as error:  # of code that is not ours, so of any kind
+    except Exception as raised:  # of code that is not ours, so of any kind
+        error = raised.__cause__ or raised
         raise UsageError(f"{name} cannot be built: {type(error).__name__}: {brief(error)}") from None
 
 
-def _measure(args: argparse.Namespace) -> int:
-    found = measured(args.optimizer, _settings(args.set))
+def not_measured(name: str, found: Named | None) -> str:
+    """Why nothing can be said of its decay; "" where it was measured."""
+    python = f"in Python: measure(lambda params, lr, decay: {name.rpartition(':')[2]}(params, lr=lr, NAME=decay))"
     if found is None:
-        print(f"{args.optimizer}: none\n\nIt decays no weights: it has no argument for a decay.")
+        return f"None of its arguments is called {', '.join(DECAYS)}; {python}"
+    if found.by_name or found.result.convention != "none":
+        return ""
+    ignored = f"{found.decay_name} is accepted among any other arguments and ignored"
+    return f"{ignored}; a decay of its own, by another name, was not tried; {python}"
+
+
+def _measure(args: argparse.Namespace) -> int:
+    name = args.optimizer
+    found = measured(name, _settings(args.set))
+    if why := not_measured(name, found):
+        print(f"{name}: not measured\n\n{textwrap.fill(why, _width())}")
+    if why or found is None:
         return 0
     result, lr_name, lr, decay_name, decay, by_name = found
     label = f"its argument {decay_name} is the decay" if by_name else f"it takes {decay_name} among any others (**)"
-    print(f"{args.optimizer}: {result.convention} ({label}; {decay_name} {decay:g} at {lr_name or 'lr'} {lr:g})\n")
-    print(textwrap.fill(result.words, min(shutil.get_terminal_size().columns, 100)) + "\n")
+    convention = ", ".join(filter(None, (result.convention, wording.strength(vars(result)))))
+    print(f"{name}: {convention} ({label}; {decay_name} {decay:g} at {lr_name or 'lr'} {lr:g})")
+    print(*(f"fault: {fault}" for fault in result.faults), "", textwrap.fill(result.words, _width()), "", sep="\n")
     if line := wording.formula(vars(result), decay_name):
         print(f"formula      {line}")
         symbols = {name: words for name, words in SYMBOLS.items() if re.search(rf"\b{name}\b", line)}
@@ -90,24 +113,28 @@ def _measure(args: argparse.Namespace) -> int:
     return 0
 
 
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, 100)
+
+
 def _conversions(result: "Measured", lr: float, decay: float) -> Iterator[str]:
     """The share that was measured as a number in each convention, a line each."""
     if result.convention not in CONVERTED or not result.share or result.share < 0:
-        yield "There is no number that does the same in another convention."
+        if result.convention != "none":
+            yield "There is no number that does the same in another convention."
         return
     momentum = 0.9
     if result.convention == "l2":  # its own: once momentum has settled an update takes off 1 / (1 - momentum) as much
         momentum = min(max(0.0, 1 - (result.factor or 1) * lr * decay / result.share), 0.9999)
-    caveats = {
-        "l2": f"SGD with momentum {round(momentum, 3):g} at lr {lr:g}", "normalized": "100 epochs of 50,000, batch 128",
-        "unhalved": "the same at the full rate; no schedule", "fixed": "the same at the full rate; no schedule",
-        "corrected": "the same at the full rate; the schedule squared",
-    }  # fmt: skip
+    of = {"l2": f"the number for SGD with momentum {momentum:.3g} at lr {lr:g}",
+          "normalized": "100 epochs of 50,000, batch 128"}  # fmt: skip
     for target in CONVENTIONS:
         number = convert(
             result.share, "paper", target, lr=lr, momentum=momentum, batch_size=128, num_examples=50_000, epochs=100
         )
-        yield f"{target:<12} {number:<11.4g} {caveats.get(target, '')}".rstrip()
+        schedule = SCHEDULES.get(target, PROPORTIONAL)
+        other = schedule if schedule != SCHEDULES.get(result.convention, PROPORTIONAL) else ""
+        yield f"{target:<12} {number:<11.3g} {'; '.join(filter(None, (of.get(target), other)))}".rstrip()
 
 
 def _settings(typed: list[str]) -> dict[str, Any]:
@@ -136,7 +163,7 @@ def _positive(name: str, settings: dict[str, Any], default: float) -> float:
 
 def _load(name: str) -> type[Any]:
     """The optimizer class that MODULE:NAME names. Raises UsageError where there is none."""
-    module_name, _, class_name = name.partition(":")
+    module_name, _, class_name = name.partition(":") if ":" in name else name.rpartition(".")
     if not all(part.isidentifier() for part in (*module_name.split("."), class_name)):
         raise UsageError(f"an optimizer is named MODULE:NAME, as torch.optim:AdamW, got {brief(name)!r}")
     try:
@@ -148,18 +175,20 @@ def _load(name: str) -> type[Any]:
     from torch.optim import Optimizer
 
     def is_optimizer(value: Any) -> bool:
-        return isinstance(value, type) and issubclass(value, Optimizer)
+        return isinstance(value, type) and issubclass(value, Optimizer) and value is not Optimizer
 
     if not hasattr(module, class_name):
         known = [key for key, value in vars(module).items() if is_optimizer(value)]
         raise UsageError(f"{module_name}: {no_such('optimizer', class_name, known or ['none'])}")
     cls: type[Any] = getattr(module, class_name)
+    if cls is Optimizer:
+        raise UsageError(f"{name} is the base class of all optimizers: name one that is derived from it")
     if not is_optimizer(cls):
         raise UsageError(f"{name} is not an optimizer: it is no class derived from torch.optim.Optimizer")
     return cls
 
 
-def _arguments(name: str, cls: Callable[..., Any], settings: dict[str, Any]) -> tuple[str, str, bool]:
+def _arguments(name: str, cls: type[Any], settings: dict[str, Any]) -> tuple[str, str, bool]:
     """The arguments that the learning rate and the decay go by ("" for none), and whether the decay's has a name there.
 
     Raises UsageError for an optimizer that needs others.
@@ -169,12 +198,16 @@ def _arguments(name: str, cls: Callable[..., Any], settings: dict[str, Any]) -> 
     catches_all = any(x.kind is x.VAR_KEYWORD for x in arguments)
     lr = next((x for x in RATES if x in known), "lr" if catches_all else "")
     decay = next((x for x in DECAYS if x in known), "weight_decay" if catches_all else "")
+    if unknown := [x for x in settings if x not in known and not catches_all]:
+        raise UsageError(f"{name}: {no_such('argument', unknown[0], known)}")
     needed = [
-        f"--set {x.name}=..."
-        for x in arguments
+        x.name for x in arguments
         if x.default is x.empty and x.kind in (x.POSITIONAL_OR_KEYWORD, x.KEYWORD_ONLY)
         and x.name not in {lr, decay, *settings}
     ]  # fmt: skip
     if needed:
-        raise UsageError(f"{name} needs other arguments: {' '.join(needed)}")
+        typed, passed = (" ".join(f"--set {x}=..." for x in needed), ", ".join(f"{x}=..." for x in needed))
+        given = f"{f'{lr}=lr, ' if lr else ''}{decay or 'NAME'}=decay"
+        python = f"measure(lambda params, lr, decay: {cls.__name__}(params, {given}, {passed}))"
+        raise UsageError(f"{name} needs other arguments: {typed}; in Python: {python}")
     return lr, decay, decay in known

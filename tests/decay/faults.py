@@ -67,6 +67,7 @@ FAULTS = {
     "sign": decays("p.add_(lr * decay * p)", convention="wrong sign"),
     "sign of a factor": decays("p.mul_(1 + lr * decay)", convention="wrong sign"),
     "twice": decays(f"{DECAY}; {DECAY}", convention="torch", doubled=True, factor=2.0),
+    "half": decays("p.sub_(lr * decay / 2 * p)", convention="torch", factor=0.5),
     "a third": decays("p.sub_(lr * decay / 3 * p)", convention="torch", factor=1 / 3),
     "a rate of its own": decays("p.sub_(1e-6 * lr * decay * p)", convention=UNKNOWN),
     "swallowed": Fault({'"decay": decay': '"decay": 0.0'}, {"convention": "none", "only_at_first": False}),
@@ -101,6 +102,11 @@ FAULTS = {
     "into the momentum alone": Fault(
         {DECAY: "pass", "into_m = g": "into_m = g + decay * p"},
         {"convention": UNKNOWN, "in_buffers": True}, {"convention": "l2"},
+    ),
+    "L2, and decoupled, too": Fault({"g = p.grad": "g = p.grad + decay * p"}, {"convention": UNKNOWN}),
+    "Lion, L2 in the sign": Fault(
+        {DECAY: "pass", "g = p.grad": "g = p.grad + decay * p", STEP: "p.sub_(lr * m.sign())"},
+        {"convention": "l2 rescaled", "groups_ignored": None, "in_buffers": True},
     ),
     # which weights, which updates
     "cautious": decays("p.sub_(lr * decay * p * (step * p > 0))", convention="torch", cautious=True),

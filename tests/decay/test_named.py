@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from paper_repro.decay import __main__ as decay
-from tests.decay.faults import CORRECT, MOMENTS
+from tests.decay.faults import CORRECT, DECAY, MOMENTS
 
 YOURS = f"""
 import torch
@@ -18,9 +18,18 @@ import torch
 class Named(Correct):
     def __init__(self, params, lr, wd, k, **others): super().__init__(params, lr, wd)
 
+class Renamed(Correct):
+    def __init__(self, params, lr, strength=0.01): super().__init__(params, lr, strength)
+
+class Needs(Correct):
+    def __init__(self, params, model, lr, weight_decay=0.01): super().__init__(params, lr, weight_decay)
+
 class Swallows(torch.optim.SGD):
     def __init__(self, params, lr, **others): super().__init__(params, lr)
 """
+CHANGED = {"Twice": f"{DECAY}; {DECAY}", "Half": "p.sub_(lr * decay / 2 * p)", "Fixed": "p.sub_(decay * p)"}
+for name, line in CHANGED.items():
+    YOURS += CORRECT.replace("MOMENTS", MOMENTS["sgd"]).replace(DECAY, line).replace("class Correct", f"class {name}")
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +49,25 @@ def yours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
          ["torch.optim:AdamW: torch (its argument weight_decay is the decay; weight_decay 0.1 at lr 0.001)",
           "theta -= lr_t * weight_decay * theta", "torch        0.1\n", "paper        0.0001\n"]),
         (["torch.optim:SGD", "--set", "momentum=0.9", "--set", "nesterov=true", "--set", "lr=0.1"],
-         ["l2 (", "gradient += weight_decay * theta", "l2           0.01        SGD with momentum 0.9 at lr 0.1\n"]),
+         ["l2 (", "gradient += weight_decay * theta", "paper        0.01\n", "torch        0.1\n",
+          "l2           0.01        the number for SGD with momentum 0.9 at lr 0.1\n"]),
         (["torch.optim:Adam"], ["l2 rescaled (", "Proposition 2", "There is no number"]),
         (["paper_repro:AdamW"], ["paper (its argument", "theta -= eta_t * decay * theta", "torch        10\n"]),
-        (["torch.optim:Rprop"], ["torch.optim:Rprop: none", "it has no argument for a decay"]),
+        (["torch.optim.AdamW"], ["torch.optim.AdamW: torch ("]),
+        (["torch.optim:Rprop"],
+         ["torch.optim:Rprop: not measured\n", "None of its arguments is called weight_decay, decay, wd,",
+          "Rprop(params,"]),
+        (["yours:Renamed"], ["yours:Renamed: not measured\n"]),
+        (["yours:Twice"],
+         ["yours:Twice: torch, applied twice (", ")\nfault: It is applied twice.\n", "2e-05 of every weight: twice the",
+          "theta -= 2 * lr_t * decay * theta"]),
+        (["yours:Half"], ["torch, 0.5 times as strong (", "fault: It is 0.5", "half the", "-= 0.5 * lr_t * decay"]),
+        (["yours:Fixed"],
+         ["fixed (", "paper        0.01        at the full rate; a schedule lowers it in proportion\n",
+          "torch        10          at the full rate; a schedule lowers it in proportion\n", "fixed        0.01\n",
+          "unhalved     0.005\n", "corrected    10          at the full rate; a schedule lowers it by the square\n"]),
         (["yours:Named", "--set", "k=x"], ["its argument wd is the decay", "theta -= lr_t * wd * theta"]),
-        (["yours:Swallows"], ["none (it takes weight_decay among any others (**)", "No decay was seen"]),
+        (["yours:Swallows"], ["yours:Swallows: not measured\n", "weight_decay is accepted among any", "was not tried"]),
     ],
 )  # fmt: skip
 def test_the_command_tells_it_in_words(arguments: list[str], parts: list[str], capsys: Any) -> None:
@@ -57,8 +79,16 @@ def test_the_command_tells_it_in_words(arguments: list[str], parts: list[str], c
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("yours:Named", "yours:Named needs other arguments: --set k=..."),
-        ("yours:Nmed", "yours: no optimizer 'Nmed', did you mean Named? One of Correct, Named, Swallows"),
+        (
+            "yours:Needs",
+            "yours:Needs needs other arguments: --set model=...; in Python: measure(lambda params, lr, decay: "
+            "Needs(params, lr=lr, weight_decay=decay, model=...))",
+        ),
+        (
+            "yours:Nmed",
+            "yours: no optimizer 'Nmed', did you mean Named? One of Correct, Named, Renamed, Needs, Swallows, Twice, "
+            "Half, Fixed",
+        ),
         ("yours:torch", "yours:torch is not an optimizer: it is no class derived from torch.optim.Optimizer"),
         ("breaks:X", "breaks cannot be imported: breaks.py, line 3: ZeroDivisionError: division by zero"),
     ],
@@ -66,3 +96,29 @@ def test_the_command_tells_it_in_words(arguments: list[str], parts: list[str], c
 def test_your_mistakes_are_refused_in_a_line(name: str, line: str, capsys: Any) -> None:
     assert decay.main(["measure", name]) == 2
     assert capsys.readouterr().err == f"measure: {line}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ("measure torch.optim:AdamWW", "no optimizer 'AdamWW', did you mean AdamW? One of"),
+        ("measure torch.optim:AdamW --lr 0.01", "no option --lr: did you mean --set lr=...?"),
+        ("measure torch.optim:AdamW --set weightdecay=1", "no argument 'weightdecay', did you mean weight_decay?"),
+        ("measur torch.optim:AdamW", "'measur' is no number: did you mean measure?"),
+        ("torch 0.05 --lr 0.001", "'torch' is no number: a number comes first, then its convention, as 0.05 torch"),
+        ("move 0.1 torch --lr 0.001", "give at least one of --to-batch-size, --to-epochs, --to-examples, --to-lr"),
+    ],
+)
+def test_what_was_probably_meant_is_said(arguments: str, part: str, capsys: Any) -> None:
+    assert decay.main(arguments.split()) == 2
+    refused = capsys.readouterr().err
+    assert part in refused
+    assert "Optimizer," not in refused
+
+
+def test_no_decay_has_no_timescale_and_another_rate_alone_is_one_row(capsys: Any) -> None:
+    assert decay.main(["0", "torch", "--lr", "0.001"]) == 0
+    assert "timescale   none: no decay\n" in capsys.readouterr().out
+    assert decay.main(["move", "0.1", "torch", "--lr", "0.001", "--to-lr", "0.02"]) == 0
+    _, now, other = capsys.readouterr().out.splitlines()
+    assert (now.split()[1:3], other.split()[4:6]) == (["0.0001", "0.1"], ["0.0001", "0.005"])
