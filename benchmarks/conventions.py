@@ -130,9 +130,7 @@ def _rows(package: str, module: str) -> Iterator[dict[str, Any]]:
             signal.alarm(SECONDS)
             try:
                 found = named.measured(f"{module}:{optimizer}", settings)
-                measured = {"convention": "not measured", "why": named.not_measured(f"{module}:{optimizer}", found)}
-                if found and not measured["why"]:
-                    measured = vars(found.result) | {"faults": " ".join(found.result.faults)}
+                measured = vars(found.result) | {"faults": " ".join(found.result.faults)}
             except (UsageError, TimeoutError) as error:
                 measured = {"convention": "not measured", "why": str(error)}
             finally:

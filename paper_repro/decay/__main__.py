@@ -3,8 +3,9 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
-from paper_repro.cli import Parser, UsageError, brief, closest, number, run_command
+from paper_repro.cli import Parser, UsageError, brief, number, run_command
 from paper_repro.decay import CONVENTIONS, convert, laws, named
 
 WORDS = {  # description and example of each verb
@@ -45,12 +46,10 @@ def _parser(verb: str) -> Parser:
 
 def _number(text: str) -> float:
     """The decay, which is typed first. Raises ArgumentTypeError."""
-    try:
+    with suppress(ValueError):
         return number(text, float)
-    except ValueError:
-        meant = closest(text, ("move", "measure"))
-        hint = f"did you mean {meant}?" if meant else "a number comes first, then its convention, as 0.05 torch"
-        raise argparse.ArgumentTypeError(f"{brief(text)!r} is no number: {hint}") from None
+    expected = "a number and its convention are, as 0.05 torch, or move or measure"
+    raise argparse.ArgumentTypeError(f"{brief(text)!r} is not what comes first: {expected}")
 
 
 def _print(args: argparse.Namespace) -> int:
@@ -70,10 +69,8 @@ def _converted(args: argparse.Namespace, run: laws.Run) -> Iterator[str]:
         value = convert(args.value, args.convention, target, **numbers)
         yield f"{target:<11} {value:.6g}{'  (SGD only)' if target == 'l2' else ''}"
     tau = laws.timescale(convert(args.value, args.convention, "paper", **numbers), run)
-    if not args.value:
-        yield "timescale   none: no decay"
-        return
-    yield f"timescale   {tau.updates:.6g} updates = {tau.epochs:.4g} epochs = {tau.share:.4g} of the run"
+    words = f"{tau.updates:.6g} updates = {tau.epochs:.4g} epochs = {tau.share:.4g} of the run"
+    yield f"timescale   {words if args.value else 'none: no decay'}"
 
 
 def _moved(args: argparse.Namespace, now: laws.Run) -> Iterator[str]:

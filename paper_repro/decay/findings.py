@@ -35,7 +35,7 @@ def findings(probe: Probe, held: Tensor, gradients: Tensor, share: float) -> dic
         bare, second = probe.run(weights, few, decay=0.0), slice(2, None)
         apart = bare - probe.run(weights, few, arrange=lambda p: [{"params": p[:2]}, {"params": p[2:], **changed}])
         half, whole = taken(decay=0.5)[:, second], taken(decay=1.0)[:, second]
-        if misfit(half, whole) < SAME:
+        if misfit(half, whole) < SAME or not anything(half):
             return None  # half the decay does nothing that could be seen
         return not changed or not near(multiple(apart[:, second], half), 1, SAME)
 
@@ -50,10 +50,9 @@ def findings(probe: Probe, held: Tensor, gradients: Tensor, share: float) -> dic
     def in_bf16() -> float | None:
         """Of what float64 loses on average, of many weights so large that a gradient moves them by MOVES."""
         noise = torch.randn(UPDATES, 1, *MANY, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        start = (
-            2 ** torch.linspace(-0.5, 0.5, noise[0].numel(), dtype=torch.float64).view(1, 1, *MANY) * noise[:1].sign()
-        )
-        start = start * probe.run(start, noise, decay=0.0).diff(dim=0).square().mean().sqrt() / MOVES
+        octave = torch.linspace(-0.5, 0.5, noise[0].numel(), dtype=torch.float64).view(1, 1, *MANY)
+        start = 2**octave * noise[:1].sign()
+        start *= probe.run(start, noise, decay=0.0).diff(dim=0).square().mean().sqrt() / MOVES
         bf16, expected = (
             multiple(probe.taken(start, noise, dtypes=(dtype,))[-1], start[0])
             for dtype in (torch.bfloat16, torch.float64)

@@ -164,10 +164,7 @@ def _shapes(weights: Tensor, bare: Tensor, gradients: Tensor) -> dict[str, Tenso
 
 
 def _numbers(probe: Probe, held: Tensor, gradients: Tensor, shape: str) -> tuple[dict[str, Any], float]:
-    """The share, and how it answers to the learning rate, the decay, a schedule and the scale of the gradients.
-
-    And the share that a momentum nears, of which 80 updates are too few to see all where it is 0.99.
-    """
+    """The share, how it answers to lr, decay, schedule and gradients, and the share that a momentum of 0.99 nears."""
 
     def shares(decay: float = 1.0, **settings: Any) -> Tensor:  # (update, parameter)
         bare = probe.run(held, gradients, decay=0.0, **settings)
@@ -179,8 +176,7 @@ def _numbers(probe: Probe, held: Tensor, gradients: Tensor, shape: str) -> tuple
         return float(of[LAST, parameter].mean())
 
     full, scheduled = shares(), shares(eta=ETA)
-    share = settled(full)
-    early, later = (float(full[LAST.start - k : LAST.stop - k, MIDDLE].mean()) for k in (56, 28))
+    early, later, share = (float(full[LAST.start - k : LAST.stop - k, MIDDLE].mean()) for k in (56, 28, 0))
     first, second = later - early, share - later
     limit = share + second**2 / (first - second) if 0 < second / (first or 1) < 1 else share
     numbers = {

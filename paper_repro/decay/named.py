@@ -36,11 +36,8 @@ def parser() -> Parser:
         description="What any torch optimizer does with its weight decay, measured in seconds by running it.",
         epilog=f"example: {program} torch.optim:SGD --set momentum=0.9 --set weight_decay=5e-4 --set lr=0.1",
     )
-    made.add_argument(
-        "optimizer",
-        metavar="MODULE:NAME",
-        help="its class, as torch.optim:AdamW or, from its folder, mymodule:MyOptimizer",
-    )
+    words = "its class, as torch.optim:AdamW or, from its folder, mymodule:MyOptimizer"
+    made.add_argument("optimizer", metavar="MODULE:NAME", help=words)
     words = "an argument of it; its learning rate is 0.001 and its decay 0.01 otherwise"
     made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=words)
     made.instead = {f"--{x.replace('_', '-')}": f"--set {x}=..." for x in (*DECAYS, *RATES, "momentum", "betas")}
@@ -59,15 +56,16 @@ class Named(NamedTuple):
     by_name: bool  # whether it names the decay among its arguments; else it takes any (**)
 
 
-def measured(name: str, settings: dict[str, Any]) -> Named | None:
-    """Measure the optimizer that MODULE:NAME names, built with these arguments; None where none is called a decay.
+def measured(name: str, settings: dict[str, Any]) -> Named:
+    """Measure the optimizer that MODULE:NAME names, built with these arguments.
 
-    Raises UsageError where there is no such optimizer, or it cannot be built.
+    Raises UsageError where there is no such optimizer, it cannot be built, or none of its arguments is its decay.
     """
     cls, settings = _load(name), dict(settings)
     lr_name, decay_name, by_name = _arguments(name, cls, settings)
+    python = f"in Python: measure(lambda params, lr, decay: {cls.__name__}(params, lr=lr, NAME=decay))"
     if not decay_name:
-        return None
+        raise UsageError(f"None of its arguments is called {', '.join(DECAYS)}; {python}")
     lr, decay = _positive(lr_name, settings, 1e-3), _positive(decay_name, settings, 1e-2)
 
     def make(params: Any, lr: float, decay: float) -> Any:
@@ -76,45 +74,29 @@ def measured(name: str, settings: dict[str, Any]) -> Named | None:
     from paper_repro.decay.measure import measure
 
     try:
-        return Named(measure(make, lr, decay), lr_name, lr, decay_name, decay, by_name)
+        result = measure(make, lr, decay)
     except Exception as raised:  # of code that is not ours, so of any kind
         error = raised.__cause__ or raised
         raise UsageError(f"{name} cannot be built: {type(error).__name__}: {brief(error)}") from None
-
-
-def not_measured(name: str, found: Named | None) -> str:
-    """Why nothing can be said of its decay; "" where it was measured."""
-    python = f"in Python: measure(lambda params, lr, decay: {name.rpartition(':')[2]}(params, lr=lr, NAME=decay))"
-    if found is None:
-        return f"None of its arguments is called {', '.join(DECAYS)}; {python}"
-    if found.by_name or found.result.convention != "none":
-        return ""
-    ignored = f"{found.decay_name} is accepted among any other arguments and ignored"
-    return f"{ignored}; a decay of its own, by another name, was not tried; {python}"
+    if result.convention == "none" and not by_name:
+        ignored = f"{decay_name} is accepted among any other arguments and ignored"
+        raise UsageError(f"{ignored}; a decay of its own, by another name, was not tried; {python}")
+    return Named(result, lr_name, lr, decay_name, decay, by_name)
 
 
 def _measure(args: argparse.Namespace) -> int:
-    name = args.optimizer
-    found = measured(name, _settings(args.set))
-    if why := not_measured(name, found):
-        print(f"{name}: not measured\n\n{textwrap.fill(why, _width())}")
-    if why or found is None:
-        return 0
-    result, lr_name, lr, decay_name, decay, by_name = found
+    result, lr_name, lr, decay_name, decay, by_name = measured(args.optimizer, _settings(args.set))
     label = f"its argument {decay_name} is the decay" if by_name else f"it takes {decay_name} among any others (**)"
-    convention = ", ".join(filter(None, (result.convention, wording.strength(vars(result)))))
-    print(f"{name}: {convention} ({label}; {decay_name} {decay:g} at {lr_name or 'lr'} {lr:g})")
-    print(*(f"fault: {fault}" for fault in result.faults), "", textwrap.fill(result.words, _width()), "", sep="\n")
+    convention = ", ".join(filter(None, (result.convention, wording.strength(vars(result))[0])))
+    print(f"{args.optimizer}: {convention} ({label}; {decay_name} {decay:g} at {lr_name or 'lr'} {lr:g})")
+    words = textwrap.fill(result.words, min(shutil.get_terminal_size().columns, 100))
+    print(*(f"fault: {fault}" for fault in result.faults), "", words, "", sep="\n")
     if line := wording.formula(vars(result), decay_name):
         print(f"formula      {line}")
         symbols = {name: words for name, words in SYMBOLS.items() if re.search(rf"\b{name}\b", line)}
         print(" " * 13 + ", ".join(f"{name}: {words}" for name, words in symbols.items()))
     print(*_conversions(result, lr, decay), sep="\n")
     return 0
-
-
-def _width() -> int:
-    return min(shutil.get_terminal_size().columns, 100)
 
 
 def _conversions(result: "Measured", lr: float, decay: float) -> Iterator[str]:
@@ -201,13 +183,12 @@ def _arguments(name: str, cls: type[Any], settings: dict[str, Any]) -> tuple[str
     if unknown := [x for x in settings if x not in known and not catches_all]:
         raise UsageError(f"{name}: {no_such('argument', unknown[0], known)}")
     needed = [
-        x.name for x in arguments
+        f"--set {x.name}=..."
+        for x in arguments
         if x.default is x.empty and x.kind in (x.POSITIONAL_OR_KEYWORD, x.KEYWORD_ONLY)
         and x.name not in {lr, decay, *settings}
     ]  # fmt: skip
     if needed:
-        typed, passed = (" ".join(f"--set {x}=..." for x in needed), ", ".join(f"{x}=..." for x in needed))
-        given = f"{f'{lr}=lr, ' if lr else ''}{decay or 'NAME'}=decay"
-        python = f"measure(lambda params, lr, decay: {cls.__name__}(params, {given}, {passed}))"
-        raise UsageError(f"{name} needs other arguments: {typed}; in Python: {python}")
+        python = f"in Python: measure(lambda params, lr, decay: {cls.__name__}(...))"
+        raise UsageError(f"{name} needs other arguments: {' '.join(needed)}; {python}")
     return lr, decay, decay in known

@@ -33,8 +33,7 @@ TOLD = {
     "(Proposition 2 of arXiv:1711.05101); decoupled decay, as in AdamW, does not depend on the gradients.",
     "constant": "Each update takes off {share:.3g}, from a large weight as from a small one: that is no weight decay, "
     "under which a weight shrinks in proportion to itself.",
-    "wrong sign": "The decay makes weights larger, not smaller: its sign is wrong. An update adds {size:.3g} of "
-    "{whose}.",
+    "wrong sign": "The decay makes weights larger: its sign is wrong. An update adds {size:.3g} of {whose}.",
     "none": "The weights come out the same with a decay of {number:g} and with 0.",
     "cannot tell": "The convention of this decay cannot be told: {why}.{at_end}",
 }
@@ -44,11 +43,12 @@ DECAYS = ("torch", "paper", "fixed", "corrected", "l2", "l2 rescaled", "cannot t
 def paragraph(result: Fields, decay: float) -> str:
     """What the decay does, in a paragraph without its faults; decay: the number that was measured."""
     convention, share = result["convention"], result.get("share") or 0.0
+    strong, times, _ = strength(result)
     by_gradient = result.get("gradient_exponent") or 0.0
     whose = f"a weight{' whose gradients are around 1' if abs(by_gradient) > 0.05 else ''}"
     told = TOLD[convention].format(
-        share=share, size=abs(share), number=decay, why=result.get("why"), times=_times(result),
-        but=f", {strength(result)}" * bool(strength(result)), whose=whose, less="more" if by_gradient > 0 else "less",
+        share=share, size=abs(share), number=decay, why=result.get("why"), times=times, whose=whose,
+        but=f", {strong}" if strong else "", less="more" if by_gradient > 0 else "less",
         times_lr=". It grows with the rate that the optimizer is built with" if _with_lr(result) else "",
         about=f"An update takes off about {share:.2g} of {whose}, and another share of others. " if share else "",
         at_end=f" At the end of the run an update took off {share:.3g} of a weight." if share else "",
@@ -58,15 +58,18 @@ def paragraph(result: Fields, decay: float) -> str:
 
 def formula(result: Fields, decay: str) -> str | None:
     """The update in a line; decay: what the optimizer calls it."""
-    text, factor, full = FORMULAS.get(result["convention"]), _factor(result), "lr * " if _with_lr(result) else ""
-    times = "" if factor == 1 else f"{factor:g} * "
-    return text and text.format(decay=decay, full=full, times=times, size=abs(result.get("share") or 0.0))
+    text, full, size = FORMULAS.get(result["convention"]), "lr * " * _with_lr(result), abs(result.get("share") or 0.0)
+    return text and text.format(decay=decay, full=full, times=strength(result)[2], size=size)
 
 
-def strength(result: Fields) -> str:
-    """How much stronger than its convention says; "" where it is as strong."""
-    factor = _factor(result)
-    return {1: "", 2: "applied twice"}.get(factor, f"{factor:g} times as strong")
+def strength(result: Fields) -> tuple[str, str, str]:
+    """How strong it is beside its convention: for a headline, a sentence, the formula; "" where it is as strong."""
+    factor = result.get("factor") or 1.0
+    if abs(factor - 1) < 0.04 or result["convention"] not in DECAYS[:-1]:
+        return "", "", ""
+    number = "2" if result.get("doubled") else f"{factor:.3g}"
+    names = {"2": ("applied twice", "twice "), "0.5": ("half as strong", "half ")}
+    return *names.get(number, (f"{number} times as strong", f"{number} times ")), f"{number} * "
 
 
 def unlike_any(result: Fields) -> str:
@@ -88,28 +91,12 @@ def _number(value: float | None) -> str:
     return "?" if value is None else f"{value:.2f}"
 
 
-def _factor(result: Fields) -> float:
-    """By what the convention's formula is to be multiplied; 1 where it holds, or there is none."""
-    factor = result.get("factor") or 1.0
-    usual = abs(factor - 1) < 0.04 or result["convention"] not in FORMULAS or result["convention"] == "wrong sign"
-    return 1 if usual else 2 if result.get("doubled") else float(f"{factor:.3g}")
-
-
-def _times(result: Fields) -> str:
-    factor = _factor(result)
-    return {1: "", 2: "twice ", 0.5: "half "}.get(factor, f"{factor:g} times ")
-
-
 def faults(result: Fields) -> list[str]:
     """What a user should know first, a sentence each."""
-    convention, decoupled, none = (
-        result["convention"],
-        result["convention"] in DECAYS[:4],
-        result["convention"] == "none",
-    )
-    dtypes = result.get("two_dtypes")
+    convention, dtypes, (strong, *_) = result["convention"], result.get("two_dtypes"), strength(result)
+    decoupled, none = convention in DECAYS[:4], convention == "none"
     says = {
-        f"It is {strength(result)}.": strength(result),
+        f"It is {strong}.": strong,
         "Only the first updates decay.": result.get("only_at_first"),
         "It goes on while the learning rate is 0.": decoupled and convention != "fixed" and result.get("at_lr_zero"),
         "It falls on parameters that have no gradient (None), too.": not none and result.get("without_gradient"),

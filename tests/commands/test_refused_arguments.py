@@ -76,7 +76,7 @@ REFUSED = [
     (main, [*RUN, "--set", "train_examples=9999"], "3000 training images: 500 for validation"),
     (slurm, [*PLAN, "--time", "9" * 5000], "--time 999"),
     (slurm, [*PLAN, "--mem", "inf"], "--mem must be a whole number"),
-    (decay.main, ["x", "paper", "--lr", "1"], "value: 'x' is no number: a number comes first"),
+    (decay.main, ["x", "paper", "--lr", "1"], "value: 'x' is not what comes first: a number and its"),
     (decay.main, ["0.1", "paper", "--lr", "0"], "lr (for 'torch') must be positive, got 0.0"),
     (decay.main, ["nan", "paper", "--lr", "1"], "decay must be zero or positive, got nan"),
     (decay.main, [*DECAY, "--momentum", "1"], "momentum must lie in [0, 1), got 1.0"),
@@ -89,7 +89,7 @@ REFUSED = [
     (decay.main, [*MOVE, "--to-examples", "9" * 400], "too large"),
     (decay.main, [*MOVE, "--to-lr", "0"], "lr (for 'torch') must be positive, got 0.0"),
     (decay.main, [*MOVE, "--to-lr", "1", "--to-lr", "2"], "--to-lr: given twice"),
-    (decay.main, ["mvoe", *DECAY], "'mvoe' is no number: did you mean move?"),
+    (decay.main, ["mvoe", *DECAY], "'mvoe' is not what comes first"),
     # optimizers to be measured
     (decay.main, ["measure"], "required: MODULE:NAME"),
     (decay.main, [*MEASURE, "--sett", "lr=1"], "did you mean --set?"),
