@@ -120,7 +120,7 @@ def _convention(probe: Probe, weights: Tensor, held: Tensor, gradients: Tensor) 
     bare = probe.run(weights, moving, decay=0.0)
     taken = bare - probe.run(weights, moving)
     if not anything(taken[STEADY]):
-        result = {"convention": "none", "share": 0.0, "only_at_first": anything(taken)}
+        result: dict[str, Any] = {"convention": "none", "share": 0.0, "only_at_first": anything(taken)}
         if anything((bare - probe.run(weights, moving, decay=max(1e3, 1 / probe.decay)))[STEADY]):
             result |= {"convention": "cannot tell", "why": "the decay is too small to change any weight, a larger does"}
         return result
