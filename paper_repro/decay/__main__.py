@@ -89,7 +89,8 @@ def _moved(args: argparse.Namespace, now: laws.Run) -> Iterator[str]:
         lr = args.lr * (there.batch_size / now.batch_size) ** law.lr if args.to_lr is None else args.to_lr
         held = "; ".join(laws.held_by_records(law, quantity) for quantity in changed)
         yield ROW(law.name, *_numbers(moved, lr, there), held).rstrip()
-    yield "\nExponents of the best decay in our records (docs/experiments.md), 95 % intervals; of D there are none:"
+    yield "\nExponents of the best decay in our records (noisy labels, one seed: docs/experiments.md), 95 % intervals;"
+    yield "of D there are none:"
     for quantity, measured in laws.MEASURED.items():
         exponents = (f"{who} {at:.2f} [{low:.2f}, {up:.2f}]" for who, (at, low, up) in measured.items())
         yield f"  {quantity}: {', '.join(exponents)}"
@@ -104,7 +105,8 @@ def _numbers(decay: float | None, lr: float, run: laws.Run) -> list[str]:
     if decay is None:
         return ["-", "-", f"{lr:.4g}", "-", "-"]
     tau = laws.timescale(decay, run)
-    return [f"{x:.4g}" for x in (decay, convert(decay, "paper", "torch", lr=lr), lr, tau.epochs, tau.share)]
+    numbers = (decay, convert(decay, "paper", "torch", lr=lr), lr, tau.epochs, tau.share)
+    return [f"{x:.4g}".replace("inf", "none") for x in numbers]
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ the same gradients and, before every update, the same weights, so that nothing b
 3. Weights that are held show the share of a weight that an update takes off, and how it answers to another learning
    rate, to another decay, and to a schedule, which writes group["lr"] later.
 
-What fits nothing within the tolerances (probe.SAME, EXPONENT, FACTOR) is 'cannot tell', and it is said why. What an
-optimizer does only after more than 80 updates is not seen.
+What fits nothing within the tolerances (probe.SAME, EXPONENT, FACTOR) is 'cannot tell', and it is said why. A decay
+that begins only after 24 updates is not seen.
 """
 
 import math

@@ -95,7 +95,8 @@ def _measure(args: argparse.Namespace) -> int:
         print(f"formula      {line}")
         symbols = {name: words for name, words in SYMBOLS.items() if re.search(rf"\b{name}\b", line)}
         print(" " * 13 + ", ".join(f"{name}: {words}" for name, words in symbols.items()))
-    print(*_conversions(result, lr, decay), sep="\n")
+    for line in _conversions(result, lr, decay):
+        print(line)
     return 0
 
 
