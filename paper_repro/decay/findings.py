@@ -44,7 +44,7 @@ def findings(probe: Probe, held: Tensor, gradients: Tensor, share: float) -> dic
         ratios = []
         for on in foreach:
             mixed, of_one = taken(dtypes=(torch.float64, torch.float32), **on), taken(**on)
-            ratios += [multiple(mixed[:, i], of_one[:, i]) for i in range(len(SCALES)) if anything(of_one[:, i])]
+            ratios += [multiple(mixed[:, i], of_one[:, i]) for i in range(len(SCALES)) if anything(of_one[:, i], 1e-5)]
         return max(ratios, key=lambda ratio: abs(ratio - 1), default=None)
 
     def in_bf16() -> float | None:

@@ -40,6 +40,7 @@ from paper_repro.decay.probe import (
     anything,
     exponent,
     inputs,
+    limit,
     misfit,
     multiple,
     near,
@@ -58,6 +59,7 @@ class Measured:
     faults: tuple[str, ...] = ()  # in words: what a user should know first
     why: str = ""  # it cannot be told
     share: float | None = None  # of a weight, that an update takes off; of L2, when the momentum has settled
+    settled: bool = True  # else L2's share is that after 70 updates, and still changes
     lr_exponent: float | None = None  # of the share, in the learning rate that the optimizer is built with,
     decay_exponent: float | None = None  # in the decay,
     schedule_exponent: float | None = None  # in a later change of group["lr"],
@@ -128,14 +130,15 @@ def _convention(probe: Probe, weights: Tensor, held: Tensor, gradients: Tensor) 
     misfits = {name: misfit(taken[STEADY], multiple(taken[STEADY], x) * x) for name, x in shapes.items()}
     shape = min(misfits, key=lambda name: misfits[name])
     is_multiple = misfits[shape] < SAME
-    result, limit = _numbers(probe, held, gradients, shape if is_multiple else "weight")
+    result, settles_at = _numbers(probe, held, gradients, shape if is_multiple else "weight")
     constant = is_multiple and shape in ("one", "sign")
     result["in_buffers"] = not constant and anything(taken[MOVING:] / taken[STEADY].abs().max(), 1e-3)
     convention = _by_exponents(result) if is_multiple else None
     if convention in (None, "torch") and (k := _l2_factor(probe, weights, moving, taken)):
         rescaled = not near(result["gradient_exponent"], 0, EXPONENT)
         result |= {"convention": "l2 rescaled" if rescaled else "l2", "factor": abs(k), "either": is_multiple}
-        result["share"] = result["share"] if rescaled else limit
+        if not rescaled:
+            result |= {"share": settles_at or result["share"], "settled": settles_at is not None}
     elif not is_multiple:
         result |= {"convention": "cannot tell", "why": _why_not(probe, weights, moving, bare, taken, result)}
     elif constant:
@@ -163,8 +166,8 @@ def _shapes(weights: Tensor, bare: Tensor, gradients: Tensor) -> dict[str, Tenso
     }  # fmt: skip
 
 
-def _numbers(probe: Probe, held: Tensor, gradients: Tensor, shape: str) -> tuple[dict[str, Any], float]:
-    """The share, how it answers to lr, decay, schedule and gradients, and the share that a momentum of 0.99 nears."""
+def _numbers(probe: Probe, held: Tensor, gradients: Tensor, shape: str) -> tuple[dict[str, Any], float | None]:
+    """The share, how it answers to lr, decay, schedule and gradients; and what it nears, as by a momentum of 0.99."""
 
     def shares(decay: float = 1.0, **settings: Any) -> Tensor:  # (update, parameter)
         bare = probe.run(held, gradients, decay=0.0, **settings)
@@ -176,9 +179,8 @@ def _numbers(probe: Probe, held: Tensor, gradients: Tensor, shape: str) -> tuple
         return float(of[LAST, parameter].mean())
 
     full, scheduled = shares(), shares(eta=ETA)
-    early, later, share = (float(full[LAST.start - k : LAST.stop - k, MIDDLE].mean()) for k in (56, 28, 0))
-    first, second = later - early, share - later
-    limit = share + second**2 / (first - second) if 0 < second / (first or 1) < 1 else share
+    at = [float(full[LAST.start - k : LAST.stop - k, MIDDLE].mean()) for k in (56, 42, 28, 14, 0)]
+    share, limits = at[-1], (limit(*at[::2]), limit(*at[2:]))
     numbers = {
         "share": share,
         "lr_exponent": exponent(settled(shares(lr=0.5)) / (share or 1), 0.5),
@@ -187,7 +189,7 @@ def _numbers(probe: Probe, held: Tensor, gradients: Tensor, shape: str) -> tuple
         "gradient_exponent": exponent(settled(full, -1) / (share or 1), SCALES[-1] / SCALES[MIDDLE]),
         "at_lr_zero": anything(scheduled[LAST.stop :, MIDDLE] / (share or 1), 1e-3),
     }
-    return numbers, limit
+    return numbers, limits[1] if near(limits[0] / (limits[1] or 1), 1, SAME) else None
 
 
 def _by_exponents(result: dict[str, Any]) -> str | None:

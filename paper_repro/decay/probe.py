@@ -107,6 +107,12 @@ def exponent(change: float, ratio: float) -> float | None:
     return math.log(change) / math.log(ratio) if change > 0 else None
 
 
+def limit(first: float, second: float, third: float) -> float:
+    """Where numbers lead that come nearer to it by the same factor each time; the third where they do not."""
+    before, after = second - first, third - second
+    return third + after**2 / (before - after) if 0 < after / (before or 1) < 0.95 else third
+
+
 def near(value: float | None, number: float, tolerance: float) -> bool:
     """Whether a value is there and within a tolerance of a number."""
     return value is not None and abs(value - number) < tolerance

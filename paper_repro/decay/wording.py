@@ -25,8 +25,8 @@ TOLD = {
     "has been annealed to a hundredth, the decay is as strong as at the start{times_lr}.",
     "corrected": "Each update takes off {share:.3g} of every weight at the full learning rate, and a schedule lowers "
     "it by the square: a quarter of the rate leaves a sixteenth of the decay{times_lr}.",
-    "l2": "It adds {times}the decay times the weight to the gradient: L2 regularization. In the long run each update "
-    "takes off {share:.3g} of every weight; for SGD that is {times}the learning rate times the decay, divided by "
+    "l2": "It adds {times}the decay times the weight to the gradient: L2 regularization. {when} each update takes "
+    "off {share:.3g} of every weight; for SGD that is {times}the learning rate times the decay, divided by "
     "(1 - momentum).",
     "l2 rescaled": "It adds {times}the decay times the weight to the gradient (L2 regularization), and rescales the "
     "sum: weights with large gradients are decayed {less}. {about}No number in another convention does the same "
@@ -48,6 +48,7 @@ def paragraph(result: Fields, decay: float) -> str:
     whose = f"a weight{' whose gradients are around 1' if abs(by_gradient) > 0.05 else ''}"
     told = TOLD[convention].format(
         share=share, size=abs(share), number=decay, why=result.get("why"), times=times, whose=whose,
+        when="In the long run" if result.get("settled", True) else "After 70 updates",
         but=f", {strong}" if strong else "", less="more" if by_gradient > 0 else "less",
         times_lr=". It grows with the rate that the optimizer is built with" if _with_lr(result) else "",
         about=f"An update takes off about {share:.2g} of {whose}, and another share of others. " if share else "",

@@ -178,6 +178,25 @@ def test_the_share_of_l2_is_that_of_a_momentum_that_has_settled(momentum: float)
     assert found.share == pytest.approx(convert(0.01, "l2", "paper", lr=0.1, momentum=momentum), rel=1e-4)
 
 
+def test_the_share_of_l2_that_does_not_settle_is_said_to_be_after_70_updates() -> None:
+    """Two momenta, 0.9 and 0.99, as in AggMo: no single one, by which it could be told where they lead."""
+
+    class Two(torch.optim.SGD):
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> None:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    for beta in (0.9, 0.99):
+                        moment = self.state[p].setdefault(beta, torch.zeros_like(p))
+                        moment.mul_(beta).add_(p.grad + group["weight_decay"] * p)
+                    p.sub_(group["lr"] * sum(self.state[p].values()))
+
+    found = measure(of_torch(Two))
+    assert (found.convention, found.settled) == ("l2", False)
+    assert "After 70 updates" in found.words
+    assert 3e-4 < (found.share or 0) < 1.1e-3
+
+
 def test_sgd_without_momentum_is_both() -> None:
     found = measure(of_torch(torch.optim.SGD))
     assert (found.convention, found.either) == ("l2", True)
