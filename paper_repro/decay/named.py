@@ -53,7 +53,6 @@ class Named(NamedTuple):
     lr: float
     decay_name: str
     decay: float
-    by_name: bool  # whether it names the decay among its arguments; else it takes any (**)
 
 
 def measured(name: str, settings: dict[str, Any]) -> Named:
@@ -81,14 +80,13 @@ def measured(name: str, settings: dict[str, Any]) -> Named:
     if result.convention == "none" and not by_name:
         ignored = f"{decay_name} is accepted among any other arguments and ignored"
         raise UsageError(f"{ignored}; a decay of its own, by another name, was not tried; {python}")
-    return Named(result, lr_name, lr, decay_name, decay, by_name)
+    return Named(result, lr_name, lr, decay_name, decay)
 
 
 def _measure(args: argparse.Namespace) -> int:
-    result, lr_name, lr, decay_name, decay, by_name = measured(args.optimizer, _settings(args.set))
-    label = f"its argument {decay_name} is the decay" if by_name else f"it takes {decay_name} among any others (**)"
+    result, lr_name, lr, decay_name, decay = measured(args.optimizer, _settings(args.set))
     convention = ", ".join(filter(None, (result.convention, wording.strength(vars(result))[0])))
-    print(f"{args.optimizer}: {convention} ({label}; {decay_name} {decay:g} at {lr_name or 'lr'} {lr:g})")
+    print(f"{args.optimizer}: {convention} ({decay_name} {decay:g} at {lr_name or 'lr'} {lr:g})")
     words = textwrap.fill(result.words, min(shutil.get_terminal_size().columns, 100))
     print(*(f"fault: {fault}" for fault in result.faults), "", words, "", sep="\n")
     if line := wording.formula(vars(result), decay_name):
@@ -109,8 +107,8 @@ def _conversions(result: "Measured", lr: float, decay: float) -> Iterator[str]:
     momentum = 0.9
     if result.convention == "l2":  # its own: once momentum has settled an update takes off 1 / (1 - momentum) as much
         momentum = min(max(0.0, 1 - (result.factor or 1) * lr * decay / result.share), 0.9999)
-    of = {"l2": f"the number for SGD with momentum {momentum:.3g} at lr {lr:g}",
-          "normalized": "100 epochs of 50,000, batch 128"}  # fmt: skip
+    of_sgd = f"the number for SGD with momentum {momentum:.3g} at lr {lr:g}"
+    of = {"l2": of_sgd, "normalized": "100 epochs of 50,000, batch 128"}
     for target in CONVENTIONS:
         number = convert(
             result.share, "paper", target, lr=lr, momentum=momentum, batch_size=128, num_examples=50_000, epochs=100

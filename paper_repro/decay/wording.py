@@ -80,16 +80,13 @@ def unlike_any(result: Fields) -> str:
             f"it answers to lr, decay and schedule as in the convention {result['convention']!r}, but it is "
             f"{result['factor']:.2g} times as strong: something else is in it, as a rate that the optimizer estimates"
         )
-    powers = (f"{name}^{_number(result[f'{name}_exponent'])}" for name in ("lr", "decay", "schedule"))
+    exponents = {name: result[f"{name}_exponent"] for name in ("lr", "decay", "schedule")}
+    powers = (f"{name}^{'?' if value is None else f'{value:.2f}'}" for name, value in exponents.items())
     return f"the share goes as {' '.join(powers)}, as in none of the conventions"
 
 
 def _with_lr(result: Fields) -> bool:
     return bool(abs((result.get("lr_exponent") or 0.0) - 1) < 0.5)
-
-
-def _number(value: float | None) -> str:
-    return "?" if value is None else f"{value:.2f}"
 
 
 def faults(result: Fields) -> list[str]:

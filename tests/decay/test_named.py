@@ -46,13 +46,13 @@ def yours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ("arguments", "parts"),
     [
         (["torch.optim:AdamW", "--set", "weight_decay=0.1"],
-         ["torch.optim:AdamW: torch (its argument weight_decay is the decay; weight_decay 0.1 at lr 0.001)",
+         ["torch.optim:AdamW: torch (weight_decay 0.1 at lr 0.001)",
           "theta -= lr_t * weight_decay * theta", "torch        0.1\n", "paper        0.0001\n"]),
         (["torch.optim:SGD", "--set", "momentum=0.9", "--set", "nesterov=true", "--set", "lr=0.1"],
          ["l2 (", "gradient += weight_decay * theta", "paper        0.01\n", "torch        0.1\n",
           "l2           0.01        the number for SGD with momentum 0.9 at lr 0.1\n"]),
         (["torch.optim:Adam"], ["l2 rescaled (", "Proposition 2", "There is no number"]),
-        (["paper_repro:AdamW"], ["paper (its argument", "theta -= eta_t * decay * theta", "torch        10\n"]),
+        (["paper_repro:AdamW"], ["paper (decay 0.01 at", "theta -= eta_t * decay * theta", "torch        10\n"]),
         (["torch.optim.AdamW"], ["torch.optim.AdamW: torch ("]),
         (["yours:Twice"],
          ["yours:Twice: torch, applied twice (", ")\nfault: It is applied twice.\n", "2e-05 of every weight: twice the",
@@ -62,7 +62,7 @@ def yours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
          ["fixed (", "paper        0.01        at the full rate; a schedule lowers it in proportion\n",
           "torch        10          at the full rate; a schedule lowers it in proportion\n", "fixed        0.01\n",
           "unhalved     0.005\n", "corrected    10          at the full rate; a schedule lowers it by the square\n"]),
-        (["yours:Named", "--set", "k=x"], ["its argument wd is the decay", "theta -= lr_t * wd * theta"]),
+        (["yours:Named", "--set", "k=x"], ["yours:Named: torch (wd 0.01 at lr 0.001)", "theta -= lr_t * wd * theta"]),
     ],
 )  # fmt: skip
 def test_the_command_tells_it_in_words(arguments: list[str], parts: list[str], capsys: Any) -> None:
