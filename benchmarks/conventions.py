@@ -1,7 +1,7 @@
 """The weight decay of optimizers on PyPI, measured: python -m benchmarks.conventions
 
 The packages are installed, pinned, in an environment of its own that is removed again; torch is this one's. Writes
-docs/conventions.csv, a row for each optimizer, and the table in docs/conventions.md. Ten minutes on one core.
+docs/conventions.csv, a row for each optimizer, and the table in docs/conventions.md. Ten to twenty minutes on one core.
 Left out: heavyball, whose 41 optimizers compile for minutes each.
 """
 
@@ -51,7 +51,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {  # beside the defaults
     "lion_pytorch:Lion": [{"decoupled_weight_decay": True}],
     "optimi:AdamW": [{"decouple_lr": True}],
 }
-SECONDS = 20  # for one optimizer
+SECONDS = 20  # of a core, for one optimizer: on a busy machine, too, the same are measured
 COLUMNS = (
     "package", "version", "optimizer", "settings", "convention", "share", "lr_exponent", "decay_exponent",
     "schedule_exponent", "doubled", "cautious", "after_step", "in_buffers", "without_gradient", "at_lr_zero", "in_bf16",
@@ -122,19 +122,19 @@ def _rows(package: str, module: str) -> Iterator[dict[str, Any]]:
     def late(number: int, frame: object) -> None:
         raise TimeoutError(f"not done after {SECONDS} s")
 
-    signal.signal(signal.SIGALRM, late)
+    signal.signal(signal.SIGPROF, late)
     for optimizer in optimizers:
         for settings in ({}, *VARIANTS.get(f"{module}:{optimizer}", [])):
             row = {"package": name, "version": version, "optimizer": optimizer}
             row["settings"] = ", ".join(f"{key}={value}" for key, value in settings.items())
-            signal.alarm(SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             try:
                 found = named.measured(f"{module}:{optimizer}", settings)
                 measured = vars(found.result) | {"faults": " ".join(found.result.faults)}
             except (UsageError, TimeoutError) as error:
                 measured = {"convention": "not measured", "why": str(error)}
             finally:
-                signal.alarm(0)
+                signal.setitimer(signal.ITIMER_PROF, 0)
             yield row | {key: _rounded(measured.get(key)) for key in COLUMNS if key not in row}
 
 
