@@ -7,7 +7,7 @@ from analysis.claims.rules import FAILS, HOLDS, OPEN, Interval, Rule, all_below,
 from analysis.claims.sources import Evidence, Verdict
 from analysis.results.series import EPOCHS, of_plan
 from analysis.results.words import UNITS, format_estimate
-from analysis.statistics.power_laws import BATCH, EPOCH, PREDICTED, ROOT
+from analysis.statistics.power_laws import BATCH, PREDICTED, ROOT
 
 STAYS = 0.25  # an exponent within -STAYS .. STAYS: over a factor of 16 less than twofold, one grid step
 
@@ -49,23 +49,12 @@ def _batch_size(name: str, text: str, source: str, words: str, rule: Rule) -> Cl
     return Claim(name, text, source, "batch_size", words, measure, beforehand=True)
 
 
-def _holds(value: float, rival: float) -> Rule:
-    """When all hold the value and none its rival; not when none holds it. Wide intervals hold both, and decide
-    nothing."""
-
-    def rule(exponents: Sequence[Interval]) -> str:
-        holds, rivals = ([low <= x <= high for _, low, high in exponents] for x in (value, rival))
-        return HOLDS if all(holds) and not any(rivals) else OPEN if any(holds) else FAILS
-
-    return rule
-
-
 def _falls(exponents: Sequence[Interval]) -> str:
     signs = set(map(sign, exponents))
     return HOLDS if signs == {-1} else FAILS if signs == {1} else OPEN
 
 
-HALF, ONE = PREDICTED[BATCH][ROOT][0], PREDICTED[BATCH][EPOCH][0]
+HALF = PREDICTED[BATCH][ROOT][0]
 CLAIMS = (
     _budget("14", "The best decay per update falls with the budget",
             "the exponent of AdamW's lies below 0; does not hold above", "step", all_below),
@@ -73,8 +62,8 @@ CLAIMS = (
             f"the exponent of AdamW's lies within ±{STAYS}; does not hold outside", "normalized",
             within(-STAYS, STAYS)),
     _batch_size("B1", "The best decay per update goes with the square root of the batch size", "appendix B.1",
-                f"both intervals hold {HALF} and not {ONE:g}; does not hold when neither holds {HALF}",
-                _holds(HALF, ONE)),
+                f"both intervals lie within {HALF} ± {STAYS}; does not hold when one lies outside",
+                within(HALF - STAYS, HALF + STAYS)),
     _batch_size("B3", "The larger the batch, the smaller the best decay", "notes on the paper",
                 "both intervals lie below 0; does not hold when both lie above", _falls),
 )  # fmt: skip

@@ -122,7 +122,7 @@ CLAIMS = (
     *map(_decoupled, ("1a", "1b", "1c"), DECOUPLED),
     *(_annealed(f"2{letter}", *step) for letter, step in zip("abcd", STEPS, strict=True)),
     Claim("3", "A schedule helps Adam much, although it adapts its rates", "figure 1", "fig1",
-          "the gain of cosine annealing over a fixed rate lies above 0; does not hold below",
+          "the gain of cosine annealing over a fixed rate lies above 0 (how much is not asked); does not hold below",
           differences("fig1", all_above, Pair(Run("adam", "fixed"), ADAM)), table=PAPER, in_paper=True,
           beforehand=True, before_noisy=True),
     *_ridges("4", SGD, SGDW),
@@ -137,7 +137,7 @@ CLAIMS = (
     Claim("7b", "The best AdamW rivals the best SGDW", "figure 2", "fig2",
           f"AdamW is worse by less than the margin, {CORRECTED} 7; does not hold when by more",
           differences("fig2", all_below, BESTS[1], family=BESTS), table=PAPER, in_paper=True, beforehand=True),
-    Claim("S1", "Adam is not always better than SGD", "a reference page on Adam", "fig2",
+    Claim("S1", "Adam and AdamW are not always better than SGD and SGDW", "a reference page on Adam", "fig2",
           "SGD below Adam, or SGDW below AdamW; does not hold when above in both; p < 0.05 after Holm's correction for "
           "the two", differences("fig2", _one_below, *NOT_ALWAYS), beforehand=True),
     Claim("S2", "Without decay Adam and AdamW are identical", "a blog on AdamW", "fig2",

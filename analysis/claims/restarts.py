@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.claims.ledger import PAPER, Claim
 from analysis.claims.long_runs import ALIKE
-from analysis.claims.rules import FAILS, GRID, HOLDS, OPEN, Interval, all_below
+from analysis.claims.rules import FAILS, GRID, HOLDS, OPEN, Interval, all_below, exponential
 from analysis.claims.sources import Evidence, Pair, Run, Verdict, differences, given
 from analysis.results.series import Curve, curve
 from analysis.results.words import Estimate, format_estimate
@@ -35,7 +35,7 @@ def _speed_up(evidence: Evidence) -> Verdict | None:
     if part.low is None and (evidence.is_paper or len(factors) > 1):  # between the epochs where errors are known
         low, high = min(before for _, before, _ in factors), max(after for *_, after in factors)
         part = Estimate(part.value, math.log(low), math.log(high))
-    factor = _exponential(part)
+    factor = exponential(part)
     words = (
         f"AdamW is where AdamWR is at its first restart, after {ends[0]} epochs, {format_estimate(factor)} times later"
     )
@@ -60,11 +60,6 @@ def _reached(line: Curve, level: float) -> tuple[float, float, float]:
         return (epoch,) * 3
     before, (high, low) = line.epochs[place - 1], line.values[place - 1 : place + 1]
     return epoch - (epoch - before) * (level - low) / (high - low), before, epoch
-
-
-def _exponential(part: Estimate) -> Estimate:
-    low, high = (None if end is None else math.exp(end) for end in (part.low, part.high))
-    return Estimate(math.exp(part.value), low, high)
 
 
 def _no_gap(evidence: Evidence) -> str:
@@ -104,7 +99,7 @@ def _losses(evidence: Evidence) -> Verdict | None:
     ratios = [adamwr - sgdwr for adamwr, sgdwr in logs]
     # Repetitions are the seeds; the paper shows a single run of each, and of these the ends of cycles.
     ratio = student(list(ratios[0]) if evidence.is_paper else [float(np.mean(each)) for each in ratios])
-    words = f"AdamWR's training loss at the ends of cycles is {format_estimate(_exponential(ratio))} times SGDWR's"
+    words = f"AdamWR's training loss at the ends of cycles is {format_estimate(exponential(ratio))} times SGDWR's"
     return evidence.judge(all_below, [ratio], words, evidence.selected("fig4", ADAMWR, SGDWR), STUDENT_FROM)
 
 

@@ -2,7 +2,7 @@
 
     holds here             the interval decides for the claim
     does not hold here     what the claim assumes is there, and the interval decides against it
-    open                   neither: because of noise, of selection, or of the grid
+    open                   neither: because of noise, of selection or of the grid, or between the rule's two bounds
     premise absent         what the claim assumes is measured not to be there
     not run                there are no records
     true, slip             of what is algebra or code, and depends on no setting
@@ -21,7 +21,7 @@ from analysis.results.words import Estimate
 
 HOLDS, FAILS, OPEN, ABSENT, NOT_RUN = "holds here", "does not hold here", "open", "premise absent", "not run"
 TRUE, SLIP = "true", "slip"
-NOISE, SELECTION, GRID = "noise", "selection", "grid"  # why one is open
+NOISE, SELECTION, GRID, BETWEEN = "noise", "selection", "grid", "between"  # why one is open
 MARGIN, LEAST = 0.025, 0.1  # of the lower error, and points
 
 
@@ -107,3 +107,9 @@ def apart(first: Estimate, second: Estimate) -> Estimate:
     one, other = parts
     low = math.hypot(one.value - one.low, other.high - other.value)
     return Estimate(value, value - low, value + math.hypot(one.high - one.value, other.value - other.low))
+
+
+def exponential(part: Estimate) -> Estimate:
+    """Of an estimate of a logarithm."""
+    low, high = (None if end is None else math.exp(end) for end in (part.low, part.high))
+    return Estimate(math.exp(part.value), low, high)

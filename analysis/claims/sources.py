@@ -14,6 +14,7 @@ from analysis.claims import power
 from analysis.claims.power import PowerInput, Price
 from analysis.claims.rules import (
     ABSENT,
+    BETWEEN,
     FAILS,
     GRID,
     HOLDS,
@@ -23,6 +24,7 @@ from analysis.claims.rules import (
     SLIP,
     TRUE,
     Doubt,
+    Interval,
     Rule,
     doubted,
     intervals,
@@ -81,7 +83,7 @@ SETTINGS = CLEAN, NOISY, GPU
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a rule says of a source. words: the numbers with their intervals. why: of what is open: noise, selection or
+    """What a rule says of a source. words: the numbers with their intervals. why: of what is open: noise, selection,
     grid. scale: profile and data of the evidence. records: their ids. stem: of the figure that shows them. power: what
     the outcome hangs on, where that has intervals."""
 
@@ -260,6 +262,10 @@ class Evidence:
             inside = [doubt._replace(no_low=False, no_high=False) for doubt in doubts]
             outcome = doubting(known)
             why = NOISE if not doubts or doubted(rule, inside)(known) == OPEN else GRID
+            if why == NOISE and all(
+                rule([Interval(*(x,) * 3) for x in side]) == OPEN for side in zip(*known, strict=True)
+            ):
+                why = BETWEEN  # wherever the numbers lie in their intervals
         else:
             outcome, why = OPEN, lost if None in estimates else NOISE
         verdict = Verdict(outcome, words, why * (outcome == OPEN))
@@ -447,7 +453,7 @@ def differences(
         compared = evidence.compare(experiment, *pair[:2])
         assert compared is not None
         remarks = [f"margin {evidence.margin(experiment, *pair[:2]):.2f}"] * pair.may_be_worse
-        remarks += [f"p {p:.2g} of {len(every)} (Holm)"] if p is not None else []
+        remarks += [f"Holm's p {p:.2g}"] if p is not None else []
         names = compared.first, compared.second
         remarks += [f"{name} at the grid's edge" for name, is_at in zip(names, edges, strict=True) if is_at]
         return format_comparison(compared, remarks)

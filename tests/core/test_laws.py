@@ -162,7 +162,7 @@ def test_the_answer_on_batch_size_gives_each_law_its_number(capsys: pytest.Captu
 def test_the_table_of_conventions_is_what_its_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     table = PAGE.partition("\n# The conventions")[2]
     out = dict(line.split()[:2] for line in printed(commands(table)[0], capsys).splitlines())
-    assert dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", table, re.MULTILINE)) == {
+    assert dict(re.findall(r"^\| `(\w+)` \| ([\d.e-]+) \|", table, re.MULTILINE)) == {
         name: out[name] for name in CONVENTIONS
     }
 
