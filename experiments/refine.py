@@ -24,7 +24,7 @@ MORE = 5  # seeds beside the profile's
 def refine(args: argparse.Namespace) -> int:
     """The command; its exit code."""
     experiment, profile = find(args.name, args.profile, args.quick)
-    others = list(_read(args.records)) if args.records else []
+    others = _read(args.records) if args.records else []
     cells, words = best_cells(args, others)
     recorded = {record["id"] for record in others}
     mine = [cell for cell in cells if cell.id not in recorded]
@@ -106,13 +106,11 @@ def _own(out: Path, mend: bool) -> Iterator[Record]:
             yield record
 
 
-def _read(source: Path) -> Iterator[Record]:
-    """The records of a .jsonl file, a folder of these or an output folder. Raises UsageError."""
-    files = sorted(source.glob("*.jsonl")) if source.is_dir() and not (source / "records").is_dir() else [source]
-    if not source.exists() or not files:
-        raise UsageError(f"--records {source}: no such file, or no records in it")
+def _read(source: Path) -> list[Record]:
+    """The records of a source. Raises UsageError where there are none."""
     try:
-        for path in files:
-            yield from records.load(path)
+        if source.exists() and (found := records.load(source)):
+            return found
     except (OSError, records.BadRecord) as error:
         raise UsageError(str(error)) from None
+    raise UsageError(f"--records {source}: no such file, or no records in it")

@@ -25,7 +25,6 @@ COLUMNS = {
     "test_error": ("test error, %", ".2f"), "validation_error": ("validation error, %", ".2f"),
     "train_loss": ("training loss", ".4f"), "train_error": ("training error, %", ".2f"),
 }  # fmt: skip
-GPUS = ("NVIDIA", "AMD Instinct", "Tesla", "GeForce")  # as records name them
 DESCRIPTION = """Train a sample of recorded cells again, here, and compare: equal to the last bit, as is to be expected
 on the same kind of processor with the same torch, or by how much each final number differs, beside the standard
 deviation between seeds. Exit codes: 0 none by more than 4 deviations, 1 one is, ends otherwise (finished, diverged) or
@@ -84,8 +83,8 @@ def verify(args: argparse.Namespace) -> int:
 
 def _source(record: Record) -> Source:
     origin = record["provenance"]
-    on_gpu = any(maker in origin["hardware"] for maker in GPUS)
-    return record["cell"]["dataset"], origin["data"]["fingerprint"], "cuda" if on_gpu else "cpu"
+    device = "cuda" if provenance.is_of_gpu(origin) else "cpu"
+    return record["cell"]["dataset"], origin["data"]["fingerprint"], device
 
 
 def _read(sources: Sequence[Path] | None) -> list[Record]:
@@ -98,11 +97,9 @@ def _read(sources: Sequence[Path] | None) -> list[Record]:
         for source in sources or [RECORDED]:
             if not source.exists():
                 raise UsageError(f"no such file or folder: {source}")
-            is_folder = source.is_dir() and not (source / "records").is_dir()
-            for path in sorted(source.glob("*.jsonl")) if is_folder else [source]:
-                for record in records.load(path):
-                    if once.setdefault(record["id"], record)["checksum"] != record["checksum"]:
-                        raise BadRecord(f"{path}: record {record['id']} differs from another file's; pass one of them")
+            for record in records.load(source):
+                if once.setdefault(record["id"], record)["checksum"] != record["checksum"]:
+                    raise BadRecord(f"{source}: record {record['id']} differs from another source's; pass one of them")
     except BadRecord as error:
         raise UsageError(str(error)) from None
     except OSError as error:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from analysis.claims.ledger import FACT, PAPER, Claim
+from analysis.claims.measures import Measure, Pair, differences, given
 from analysis.claims.rules import FAILS, HOLDS, OPEN, Interval, all_above, all_below, apart, sign, within
-from analysis.claims.sources import Evidence, Measure, Pair, Run, Verdict, differences, fact, given
+from analysis.claims.sources import Evidence, Run, Verdict, fact
 from analysis.results.words import NAMES, Estimate, format_estimate, format_number
 
 FLAT = 0.25  # a ridge slope within -FLAT .. FLAT is flat: less than one grid step over four

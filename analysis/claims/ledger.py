@@ -15,9 +15,10 @@ from typing import Any
 
 import experiments
 from analysis.claims import power
+from analysis.claims.measures import Measure
 from analysis.claims.power import SeedsNeeded
 from analysis.claims.rules import GRID, NOT_RUN, OPEN
-from analysis.claims.sources import CLEAN, GPU, NOISY, SETTINGS, Evidence, Measure, Paper, Verdict
+from analysis.claims.sources import CLEAN, GPU, NOISY, SETTINGS, Evidence, Paper, Verdict
 from analysis.results.markdown import Table
 
 FACT, PAPER, TEXT = "facts", "the paper's experiments", "other texts"

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from analysis.claims.ledger import PAPER, Claim
+from analysis.claims.measures import Pair, differences, format_comparison
 from analysis.claims.rules import FAILS, HOLDS, OPEN, Interval, all_above, all_below, exponential, sign
-from analysis.claims.sources import Evidence, Pair, Run, Verdict, differences, format_comparison
+from analysis.claims.sources import Evidence, Run, Verdict
 from analysis.results.panels import Tile
 from analysis.results.series import Curve, curve
 from analysis.results.words import Estimate, format_estimate

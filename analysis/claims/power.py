@@ -30,7 +30,7 @@ from analysis.results.words import Estimate
 from analysis.statistics.estimate import LEVEL, MOST, POWER
 from experiments.declare import PROFILES, Experiment, Profile
 from paper_repro.cell import Cell
-from paper_repro.records import Record
+from paper_repro.records import Record, provenance
 
 DRAWS = 200
 NEVER = "never measured"
@@ -54,8 +54,7 @@ def hours(records: Iterable[Record]) -> str:
 
 def unit(origin: Mapping[str, Any]) -> str:
     """A cell takes one core of a processor, or (a share of) one GPU."""
-    hardware = str(origin.get("hardware"))
-    return "GPU" if any(maker in hardware for maker in ("NVIDIA", "AMD Instinct", "Tesla", "GeForce")) else "core"
+    return "GPU" if provenance.is_of_gpu(origin) else "core"
 
 
 @dataclass(frozen=True)

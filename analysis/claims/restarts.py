@@ -9,8 +9,9 @@ import numpy as np
 
 from analysis.claims.ledger import PAPER, Claim
 from analysis.claims.long_runs import ALIKE
+from analysis.claims.measures import Pair, differences, given
 from analysis.claims.rules import FAILS, GRID, HOLDS, OPEN, Interval, all_below, exponential
-from analysis.claims.sources import Evidence, Pair, Run, Verdict, differences, given
+from analysis.claims.sources import Evidence, Run, Verdict
 from analysis.results.series import Curve, curve
 from analysis.results.words import Estimate, format_estimate
 from analysis.statistics.estimate import STUDENT_FROM, student

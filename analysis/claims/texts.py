@@ -8,9 +8,10 @@ import numpy as np
 from analysis.claims import power
 from analysis.claims.grids import gains_by_decay
 from analysis.claims.ledger import FACT, TEXT, Claim
+from analysis.claims.measures import format_comparison, given
 from analysis.claims.power import Price
 from analysis.claims.rules import HOLDS, OPEN, Doubt, Interval, all_above, all_below, within
-from analysis.claims.sources import Evidence, Run, Verdict, at_edge, decided, fact, format_comparison, given
+from analysis.claims.sources import Evidence, Run, Verdict, at_edge, decided, fact
 from analysis.results.series import curve
 from analysis.results.words import format_estimate
 from analysis.statistics.estimate import PAIRED_FROM, STUDENT_FROM, compare, student

@@ -28,7 +28,7 @@ from analysis.results.table import Chart, all_charts, charts
 from experiments.declare import Experiment
 from paper_repro.cli import UsageError, python_m
 from paper_repro.files import write_atomically
-from paper_repro.records import BadRecord, Record, load, without_times
+from paper_repro.records import BadRecord, Record, files_of, load, without_times
 
 T = TypeVar("T")
 KINDS = ("png", "pdf")
@@ -161,9 +161,8 @@ def read_records(sources: Sequence[Path], example: str = "fig2", changes: Mappin
 
 def _read(source: Path) -> Iterator[tuple[Path, Record]]:
     """The records of an output folder, a .jsonl file or a folder of these, each with what it was read from."""
-    is_folder = source.is_dir() and not (source / "records").is_dir() and any(source.glob("*.jsonl"))
     try:
-        for path in sorted(source.glob("*.jsonl")) if is_folder else [source]:
+        for path in files_of(source):
             for record in load(path):
                 yield path, record
     except BadRecord as error:

@@ -223,7 +223,7 @@ def predictions(law: Law) -> str:
     holds: dict[str, bool] = {}
     for quantity, exponent in law.exponents.items():
         if exponent is None or exponent.low is None or exponent.high is None:
-            return "undecided"
+            return "open"
         for name, (low, high) in predicted(quantity, law.unit).items():
             holds[name] = holds.get(name, True) and low <= exponent.high and exponent.low <= high
     groups = {words: [name for name in holds if holds[name] == is_in]

@@ -67,6 +67,11 @@ def hardware(device: str) -> str:
     return f"{name} ({best})" if best else name
 
 
+def is_of_gpu(provenance: Mapping[str, Any]) -> bool:
+    """Whether a GPU trained it, by what hardware() called it."""
+    return any(maker in str(provenance.get("hardware")) for maker in ("NVIDIA", "AMD Instinct", "Tesla", "GeForce"))
+
+
 @functools.cache
 def code() -> dict[str, Any]:
     """The commit this process started from, whether code that is tracked differed from it, and source()."""

@@ -18,8 +18,8 @@ from paper_repro.files import write_atomically
 from paper_repro.records import diagnosis, provenance, schema
 
 __all__ = [
-    "LARGEST", "BadRecord", "Record", "Summary", "checksum", "clear_failure", "content_of", "failure_path", "load",
-    "look", "merge", "names", "parse", "read", "read_or_put_aside", "record_path", "unseal", "without_times", "write",
+    "LARGEST", "BadRecord", "Record", "Summary", "checksum", "clear_failure", "content_of", "failure_path", "files_of",
+    "load", "look", "merge", "names", "parse", "read", "read_or_put_aside", "record_path", "unseal", "without_times", "write",
     "write_failure",
 ]  # fmt: skip
 Record = dict[str, Any]  # as schema.Record
@@ -134,14 +134,21 @@ def names(out: Path) -> set[str]:
     return {name.removesuffix(".json") for name in _names(out / "records")}
 
 
+def files_of(source: Path) -> list[Path]:
+    """What a source of records consists of: an output folder or a .jsonl file (merged records) of itself, any other
+    folder of the .jsonl files in it."""
+    merged = [] if (source / "records").is_dir() else sorted(source.glob("*.jsonl"))
+    return merged or [source]
+
+
 def load(source: Path) -> list[Record]:
-    """All records below an output folder, or in a .jsonl file (merged records), each once, sorted by id.
+    """All records of a source (files_of), each once, sorted by id.
 
     Raises BadRecord for the first damaged one, because a figure must not silently leave a cell out, and where two
     disagree about a cell; OSError as open() does.
     """
     once: dict[str, Record] = {}
-    for record in _each(source):
+    for record in (record for path in files_of(source) for record in _each(path)):
         if once.setdefault(record["id"], record)["checksum"] != record["checksum"]:
             raise BadRecord(f"{source}: record {record['id']} is there twice, and the two differ; keep one of them")
     return [once[key] for key in sorted(once)]

@@ -86,7 +86,7 @@ def test_with_a_fixed_batch_epochs_and_updates_have_one_law_and_there_is_no_join
     assert not any(line.is_joint or line.computed for line in lines)
     row = table(lines).rows[0]
     assert row[:2] == ("SGDW, per update", "epochs or updates")
-    assert row[4] == "undecided"  # one run of each
+    assert row[4] == "open"  # one run of each
 
 
 def test_every_row_has_a_predictions() -> None:
@@ -201,7 +201,7 @@ def test_a_joint_law_must_fit_in_both_exponents() -> None:
 
 def test_without_an_interval_nothing_is_decided() -> None:
     for exponents in ({BATCH: None}, {BATCH: HALF, EPOCHS: Estimate(0.5, None, None)}):
-        assert _predictions(exponents) == "undecided"
+        assert _predictions(exponents) == "open"
 
 
 RNG = np.random.default_rng(0)
