@@ -37,11 +37,12 @@ from analysis.results.words import UNITS, Estimate, format_estimate
 from analysis.statistics.estimate import PAIRED_FROM, compare, student
 from analysis.statistics.later_laws import (
     CHANCE,
+    decayed_row,
     final_norms,
     norm_exponents,
     outlasts,
     rise,
-    rise_slope,
+    rise_slopes,
     rises_by_place,
     sensitivity,
     timescale_exponent,
@@ -124,10 +125,8 @@ def _rises_with_decay(evidence: Evidence) -> Verdict | None:
         return None
     estimates, texts, tiles = [], [], list[Tile]()
     for panel in panels:
-        assert panel.best is not None
-        row = [tile for tile in panel.tiles.values() if tile.alpha == panel.best.alpha and tile.decay]
-        by_seed = [slope for seed in panel.best.seeds if (slope := rise_slope(row, seed)) is not None]
-        tiles += row
+        by_seed = rise_slopes(panel)
+        tiles += decayed_row(panel)
         estimates.append(student(by_seed) if by_seed else None)
         texts.append(f"{panel.name} {format_estimate(estimates[-1])}")
     words = f"log2 of end over middle, for each doubling of the decay: {', '.join(texts)}"

@@ -19,10 +19,11 @@ from analysis.results.panels import Panel
 from analysis.results.words import NAMES, Estimate, format_estimate
 from analysis.statistics.estimate import student
 from analysis.statistics.later_laws import (
+    decayed_row,
     final_norms,
     norm_exponents,
     rise,
-    rise_slope,
+    rise_slopes,
     sensitivity,
     timescale_exponent,
     tuned_lines,
@@ -123,10 +124,9 @@ def _best(law: Law | None, per_epoch: float | None) -> list[tuple[float, Estimat
 
 def _rises(panel: Panel) -> list[tuple[float, Estimate]]:
     """By decay, at the selected learning rate, over seeds."""
-    if panel.best is None:
-        return []
-    row = [tile for tile in panel.tiles.values() if tile.alpha == panel.best.alpha and tile.decay]
-    values = {tile.decay: [value for r in tile.records if (value := rise(r)) is not None] for tile in row}
+    values = {
+        tile.decay: [value for r in tile.records if (value := rise(r)) is not None] for tile in decayed_row(panel)
+    }
     return sorted((decay, student(each)) for decay, each in values.items() if each)
 
 
@@ -177,10 +177,9 @@ def _draw_budgets(axes: Axes, shown: Shown) -> None:
 
 def _draw_rises(axes: Axes, shown: Shown) -> None:
     for optimizer, panel in shown.panels.items():
-        if not (points := _rises(panel)) or panel.best is None:
+        if not (points := _rises(panel)):
             continue
-        row = [tile for tile in panel.tiles.values() if tile.alpha == panel.best.alpha and tile.decay]
-        slopes = [slope for seed in panel.best.seeds if (slope := rise_slope(row, seed)) is not None]
+        slopes = rise_slopes(panel)
         text = format_estimate(student(slopes)) if slopes else "slope not known"
         _bars(axes, points, "-o", colour(optimizer, ()), f"{NAMES[optimizer]}: {text}")
     if axes.lines:

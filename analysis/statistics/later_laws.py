@@ -62,15 +62,20 @@ def _ratio(row: Mapping[str, float | None]) -> float | None:
     return gradient / weights if gradient and weights else None
 
 
-def rise_slope(row: Sequence[Tile], seed: int) -> float | None:
-    """Of the rise in log2 of the decay, of one seed; None with fewer than three decays."""
-    points = [
-        (math.log2(tile.decay), value)
-        for tile in row
-        for record in tile.records
-        if record["cell"]["seed"] == seed and (value := rise(record)) is not None
-    ]
-    return slope(points) if len(points) > 2 else None
+def decayed_row(panel: Panel) -> list[Tile]:
+    """The tiles with a decay at the selected learning rate."""
+    at = panel.best.alpha if panel.best else None
+    return [tile for tile in panel.tiles.values() if tile.alpha == at and tile.decay]
+
+
+def rise_slopes(panel: Panel) -> list[float]:
+    """Of the rise in log2 of the decay, along the selected learning rate, of each seed with three decays or more."""
+    points: dict[int, list[tuple[float, float]]] = {seed: [] for seed in (panel.best.seeds if panel.best else ())}
+    for tile in decayed_row(panel):
+        for record in tile.records:
+            if record["cell"]["seed"] in points and (value := rise(record)) is not None:
+                points[record["cell"]["seed"]].append((math.log2(tile.decay), value))
+    return [slope(each) for each in points.values() if len(each) > 2]
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:

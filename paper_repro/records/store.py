@@ -19,8 +19,8 @@ from paper_repro.records import diagnosis, provenance, schema
 
 __all__ = [
     "LARGEST", "BadRecord", "Record", "Summary", "checksum", "clear_failure", "content_of", "failure_path", "files_of",
-    "load", "look", "merge", "names", "parse", "read", "read_or_put_aside", "record_path", "unseal", "without_times", "write",
-    "write_failure",
+    "load", "look", "merge", "names", "parse", "read", "read_or_put_aside", "record_path", "unseal", "without_times",
+    "write", "write_failure",
 ]  # fmt: skip
 Record = dict[str, Any]  # as schema.Record
 LARGEST = 64 * 2**20  # bytes of a record: of 100,000 epochs, which is more than any cell may have (preflight.check)
