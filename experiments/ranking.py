@@ -1,7 +1,8 @@
 """Which cells of a map are best: where `analysis` puts its star, and what `refine` runs further seeds of.
 
-Cells are ranked by their mean error over the seeds that most of them have. Where the foremost have more seeds than that
-in common, they are ranked anew by all of these, so that a cell which one lucky seed brought to the front falls back.
+Cells are ranked by their mean error over the seeds that nearly all of them have (common_seeds). Where the foremost
+have more seeds than that in common, they are ranked anew by all of these, so that a cell which one lucky seed brought
+to the front falls back.
 
 What remains: the runs that select a cell are among those that are reported. Where validation images select, the noise
 of the test images plays no part, but how good a network the seed happened to give lowers both errors, so the selected
@@ -11,7 +12,6 @@ cell's test error is a little too low, by less the more seeds there are. Compari
 import math
 import operator
 import statistics
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -69,10 +69,19 @@ def rank(runs: Runs, needed: set[int], split: str, measure: str) -> Ranking:
 
 
 def common_seeds(seeds_of_cells: Iterable[Iterable[int]]) -> set[int]:
-    """The set of seeds that most cells have; of equally frequent ones the largest."""
-    counts = Counter(tuple(sorted(seeds)) for seeds in seeds_of_cells)
-    ordered = sorted(counts, key=lambda seeds: (-counts[seeds], -len(seeds), seeds))
-    return set(ordered[0]) if ordered else set()
+    """The seeds by which a map is judged, of the sets that its cells have.
+
+    Further seeds count, but not at the price of many cells, among which the best may be: the number of seeds times the
+    cube of the number of cells that have them is largest. So a fourth seed that is under way waits for 91 % of the
+    cells, a second one for 80 %; and where 70 % have three seeds, a column that was added with one stands aside.
+    """
+    cells = [frozenset(seeds) for seeds in seeds_of_cells]
+
+    def weight(seeds: frozenset[int]) -> tuple[int, int, list[int]]:
+        count = sum(seeds <= each for each in cells)
+        return len(seeds) * count**3, count, sorted(seeds)
+
+    return set(max(set(cells), key=weight, default=()))
 
 
 def selection_split(records: Iterable[Mapping[str, Any]]) -> str:

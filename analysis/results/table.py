@@ -144,7 +144,7 @@ def _chart(experiment: Experiment, profile: str, dataset: str, records: list[Rec
 
 
 def _at_common_seeds(records: Sequence[Record]) -> list[Record]:
-    """Of each grid the seeds that most of its cells have; a cell without all of these keeps those it has.
+    """Of each grid the seeds by which it is judged (common_seeds); a cell without all of these keeps those it has.
 
     Cells that another experiment ran with many more seeds are beside the others in a map with the same number of them.
     """

@@ -133,6 +133,20 @@ def test_seeds_are_averaged_and_one_lucky_seed_does_not_win() -> None:
     assert panel.best.seeds == (0, 1)
 
 
+def test_a_seed_that_is_under_way_waits_for_nearly_all_cells() -> None:
+    first = [made_record(cell, 60.0 - 20 * (cell.id == CELLS[-1].id)) for cell in CELLS]
+    for count, seeds in ((35, (0,)), (45, (0, 1))):  # of 49
+        panel = _panel([*first, *(made_record(cell.replace(seed=1), 50.0) for cell in CELLS[:count])])
+        assert panel.best.seeds == seeds
+        assert (panel.best.place == (CELLS[-1].alpha, CELLS[-1].decay)) == (count == 35)
+
+
+def test_a_column_that_was_added_with_one_seed_does_not_take_the_others_away() -> None:
+    more = [made_record(cell.replace(seed=seed), 61.0) for cell in CELLS if cell.decay != DECAYS[0] for seed in (1, 2)]
+    panel = _panel([*_all_at(60.0, made_record(INSIDE.replace(decay=DECAYS[0]), 30.0)), *more])
+    assert panel.best.seeds == (0, 1, 2)
+
+
 def test_further_seeds_of_the_selected_cell_are_there_for_comparisons() -> None:
     special = [made_record(INSIDE.replace(seed=seed), 50.0 + seed) for seed in (0, 2, 1)]
     panel = _panel(_all_at(60.0, *special, made_record(OTHER.replace(seed=1), 30.0)))
