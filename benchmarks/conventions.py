@@ -159,7 +159,7 @@ def _write_page(rows: Sequence[dict[str, Any]]) -> None:
         *(f"| {package} | {convention} | {', '.join(names)} |" for (package, convention), names in groups.items()),
     ]  # fmt: skip
     page = ROOT / "docs" / "conventions.md"
-    marks = ("<!-- optimizers: python -m benchmarks.conventions -->\n", "<!-- end -->")
+    marks = ("<!-- begin: optimizers (python -m benchmarks.conventions) -->\n", "<!-- end -->")
     pattern = f"{re.escape(marks[0])}.*?{re.escape(marks[1])}"
     text = "\n".join([marks[0], *lines, "", marks[1]])
     page.write_text(re.sub(pattern, lambda _: text, page.read_text(), count=1, flags=re.DOTALL))
