@@ -52,14 +52,16 @@ class Task(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What a worker says. kind: "started", "epoch" (so many epochs are done), then "finished", "diverged", "failed"
-    (text: traceback), "stopped", "busy" (another run is training it), "memory" (there was not enough of it) or
-    "trouble" (text: what every other cell would meet too, as a full disk). anomalies: kinds of them in its curves.
+    """What a worker says. kind: "started", "epoch" (so many epochs are done, the last on so many images), then
+    "finished", "diverged", "failed" (text: traceback), "stopped", "busy" (another run is training it), "memory" (there
+    was not enough of it) or "trouble" (text: what every other cell would meet too, as a full disk). anomalies: kinds of
+    them in its curves.
     """
 
     kind: str
     cell: Cell
     epochs: int = 0
+    images: int = 0
     text: str = ""
     anomalies: tuple[str, ...] = ()
 
@@ -213,6 +215,7 @@ class _Sweep:
         self.crashes = Counter[Cell]()
         self.trouble = ""  # a full disk or its like, in one line
         self.settled = 0  # work of cells that have ended
+        self.images = 0  # trained in this run
         self.display = Display(total, sum(map(_work, cells)), outcome)
 
     def run(self, count: int, should_stop: Callable[[], bool] | None) -> None:
@@ -228,12 +231,12 @@ class _Sweep:
                 if self.stopping:
                     self._stop_workers("" if should_stop else "; Ctrl-C again ends at once")
                 in_hand = sum(_work(each.cell, each.epochs) for each in self.workers.values() if each.cell)
-                self.display.show(self.settled + in_hand)
+                self.display.show(self.settled + in_hand, self.images)
         finally:
             for worker in self.workers.values():
                 worker.pipe.close()  # whatever went wrong here: workers save and end when their pipe does
                 worker.process.wait()
-            self.display.show(self.settled, last=True)
+            self.display.show(self.settled, self.images, last=True)
         if self.trouble:
             raise OSError(self.trouble)
 
@@ -279,7 +282,7 @@ class _Sweep:
 
     def _listen(self, worker: _Worker) -> None:
         try:
-            kind, cell, epochs, text, anomalies = worker.pipe.recv()
+            kind, cell, epochs, images, text, anomalies = worker.pipe.recv()
         except (EOFError, ConnectionError):
             self._on_exit(worker)
             return
@@ -287,6 +290,7 @@ class _Sweep:
         others = sum(each.cell is not None for each in self.workers.values()) - 1
         if kind == "epoch":
             worker.epochs = epochs
+            self.images += images
         elif kind == "busy":
             if self.task.wait_for_others:
                 self.waiting.append(cell)  # others first

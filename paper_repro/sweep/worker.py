@@ -52,9 +52,9 @@ def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any])
             record = records.read_or_put_aside(task.out, cell.id)  # another run may have finished it meanwhile
             try:
                 record = record or train.train(
-                    cell, data.of(cell), task.out, task.device,
+                    cell, (dataset := data.of(cell)), task.out, task.device,
                     should_stop=lambda: lease.lost or pipe.poll(),
-                    on_epoch=lambda epochs: pipe.send(Message("epoch", cell, epochs)),
+                    on_epoch=lambda epochs: pipe.send(Message("epoch", cell, epochs, len(dataset.train))),
                 )  # fmt: skip
             except train.Stopped:
                 return Message("busy" if lease.lost else "stopped", cell)

@@ -59,7 +59,7 @@ def _begin(ours: Connection, cell: Cell) -> None:
 
 def test_it_reports_epochs_and_the_end_of_each_cell(cell: Cell, start, tmp_path: Path) -> None:
     ours, thread = start()
-    epochs = [Message("epoch", cell, done) for done in (1, 2, 3)]
+    epochs = [Message("epoch", cell, done, images=100) for done in (1, 2, 3)]
     assert _told(ours, cell) == [*epochs, Message("finished", cell)]
     (failed,) = _told(ours, cell.replace(model="nope-1"))
     assert failed.kind == "failed"
@@ -75,7 +75,7 @@ def test_a_word_makes_it_save_and_stop(cell: Cell, start, tmp_path: Path) -> Non
     ours, thread = start()
     long = cell.replace(epochs=100_000)
     _begin(ours, long)
-    assert ours.recv() == Message("epoch", long, 1)
+    assert ours.recv() == Message("epoch", long, 1, images=100)
     ours.send(None)
     while (heard := ours.recv()).kind == "epoch":
         pass
