@@ -20,7 +20,7 @@ def _budget(name: str, text: str, words: str, unit: str, rule: Rule) -> Claim:
             if (line.optimizer, line.unit, line.held, line.computed) == ("adamw", UNITS[unit], "", False):
                 words = f"exponent in the budget {format_estimate(line.exponent)}"
                 if line.exponent is None or line.exponent.low is None:
-                    words = "too few budgets hold their best decay, or the noise of single runs is not known"
+                    words = "too few budgets have their best decay inside the grid, or the noise of runs is not known"
                 panels = [panel for panel in evidence.panels("supp3") if panel.decay_unit == unit]
                 return evidence.judge(rule, [line.exponent], words, panels)
         return None
@@ -57,13 +57,13 @@ def _falls(exponents: Sequence[Interval]) -> str:
 HALF = PREDICTED[BATCH][ROOT][0]
 CLAIMS = (
     _budget("14", "The best decay per update falls with the budget",
-            "the exponent of AdamW's lies below 0; does not hold above", "step", all_below),
+            "AdamW's exponent lies below 0; does not hold above", "step", all_below),
     _budget("15", "Normalized, the best decay suits all budgets",
-            f"the exponent of AdamW's lies within ±{STAYS}; does not hold outside", "normalized",
+            f"AdamW's exponent lies within ±{STAYS}; does not hold outside", "normalized",
             within(-STAYS, STAYS)),
-    _batch_size("B1", "The best decay per update goes with the square root of the batch size", "appendix B.1",
-                f"both intervals lie within {HALF} ± {STAYS}; does not hold when one lies outside",
+    _batch_size("B1", "The best decay per update is proportional to the square root of the batch size", "appendix B.1",
+                f"SGDW's and AdamW's intervals lie within {HALF} ± {STAYS}; does not hold when one lies outside",
                 within(HALF - STAYS, HALF + STAYS)),
     _batch_size("B3", "The larger the batch, the smaller the best decay", "notes on the paper",
-                "both intervals lie below 0; does not hold when both lie above", _falls),
+                "SGDW's and AdamW's intervals lie below 0; does not hold when both lie above", _falls),
 )  # fmt: skip

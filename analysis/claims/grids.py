@@ -31,7 +31,7 @@ def gains_by_decay(experiment: str, *runs: Run) -> Callable[[Evidence], str]:
             return ""
         bests = [panel.best for panel in evidence.selected(experiment, *runs)]
         decays = [format_number(best.decay) for best in bests if best]
-        return f"nothing is gained by decay (that of the best: {', '.join(decays)})"
+        return f"decay does not lower the error (best decays: {', '.join(decays)})"
 
     return premise
 
@@ -42,7 +42,7 @@ def _decoupled(name: str, schedule: str) -> Claim:
     experiment, figure = ("fig2", "figures 1 and 2") if is_cosine else ("fig1", "figure 1")
     family = tuple(starmap(Pair, combinations(OPTIMIZERS, 2))) if is_cosine else tuple(DECOUPLED.values())
     of = "pairs of figure 2" if is_cosine else "parts of 1"
-    premise = "premise: one of them gains by decay (by the margin, or may)"
+    premise = "premise: decay improves Adam or AdamW by the margin, or may"
     return Claim(
         name, f"Decoupled decay beats L2 for Adam under {UNDER[schedule]}", figure, experiment,
         f"AdamW's best is below Adam's, {CORRECTED} {of}; {premise}",
@@ -56,7 +56,7 @@ def _annealed(name: str, optimizer: str, better: str) -> Claim:
     text = f"{NAMES[optimizer]} is better under {UNDER[better]} than under {UNDER[pair.first.schedule]}"
     return Claim(
         name, text, "figure 1", "fig1",
-        f"the best under the first is below that under the second, {CORRECTED} parts of 2",
+        f"its lowest error is lower under the first schedule named, {CORRECTED} parts of 2",
         differences("fig1", all_above, pair, family=tuple(STEPS.values())), table=PAPER, in_paper=True,
         beforehand=True,
     )  # fmt: skip
@@ -71,9 +71,8 @@ def _slopes(rule: Callable[[Sequence[Interval]], str], *runs: Run) -> Measure:
             return None
         slopes = [evidence.slope(run.optimizer) for run in runs]
         named = zip((NAMES[run.optimizer] for run in runs), slopes, strict=True)
-        texts = [
-            f"{name} {format_estimate(slope) if slope else 'too few rows hold their best'}" for name, slope in named
-        ]
+        few = "too few rows have their best decay inside the grid"
+        texts = [f"{name} {format_estimate(slope) if slope else few}" for name, slope in named]
         known: list[Estimate | None] = list(slopes)
         if len(runs) == 2:
             first, second = slopes
@@ -92,8 +91,8 @@ def _coupled(parts: Sequence[Interval]) -> str:
 def _ridges(name: str, coupled: Run, free: Run) -> list[Claim]:
     first, second = (NAMES[run.optimizer] for run in (coupled, free))
     parts = (
-        ("", f"The ridge of {first} with L2 is steeper than {second}'s", all_below, (coupled, free),
-         "the difference of their slopes of log λ over log α lies below 0; does not hold above"),
+        ("", f"{first}'s best L2 factor depends more on the learning rate than {second}'s best decay", all_below,
+         (coupled, free), "the difference of their slopes of log λ over log α lies below 0; does not hold above"),
         ("a", f"With L2 {first}'s learning rate and factor must be tuned together", _coupled, (coupled,),
          f"the slope lies below -{FLAT}; does not hold above that"),
         ("b", f"{second}'s decay can be tuned alone", within(-FLAT, FLAT), (free,),

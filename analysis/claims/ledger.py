@@ -100,7 +100,7 @@ def _decided(claim: Claim, settings: Sequence[Evidence], paper: Paper) -> Decide
         return Decided(claim, verdicts, theirs, *_to_run(claim, first))
     needed = power.seeds_needed(verdict.power) if verdict.outcome == OPEN else None
     if verdict.why == GRID:
-        needed = SeedsNeeded("no number of seeds: cells beyond the grid's border, or that meet")
+        needed = SeedsNeeded("no number of seeds: cells beyond the grid boundary, or runs of equal training loss")
     return Decided(claim, verdicts, theirs, needed)
 
 

@@ -76,7 +76,7 @@ def _at_equal_loss(evidence: Evidence) -> Verdict | None:
     met = [(min(adam, key=lambda end: abs(end[0] - own[0])), own) for own in adamw]
     met = [(other, own) for other, own in met if abs(other[0] - own[0]) < math.log(ALIKE)]
     if not met:
-        return evidence.judge(all_above, [None], "no final training losses meet", panels)
+        return evidence.judge(all_above, [None], "no two runs end at the same training loss", panels)
     # Pairs that share a run of Adam's are no two repetitions.
     count = len({other for other, _ in met})
     part = around(sum(other[1] - own[1] for other, own in met) / len(met), half / math.sqrt(count))
@@ -119,14 +119,15 @@ CLAIMS = (
           "weaker than the claim: half of AdamW's decays end below Adam's best by more than noise; does not hold when "
           "half end above it by as much", _every_decay, table=PAPER, in_paper=True),
     Claim("8a", "Their training losses coincide in the first half, then AdamW's is lower", "section 4.3, figure 3",
-          "fig3", f"within a factor of {ALIKE} halfway, and lower by more than that at the end; does not hold when "
-          f"higher by more than that, or halfway apart by {ALIKE**2:.2f}", _halves, table=PAPER, in_paper=True),
+          "fig3", f"within a factor of {ALIKE} halfway, and AdamW's lower by more than that at the end; does not hold "
+          f"when it is higher by more than that, or when they are a factor of {ALIKE**2:.2f} apart halfway", _halves,
+          table=PAPER, in_paper=True),
     Claim("9", "AdamW generalises better at equal training loss", "section 4.3, figure 3", "fig3",
-          "AdamW's runs have lower test errors than those of Adam's whose final training losses are nearest, within a "
-          f"factor of {ALIKE}; does not hold when higher", _at_equal_loss, table=PAPER),
+          "AdamW's runs have lower test errors than the runs of Adam nearest in final training loss (within a factor "
+          f"of {ALIKE}); does not hold when higher", _at_equal_loss, table=PAPER),
     Claim("10", "AdamW's error is 15 % (relative) below Adam's after long runs", "section 4, figure 3", "fig3",
-          "the interval of the difference lies above 7.5 % of Adam's error and holds 15 % or more; does not hold when "
-          "it lies below 15 %", _gain, table=PAPER, in_paper=True),
+          "the interval of the difference lies above 7.5 % of Adam's error and contains 15 % or more; does not hold "
+          "when it lies below 15 %", _gain, table=PAPER, in_paper=True),
     Claim("16", "A long run of Adam at a constant rate is only as good as AdamW with a schedule in far fewer epochs",
           "supplementary figure 2", "supp2",
           f"AdamW under cosine is worse by less than the margin after {FEWER} times fewer epochs; does not hold when "

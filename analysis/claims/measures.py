@@ -71,7 +71,7 @@ def differences(
         remarks = [f"margin {evidence.margin(experiment, *pair[:2]):.2f}"] * pair.may_be_worse
         remarks += [f"Holm's p {p:.2g}"] if p is not None else []
         names = compared.first, compared.second
-        remarks += [f"{name} at the grid's edge" for name, is_at in zip(names, edges, strict=True) if is_at]
+        remarks += [f"{name} on the grid boundary" for name, is_at in zip(names, edges, strict=True) if is_at]
         return format_comparison(compared, remarks)
 
     return measure

@@ -89,7 +89,9 @@ def _constant_timescale(evidence: Evidence) -> Verdict | None:
         return None
     law, panels = found
     exponent = timescale_exponent(law)
-    words = f"AdamW's exponent in the budget {format_estimate(exponent)}" if exponent else "too few budgets hold it"
+    words = "too few budgets have their best decay inside the grid"
+    if exponent:
+        words = f"AdamW's exponent in the budget {format_estimate(exponent)}"
     return evidence.judge(within(-EXPONENT, EXPONENT), [exponent], words, panels)
 
 
@@ -230,34 +232,35 @@ WITHIN = f"within ±{EXPONENT}; does not hold when outside"
 _claim = partial(Claim, beforehand=True, before_noisy=True)
 CLAIMS = (
     _claim("W1", "AdamW's best timescale, 1/λ updates, is the same number of epochs in every budget",
-           "arXiv:2405.13698, of data sets and models, where budgets stand here", "supp3",
+           "arXiv:2405.13698: there over data sets and models, here over budgets", "supp3",
            f"the interval of the exponent of 1/λ* in the epochs lies {WITHIN}", _constant_timescale,
            in_paper=True, before_noisy=False),
-    _claim("W2", "AdamW's best decay per update goes in proportion to the batch size",
+    _claim("W2", "AdamW's best decay per update is proportional to the batch size",
            "arXiv:2505.13738; the timescale view, arXiv:2405.13698", "batch_size",
            f"at equal epochs the interval of the exponent lies {WITHIN.replace('±', '1 ± ')}", _in_proportion,
            before_noisy=False),
     _claim("D1", "The ratio of gradient to weight norm rises at the end of an annealed run with decay",
-           "arXiv:2506.02285, of layers before a normalisation, where the whole network stands here", "fig2",
+           "arXiv:2506.02285: there of layers before a normalisation, here of the whole network", "fig2",
            f"{TAIL}, lies above 0 at SGDW's and AdamW's selected cells; does not hold when one lies below; {ACTS}",
            _rises),
-    _claim("D1a", "It rises the more the larger the decay", "arXiv:2506.02285", "fig2",
+    _claim("D1a", "The larger the decay, the more that ratio rises", "arXiv:2506.02285", "fig2",
            f"the slope of {TAIL}, in log2 of the decay, at the selected learning rate, lies above 0 for SGDW and "
            "AdamW; does not hold when one lies below", _rises_with_decay),
-    _claim("D1b", "Decay that follows the square of the schedule lowers that rise", "arXiv:2506.02285", "later_decays",
+    _claim("D1b", "Decay that follows the square of the schedule reduces that rise", "arXiv:2506.02285", "later_decays",
            f"{TAIL}, AdamW less corrected at equal settings, lies above 0; does not hold when below; {ACTS}",
            _corrected_rise),
     _claim("C1", "Tuned, decay that follows the square of the schedule ends better than AdamW's",
-           "arXiv:2506.02285, of the loss; arXiv:2512.08217", "later_decays", f"selected cells, test error: {GAIN}",
-           differences("later_decays", gains, Pair(ADAMW, CORRECTED))),
-    _claim("C1a", "So it does at AdamW's own learning rate and decay", "arXiv:2506.02285, of the loss", "later_decays",
+           "arXiv:2506.02285: there of the loss; arXiv:2512.08217", "later_decays",
+           f"selected cells, test error: {GAIN}", differences("later_decays", gains, Pair(ADAMW, CORRECTED))),
+    _claim("C1a", "The same without tuning, at AdamW's own learning rate and decay",
+           "arXiv:2506.02285: there of the loss", "later_decays",
            f"both at AdamW's selected cell, test error: {GAIN}", dropped_in(CORRECTED)),
     _claim("K1", "Tuned, cautious decay ends better than AdamW's", "arXiv:2510.12402", "later_decays",
            f"selected cells, test error: {GAIN}", differences("later_decays", gains, Pair(ADAMW, CAUTIOUS))),
-    _claim("K1a", "So it does without tuning, at AdamW's own learning rate and decay", "arXiv:2510.12402",
+    _claim("K1a", "The same without tuning, at AdamW's own learning rate and decay", "arXiv:2510.12402",
            "later_decays", f"both at AdamW's selected cell, test error: {GAIN}", dropped_in(CAUTIOUS)),
-    _claim("E1", "AdamW's weight norm goes with the square root of α / weight_decay, here α²/λ",
-           "arXiv:2305.17212, of layers before a normalisation, where the whole network stands here", "fig2",
+    _claim("E1", "AdamW's weight norm is proportional to the square root of α / weight_decay, here α²/λ",
+           "arXiv:2305.17212: there of layers before a normalisation, here of the whole network", "fig2",
            "the exponents of the final norm in α²/λ, the mean over decays of those in α and the mean over learning "
            f"rates of those in λ, with intervals from their scatter, lie within 0.5 ± {NORM_EXPONENT:g}; does not hold "
            f"when one lies outside; {ACTS}", _norms),
@@ -266,8 +269,9 @@ CLAIMS = (
            f"sensitivity (mean over rates of min(test error, {CHANCE:g} %), less the lowest) along both lines through "
            f"AdamW's selected cell, at {RATES} common rates or more on both sides of it; fixed λ/α less fixed λ, by "
            f"seed: {GAIN}", _less_sensitive),
-    _claim("Z1", "Without normalisation AdamW is better than Adam with L2", "arXiv:2202.00089, of deeper networks",
-           "normalization", f"selected cells, test error: {GAIN}; {DECAYS}",
+    _claim("Z1", "Without normalisation AdamW is better than Adam with L2",
+           "arXiv:2202.00089: there of deeper networks", "normalization",
+           f"selected cells, test error: {GAIN}; {DECAYS}",
            given(_no_decay, differences("normalization", gains, Pair(ADAM, ADAMW)))),
     _claim("Z1a", "Its gain over Adam is larger than with batch normalisation", "arXiv:2202.00089", "normalization",
            f"the difference of both gains: {GAIN}; {DECAYS}", given(_no_decay, _more_without_normalization)),

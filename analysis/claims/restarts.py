@@ -38,7 +38,8 @@ def _speed_up(evidence: Evidence) -> Verdict | None:
         part = Estimate(part.value, math.log(low), math.log(high))
     factor = exponential(part)
     words = (
-        f"AdamW is where AdamWR is at its first restart, after {ends[0]} epochs, {format_estimate(factor)} times later"
+        f"AdamW reaches the error that AdamWR has at its first restart (epoch {ends[0]}) {format_estimate(factor)} "
+        "times later"
     )
     panels = evidence.selected("fig4", ADAMW, ADAMWR)
     return evidence.judge(_sooner, [part], words, panels, STUDENT_FROM)
@@ -118,8 +119,11 @@ def _at_equal_loss(evidence: Evidence) -> Verdict | None:
             met = [row["test_error"] - last["test_error"] for row in _ends(restarted) if _alike(row, last)]
             means += [float(np.mean(met))] if met else []
         parts[names] = student(means) if means else None
-    words = ", ".join(f"{name} {format_estimate(part) if part else 'do not meet'}" for name, part in parts.items())
-    words = f"at equal final training loss: {words} points"
+    texts = [
+        f"{name} {format_estimate(part)} points" if part else f"{name} have none in common"
+        for name, part in parts.items()
+    ]
+    words = f"at equal final training losses: {', '.join(texts)}"
     verdict = evidence.judge(all_below, list(parts.values()), words, panels, STUDENT_FROM)
     return replace(verdict, why=GRID) if None in parts.values() else verdict
 
@@ -132,8 +136,8 @@ def _alike(row: dict[str, Any], other: dict[str, Any]) -> bool:
 
 CLAIMS = (
     Claim("11", "Restarts reach a result up to ten times sooner", "figure 4", "fig4",
-          f"AdamW comes to AdamWR's error at the first restart {SOONER} times later or more; does not hold below "
-          f"{HARDLY}", _speed_up, table=PAPER, in_paper=True),
+          f"AdamW reaches AdamWR's error at the first restart {SOONER} times later or more; does not hold below "
+          f"{HARDLY} times", _speed_up, table=PAPER, in_paper=True),
     Claim("12", "AdamWR ends as well as AdamW", "figure 4", "fig4",
           "it ends worse by less than the margin; does not hold when by more",
           differences("fig4", all_below, Pair(ADAMWR, ADAMW, may_be_worse=True)), table=PAPER, in_paper=True),

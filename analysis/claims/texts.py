@@ -45,7 +45,9 @@ def _first_proposition(rows: Rows) -> Verdict:
 def _second_proposition(rows: Rows, true_if_apart: bool = True) -> Verdict:
     residual = min(row["residual"] for row in rows if row["what"] == "residual" and row["spread"])
     closest = min(row["distance"] for row in rows if row["what"] == "adam")
-    words = f"the best factor leaves {residual:.2f} or more of the decay, and Adam {closest:.2f} away from AdamW"
+    words = (
+        f"the best L2 factor misses {residual:.2f} or more of the decay; Adam ends a relative {closest:.2f} off AdamW"
+    )
     return fact((min(residual, closest) > APART) == true_if_apart, words)
 
 
@@ -62,7 +64,7 @@ def _parameters(rows: Rows) -> Verdict | None:
         return None
     texts = [f"{name.rpartition('-')[2]} {counts[name]:.2f}" for name in NETS]
     holds = all(abs(counts[name] - stated) < 0.1 for name, stated in NETS.items())
-    return fact(holds, f"millions of trained values: {', '.join(texts)}")
+    return fact(holds, f"millions of parameters: {', '.join(texts)}")
 
 
 def _step_cost(rows: Rows) -> Verdict:
@@ -121,7 +123,7 @@ def _exemption(evidence: Evidence) -> Verdict | None:
     edges = [at_edge(panels[name], panels[name].tiles) for name in ("matrices", "all")]
     decays = [f"{best.decay:g}" for name in ("matrices", "all") if (best := panels[name].best)]
     words = f"{format_comparison(pairs[0])} points at decays {' and '.join(decays)}"
-    words += ", at the grid's edge" * any(edges)
+    words += ", on the grid boundary" * any(edges)
     doubts = [Doubt(1.0, *edges)]
     return evidence.judge(all_below, [pairs[0].judged], words, list(panels.values()), PAIRED_FROM, doubts=doubts)
 
@@ -133,8 +135,8 @@ def _transformer(evidence: Evidence) -> Verdict | None:
         return None
     adam, adamw = (curve(records, "train_loss") for records in evidence.selected_records("transformer", *runs))
     epoch = adamw.first_at_most(adam.values[-1])
-    words = f"{format_comparison(compared)} points; Adam's final training loss ({adam.epochs[-1]} epochs) "
-    words += f"is AdamW's after {epoch}" if epoch else "is never AdamW's"
+    words = f"{format_comparison(compared)} points; Adam's final training loss (epoch {adam.epochs[-1]}) "
+    words += f"is reached by AdamW after {epoch}" if epoch else "is never reached by AdamW"
     sooner = epoch is not None and 2 * epoch <= adam.epochs[-1]
 
     def rule(differences: Sequence[Interval]) -> str:
@@ -146,9 +148,9 @@ def _transformer(evidence: Evidence) -> Verdict | None:
 
 CLAIMS = (
     _study_claim("19a", "For SGD decay λ is an L2 factor of λ / α", "Proposition 1", "propositions",
-              "equal iterates there, and nowhere else", _first_proposition),
+              "equal iterates at that factor, and at no other", _first_proposition),
     _study_claim("19b", "No L2 factor is decay under a preconditioner", "Proposition 2", "propositions",
-              "the best factor leaves a part of the decay", _second_proposition),
+              "even the best factor misses a part of the decay", _second_proposition),
     _study_claim("19c", "Under a fixed preconditioner decay is a penalty scaled by it", "Proposition 3, appendix",
               "propositions", "equal iterates at every learning rate",
               lambda rows: _third_proposition(rows, "appendix")),
@@ -161,17 +163,18 @@ CLAIMS = (
     _study_claim("S4", "AdamW computes less than Adam with L2", "a blog on AdamW", "step_cost",
               "its step takes less than 0.95 of the time on every network", _step_cost),
     _study_claim("S5", "Adam gives each parameter a learning rate of its own", "a reference page on Adam",
-              "effective_decay", "more than twofold between tensors", _effective_rate, TEXT),
+              "effective_decay", "effective rates differ more than twofold between tensors", _effective_rate, TEXT),
     _study_claim("S6", "L2 in Adam decays weights with large gradients less, AdamW all alike", "a blog on AdamW",
               "effective_decay", "powers of the gradient scale within 0.3 of -1, and within 0.05 of 0",
               _effective_decay, TEXT),
     Claim("S7", "In the first 100 updates Adam and AdamW look alike, untuned SGD lags", "a lesson on optimizers",
-          "first_steps", f"SGD's loss is higher, and Adam's and AdamW's differ by less than {LIKE} of that; does not "
-          "hold when SGD's is lower, or they differ by more", _first_steps, beforehand=True),
+          "first_steps", f"SGD's loss is higher, and Adam's and AdamW's differ by less than {LIKE} of that lag; does "
+          "not hold when SGD's is lower, or they differ by more", _first_steps, beforehand=True),
     Claim("S8", "Biases and normalisations should be exempt from decay", "a lesson on optimizers", "groups",
-          "AdamW is better so, each way at its own best decay; does not hold when worse; premise: AdamW gains by decay "
-          "(by the margin, or may)", given(gains_by_decay("fig2", Run("adamw")), _exemption), beforehand=True),
+          "AdamW is better with the exemption, each way at its own best decay; does not hold when worse; premise: "
+          "decay improves AdamW by the margin, or may", given(gains_by_decay("fig2", Run("adamw")), _exemption),
+          beforehand=True),
     Claim("S9", "A Transformer learns better with AdamW, and in far fewer epochs", "a blog on AdamW", "transformer",
-          "significantly lower error, and Adam's final training loss in half the epochs", _transformer,
-          beforehand=True, before_noisy=True),
+          "AdamW's error is significantly lower, and it reaches Adam's final training loss in half the epochs",
+          _transformer, beforehand=True, before_noisy=True),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from paper_repro import schedules
 from paper_repro.decay import CONVENTIONS, __main__, convert, laws, normalized
 
 ROOT = Path(__file__).parents[2]
-EXPERIMENTS = (ROOT / "docs" / "experiments.md").read_text()
+EXPERIMENTS = (ROOT / "docs" / "experiments-batch-and-budget.md").read_text()
 PAGE = (ROOT / "docs" / "conventions.md").read_text()
 CIFAR = laws.Run(128, 50_000, 100)
 RUNS = [CIFAR, laws.Run(512, 50_000, 200), laws.Run(512, 1_281_167, 16), laws.Run(32, 4_000, 1.5)]

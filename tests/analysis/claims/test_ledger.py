@@ -105,9 +105,9 @@ def test_a_ridge_that_cannot_be_measured_leaves_it_open_at_any_price() -> None:
     few = [record for record in made if record["cell"]["optimizer"] != "sgd" or record["cell"]["alpha"] > 0.3]
     found = _decided("4a", few)
     assert (found.ours.outcome, found.ours.why) == (OPEN, GRID)
-    assert found.ours.words == "SGD too few rows hold their best"
+    assert found.ours.words == "SGD too few rows have their best decay inside the grid"
     assert found.needed is not None
-    assert "beyond the grid's border" in found.needed.words
+    assert "beyond the grid boundary" in found.needed.words
 
 
 def experiments_of() -> tuple[str, ...]:
@@ -191,9 +191,9 @@ def test_the_paper_s_own_figures_decide_what_they_show() -> None:
     assert {outcomes[name] for name in ("6", "7b", "12", "10")} == {OPEN}  # single runs show no equality
     assert outcomes["1a"] == ABSENT
     assert found["1a"] is not None
-    assert "(that of the best: 0, 0); Adam, fixed rate − AdamW, fixed rate -0.07" in found["1a"].words
+    assert "(best decays: 0, 0); Adam, fixed rate − AdamW, fixed rate -0.07" in found["1a"].words
     assert "after 100 epochs less Adam at a constant rate after 1800: -0.56" in found["16"].words
-    assert "after 100 epochs, 11.89 [7.00, 15.00] times later" in found["11"].words
+    assert "(epoch 100) 11.89 [7.00, 15.00] times later" in found["11"].words
     assert all(paper is None or paper.words for paper in found.values())
 
 

@@ -119,7 +119,7 @@ def test_whether_to_exempt_vectors_from_decay(gain: float, shift: int, outcome: 
 def test_a_group_whose_best_decay_may_lie_beyond_is_not_called_worse(gain: float, outcome: str) -> None:
     found = judged("S8", exempted(gain, 2))
     assert found.outcome == outcome, found.words
-    assert found.words.endswith("at the grid's edge")
+    assert found.words.endswith("on the grid boundary")
 
 
 def test_where_no_decay_helps_its_groups_do_not_matter() -> None:
@@ -143,11 +143,11 @@ def transformers(adamw: float, loss: float) -> list[Record]:
 @pytest.mark.parametrize(
     ("adamw", "loss", "outcome", "sooner"),
     [
-        (45.0, 0.2, HOLDS, "is AdamW's after 18"),
-        (45.0, 0.8, OPEN, "is AdamW's after 27"),  # better, but not in half the epochs
-        (45.0, 1.3, OPEN, "is never AdamW's"),
-        (49.8, 0.2, OPEN, "is AdamW's after 18"),  # sooner, but not seen to be better
-        (55.0, 0.2, FAILS, "is AdamW's after 18"),
+        (45.0, 0.2, HOLDS, "is reached by AdamW after 18"),
+        (45.0, 0.8, OPEN, "is reached by AdamW after 27"),  # better, but not in half the epochs
+        (45.0, 1.3, OPEN, "is never reached by AdamW"),
+        (49.8, 0.2, OPEN, "is reached by AdamW after 18"),  # sooner, but not seen to be better
+        (55.0, 0.2, FAILS, "is reached by AdamW after 18"),
     ],
 )
 def test_a_transformer_with_adamw(adamw: float, loss: float, outcome: str, sooner: str) -> None:
