@@ -37,7 +37,7 @@ from paper_repro.files import write_atomically
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     "README.md", "docs/claims.md", "docs/evidence.md", "docs/experiments-figure2.md", "docs/experiments-schedules.md",
-    "docs/experiments-batch-and-budget.md", "docs/experiments-later-papers.md", "docs/reliability.md",
+    "docs/experiments-batch-and-budget.md", "docs/experiments-later-papers.md", "docs/reliability.md", "docs/speed.md",
 )  # fmt: skip
 MARKED = re.compile(r"<!-- begin: ([^\n]+?) -->\n((?:(?!<!--).)*)<!-- end -->", re.DOTALL)  # never over another mark
 SHOWN = {"sgd": "SGD, L2", "sgdw": "SGDW", "adam": "Adam, L2", "adamw": "AdamW"}
@@ -136,7 +136,7 @@ def _speed(blocks: Blocks) -> Table:
     for what, row in measured[0].items():
         if not any(part in what for part in LEFT_OUT):
             values = [machine.get(what, {}).get(column) for machine in measured for column in columns]
-            rows.append((what, row["unit"], *(f"{float(value):.4g}" if value else "" for value in values)))
+            rows.append((what, row["unit"], *(f"{float(value):.3g}" if value else "" for value in values)))
     header = (words for name in MACHINES for words in (f"{name}: ours", *columns[1:]))
     return Table(("", "unit", *header), tuple(rows))
 
