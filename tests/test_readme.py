@@ -7,7 +7,6 @@ from pathlib import Path
 import experiments
 from analysis.claims import CLAIMS, ledger, sources
 from analysis.figures import read_records
-from analysis.report.pages import MAP
 from analysis.results.panels import panels
 from analysis.results.studies import RECORDED
 from analysis.results.table import charts
@@ -30,11 +29,11 @@ def _interval(part: Estimate, digits: int = 1) -> str:
 
 def test_the_findings_of_the_readme_are_what_the_committed_records_say() -> None:
     said, records = _words("README.md"), read_records([RECORDED])
-    (chart,) = (each for each in charts(experiments.get(MAP), records) if each.profile == "cpu")
+    (chart,) = (each for each in charts(experiments.get("fig2"), records) if each.profile == "cpu")
     assert f"(pictures/{chart.stem}.png)" in said
-    seeds = {record["cell"]["seed"] for record in chart.records}
-    assert f"{len(seeds)} seeds, {len(chart.records)} runs" in said
     grids = {panel.optimizer: panel for panel in panels(chart)}
+    assert {tile.seeds for panel in grids.values() for tile in panel.candidates} == {(0, 1, 2)}
+    assert f"three seeds, {3 * sum(len(panel.candidates) for panel in grids.values())} runs" in said
     slopes = {name: ridge.ridge(panel_surface(panel, "validation")).slope for name, panel in grids.items()}
     assert f"to the power of {_interval(slopes['sgd'])} for SGD with L2 and {_interval(slopes['adam'])} for Adam" in said
     assert f"but {_interval(slopes['sgdw'])} for SGDW and {_interval(slopes['adamw'])} for AdamW" in said

@@ -45,7 +45,6 @@ LEFT_OUT = (  # of the table of speeds, which has them all
     "one cell on one core", "cells of 100 epochs", "16d: peak memory", "compiled: peak memory", "start of a sweep",
     "files left", "figure, peak memory",
 )  # fmt: skip
-MAP = "label_noise"  # figure 2 as docs/experiments-figure2.md opens with it: the clean one is not whole yet
 MACHINES = {"Xeon": "bench-xeon.csv", "EPYC": "bench-epyc.csv"}
 
 
@@ -77,8 +76,10 @@ class Blocks:
             published = power_laws.published_laws(chart.experiment.repeats or experiment)
             laws = [*power_laws.chart_laws(chart, every), *published]
             return power_laws.table(laws).markdown()
+        if kind in MAPS and experiment in experiments.names():
+            return MAPS[kind](self, experiment).markdown()
         if name not in BLOCKS:
-            raise UsageError(f"no block {name!r}: one of {', '.join(BLOCKS)}, statistics NAME, laws NAME")
+            raise UsageError(f"no block {name!r}: one of {', '.join(BLOCKS)}, findings, slopes, statistics or laws NAME")
         return BLOCKS[name](self).markdown()
 
 
@@ -101,9 +102,9 @@ def renewed(page: str, blocks: Blocks) -> str:
     return MARKED.sub(lambda match: f"<!-- begin: {match[1]} -->\n\n{blocks.text(match[1])}\n<!-- end -->", page)
 
 
-def _findings(blocks: Blocks) -> Table:
+def _findings(blocks: Blocks, name: str) -> Table:
     rows = []
-    for panel in panels(blocks.chart(MAP)):
+    for panel in panels(blocks.chart(name)):
         tiles, best = panel.candidates, panel.best
         assert best is not None
         without = min(tile.test_error for tile in tiles if tile.decay == 0 and tile.test_error is not None)
@@ -119,8 +120,8 @@ def _findings(blocks: Blocks) -> Table:
     return Table(header, tuple(rows))
 
 
-def _slopes(blocks: Blocks) -> Table:
-    chart, paper = blocks.chart(MAP), sources.Paper()
+def _slopes(blocks: Blocks, name: str) -> Table:
+    chart, paper = blocks.chart(name), sources.Paper()
     grids, split = panels(chart), selection_split(chart.records)
     ours = [format_estimate(ridge(panel_surface(panel, split)).slope) for panel in grids]
     theirs = [format_estimate(paper.slope(panel.optimizer)) for panel in grids]
@@ -210,8 +211,9 @@ def _chaos(blocks: Blocks) -> Table:
     return Table(("part", "checks", "differences", "code", "hardware"), tuple(rows))
 
 
+MAPS: Mapping[str, Callable[[Blocks, str], Table]] = {"findings": _findings, "slopes": _slopes}  # of an experiment
 BLOCKS: Mapping[str, Callable[[Blocks], Table]] = {
-    "findings": _findings, "slopes": _slopes, "speed": _speed, "precision": _precision, "batch sizes": _batch_sizes,
+    "speed": _speed, "precision": _precision, "batch sizes": _batch_sizes,
     "cost": _cost, "chaos": _chaos, "later claims": _later_claims,
     "claims in short": lambda blocks: ledger.short_table(blocks.decided),
     **{f"claims: {kind}": partial(_claims, kind=kind) for kind in ledger.CAPTIONS},

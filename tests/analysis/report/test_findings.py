@@ -15,7 +15,7 @@ from analysis.results.studies import RECORDED
 from analysis.results.table import Chart, charts
 from analysis.results.words import Estimate
 from analysis.statistics import ridge, separability
-from analysis.statistics.estimate import Comparison, compare, paired_difference
+from analysis.statistics.estimate import Comparison, compare, paired_difference, student
 from analysis.statistics.surface import panel_surface
 from paper_repro import studies
 from tests.conftest import Record
@@ -81,7 +81,7 @@ def test_figure_2_s_cost_and_noise() -> None:
 
 
 def test_how_far_the_best_factor_moves_is_what_the_table_says() -> None:
-    text = _text("experiments-figure2")
+    text = _text("experiments-figure2").partition("## On noisy labels")[2]
     rows = re.findall(r"\| (SGD, L2|SGDW|Adam, L2|AdamW) \| ((?:[\d.]+, ){6}[\d.]+) \|", text)
     factors = {name: [float(decay) for decay in decays.split(", ") if float(decay)] for name, decays in rows}
     folds = {name: f"{max(own) / min(own):.0f}-fold" for name, own in factors.items()}
@@ -89,37 +89,49 @@ def test_how_far_the_best_factor_moves_is_what_the_table_says() -> None:
     assert f"it stays within {max(folds['SGDW'], folds['AdamW'])}" in text
 
 
-def test_adam_and_adamw_of_figure_2_are_the_pair_that_is_decided() -> None:
-    pairs = _compared("label_noise")
+def test_the_pairs_of_figure_2_that_are_decided() -> None:
+    text, pairs = _text("experiments-figure2"), _compared("label_noise")
     (pair,) = [pair for pair in pairs.values() if pair.is_decided]
     assert ((pair.first, pair.second), len(pairs)) == (("Adam", "AdamW"), 6)
     assert {each.seeds for each in pairs.values()} == {7}
-    words = f"{_points(pair.difference)} points below AdamW's (seven seeds of each; p = {pair.p:.1g}, corrected for six"
-    assert words in _text("experiments-figure2")
+    assert f"{_points(pair.difference)} points below AdamW's (seven seeds of each; p = {pair.p:.1g}, corrected" in text
+    pairs = _compared("fig2")
+    assert {key for key, pair in pairs.items() if pair.is_decided} == {
+        ("SGD", "Adam"), ("SGDW", "Adam"), ("Adam", "AdamW")
+    }  # fmt: skip
+    pair = pairs["Adam", "AdamW"]
+    assert f"Adam − AdamW is {_points(pair.difference)} points (ten seeds of each; p = {pair.p:.1g}, corrected" in text
+    assert f"Adam − SGD is {_points(pairs['SGD', 'Adam'].difference)} points" in text
+    assert {each.seeds for each in pairs.values()} == {10}
+    adam, adamw = (_errors("fig2", name) for name in ("adam", "adamw"))
+    new = student([adam[seed] - adamw[seed] for seed in range(3, 10)])
+    assert f"The seven others alone give {_points(new)}" in text
 
 
-def test_regret_is_lower_for_adamw() -> None:
-    sgd, sgdw, adam, adamw = (
-        row.statistics["regret_decay_first"] for row in separability.chart_rows(_chart("label_noise"))
-    )
-    assert adamw.high < adam.low
-    assert sgdw.high > sgd.low
-    assert f"Adam with L2 costs {_points(adam)} points, AdamW {_points(adamw)};" in _text("experiments-figure2")
+def _errors(name: str, optimizer: str) -> dict[int, float]:
+    """Of the selected cell, by seed."""
+    (best,) = (panel.best for panel in _panels(name) if panel.optimizer == optimizer)
+    assert best is not None
+    tile = best.with_all_seeds()
+    return dict(zip(tile.seeds, tile.errors("test"), strict=True))
+
+
+def test_what_tuning_one_after_the_other_costs() -> None:
+    text = _text("experiments-figure2")
+    for name, words in (("fig2", "Adam with L2 costs {} points, AdamW {}"), ("label_noise", "on noisy labels {} and {}")):
+        adam, adamw = [row.statistics["regret_decay_first"] for row in separability.chart_rows(_chart(name))][2:]
+        assert words.format(_points(adam), _points(adamw)) in text
+        assert (adamw.high < adam.low) == (name == "label_noise")
 
 
 def test_what_label_noise_does() -> None:
-    (sgdw,) = (panel for panel in _panels("label_noise") if panel.optimizer == "sgdw")
-    noisy = {tile.decay: tile.test_error for tile in _row(0.1, sgdw)}
-    epochs = sgdw.tiles[0.1, 0.0].records[0]["cell"]["epochs"]
-    clean = {
-        record["cell"]["decay"]: record["final"]["test_error"]
-        for record in _records()
-        if (record["cell"]["label_noise"], record["cell"]["epochs"]) == (0, epochs)
-        and (record["cell"]["optimizer"], record["cell"]["alpha"]) == ("sgdw", 0.1)
-    }
+    ends = []
+    for name in ("label_noise", "fig2"):
+        (sgdw,) = (panel for panel in _panels(name) if panel.optimizer == "sgdw")
+        row = {tile.decay: tile.test_error for tile in _row(0.1, sgdw)}
+        ends += [row[0.0], min(row.values())]
     words = "goes from {:.1f} % without decay to {:.1f} % with it, and with clean labels from {:.1f} % to {:.1f} %"
-    numbers = noisy[0.0], min(noisy.values()), clean[0.0], min(clean.values())
-    assert words.format(*numbers) in _text("evidence")
+    assert words.format(*ends) in _text("evidence")
 
 
 def test_precision_makes_no_difference() -> None:
