@@ -57,7 +57,7 @@ def study(result: StudyResult, drawn: Drawn) -> Iterator[str | Table]:
 
 def _again(name: str, profile: str, data: str, changes: Mapping[str, Any], more: str = "") -> str:
     """What to type to run it again."""
-    return f" Again: `{to_type(name, (), changes, profile, data)}{more}`."
+    return f" To run it again: `{to_type(name, (), changes, profile, data)}{more}`."
 
 
 def selected(chart: Chart) -> Table:
@@ -67,7 +67,7 @@ def selected(chart: Chart) -> Table:
     caption = (
         f"the cells with the lowest {selection_split(chart.records)} error and their test errors (± standard deviation "
         "over seeds), beside the lowest value read off the paper's figure. Seeds: those of the selected cell by which "
-        f"it was selected; where more were trained since, their mean stands behind it.{among}"
+        f"it was selected; where more were trained since, the mean of all follows.{among}"
     )
     table = Table(HEADER, tuple(rows), "selected", caption)
     kept = [place for place, cells in enumerate(zip(*table.rows, strict=True)) if any(cells)]

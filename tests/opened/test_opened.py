@@ -54,6 +54,7 @@ def test_the_page_stands_by_itself_at_the_width_of(width: int, report: Path, kep
 def test_it_can_be_mailed_and_printed(report: Path, kept: Path) -> None:
     need({"chromium": "chromium", "chromedriver": "chromium-driver"})
     assert (report / "report.html").stat().st_size < 6_000_000
+    assert 250 < len((report / "statement.md").read_text().split()) < 400
     with Chrome() as chrome:
         chrome.open(report / "report.html", 1280)
         printed = base64.b64decode(chrome.tell("Page.printToPDF", printBackground=True)["data"])
