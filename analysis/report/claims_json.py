@@ -59,10 +59,12 @@ def claims(decided: Sequence[Decided]) -> str:
     """The file's content."""
     entries = [
         ClaimEntry(
-            each.claim.name, each.claim.table, each.claim.text, each.claim.source, each.claim.rule,  # type: ignore[arg-type]
-            each.claim.experiment, [name for name in each.verdicts if each.claim.is_after(name)],
-            {name: _entry(verdict) for name, verdict in each.verdicts.items()}, each.paper and _entry(each.paper),
-            each.needed and NeededEntry(**vars(each.needed)),
+            claim=each.claim.name, table=each.claim.table, text=each.claim.text,  # type: ignore[arg-type]
+            source=each.claim.source, rule=each.claim.rule, experiment=each.claim.experiment,
+            rule_set_after=[name for name in each.verdicts if each.claim.is_after(name)],
+            verdicts={name: _entry(verdict) for name, verdict in each.verdicts.items()},
+            paper=_entry(each.paper) if each.paper else None,
+            to_decide=NeededEntry(**vars(each.needed)) if each.needed else None,
         )
         for each in decided
     ]  # fmt: skip
