@@ -8,10 +8,8 @@ There are three tables and no total: facts of algebra and code, which depend on 
 show; and what other texts say.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any
 
 import experiments
 from analysis.claims import power
@@ -23,14 +21,17 @@ from analysis.results.markdown import Table
 
 FACT, PAPER, TEXT = "facts", "the paper's experiments", "other texts"
 AFTER = "†"
+TO_DECIDE = (
+    "To decide: the seeds with which the rule would decide on clean labels in 4 of 5 repetitions if the present "
+    "estimates were the truth, and the price of the additional cells; or that of a first run. "
+)
 CAPTIONS = {
     FACT: "Algebra and code: these answers depend on no training setting.",
     PAPER: (
         "What the paper's experiments show. A − B: test error of A less that of B, positive where B is better; Adam "
-        "and SGD are those with L2. Brackets: 95 % intervals. To decide: the seeds with which the rule would "
-        "decide on clean labels in 4 of 5 repetitions if the present estimates were the truth, and the price of the "
-        f"additional cells; or that of a first run. {AFTER}: the rule had its present form only after numbers of that "
-        "column that bear on it had been seen, which is weaker. Of the paper's own figures that holds throughout."
+        f"and SGD are those with L2. Brackets: 95 % intervals. {TO_DECIDE}{AFTER}: the rule had its present form only "
+        "after numbers of that column that bear on it had been seen, which is weaker. Of the paper's own figures that "
+        "holds throughout."
     ),
     TEXT: "What other texts say, and laws of the best decay. As in the table above.",
 }  # fmt: skip
@@ -140,8 +141,11 @@ def _with_origin(experiment: str, verdict: Verdict, evidence: Evidence) -> Verdi
     chart = evidence.chart(experiment)
     assert chart is not None
     ids = tuple(record["id"] for record in (*chart.records, *chart.beyond))
-    seeds = len({record["cell"]["seed"] for record in chart.records})
-    parts = [chart.profile, chart.dataset, f"{seeds} seed{'s' * (seeds > 1)}", *[chart.extent] * (not chart.whole)]
+    seeds, most = (
+        len({r["cell"]["seed"] for r in group}) for group in (chart.records, (*chart.records, *chart.beyond))
+    )
+    text = f"{seeds} seed{'s' * (seeds > 1)}" + f", of best cells up to {most}" * (most > seeds)
+    parts = [chart.profile, chart.dataset, text, *[chart.extent] * (not chart.whole)]
     return replace(verdict, scale=", ".join(parts), records=ids, stem=chart.stem)
 
 
@@ -203,22 +207,3 @@ def format_verdict(verdict: Verdict, where: str = "", mark: str = "") -> str:
     scale = f" ({verdict.scale})" if verdict.scale else ""
     mark = mark * (verdict.outcome != NOT_RUN)
     return f"**{outcome(verdict, where)}**{mark}{f': {verdict.words}' if verdict.words else ''}{scale}"
-
-
-def as_json(decided: Sequence[Decided]) -> str:
-    """Every claim with its verdicts and the ids of the records that they rest on, for programs (docs/claims.md)."""
-    claims = [
-        {
-            "claim": each.claim.name, "table": each.claim.table, "text": each.claim.text, "source": each.claim.source,
-            "rule": each.claim.rule, "experiment": each.claim.experiment,
-            "rule_set_after": [name for name in each.verdicts if each.claim.is_after(name)],
-            "verdicts": {name: _plain(verdict) for name, verdict in each.verdicts.items()},
-            "paper": each.paper and _plain(each.paper), "to_decide": each.needed and vars(each.needed),
-        }
-        for each in decided
-    ]  # fmt: skip
-    return json.dumps(claims, indent=1, ensure_ascii=False) + "\n"
-
-
-def _plain(verdict: Verdict) -> dict[str, Any]:
-    return {name: value for name, value in vars(verdict).items() if name != "power"}

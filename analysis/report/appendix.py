@@ -1,11 +1,12 @@
 """What stands behind the results: anomalies, checklists, compute, environment, records, and how to cite them."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from analysis.claims import power
-from analysis.results.markdown import Table, literal
+from analysis.results.markdown import Table, csv_text
 from analysis.results.studies import StudyResult
 from analysis.results.table import Chart, cell_of
 from analysis.results.words import DIGITS, distinct_texts, short_commit
@@ -38,24 +39,22 @@ def anomalies(charts: Sequence[Chart]) -> Table | str:
         rows.append((str(group["kind"]), str(group["cells"]), link, seen, str(group["remedy"])))
     header = ("what", "cells", "the first", "what was seen there", "usual remedy")
     none = "None: no cell diverged, and no curve shows a spike, a blow-up or training that is dead."
-    return Table(header, tuple(rows), "anomalies", ANOMALIES) if rows else none
+    return Table(header, tuple(rows), "", ANOMALIES) if rows else none
 
 
 def _number(value: float | None) -> str:
     return "an overflow" if value is None else f"{value:.4g}"
 
 
-def checklists(records: Sequence[Record]) -> Table:
+def checklists(records: Sequence[Record]) -> str:
     """What the records answer of the checklists that stand in report.md."""
     diverged = sum(record["status"] == "diverged" for record in records)
     interrupted = sum(record["provenance"].get("attempts", 1) > 1 for record in records)
-    answers = (
-        ("Computing infrastructure", literal(listed(record["provenance"]["hardware"] for record in records))),
-        ("Number of training runs", f"{len(records)}, of which {diverged} diverged"),
-        ("Compute", f"{power.hours(records)}, interrupted attempts of {interrupted} finished runs included"),
-        ("Seeds", listed(record["cell"]["seed"] for record in records)),
+    return (
+        f"- **Number of training runs**: {len(records):,}, of which {diverged} diverged.\n"
+        f"- **Compute**: {power.hours(records)}, interrupted attempts of {interrupted} finished runs included.\n"
+        f"- **Seeds**: {listed(record['cell']['seed'] for record in records)}."
     )
-    return Table(("item", "answer"), answers, "reproducibility", "Items that the records answer.")
 
 
 def compute(charts: Sequence[Chart], studies: Sequence[StudyResult], records: Sequence[Record], failures: int) -> Table:
@@ -99,16 +98,28 @@ def _spent(records: Sequence[Record]) -> tuple[str, ...]:
     return str(len(records)), lost, power.hours(records), took
 
 
-def environment(records: Sequence[Record], studies: Sequence[StudyResult]) -> Table:
-    """Commits, versions, hardware and data of all records, counted."""
-    kinds: Counter[tuple[str, ...]] = Counter()
-    for origin in (*(record["provenance"] for record in records), *(s.provenance for s in studies if s.provenance)):
-        versions = ", ".join(f"{name} {value}" for name, value in origin.get("versions", {}).items())
-        data = f"{origin['data']['name']} ({origin['data']['fingerprint']})"
-        kinds[tuple(map(literal, (short_commit(origin), versions, origin["hardware"], data)))] += 1
-    rows = tuple((*kind, str(count)) for kind, count in sorted(kinds.items()))
-    header = ("commit", "versions", "hardware", "data (fingerprint)", "records")
-    return Table(header, rows, "environment", "What trained: of how many records and studies.")
+ORIGINS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "commit": short_commit,
+    "versions": lambda each: " ".join(f"{name} {value}" for name, value in each.get("versions", {}).items()),
+    "hardware": lambda each: str(each["hardware"]),
+    "data": lambda each: f"{each['data']['name']} {each['data']['fingerprint']}".removesuffix(" none"),
+}
+
+
+def environment(origins: Sequence[Mapping[str, Any]]) -> str:
+    """What trained, of the provenance of all records: each kind with its number of runs, the most frequent first."""
+    texts = []
+    for name, text in ORIGINS.items():
+        counts = Counter(map(text, origins)).most_common()
+        kinds = ", ".join(f"{value}{f' ({count:,})' * (len(counts) > 1)}" for value, count in counts)
+        texts.append(f"{len(counts)} commits" if name == "commit" else f"{name} {kinds}")
+    return "; ".join(reversed(texts))
+
+
+def origins_table(origins: Sequence[Mapping[str, Any]]) -> str:
+    """The same as CSV, a line for each combination."""
+    kinds = Counter(tuple(text(each) for text in ORIGINS.values()) for each in origins)
+    return csv_text((*ORIGINS, "records"), [(*kind, count) for kind, count in sorted(kinds.items())])
 
 
 def citing(records: Sequence[Record]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import io
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from PIL import Image
 
 from analysis.results.markdown import Table
 
@@ -20,25 +22,26 @@ PAGE, STYLE, TABLE, DOCUMENT = (
 )
 RECORDS = re.compile(r"figures/([^#]+)\.csv(?:#(.+))?")  # a link to the rows behind a figure, or to one of them
 OUTCOME = re.compile(r"<strong>((holds|true)|(does not hold|slip)|open|premise absent|not run)(?=[ (\w)]*</strong>)")
-LONGEST = 40  # letters of a value in a table of records
+FOLDED, UNFOLDED = "Further results", "Claims"  # chapters: of what is folded, and in which no table is
+MOST_ROWS = 8  # of a table that is not folded
+LONGEST = 600  # letters of a value in a table of records
 # A region that scrolls by itself, so that on a phone the page does not; a keyboard must be able to reach it.
 WIDE = '<div class="wide" tabindex="0" role="region" aria-label="table"><table>'
 
 
 def page(text: str, folder: Path) -> str:
     """The whole page: images, and the rows of each CSV that the text links to, are read from the folder and put in."""
-    tokens = MARKDOWN.parse(text)
+    tokens = list(_folded(MARKDOWN.parse(text)))
     stems: dict[str, None] = {}
     headings: dict[str, str] = {}
-    for token, after in zip(tokens, [*tokens[1:], Token("end", "", 0)], strict=True):
+    for token, after in zip(tokens, [*tokens[1:], _html("")], strict=True):
         if token.type == "heading_open":
             token.attrSet("id", anchor := re.sub(r"[^\w -]", "", after.content.lower()).replace(" ", "-"))
             if token.tag == "h2":
                 headings[anchor] = after.content
         for part in token.children or []:
             if part.type == "image":
-                data = base64.b64encode((folder / str(part.attrs["src"])).read_bytes()).decode()
-                part.attrs["src"] = f"data:image/png;base64,{data}"
+                part.attrs["src"] = _embedded(folder / str(part.attrs["src"]))
             elif part.type == "link_open" and (link := RECORDS.fullmatch(str(part.attrs["href"]))):
                 stems[link[1]] = None
                 part.attrs["href"] = f"#r-{link[2]}" if link[2] else f"#records-{link[1]}"
@@ -51,6 +54,45 @@ def page(text: str, folder: Path) -> str:
     )  # fmt: skip
 
 
+def _folded(tokens: Sequence[Token]) -> Iterator[Token]:
+    """With each section below FOLDED behind its title, and long tables of results behind a line: closed, and so in
+    print too, until somebody opens them."""
+    chapter, is_open = "", False
+    for place, token in enumerate(tokens):
+        if is_open and token.type == "heading_open":
+            yield _html("</details>")
+            is_open = False
+        if token.type == "heading_open" and token.tag == "h2":
+            chapter = tokens[place + 1].content
+        is_title = chapter == FOLDED and token.tag == "h3"
+        if token.type == "table_open" and chapter not in ("", UNFOLDED):
+            end = next(at for at in range(place, len(tokens)) if tokens[at].type == "table_close")
+            rows = sum(each.type == "tr_open" for each in tokens[place:end]) - 1
+            if rows > MOST_ROWS:
+                yield _html(f"<details><summary>{rows} rows</summary>")
+                tokens[end].meta["folded"] = True
+        if token.type == "heading_open" and is_title:
+            yield _html("<details><summary>")
+        yield token
+        if token.meta.get("folded"):
+            yield _html("</details>")
+        if token.type == "heading_close" and is_title:
+            yield _html("</summary>")
+            is_open = True
+
+
+def _html(text: str) -> Token:
+    return Token("html_block", "", 0, content=f"{text}\n")
+
+
+def _embedded(path: Path) -> str:
+    """A PNG as a data: address, in 256 colours of its own, which halves it and changes nothing that is seen."""
+    smaller = io.BytesIO()
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(smaller, "png", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(smaller.getvalue()).decode()}"
+
+
 def _records(stems: Sequence[str], folder: Path) -> Iterator[str]:
     """Each CSV as a table behind its name. A record that two figures share stands twice; links lead to the first."""
     seen: set[str] = set()
@@ -58,7 +100,8 @@ def _records(stems: Sequence[str], folder: Path) -> Iterator[str]:
         with open(folder / "figures" / f"{stem}.csv", newline="", encoding="utf-8") as lines:
             header, *rows = csv.reader(lines)
         place = header.index("id") if "id" in header else -1
-        yield f'<details id="records-{escape(stem)}"><summary>{escape(stem)}: {len(rows)} rows</summary>\n{WIDE}'
+        yield f'<details class="records" id="records-{escape(stem)}">'
+        yield f"<summary>{escape(stem)}: {len(rows)} rows</summary>\n{WIDE}"
         yield f"<thead><tr>{''.join(f'<th>{escape(name)}</th>' for name in header)}</tr></thead>\n<tbody>"
         for row in rows:
             name = row[place] if place >= 0 else ""

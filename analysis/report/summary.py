@@ -1,75 +1,88 @@
-"""The first page: what was found, in numbers that the records give, and the table of claims."""
+"""The first page: the scale of the evidence, what was found, and the claims."""
 
+import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from analysis.claims import ledger, power
-from analysis.claims.ledger import PAPER, TEXT, Decided
-from analysis.claims.rules import ABSENT, FAILS, HOLDS, OPEN
-from analysis.claims.sources import CLEAN, SETTINGS, Evidence, Paper, Verdict
-from analysis.report.appendix import linked, listed
+from analysis.claims.ledger import FACT, Decided
+from analysis.claims.rules import FAILS, HOLDS, NOT_RUN
+from analysis.claims.sources import Evidence, Verdict
+from analysis.report.appendix import linked
 from analysis.results.markdown import Table
-from analysis.results.words import NAMES, format_estimate
-from analysis.statistics.ridge import ridge
-from analysis.statistics.surface import panel_surface
+from analysis.results.table import Chart, cell_of
 from experiments.declare import describe_changes
-from experiments.ranking import selection_split
 
-PREDICTED = {
-    "sgd": "-1 (Proposition 1: λ α counts)", "sgdw": "0 (the claim)", "adam": "none (Proposition 2)",
-    "adamw": "0 (the claim)",
-}  # fmt: skip
+# Claims on the paper's main points, of which the first four that are decided stand on top.
+FINDINGS = ("5", "1c", "10", "12", "15", "5b", "4", "6", "3", "11", "14")
+RULES = ("what decides", "to decide")  # columns of the ledger that have a file of their own
+RULES_HEADER = ("claim", "text", "source", *RULES, "command")
 
 
-def section(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[str | Table]:
-    """What a reader wants first."""
+def scale(evidence: Evidence, chart: Chart | None) -> Iterator[str]:
+    """How much was run. chart: the one that the page begins with."""
     if evidence.changes:
         yield describe_changes(evidence.changes)
-    yield "\n".join(f"- {sentence}" for sentence in _sentences(evidence, decided))
-    yield from _slopes(next((each for each in map(evidence.at, SETTINGS) if each.chart("fig2")), evidence))
+    text = f"**Scale.** {len(evidence.records):,} training runs, {power.hours(evidence.records)}."
+    if chart is not None:
+        epochs = sorted({record["cell"]["epochs"] for record in chart.records})
+        text += f" The figure below: {len(chart.records):,} of them, {seeds(chart)}, "
+        text += f"{' or '.join(map(str, epochs))} epochs on {chart.dataset} ({scale_of(chart)})."
+    yield text
 
 
-def claims(decided: Sequence[Decided]) -> list[Table]:
-    """The ledger, its verdicts with links to their records."""
-
-    def link(words: str, verdict: Verdict) -> str:
-        if not verdict.stem:
-            return words
-        count = len(verdict.records)
-        return f"{words} {linked(verdict.stem, f'{count} records' if count else 'rows')}"
-
-    return ledger.tables(decided, link)
+def scale_of(chart: Chart) -> str:
+    """What its cells train and on what."""
+    return chart.experiment.profiles[chart.profile].describe(chart.declared)
 
 
-def _sentences(evidence: Evidence, decided: Sequence[Decided]) -> Iterator[str]:
-    """Which claims came out how on clean labels. No totals: claims are not of one kind."""
-    for kind in (PAPER, TEXT):
-        for outcome in (HOLDS, FAILS, OPEN, ABSENT):
-            of_kind = [each for each in decided if each.claim.table == kind and CLEAN.name in each.verdicts]
-            found = [each.claim for each in of_kind if each.verdicts[CLEAN.name].outcome == outcome]
-            if found:
-                names = "; ".join(f"{claim.name} {claim.text}" for claim in found)
-                yield f"{kind[:1].upper()}{kind[1:]}, clean labels, **{outcome}**: {names}."
-    scales = listed({v.scale for each in decided for v in each.verdicts.values() if v.scale})
-    records = evidence.records
-    yield f"Scale of the evidence: {scales or 'none'}. All runs together: {len(records)} cells, {power.hours(records)}."
+def seeds(chart: Chart) -> str:
+    """Of each cell: "3 seeds", "2 to 3 seeds"."""
+    counts = Counter(map(cell_of, chart.records)).values()
+    low, high = min(counts), max(counts)
+    return f"{high} seed{'s' * (high > 1)}" if low == high else f"{low} to {high} seeds"
 
 
-def _slopes(evidence: Evidence) -> Iterator[str | Table]:
-    """The paper's central claim as a number: how the best decay moves with the learning rate."""
-    chart, paper = evidence.chart("fig2"), Paper()
-    if chart is None:
-        return
-    rows = []
-    for panel in evidence.panels("fig2"):
-        name, ours = panel.optimizer, ridge(panel_surface(panel, selection_split(chart.records))).slope
-        rows.append((
-            NAMES.get(name, name), format_estimate(ours) if ours else "too few rows",
-            format_estimate(paper.slope(name)) if name in NAMES else "", PREDICTED.get(name, ""),
-        ))  # fmt: skip
-    caption = (
-        "Slope of the best log decay over the log learning rate, with 95 % intervals: 0 means that decay can be tuned "
-        "by itself. In torch's convention, weight_decay = λ / α, each is smaller by 1."
-    )
-    header = ("", f"ours ({chart.profile}, {chart.dataset})", "the paper's figure 2", "predicted")
-    yield Table(header, tuple(rows), "slopes", caption)
-    yield f"Behind this: {linked(chart.stem, 'records')}, {linked('published', 'readings of the paper')}."
+def findings(decided: Sequence[Decided]) -> list[str]:
+    """The first four decided claims of FINDINGS as a list, each with its numbers and those of the paper's figure."""
+    claims, found = {each.claim.name: each for each in decided}, []
+    for each in filter(None, map(claims.get, FINDINGS)):
+        run = (item for item in each.verdicts.items() if item[1].outcome in (HOLDS, FAILS))
+        for setting, verdict in itertools.islice(run, 1):
+            is_so = verdict.outcome == HOLDS
+            where = f"claim {each.claim.name}, {setting}{' labels' * (setting != 'GPU')}"
+            says = f"{each.claim.text}." if is_so else f"“{each.claim.text}” does not hold."
+            theirs = f" In the paper's figure: {each.paper.words}." if each.paper else ""
+            here = _link(f"Here: {verdict.words} ({verdict.scale})", verdict)
+            found.append(f"- **{'As' if is_so else 'Not as'} in the paper** ({where}): {says} {here}.{theirs}")
+    return ["\n".join(found[:4]) or "No claim of the paper is decided by these records."]
+
+
+def claims(decided: Sequence[Decided], kinds: Sequence[str]) -> Iterator[str | Table]:
+    """The verdicts on claims of these kinds that were tested, linked to their records; and which were not."""
+    of_kinds = [each for each in decided if each.claim.table in kinds]
+    tested = [each for each in of_kinds if each.ours.outcome != NOT_RUN]
+    for table in sorted(ledger.tables(tested, _link), key=lambda table: table.caption == ledger.CAPTIONS[FACT]):
+        lines = [[cell * (not cell.startswith(f"**{NOT_RUN}**")) for cell in row] for row in table.rows]
+        columns = dict(zip(table.header, zip(*lines, strict=True), strict=True))
+        kept = {name: cells for name, cells in columns.items() if name not in RULES and any(cells)}
+        caption = table.caption.replace(ledger.TO_DECIDE, "")
+        yield Table(tuple(kept), tuple(zip(*kept.values(), strict=True)), table.name, caption)
+    rest = "; ".join(f"{each.claim.name} {each.claim.text}" for each in of_kinds if each not in tested)
+    yield f"Not run: {rest or 'none'}. {linked('claims', 'The rule of each claim, and what would decide it')}."
+
+
+def rules(decided: Sequence[Decided]) -> Iterator[tuple[str, ...]]:
+    """The rows of figures/claims.csv."""
+    for each in decided:
+        claim = each.claim
+        needed = each.needed.words if each.needed else ""
+        yield claim.name, claim.text, claim.source, claim.rule, needed, "; ".join(each.to_run)
+
+
+def _link(words: str, verdict: Verdict) -> str:
+    """With a link to the records behind a verdict."""
+    if not verdict.stem:
+        return words
+    count = len(verdict.records)
+    return f"{words} {linked(verdict.stem, f'{count:,} records' if count else 'rows')}"

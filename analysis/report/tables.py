@@ -76,11 +76,13 @@ class Statistics:
         """All tables under each other."""
         return "\n".join(table.markdown() for table in self.tables()) or "one run of each: nothing to say\n"
 
-    def tables(self) -> list[Table]:
-        """Separability, laws and comparisons, those that there are."""
+    def tables(self, with_paper: bool = True) -> list[Table]:
+        """Separability, laws and comparisons, those that there are; of the paper's own figure too."""
         pairs = estimate.compare(selected) if len(selected := panels(self.chart)) <= FEW else []
-        tables = [separability.table(self.rows)] if self.rows else []
-        tables += [power_laws.table(self.laws)] if self.laws else []
+        rows = [row for row in self.rows if with_paper or not row.is_paper]
+        laws = [law for law in self.laws if with_paper or not law.is_paper]
+        tables = [separability.table(rows)] if rows else []
+        tables += [power_laws.table(laws)] if laws else []
         return tables + ([estimate.table(pairs)] if pairs else [])
 
     def write(self, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:

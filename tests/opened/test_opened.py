@@ -5,6 +5,7 @@
 Screenshots and the PDF stay in $SCREENSHOTS, where that is set.
 """
 
+import base64
 import os
 import re
 import shutil
@@ -48,6 +49,17 @@ def test_the_page_stands_by_itself_at_the_width_of(width: int, report: Path, kep
         assert chrome.value("document.documentElement.scrollWidth") <= width  # nothing but tables scrolls sideways
         assert chrome.value("[...document.images].filter(i => !i.complete || !i.naturalWidth).length") == 0
         assert chrome.value("document.images.length") > 10
+
+
+def test_it_can_be_mailed_and_printed(report: Path, kept: Path) -> None:
+    need({"chromium": "chromium", "chromedriver": "chromium-driver"})
+    assert (report / "report.html").stat().st_size < 6_000_000
+    assert 250 < len((report / "statement.md").read_text().split()) < 400
+    with Chrome() as chrome:
+        chrome.open(report / "report.html", 1280)
+        printed = base64.b64decode(chrome.tell("Page.printToPDF", printBackground=True)["data"])
+    (kept / "report.pdf").write_bytes(printed)
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 20
 
 
 def test_a_link_to_a_record_opens_what_it_is_folded_in(report: Path) -> None:

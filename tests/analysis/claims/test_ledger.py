@@ -10,6 +10,7 @@ from analysis.claims import CLAIMS, ledger
 from analysis.claims.ledger import Decided
 from analysis.claims.rules import ABSENT, FAILS, GRID, HOLDS, NOT_RUN, OPEN, SLIP, TRUE
 from analysis.claims.sources import Evidence, Verdict
+from analysis.report import claims_json
 from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
@@ -173,7 +174,7 @@ def test_what_would_decide_it_stands_beside_what_is_undecided_or_not_run() -> No
     (table,) = ledger.tables(decided)
     column = [row[table.header.index("to decide")].partition(" (`python")[0] for row in table.rows]
     assert column == [seven.words, "", sixteen.words, twenty.words]
-    told = json.loads(ledger.as_json(decided))
+    told = json.loads(claims_json.claims(decided))
     assert told[0]["to_decide"]["seeds"] == seven.seeds
     assert OPEN in {verdict["outcome"] for verdict in told[0]["verdicts"].values()}
     assert told[1]["to_decide"] is None

@@ -1,8 +1,10 @@
 """The report's Markdown as a page and as LaTeX."""
 
+import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from analysis.report import render
 from analysis.results.markdown import Table
@@ -32,7 +34,7 @@ See [records](figures/fig.csv), [there](#first-part) and [paper](https://arxiv.o
 @pytest.fixture
 def page(tmp_path: Path) -> str:
     (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "fig.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    Image.new("RGB", (4, 4)).save(tmp_path / "figures" / "fig.png")
     (tmp_path / "figures" / "fig.csv").write_text("id,error,words\nx-1,0.123456789,<b>\nx-1,2,\n")
     return render.page(TEXT, tmp_path)
 
@@ -44,7 +46,7 @@ def test_a_page_needs_nothing_else_and_escapes_what_it_is_given(page: str) -> No
     assert 'alt="says &quot;hello&quot;"' in page
     assert "-0.65 [-0.72, -0.42] (2 rows)" in page  # an interval is no link
     assert "<script" not in page
-    assert page.count('src="') == page.count('src="data:image/png;base64,iVBORw0KGgo="') == 1
+    assert page.count('src="') == page.count('src="data:image/png;base64,iVBORw0KGgo') == 1
 
 
 def test_links_lead_to_the_rows_within_the_page(page: str) -> None:
@@ -52,6 +54,18 @@ def test_links_lead_to_the_rows_within_the_page(page: str) -> None:
         assert f'href="#{target}"' in page
         assert page.count(f'id="{target}"') == 1
     assert "<td>0.123457</td><td>&lt;b&gt;</td>" in page
+
+
+def test_further_results_and_long_tables_are_closed_until_they_are_opened(tmp_path: Path) -> None:
+    long = Table(("a",), tuple((str(number),) for number in range(20)))
+    further = f"## {render.FOLDED}\n\n### One\n\nwords\n\n### Two\n\n{long}\n## End"
+    text = f"# T\n\n## Claims\n\n{long}\n## Results\n\n{Table(('b',), (('1',),))}\n\n{long}\n{further}"
+    page = render.page(text, tmp_path)
+    assert page.count("<details>") == page.count("</details>") == 4
+    claims, results, further = (part.partition("<h2")[0] for part in page.split("</h2>")[1:4])
+    assert "<details>" not in claims
+    assert results.count("<details><summary>20 rows</summary>") == 1
+    assert re.findall(r"<summary>\s*<h3[^>]*>(\w+)</h3>\s*</summary>", further) == ["One", "Two"]
 
 
 def test_latex_is_escaped_and_whole() -> None:

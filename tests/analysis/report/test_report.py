@@ -11,11 +11,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import experiments
 from analysis import report
 from analysis.__main__ import main
+from analysis.report import claims_json
 from analysis.statistics.surface import RESAMPLES
 from analysis.statistics.tuning_cost import DRAWS
 from paper_repro import records
@@ -54,12 +56,13 @@ def _curve(epochs: int, error: float) -> list[dict[str, float]]:
 def test_every_part_is_there(made: Path) -> None:
     page = (made / "report.html").read_text()
     for chapter in (
-        "Summary", "Claims", "Results", "Anomalies", "Method", "Deviations", "checklists", "Compute", "Citing"
+        "Claims", "Results", "Further", "Anomalies", "Method", "Deviations", "checklists", "Compute", "Citing"
     ):  # fmt: skip
         assert re.search(f"<h2[^>]*>[^<]*{chapter}", page), chapter
     assert "@inproceedings{loshchilov2019decoupled" in page
     assert "Cells that failed and were not trained since: 1" in page
-    assert {path.name for path in made.iterdir()} == {"report.html", "report.md", "claims.json", "figures", "tables"}
+    files = {"report.html", "report.md", "statement.md", "claims.json", "claims.schema.json", "figures", "tables"}
+    assert {path.name for path in made.iterdir()} == files
     assert {path.suffix for path in (made / "figures").iterdir()} == {".png", ".csv"}
 
 
@@ -88,6 +91,35 @@ def test_files_that_the_text_names_exist(made: Path) -> None:
     inputs = re.findall(r"\\input\{(.+)\}", (made / "tables" / "all.tex").read_text())
     assert len(inputs) == len(set(inputs))
     assert all((made / "tables" / f"{name}.tex").exists() for name in inputs)
+
+
+def test_it_begins_with_the_scale_what_was_found_and_a_figure(made: Path) -> None:
+    first = (made / "report.md").read_text().partition("\n## ")[0]
+    places = [first.index(words) for words in ("**Scale.** 38 training runs", "in the paper** (claim 10", "![Ours: ")]
+    assert places == sorted(places)
+    assert (made / "report.md").read_text().count("](figures/fig3-cpu-tiny.png)") == 1
+
+
+def test_claims_json_is_as_its_schema_says(made: Path) -> None:
+    told = msgspec.json.decode((made / "claims.json").read_bytes(), type=list[claims_json.ClaimEntry])
+    assert {claim.claim for claim in told} >= {"1a", "5b", "8a"}
+    kinds = json.loads((made / "claims.schema.json").read_text())["$defs"]
+    plain = json.loads((made / "claims.json").read_text())
+    for claim in plain:
+        assert claim.keys() == kinds["ClaimEntry"]["properties"].keys() == set(kinds["ClaimEntry"]["required"])
+        for verdict in claim["verdicts"].values():
+            assert verdict.keys() == kinds["VerdictEntry"]["properties"].keys()
+            assert verdict["outcome"] in kinds["VerdictEntry"]["properties"]["outcome"]["enum"]
+
+
+def test_the_statement_is_filled_from_the_records(made: Path) -> None:
+    text = (made / "statement.md").read_text()
+    assert "38 training runs" in text
+    assert "seeds 0, 1)" in text
+    assert "hardware a processor" in text
+    held, _, failed = text.partition("Did not hold: ")
+    assert ("AdamW's error is 15 % (relative) below Adam's after long runs (clean)" in failed) or "Held: " in held
+    assert "$" not in text
 
 
 def test_the_ledger_names_the_records_behind_a_verdict(made: Path) -> None:
