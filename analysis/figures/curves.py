@@ -102,15 +102,15 @@ def long_runs(chart: Chart) -> Figure:
                     ends[axes].append((line.values[-1], name if is_best else decay, tint))
         finals.plot([t.decay for t in tiles], [fmean(t.errors()) for t in tiles], "o-", color=tint, ms=2.5)
         if tiles:
-            place, kind = (tiles[-1].decay, fmean(tiles[-1].errors())), "L2" if panel.optimizer in L2 else "decoupled"
-            _name(finals, f"{name} ({kind})", place, (-5, 0), tint)
+            kind, end = "L2" if panel.optimizer in L2 else "decoupled", tiles[-1]
+            _name(finals, f"{name} ({kind})", (end.decay, fmean(end.errors())), (-5, 0), tint)
         if panel.best:
             finals.plot([panel.best.decay], [fmean(panel.best.errors())], "*", color=tint, ms=8, mec="k", mew=0.4)
             at, loss = (curve(panel.best.records, field) for field in (measured, "train_loss"))
             loss_at = dict(zip(loss.epochs, loss.values, strict=True))
             generalisation.plot([loss_at[e] for e in at.epochs], at.values, "o", color=tint, ms=2, mew=0, alpha=0.7)
             if at.values:
-                _name(generalisation, name, (loss_at[at.epochs[-1]], at.values[-1]), (8, -9), tint)
+                _name(generalisation, name, (loss_at[at.epochs[-1]], at.values[-1]), (16, -9), tint)
     losses.set(xlabel="epoch", ylabel=LOSS, yscale="log")
     plain_log(losses.yaxis)
     errors.set(xlabel="epoch")

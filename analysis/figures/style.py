@@ -16,6 +16,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
+from PIL import Image
 
 from analysis.figures import KINDS, WIDTHS
 from analysis.results.words import format_number
@@ -31,8 +32,8 @@ BETWEEN = 0.55  # inches: what ticks, labels and title of a row of panels take
 
 def style(width: str = "text") -> AbstractContextManager[None]:
     """The project's look (paper.mplstyle) at one of WIDTHS; what the reader's own matplotlibrc says is left aside."""
-    look = [Path(__file__).with_name("paper.mplstyle"), {"figure.figsize": (WIDTHS[width], 1)}]
-    return matplotlib.style.context(look, after_reset=True)
+    size = {"figure.figsize": (WIDTHS[width], 1)}
+    return matplotlib.style.context([Path(__file__).with_name("paper.mplstyle"), size], after_reset=True)
 
 
 def figure_width() -> float:
@@ -95,18 +96,14 @@ def legend_above(figure: FigureBase, places: Sequence[Axes], letters: int) -> No
 
 
 def label_ends(axes: Axes, labels: Sequence[tuple[float, str, str]], height: float) -> None:
-    """Texts beside the right end of the axes, each (y, text, colour) where its line ends, moved apart where they would
-    touch. To call once all is drawn. height: of the axes in inches, about."""
-    least, places = 8.5 / 72 / height, sorted(labels)
+    """Texts beside the right end of the axes, each (y, text, colour) where its line ends, or lower than that, not to
+    touch the one above. To call once all is drawn. height: of the axes in inches, about."""
     axes.autoscale_view()
-    ys = [float((axes.transScale + axes.transLimits).transform((1, y))[1]) for y, _, _ in places]
-    for place in range(1, len(ys)):
-        ys[place] = max(ys[place], ys[place - 1] + least)
-    for place in range(len(ys) - 1, -1, -1):
-        ys[place] = min(ys[place], ys[place + 1] - least if place + 1 < len(ys) else 1.0)
-    for y, (_, text, tint) in zip(ys, places, strict=True):
-        axes.annotate(text, (1, y), xycoords="axes fraction", xytext=(3, 0), textcoords="offset points", va="center",
-                      color=tint)  # fmt: skip
+    above = 1.0 + (apart := 8.5 / 72 / height)
+    for y, text, tint in sorted(labels, reverse=True):
+        above = min(float((axes.transScale + axes.transLimits).transform((1, y))[1]), above - apart)
+        axes.annotate(text, (1, above), xycoords="axes fraction", xytext=(3, 0), textcoords="offset points",
+                      va="center", color=tint)  # fmt: skip
 
 
 def plain_log(axis: Axis) -> None:
@@ -135,8 +132,16 @@ def render(figure: Figure, kinds: Sequence[str] = KINDS, has_caption: bool = Tru
     for kind in kinds:
         content = io.BytesIO()
         figure.savefig(content, format=kind, dpi=DPI, metadata=nothing[kind], bbox_inches=page)
-        files[kind] = content.getvalue()
+        files[kind] = _with_palette(content) if kind == "png" else content.getvalue()
     return files
+
+
+def _with_palette(png: io.BytesIO) -> bytes:
+    """The image in 256 colours, all close to its own: a third of the size, in a page and in each commit of it."""
+    small, image = io.BytesIO(), Image.open(png).convert("RGB")
+    palette = image.quantize(256, Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE)
+    palette.save(small, "png", optimize=True, dpi=(DPI, DPI))
+    return small.getvalue()
 
 
 def colour(optimizer: str, among: Sequence[str]) -> str:
