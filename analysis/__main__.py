@@ -72,8 +72,8 @@ def parser() -> Parser:
     words = "folder for the figure of later papers' claims, with its numbers as CSV (default: none)"
     verbs["claims"].add_argument("--out", type=Path, help=words)
     for name in ("figures", "statistics", "claims"):
-        words = "for a paper: " + ", ".join(f"{name} {inches:g} in" for name, inches in figures.WIDTHS.items())
-        words += " (column and page of ICML; text, of NeurIPS and ICLR, is the default); no letter is below 7 points"
+        words = "inches for a paper: column {column} and page {page} (ICML), text {text} (NeurIPS and ICLR; default); "
+        words = f"{words}nothing but subscripts is below 7 points".format(**figures.WIDTHS)
         verbs[name].add_argument("--width", choices=figures.WIDTHS, default="text", help=words)
         words = "the caption not in the picture, but as .txt beside it"
         verbs[name].add_argument("--no-caption", action="store_true", help=words)
@@ -96,6 +96,8 @@ def _lines(args: argparse.Namespace) -> Iterable[object]:
 
         return pages.make(args.check)
     form = {"width": args.width, "has_caption": not args.no_caption} if "width" in args else {}
+    if form and args.out is None and (args.width != "text" or args.no_caption):
+        raise UsageError("--width and --no-caption are of pictures: with --out only")
     if args.verb == "figures" and args.published:
         if args.set or args.quick or args.runs:
             raise UsageError("--published draws no records: not with --set, --quick, --runs or --recorded")

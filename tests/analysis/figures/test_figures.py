@@ -119,6 +119,7 @@ def _damage(runs: Path) -> Path:
         (["figures", "fgi2"], "no experiment 'fgi2', did you mean fig2? One of"),
         (["figures", "--runs", "no.jsonl"], "python -m experiments collect runs no.jsonl"),
         (["figures", "fig2", "--width", "wide"], "--width"),
+        (["statistics", "fig2", "--no-caption"], "with --out only"),
         (["figures", "--run", "x"], "no option --run: did you mean --runs?"),
         (["figures", "--out", "a", "--out", "b"], "--out: given twice"),
         (["figures", "fig2", "--set", "compile=true"], "are of other experiments or settings); make some with"),
