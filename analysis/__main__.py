@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   python -m analysis figures fig2 --runs runs    one of them
   python -m analysis figures --recorded          from the records that come with the project
   python -m analysis figures --published fig2    the paper's own, from the values read off its figures
+  python -m analysis figures fig2 --width column --no-caption    for a column of a paper, its caption as text
   python -m analysis statistics fig2 --recorded  how separable its maps are, beside the paper's own
   python -m analysis report --recorded           everything on one page
   python -m analysis report --recorded --runs runs more.jsonl    the same with your own runs beside them
@@ -70,6 +71,12 @@ def parser() -> Parser:
     add("--out", type=Path, help="folder for the numbers as CSV and their images (default: none)")
     words = "folder for the figure of later papers' claims, with its numbers as CSV (default: none)"
     verbs["claims"].add_argument("--out", type=Path, help=words)
+    for name in ("figures", "statistics", "claims"):
+        words = "inches for a paper: column {column} and page {page} (ICML), text {text} (NeurIPS and ICLR; default); "
+        words = f"{words}nothing but subscripts is below 7 points".format(**figures.WIDTHS)
+        verbs[name].add_argument("--width", choices=figures.WIDTHS, default="text", help=words)
+        words = "the caption not in the picture, but as .txt beside it"
+        verbs[name].add_argument("--no-caption", action="store_true", help=words)
     add = verbs["report"].add_argument
     add("--out", type=Path, default=Path("report"), help="folder to write to (default: report)")
     add("--pdf", action="store_true", help="its figures as PDF too, for a paper: takes twice as long")
@@ -88,10 +95,13 @@ def _lines(args: argparse.Namespace) -> Iterable[object]:
         from analysis.report import pages
 
         return pages.make(args.check)
+    form = {"width": args.width, "has_caption": not args.no_caption} if "width" in args else {}
+    if form and args.out is None and (args.width != "text" or args.no_caption):
+        raise UsageError("--width and --no-caption are of pictures: with --out only")
     if args.verb == "figures" and args.published:
         if args.set or args.quick or args.runs:
             raise UsageError("--published draws no records: not with --set, --quick, --runs or --recorded")
-        return figures.make_published(args.names, args.out)
+        return figures.make_published(args.names, args.out, **form)
     words = [word for group in args.runs or [["runs"]] for word in group]
     if "names" in args:  # --runs takes all that follows it: experiments too
         named = [word for word in words if word in experiments.names() and not Path(word).exists()]
@@ -102,20 +112,22 @@ def _lines(args: argparse.Namespace) -> Iterable[object]:
     except ValueError as error:
         raise UsageError(str(error)) from None
     if args.verb == "figures":
-        return figures.make(args.names, sources, args.out, changes)
+        return figures.make(args.names, sources, args.out, changes, **form)
     if args.verb == "statistics":
         from analysis.report import tables
 
-        return tables.make(args.names, sources, args.out, changes)
+        return tables.make(args.names, sources, args.out, changes, **form)
     if args.verb == "claims":
-        return _claims(sources, changes, args.out)
+        return _claims(sources, changes, args.out, form)
     from analysis import report
 
     paths = report.make(sources, args.out, changes, figures.KINDS if args.pdf else ("png",))
     return (path for path in paths if path.suffix in (".png", ".html", ".md"))
 
 
-def _claims(paths: Sequence[Path], changes: Mapping[str, Any], out: Path | None) -> Iterator[object]:
+def _claims(
+    paths: Sequence[Path], changes: Mapping[str, Any], out: Path | None, form: Mapping[str, Any]
+) -> Iterator[object]:
     from analysis.claims import CLAIMS, ledger, recent, sources
 
     evidence = sources.evidence(paths, changes)
@@ -128,7 +140,7 @@ def _claims(paths: Sequence[Path], changes: Mapping[str, Any], out: Path | None)
         yield several
     if out is not None:
         figures.check_writable(out)
-        yield from recent.write(evidence, out)
+        yield from recent.write(evidence, out, **form)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

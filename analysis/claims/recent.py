@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from analysis.claims import power
 from analysis.claims.ledger import Claim
@@ -278,9 +279,9 @@ CLAIMS = (
 )  # fmt: skip
 
 
-def write(evidence: Evidence, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
+def write(evidence: Evidence, out: Path, kinds: Sequence[str] = KINDS, **form: Any) -> list[Path]:
     """All of this in one figure (analysis/figures/later_claims.py), from whatever there is, and its numbers as CSV;
-    their paths."""
+    their paths. form: as of write_figure."""
     from analysis.figures import later_claims  # only now: it loads matplotlib
 
     sizes, budgets = _by_law(evidence, "batch_size", EPOCHS), _by_law(evidence, "supp3", "")
@@ -296,4 +297,4 @@ def write(evidence: Evidence, out: Path, kinds: Sequence[str] = KINDS) -> list[P
         {text: each.difference for text, name, pair in COMPARED if (each := evidence.compare(name, *pair))},
         "\n".join(caption(chart, "") for chart in charts.values()),
     )
-    return write_figure(out, "later-laws", "later_claims", [shown], later_claims.numbers(shown), kinds)
+    return write_figure(out, "later-laws", "later_claims", [shown], later_claims.numbers(shown), kinds, **form)

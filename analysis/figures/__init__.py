@@ -3,7 +3,7 @@
     python -m analysis figures fig2
     python -m analysis figures --recorded --out figures
 
-For each figure: NAME.png, NAME.pdf and NAME.csv, one row per record.
+For each figure: NAME.png, NAME.pdf and NAME.csv, one row per record; with --no-caption also NAME.txt, the caption.
 """
 
 import importlib
@@ -32,6 +32,7 @@ from paper_repro.records import BadRecord, Record, files_of, load, without_times
 
 T = TypeVar("T")
 KINDS = ("png", "pdf")
+WIDTHS = {"column": 3.25, "text": 5.5, "page": 6.75}  # inches: ICML's column and page, the text of NeurIPS and ICLR
 FEW = 3  # figures or statistics are made here in the time that processes take to start
 COLUMNS = (
     "optimizer", "alpha", "decay", "decay_unit", "seed", "status", "validation_error", "test_error", "train_loss",
@@ -39,11 +40,14 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def make(names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapping[str, Any] = {}) -> Iterator[Path]:
+def make(
+    names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapping[str, Any] = {}, **form: Any
+) -> Iterator[Path]:
     """Draw the figures of these experiments (of all with records, when none is named) and yield each written path.
 
     sources: as of read_records. changes: to fields of the declared cells, as in the runs, and "quick" for those of
-    quick runs. Raises UsageError; nothing is written before all that was asked for is known to be drawable.
+    quick runs. form: as of write_figure. Raises UsageError; nothing is written before all that was asked for is known
+    to be drawable.
     """
     for name in names:
         if experiments.get(name).study is not None and changes.keys() - {"quick"}:
@@ -61,21 +65,21 @@ def make(names: Sequence[str], sources: Sequence[Path], out: Path, changes: Mapp
         module = item.experiment.figure.partition(".")[0] if isinstance(item, Chart) else "studies"
         if find_spec(f"{__name__}.{module}") is None:
             raise UsageError(f"{item.experiment.name}: no figure {item.experiment.figure!r} in analysis/figures")
-    yield from _written(drawn, out)
+    yield from _written(drawn, out, form)
 
 
-def make_published(names: Sequence[str], out: Path) -> Iterator[Path]:
+def make_published(names: Sequence[str], out: Path, **form: Any) -> Iterator[Path]:
     """Draw the paper's own figures from the values read off them, for these experiments (for all that have any)."""
     known = importlib.import_module("analysis.figures.published").FIGURES  # only now, as in write_figure
     for name in names:
         if name not in known:
             raise UsageError(f"no values of the paper's own figures for {name!r}; there are for: {', '.join(known)}")
-    yield from _written(list(dict.fromkeys(names or known)), out)
+    yield from _written(list(dict.fromkeys(names or known)), out, form)
 
 
-def _written(drawn: Sequence[Chart | StudyResult | str], out: Path) -> Iterator[Path]:
+def _written(drawn: Sequence[Chart | StudyResult | str], out: Path, form: Mapping[str, Any]) -> Iterator[Path]:
     check_writable(out)
-    for paths in in_parallel([partial(write, each, out) for each in drawn]):
+    for paths in in_parallel([partial(write, each, out, **form) for each in drawn]):
         yield from paths
 
 
@@ -187,33 +191,42 @@ def check_writable(out: Path) -> None:
         raise UsageError(f"cannot write to {out}: {error.strerror}") from None
 
 
-def write(drawn: Chart | StudyResult | str, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
+def write(drawn: Chart | StudyResult | str, out: Path, kinds: Sequence[str] = KINDS, **form: Any) -> list[Path]:
     """Draw a chart, what a study measured, or the paper's counterpart of an experiment's figure, and write its images
-    in these kinds, and the numbers as CSV; their paths."""
+    in these kinds, and the numbers as CSV; their paths. form: as of write_figure."""
     if isinstance(drawn, Chart):
         stem, numbers, first = drawn.stem, table(records_shown(drawn)), drawn.experiment.figure
         stems = {first: stem} | {module: f"{stem}-{module}" for module in drawn.experiment.also}
         figures = stems.items()
-        return [path for f, stem in figures for path in write_figure(out, stem, f, [drawn], numbers, kinds)]
+        return [path for f, stem in figures for path in write_figure(out, stem, f, [drawn], numbers, kinds, **form)]
     if isinstance(drawn, StudyResult):
-        return write_figure(out, drawn.stem, f"studies.{drawn.experiment.figure}", [drawn], drawn.table(), kinds)
+        return write_figure(
+            out, drawn.stem, f"studies.{drawn.experiment.figure}", [drawn], drawn.table(), kinds, **form
+        )
     numbers = importlib.import_module("analysis.figures.published").table(drawn)
-    return write_figure(out, f"{drawn}-published", "published", [drawn], numbers, kinds)
+    return write_figure(out, f"{drawn}-published", "published", [drawn], numbers, kinds, **form)
 
 
 def write_figure(
-    out: Path, stem: str, drawing: str, args: Sequence[object], numbers: str, kinds: Sequence[str] = KINDS
-) -> list[Path]:
+    out: Path, stem: str, drawing: str, args: Sequence[object], numbers: str, kinds: Sequence[str] = KINDS,
+    width: str = "text", has_caption: bool = True,
+) -> list[Path]:  # fmt: skip
     """Draw with draw() of a module of this package, or with a function as "studies.step_cost"; write its image in these
-    kinds and the numbers as CSV; their paths."""
+    kinds and the numbers as CSV; their paths.
+
+    width: one of WIDTHS. Without its caption a figure has that as .txt beside it.
+    """
     # Only now: matplotlib takes half a second to load, which neither --help nor an error should cost.
     style = importlib.import_module("analysis.figures.style")
     module, _, function = drawing.partition(".")
     draw = getattr(importlib.import_module(f"analysis.figures.{module}"), function or "draw")
-    with style.style():
-        files: dict[str, bytes] = style.render(draw(*args), kinds)
+    with style.style(width):
+        figure = draw(*args)
+        files: dict[str, bytes] = style.render(figure, kinds, has_caption)
     if numbers:  # schedules are drawn from none
         files["csv"] = numbers.encode()
+    if not has_caption:
+        files["txt"] = f"{figure.get_label()}\n".encode()
     for kind, content in files.items():
         write_atomically(out / f"{stem}.{kind}", content)
     return [out / f"{stem}.{kind}" for kind in files]

@@ -4,6 +4,7 @@ with the number of updates fixed, and the best decay over batch size, per update
 The guides go through the best decay of the batch size that both plans share.
 """
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.captions import caption, selected_among
-from analysis.figures.style import COLOURS, with_panels
+from analysis.figures.style import COLOURS, legend_above, with_panels
 from analysis.results.panels import Panel, panels
 from analysis.results.series import EPOCHS, UPDATES, Best, bests, of_plan
 from analysis.results.table import Chart
@@ -21,10 +22,11 @@ from experiments.ranking import selection_split
 
 HEIGHT = 1.7  # inches of a panel
 READING = (
-    "Left: test error over the decay, a line for each batch size (the darker the smaller). Right: the decay "
-    "with the lowest {split} error, per update and normalized by sqrt(b / BT); open: on the grid boundary, the best "
-    "may lie beyond. Dotted: proportional to the batch size b; dashed: to its square root."
+    "For each optimizer: test error over the decay, a line for each batch size b; and the decay with the lowest "
+    "{split} error over the batch size, per update and normalized by sqrt(b / BT); open: on the grid boundary, the "
+    "best may lie beyond."
 )
+GUIDES = {":": ("in proportion to b", 1.0), "--": ("to its square root", 0.5)}
 
 
 def draw(chart: Chart) -> Figure:
@@ -45,7 +47,8 @@ def draw(chart: Chart) -> Figure:
             axes.set_title(f"best decay, {'normalized' if normalized else 'per update'}", pad=3)
         for axes in (left, second, third, right):
             if not axes.lines:
-                axes.text(0.5, 0.5, NO_CANDIDATE, ha="center", transform=axes.transAxes, fontsize=6)
+                axes.text(0.5, 0.5, textwrap.fill(NO_CANDIDATE, 16), ha="center", transform=axes.transAxes)
+    legend_above(figure, places, 18)
     return figure
 
 
@@ -59,7 +62,6 @@ def _draw_errors(axes: Axes, panels: Sequence[Panel]) -> None:
         axes.plot(x, y, "o-", ms=2, lw=0.7, color=tint, label=f"b = {panel.facets['batch_size']}")
     axes.set_xscale("log")
     axes.set_xlabel(" or ".join(dict.fromkeys(decay_symbol(panel.decay_unit) for panel in panels)))
-    axes.legend(fontsize=4.8, handlelength=1.2, labelspacing=0.25)
 
 
 def _draw_bests(axes: Axes, bests: Sequence[Best], normalized: bool) -> None:
@@ -77,11 +79,10 @@ def _draw_bests(axes: Axes, bests: Sequence[Best], normalized: bool) -> None:
     sizes = sorted({best.batch_size for best in bests})
     shared = [best for best in bests if best.plan == EPOCHS and replace(best, plan=UPDATES) in bests]
     for best in [] if normalized else shared:  # in proportion to the batch size, and to its root
-        for power, style in ((1.0, ":"), (0.5, "--")):
+        for style, (name, power) in GUIDES.items():
             guide = [best.decay * (size / best.batch_size) ** power for size in sizes]
-            axes.plot(sizes, guide, style, lw=0.6, color="0.5", zorder=0)
+            axes.plot(sizes, guide, style, lw=0.6, color="0.5", zorder=0, label=name)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log", base=2)
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.set_xlabel("batch size b")
-    axes.legend(fontsize=5, handlelength=1.2)

@@ -23,7 +23,7 @@ def caption(chart: Chart, reading: str) -> str:
         f"{chart.experiment.title}.",
         reading,
         f"{trained[:1].upper()}{trained[1:]}.",
-        f"Seed{'s' * (len(seeds) > 1)} {listed(map(str, seeds))}; "
+        f"Seed{'s' * (len(seeds) > 1)} {_seeds(seeds)}; "
         f"{len(chart.records)} record{'s' * (len(chart.records) > 1)}"
         f"{f', {missing} of {len(chart.declared)} declared cells not run' * bool(missing)}.",
         _profile(chart, cells),
@@ -32,29 +32,32 @@ def caption(chart: Chart, reading: str) -> str:
     return " ".join(filter(None, sentences))
 
 
-def reading_maps(chart: Chart, panels: Sequence[Panel], tops: Sequence[float]) -> str:
-    """How to read heat maps, and how the best was chosen. `tops`: of the colours that are clipped (percent)."""
+def _seeds(seeds: Sequence[int]) -> str:
+    are_many = len(seeds) > 3 and seeds[-1] - seeds[0] == len(seeds) - 1
+    return f"{seeds[0]} to {seeds[-1]}" if are_many else listed(map(str, seeds))
+
+
+def reading_maps(chart: Chart, panels: Sequence[Panel]) -> str:
+    """How to read heat maps, and how the best was chosen."""
     several_seeds = len({record["cell"]["seed"] for record in chart.records}) > 1
     text = f"Numbers are {error_name(chart)}s in %{' averaged over seeds' * several_seeds}."
-    if tops:
-        each = ", each budget of epochs at its own" * (len(tops) > 1)
-        text += f" Colours are clipped at {', '.join(f'{top:.3g}' for top in tops)} %{each}."
     if any(tile.diverged for panel in panels for tile in panel.tiles.values()):
-        text += " Hatched: diverged (k/n div.: k of n seeds did)."
+        text += " Hatched: diverged (k/n: k of n seeds did)."
     if any(len(panel.tiles) < len(panel.alphas) * len(panel.decays) for panel in panels):
         text += " Blank: not run."
     if selection_split(chart.records) == "validation":
-        text += " Star and title: lowest validation error; its test error is what the title gives."
+        text += " Star: lowest validation error; the title gives its test error"
     else:
-        text += " Star and title: lowest test error, selected on the test set as in the paper (nothing is held out)."
+        text += " Star and title: lowest test error, selected on the test set as in the paper (nothing is held out)"
+    text += f"{', ± the standard deviation between seeds' * several_seeds}."
     narrowed = [panel for panel in panels if len(panel.candidates) < sum(not t.diverged for t in panel.tiles.values())]
     if narrowed:
         counts = ", ".join(f"{panel.name} {len(panel.candidates)} of {len(panel.tiles)}" for panel in narrowed)
-        text += f" Chosen among the cells that have all seeds only ({counts})."
+        text += f" Chosen among the cells that every seed has: {counts}."
     if among := selected_among(panels):
         text += f"{among} There the title is of these seeds, the tile of those that the map has in common."
     if any(panel.on_boundary for panel in panels):
-        text += f" On the {BOUNDARY}, the border of what was run, a better value may lie beyond."
+        text += f" On the {BOUNDARY}, the edge of what was run, a better value may lie beyond."
     return text
 
 

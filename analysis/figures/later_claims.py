@@ -1,7 +1,7 @@
 """The laws of 2017, 2024, 2025 and others on the same runs: what was measured, beside the lines of who said what.
 
-Each axes names the year of what it is about, and gives the number that a claim of analysis/claims/recent.py is judged
-by, with its interval. What was not run is an empty axes that says so.
+Each panel names the year of what it is about, and gives the number that a claim of analysis/claims/recent.py is judged
+by, with its interval. What was not run has none.
 """
 
 import statistics
@@ -13,7 +13,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import COLOURS, OTHERS, add_legend, colour, make_room, plain_log, with_panels
+from analysis.figures.style import COLOURS, OTHERS, WIDE, add_legend, colour, make_room, plain_log, with_panels
 from analysis.results.markdown import csv_text
 from analysis.results.panels import Panel
 from analysis.results.words import NAMES, Estimate, format_estimate
@@ -31,21 +31,43 @@ from analysis.statistics.later_laws import (
 from analysis.statistics.power_laws import Law
 
 HEIGHT = 1.75  # inches of a panel
-LINE = 0.1  # of an axis' height: a line of a legend
+LINE = 0.09  # of an axis' height: a line of a legend
 GUIDES = {"2017": "--", "2024, 2025": ":"}
 LINES = {"fixed λ": ("-o", COLOURS["adamw"]), "fixed λ/α": ("--s", OTHERS[0])}
-READING = (
-    "Papers of 2017 to 2026 on the same runs. Brackets and bars: 95 % intervals. (a) Best decay of AdamW against the "
-    "batch size at equal epochs; dashed: as its square root (arXiv:1711.05101); dotted: in proportion "
-    "(arXiv:2405.13698, arXiv:2505.13738). (b) Its best timescale 1/λ in epochs against the epochs of the run; dashed: "
-    "as normalized decay has it (1711.05101); dotted: constant (2405.13698). (c) log2 of gradient over weight norm in "
-    "the last tenth of the epochs against the middle tenth, at the selected learning rate (arXiv:2506.02285: above 0, "
-    "and the more the larger the decay); in the legend the slope for each doubling. (d) Final weight norm of AdamW "
-    "where the run outlasts the decay's timescale; dashed: slope 1/2 (arXiv:2305.17212). (e) Test error from AdamW's "
-    "selected cell along the learning rate, at its λ and at its weight_decay = λ/α (arXiv:2309.14322), with the "
-    "sensitivities. (f) Differences in test error at selected cells, above 0 for what is said (arXiv:2202.00089, "
-    "2506.02285, 2510.12402)."
-)
+READING = "Papers of 2017 to 2026 on the same runs. Brackets and bars: 95 % intervals."
+PANELS = {  # what each panel is, and how to read it
+    "a": (
+        "2017, 2024, 2025: batch size",
+        "Best decay of AdamW against the batch size at equal epochs; dashed: as its square root (arXiv:1711.05101); "
+        "dotted: in proportion (arXiv:2405.13698, arXiv:2505.13738).",
+    ),
+    "b": (
+        "2017, 2024: budget",
+        "Best timescale 1/λ of AdamW in epochs against the epochs of the run; dashed: as normalized decay has it "
+        "(arXiv:1711.05101); dotted: constant (arXiv:2405.13698).",
+    ),
+    "c": (
+        "2025: end of the run",
+        "log2 of gradient over weight norm in the last tenth of the epochs against the middle tenth, at the selected "
+        "learning rate (arXiv:2506.02285: above 0, and the more the larger the decay); in the legend the slope for "
+        "each doubling.",
+    ),
+    "d": (
+        "2023: weight norm",
+        "Final weight norm of AdamW where the run outlasts the decay's timescale; dashed: slope 1/2 "
+        "(arXiv:2305.17212).",
+    ),
+    "e": (
+        "2023: learning rate",
+        "Test error from AdamW's selected cell along the learning rate, at its λ and at its weight_decay = λ/α "
+        "(arXiv:2309.14322); in the legend the mean error above the lowest.",
+    ),
+    "f": (
+        "2022, 2025, 2026: differences",
+        "Differences in test error between selected cells; each paper says above 0 (arXiv:2202.00089, 2506.02285, "
+        "2510.12402).",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -66,19 +88,17 @@ Point = tuple[str, str, float, Estimate]  # axes, series, x, y
 
 
 def draw(shown: Shown) -> Figure:
-    """Six axes."""
-    figure, places = with_panels(2, 3, HEIGHT, f"{READING}\n{shown.origin}")
-    titles = (
-        "a  2017, 2024, 2025: batch size", "b  2017, 2024: budget", "c  2025: end of the run", "d  2023: weight norm",
-        "e  2023: learning rate", "f  2022, 2025, 2026: differences",
-    )  # fmt: skip
-    drawers = (_draw_sizes, _draw_budgets, _draw_rises, _draw_norms, _draw_lines, _draw_gains)
-    for axes, title, drawer in zip(places, titles, drawers, strict=True):
-        axes.set_title(title, loc="left", pad=3)
-        drawer(axes, shown)
-        if not axes.has_data():
-            axes.set(xticks=[], yticks=[])
-            axes.text(0.5, 0.5, "not run", transform=axes.transAxes, ha="center", fontsize=6)
+    """A panel for each of PANELS of which there is something."""
+    names = list(dict.fromkeys(axes for axes, *_ in _points(shown)))
+    reading = " ".join([READING, *(f"({name}) {PANELS[name][1]}" for name in names)])
+    figure, places = with_panels(1, len(names) or 1, HEIGHT, f"{reading}\n{shown.origin}", WIDE)
+    of_panels = (_draw_sizes, _draw_budgets, _draw_rises, _draw_norms, _draw_lines, _draw_gains)
+    drawers = dict(zip(PANELS, of_panels, strict=True))
+    for axes, name in zip(places, names, strict=False):
+        axes.set_title(f"{name}  {PANELS[name][0]}", loc="left", pad=3)
+        drawers[name](axes, shown)
+    if not names:
+        places[0].text(0.5, 0.5, "not run", ha="center")
     return figure
 
 
@@ -232,6 +252,6 @@ def _draw_gains(axes: Axes, shown: Shown) -> None:
             axes.plot([gain.low, gain.high], [place, place], "-", lw=0.8, color="black")
     if known:
         names = [f"{name}\n{format_estimate(gain)}" for name, gain in known.items()]
-        axes.set_yticks(range(len(known)), names, fontsize=5)
+        axes.set_yticks(range(len(known)), names)
         axes.set(ylim=(len(known) - 0.5, -0.5), xlabel="points")
         axes.axvline(0, lw=0.6, color="0.5", zorder=0)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.captions import caption
-from analysis.figures.style import colour, make_room, plain_log, with_panels
+from analysis.figures.style import BEYOND, WIDE, colour, make_room, plain_log, with_panels
 from analysis.results.table import Chart
 from analysis.results.words import BOUNDARY, NAMES, format_estimate
 from analysis.statistics.power_laws import NORMALIZED, RAW, Law, predicted
@@ -19,12 +19,12 @@ from analysis.statistics.power_laws import NORMALIZED, RAW, Law, predicted
 HEIGHT = 2.3  # inches of a panel
 APART = 0.05  # octaves between the points of laws that share an x
 SYMBOLS = {RAW: r"$\lambda$", NORMALIZED: r"$\lambda_{\mathrm{norm}}$"}
-LEGEND, WORDS = 0.06, 0.18  # shares of an axis' height: a line of the legend, the words on the grid boundary
+LEGEND, MARKS = 0.058, 0.06  # shares of an axis' height: a line of the legend, the marks of the grid boundary
 STYLES = ("--", ":", "-.")  # of the guides
 READING = (
     "Best decay, of errors averaged over the better half of the learning rates, with 95 % intervals (none where the "
-    "noise of single runs is not known); in the legend its exponent. On the grid boundary the best may lie beyond the "
-    "decays that were run, so there is no point. Grey: what is predicted, through the middle of the points."
+    f"noise of single runs is not known); in the legend its exponent. {BEYOND}: on the {BOUNDARY}, the best may lie "
+    "beyond the decays that were run, so there is no point. Grey: what is predicted, through the middle of the points."
 )
 OPEN = "Open: the paper's own figure, as read off its colours."
 COMPUTED = "Decays were swept {} only; the other axis is computed from it, times or over sqrt(updates)."
@@ -37,7 +37,7 @@ def draw(chart: Chart, laws: Sequence[Law]) -> Figure:
     texts = [READING, *([OPEN] if any(line.is_paper for line in lines) else ()), *map(COMPUTED.format, swept)]
     kinds = list(dict.fromkeys((line.quantity, line.held) for line in lines))
     units = [unit for unit in SYMBOLS if any(line.unit == unit for line in lines)]
-    figure, places = with_panels(len(kinds), len(units), HEIGHT, caption(chart, " ".join(texts)))
+    figure, places = with_panels(len(kinds), len(units), HEIGHT, caption(chart, " ".join(texts)), WIDE)
     for axes, ((quantity, held), unit) in zip(places, itertools.product(kinds, units), strict=True):
         _draw_axes(axes, [line for line in lines if (line.quantity, line.held, line.unit) == (quantity, held, unit)])
         axes.set_title(f"{held}: best decay {unit}" if held else f"best decay {unit}", pad=3)
@@ -55,30 +55,32 @@ def _draw_axes(axes: Axes, lines: Sequence[Law]) -> None:
         _draw_guides(axes, [line for line in lines if line.is_paper == is_paper])
     points = [point for line in lines for point in line.best]
     ticks = sorted({x for x, _ in points})
-    axes.set_xticks(ticks, [f"{x:g}" for x in ticks])
+    is_tight = any(high < 1.4 * low for low, high in itertools.pairwise(ticks))
+    axes.set_xticks(ticks, [f"{x:g}" for x in ticks], rotation=45 if is_tight else 0)
     axes.minorticks_off()
     plain_log(axes.yaxis)
-    legend = axes.legend(frameon=False, fontsize=5.5, handlelength=2.2, loc="upper left")
-    make_room(axes, LEGEND * len(legend.get_texts()), WORDS * any(best is None for _, best in points))
+    legend = axes.legend(loc="upper left")
+    rows = sum(1 + text.get_text().count("\n") for text in legend.get_texts())
+    make_room(axes, LEGEND * rows, MARKS * any(best is None for _, best in points))
 
 
 def _draw_line(axes: Axes, line: Law, place: float, tint: str) -> None:
-    """Points with their intervals, and words where there is none. place: among the lines, from the middle."""
+    """Points with their intervals, and marks where there is none. place: among the lines, from the middle."""
     shift = 2 ** (place * APART)
     for x, best in line.best:
         if best is None:
             axes.annotate(
-                BOUNDARY, (x, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
-                xytext=(6 * place, 2), rotation=90, ha="center", va="bottom", fontsize=5, color=tint,
+                BEYOND, (x, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
+                xytext=(6 * place, 1), ha="center", va="bottom", color=tint,
             )  # fmt: skip
         elif best.low is not None and best.high is not None:
             axes.plot([x * shift] * 2, [2**best.low, 2**best.high], "-", lw=0.8, color=tint)
-    exponent = format_estimate(line.exponent) if line.exponent else "too few best decays inside the axis"
+    exponent = format_estimate(line.exponent) if line.exponent else "too few points"
     name = line.who if line.is_paper else NAMES.get(line.optimizer, line.optimizer)  # the title says what is held
     axes.plot(
         [x * shift for x, _ in line.best], [2**best.value if best else np.nan for _, best in line.best],
         "--o" if line.is_paper else "-o", ms=3.5, lw=0.7, color=tint, mfc="white" if line.is_paper else tint,
-        label=f"{name}: {exponent}",
+        label=f"{name}:\n{exponent}" if line.is_paper else f"{name}: {exponent}",
     )  # fmt: skip
 
 

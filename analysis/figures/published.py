@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 import experiments
 from analysis.figures import heat_maps
-from analysis.figures.style import COLOURS, add_legend, plain_log, with_panels
+from analysis.figures.curves import DECAYS
+from analysis.figures.style import COLOURS, WIDE, legend_above, plain_log, with_panels
 from analysis.results import published
 from analysis.results.panels import Panel, at_border
 from analysis.results.published import Reading, panel_of
@@ -22,7 +22,7 @@ METRICS = {
     "training_loss": "training loss (nats)", "top1_error_percent": "test error (%)",
     "top5_error_percent": "top-5 test error (%)",
 }  # fmt: skip
-AXES = {"decay": "L2 factor of Adam; normalized decay of AdamW", "epoch": "epoch"}
+AXES = {"decay": DECAYS, "epoch": "epoch"}
 DATA = {"cifar10": "CIFAR-10", "imagenet32": "ImageNet32x32"}
 HOW = {  # it was read, by what its plots are over
     "": "read by inverting the colour bar of each panel. Numbers are errors in %, rounded as the reading error asks; "
@@ -73,12 +73,15 @@ def draw(experiment: str) -> Figure:
     """The paper's counterpart of an experiment's figure."""
     over, panels, text = FIGURES[experiment].over, readings(experiment), caption(experiment)
     if not over:
-        return heat_maps.compose(maps(experiment), METRICS[panels[0][0].metric], text)
-    figure, places = with_panels(1, len(panels), 2.4, text)
+        drawn = maps(experiment)
+        return heat_maps.compose(drawn, METRICS[panels[0][0].metric], f"{text} {heat_maps.reading_colours(drawn)}")
+    figure, places = with_panels(1, len(panels), 2.4, text, WIDE)
     for axes, panel in zip(places, panels, strict=True):
         _draw_plot(axes, panel, over)
-        if over == "decay" or axes is places[0]:  # over epochs all panels have the same lines
-            add_legend(axes, "best")
+        if over == "decay":
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1))
+    if over == "epoch":  # all panels have the same lines
+        legend_above(figure, places[:1], 36)
     return figure
 
 
@@ -130,7 +133,6 @@ def _draw_plot(axes: Axes, panel: Sequence[Reading], over: str) -> None:
     if metric == "training_loss":
         axes.set_yscale("log")
         plain_log(axes.yaxis)
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: format_number(value)))  # 0.0005: too long
 
 
 def _label(line: Sequence[Reading], over: str) -> str:

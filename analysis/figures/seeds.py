@@ -45,7 +45,7 @@ def draw_panel(axes: Axes, columns: Sequence[Variant]) -> None:
         if place:
             difference, half = paired_difference(columns[0], variant)
             text = f"{difference:+.2f}" + ("" if math.isnan(half) else f"\n± {half:.2f}")
-            axes.annotate(text, (place, 1), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=5.5)
+            axes.annotate(text, (place, 1), xycoords=("data", "axes fraction"), ha="center", va="top")
     names = [variant.name + (f"\n{variant.diverged} diverged" if variant.diverged else "") for variant in columns]
     axes.set_xticks(range(len(columns)), names, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_xlim(-0.5, max(1, len(columns)) - 0.5)

@@ -9,20 +9,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures import seeds
-from analysis.figures.style import colour, with_panels
+from analysis.figures.style import WIDE, colour, legend_above, with_panels
 from analysis.results.series import Variant
 from analysis.results.studies import StudyResult
 from analysis.results.words import DECOUPLED, L2, NAMES, SCHEDULES, format_number
 from paper_repro import schedules as paper_schedules
 
 PER_EPOCH = 40  # points of a schedule; a restart is a jump between two of them
+LABELS = {"factor": "learning rate of the body / that of the head", "optimizer": ""}  # of fields of seed_dots
 ROUNDING = 1e-17  # where a distance of exactly 0 is drawn
 WIDTHS = (1.2, 2.4, 1.0)  # points: Adam shows under AdamW where they coincide
 
 
 def schedules(study: StudyResult) -> Figure:
     """The schedule multiplier eta over the epochs, from schedules.py itself (the paper's supplementary figure 1)."""
-    reading = "The multiplier of learning rate and decoupled decay at each update, as a Cell names its schedule."
+    reading = "It multiplies the learning rate and the decoupled decay at each update. In the legend: how to name it."
     figure, (axes,) = with_panels(1, 1, 1.8, study.caption(reading))
     epochs = int(study.settings["epochs"])
     for spec in study.settings["schedules"]:
@@ -30,7 +31,7 @@ def schedules(study: StudyResult) -> Figure:
         label = f"{SCHEDULES.get(spec.partition(':')[0], spec)}: {spec}"
         axes.plot([step / PER_EPOCH for step in steps], list(map(eta, steps)), label=label)
     axes.set(xlabel="epoch", ylabel=r"schedule multiplier $\eta$", ylim=(0, 1.05))
-    axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
+    legend_above(figure, [axes], 34)
     return figure
 
 
@@ -55,11 +56,11 @@ def first_steps(study: StudyResult) -> Figure:
 def effective_decay(study: StudyResult) -> Figure:
     """What decay takes off each weight against its gradient scale, and each tensor's effective learning rate."""
     reading = (
-        "Left: the share of a weight that decay takes off in one update (divided by the schedule multiplier), against "
-        "the weight's gradient scale; medians of all weights in an octave, and 10 to 90 % of them. Where L2's share "
-        "turns negative it is not drawn. Right: the effective learning rate of each tensor, median over its weights."
+        "The share of a weight that decay takes off in one update (divided by the schedule multiplier), against the "
+        "weight's gradient scale: medians of all weights in an octave, and 10 to 90 % of them; where L2's share turns "
+        "negative it is not drawn. And the effective learning rate of each tensor, the median over its weights."
     )
-    figure, (shares, rates) = with_panels(1, 2, 2.2, study.caption(reading))
+    figure, (shares, rates) = with_panels(1, 2, 2.2, study.caption(reading), WIDE)
     for name, rows in _by(study.rows, "optimizer").items():
         tint, tensors = colour(name, ()), [row for row in rows if row["what"] == "parameter"]
         bins = [row for row in rows if row["what"] == "scale" and row["median"] > 0]
@@ -72,7 +73,7 @@ def effective_decay(study: StudyResult) -> Figure:
         axes.set(xscale="log", yscale="log", xlabel=r"gradient scale $\sqrt{\hat v}$")
     shares.set_ylabel("share taken off by decay")
     shares.legend()
-    rates.set_ylabel(r"$\alpha / (\sqrt{\hat v} + \epsilon)$")
+    rates.set_ylabel(r"effective rate $\alpha / (\sqrt{\hat v} + \epsilon)$")
     return figure
 
 
@@ -91,9 +92,9 @@ def step_cost(study: StudyResult) -> Figure:
     for axes, (model, rows) in zip(places, models.items(), strict=True):
         tints = ["0.7" if row["optimizer"].startswith("torch") else colour(row["optimizer"], ()) for row in rows]
         bars = axes.bar(range(len(rows)), [row["milliseconds"] for row in rows], color=tints)
-        axes.bar_label(bars, [f"{row['bytes']:.0f} B" for row in rows], fontsize=5.5)
+        axes.bar_label(bars, [f"{row['bytes']:.0f} B" for row in rows])
         names = [NAMES.get(row["optimizer"], row["optimizer"]) for row in rows]
-        axes.set_xticks(range(len(rows)), names, rotation=30, ha="right", rotation_mode="anchor")
+        axes.set_xticks(range(len(rows)), names, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_title(f"{model}\n{rows[0]['parameters'] / 1e6:.3g} million parameters")
         axes.margins(y=0.15)
     places[0].set_ylabel("milliseconds")
@@ -103,20 +104,22 @@ def step_cost(study: StudyResult) -> Figure:
 def propositions(study: StudyResult) -> Figure:
     """Propositions 1 to 3: distances of iterates that are equal where the paper says so."""
     reading = (
-        "Distance of the last iterates, relative to how far decay moved them. Proposition 1: SGD with L2 factor l "
-        "beside SGD with decay, equal at l = lambda / alpha. Proposition 2: what the best L2 factor leaves of the "
-        "decay under a fixed preconditioner whose log-scales have the given deviation; and Adam with L2 beside AdamW. "
-        "Proposition 3: a fixed preconditioner with the scaled penalty, as the appendix has it and as the statement "
-        "has it."
+        "Distance between the last iterates of two methods, relative to how far decay moved them. 1: SGD with an L2 "
+        "factor, and SGD with decay; equal at λ/α, says Proposition 1. 2: what the best L2 factor leaves of that "
+        "distance under a fixed preconditioner, over the deviation of its log scales; and Adam with an L2 factor "
+        "beside AdamW. 3: a fixed preconditioner with decay, and with the scaled penalty as the appendix and as the "
+        "statement write it."
     )
     figure, (sgd, residual, adam, scaled) = with_panels(1, 4, 1.6, study.caption(reading))
     # A logarithmic axis has no place for a distance of exactly 0.
     rows = _by([{**row, "distance": max(row.get("distance", 0), ROUNDING)} for row in study.rows], "what")
     for axes, kind, title in ((sgd, "sgd", "1: SGD"), (adam, "adam", "2: Adam")):
         _line(axes, rows[kind], "ratio", "distance")
-        axes.set(xscale="log", yscale="log", xlabel=r"l / ($\lambda$ / $\alpha$)", ylabel="distance", title=title)
+        axes.set(
+            xscale="log", yscale="log", xlabel=r"L2 factor / ($\lambda$ / $\alpha$)", ylabel="distance", title=title
+        )
     _line(residual, rows["residual"], "spread", "residual")
-    residual.set(xlabel="deviation of log scales", ylabel="residual of the best l", title="2: any preconditioner")
+    residual.set(xlabel="deviation of log scales", ylabel="residual of the best L2", title="2: any preconditioner")
     for form, style in (("appendix", "o-"), ("statement", "s--")):
         _line(scaled, [row for row in rows["scaled"] if row["form"] == form], "alpha", "distance", style, label=form)
     scaled.set(xscale="log", yscale="log", xlabel=r"$\alpha$", ylabel="distance", title="3: scaled penalty")
@@ -126,15 +129,15 @@ def propositions(study: StudyResult) -> Figure:
 
 def seed_dots(study: StudyResult) -> Figure:
     """Test errors by seed, a column for each value of the rows' first field."""
-    variants = []
-    for value, rows in _by(study.rows, next(iter(study.rows[0]))).items():
+    variants, field = [], next(iter(study.rows[0]))
+    for value, rows in _by(study.rows, field).items():
         errors = {row["seed"]: row["test_error"] for row in rows if row["test_error"] is not None}
         variants.append(Variant(NAMES.get(value, str(value)), errors, len(rows) - len(errors)))
     best = min((v for v in variants if v.errors), key=lambda v: v.mean, default=None)
     lowest = f" Lowest mean: {best.name}, {best.mean:.2f} %." if best else ""
     figure, (axes,) = with_panels(1, 1, 2.0, study.caption(seeds.READING + lowest))
     seeds.draw_panel(axes, variants)
-    axes.set_ylabel("test error (%)")
+    axes.set(xlabel=LABELS.get(field, field), ylabel="test error (%)")
     return figure
 
 

@@ -25,11 +25,12 @@ FEW = 6  # panels of which every pair is compared
 
 
 def make(
-    names: Sequence[str], sources: Sequence[Path], out: Path | None, changes: Mapping[str, Any] = {}
+    names: Sequence[str], sources: Sequence[Path], out: Path | None, changes: Mapping[str, Any] = {}, **form: Any
 ) -> Iterator[str]:
     """The tables of these experiments (of all that have records, when none is named), as Markdown.
 
-    sources, changes: as for figures. out: a folder for the numbers as CSV and for their figures. Raises UsageError.
+    sources, changes, form: as for figures. out: a folder for the numbers as CSV and for their figures. Raises
+    UsageError.
     """
     known = [name for name in experiments.names() if experiments.get(name).figure in FIGURES]
     for name in names:
@@ -46,15 +47,15 @@ def make(
         check_writable(out)
     if changes:
         yield f"{describe_changes(changes)}\n"
-    for lines in in_parallel([partial(_lines, chart, records, out) for chart in drawn]):
+    for lines in in_parallel([partial(_lines, chart, records, out, form) for chart in drawn]):
         yield from lines
 
 
-def _lines(chart: Chart, records: Sequence[Record], out: Path | None) -> list[str]:
+def _lines(chart: Chart, records: Sequence[Record], out: Path | None, form: Mapping[str, Any]) -> list[str]:
     """Of one chart."""
     computed = Statistics.of(chart, records)
     lines = [f"{chart.stem}\n\n{computed.markdown()}", *filter(None, [of_several_codes(chart.records)])]
-    return lines + ([] if out is None else [str(path) for path in computed.write(out)])
+    return lines + ([] if out is None else [str(path) for path in computed.write(out, **form)])
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,15 @@ class Statistics:
         tables += [power_laws.table(laws)] if laws else []
         return tables + ([estimate.table(pairs)] if pairs else [])
 
-    def write(self, out: Path, kinds: Sequence[str] = KINDS) -> list[Path]:
-        """Figures and numbers as STEM-separability and STEM-laws; the path of each file."""
+    def write(self, out: Path, kinds: Sequence[str] = KINDS, **form: Any) -> list[Path]:
+        """Figures and numbers as STEM-separability and STEM-laws; the path of each file. form: as of write_figure."""
         paths, stem = [], self.chart.stem
         if self.rows:
             numbers = separability.numbers(self.rows)
-            paths += write_figure(out, f"{stem}-separability", "separability", [self.chart, self.rows], numbers, kinds)
+            paths += write_figure(
+                out, f"{stem}-separability", "separability", [self.chart, self.rows], numbers, kinds, **form
+            )
         if self.laws:
             numbers = power_laws.numbers(self.laws)
-            paths += write_figure(out, f"{stem}-laws", "power_laws", [self.chart, self.laws], numbers, kinds)
+            paths += write_figure(out, f"{stem}-laws", "power_laws", [self.chart, self.laws], numbers, kinds, **form)
         return paths

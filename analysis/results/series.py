@@ -16,10 +16,12 @@ EPOCHS, UPDATES = "epochs fixed", "updates fixed"  # the plans of a sweep over b
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: epochs, and the mean over the seeds of a number at the end of each of them."""
+    """One line: epochs, and the mean over the seeds of a number at the end of each of them. deviations: between seeds
+    (n - 1); none of a single seed."""
 
     epochs: tuple[int, ...]
     values: tuple[float, ...]
+    deviations: tuple[float, ...] = ()
 
     def first_at_most(self, level: float) -> int | None:
         """The first epoch whose value is not above level."""
@@ -34,7 +36,8 @@ def curve(records: Sequence[Record], name: str, only: str | None = None) -> Curv
             if row.get(name) is not None and (only is None or row.get(only)):
                 by_epoch.setdefault(row["epoch"], []).append(row[name])
     whole = {epoch: values for epoch, values in sorted(by_epoch.items()) if len(values) == len(records)}
-    return Curve(tuple(whole), tuple(statistics.fmean(values) for values in whole.values()))
+    deviations = map(statistics.stdev, whole.values()) if len(records) > 1 else ()
+    return Curve(tuple(whole), tuple(map(statistics.fmean, whole.values())), tuple(deviations))
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class StudyResult:
         if self.provenance is not None:
             if "cell" in self.settings:
                 data = self.provenance["data"]
-                parts.append(f"Data set {data['name']} (fingerprint {data['fingerprint'][:DIGITS]}).")
+                parts.append(f"Fingerprint of {data['name']}: {data['fingerprint'][:DIGITS]}.")
             parts.append(f"Commit {short_commit(self.provenance)}; hardware: {self.provenance['hardware']}.")
         return " ".join(parts)
 

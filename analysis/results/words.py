@@ -13,6 +13,7 @@ NAMES = {"sgd": "SGD", "sgdw": "SGDW", "adam": "Adam", "adamw": "AdamW"}
 OPTIMIZERS = tuple(NAMES)  # the order of the paper's panels
 L2, DECOUPLED = ("sgd", "adam"), ("sgdw", "adamw")
 SCHEDULES = {"fixed": "fixed rate", "step_drop": "step drops", "cosine": "cosine", "warm_restarts": "restarts"}
+FACETS = {"schedule": "schedule", "epochs": "number of epochs", "batch_size": "batch size"}  # of panels
 UNITS = {"step": "per update", "normalized": "normalized"}  # of the decay
 BOUNDARY = "grid boundary"  # where nothing was run beyond the best, so that a better one may lie there
 DIGITS = 12  # of a commit or fingerprint
@@ -105,7 +106,7 @@ def decay_symbol(decay_unit: str) -> str:
 
 def decay_label(optimizer: str, decay_unit: str) -> str:
     """What the x axis is: the two kinds of decay never share a name."""
-    forms = dict.fromkeys(L2, "L2 factor {}") | dict.fromkeys(DECOUPLED, "weight decay {} (decoupled)")
+    forms = dict.fromkeys(L2, "L2 factor {}") | dict.fromkeys(DECOUPLED, "decoupled decay {}")
     return forms.get(optimizer, f"decay {{}} of {optimizer}").format(decay_symbol(decay_unit))
 
 

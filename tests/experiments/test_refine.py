@@ -210,7 +210,7 @@ def test_analysis_selects_among_the_refined_cells_by_all_seeds_that_they_share(t
     assert [tile.place[1] for tile in panel.finalists] == [good.decay, lucky.decay]
     assert len(panel.candidates) == len(CELLS)
     chart = the_chart(tmp_path)
-    assert " Selected among the 2 best of the map by 3 seeds. There the title is of" in reading_maps(chart, [panel], [])
+    assert " Selected among the 2 best of the map by 3 seeds. There the title is of" in reading_maps(chart, [panel])
     shown = {record["id"] for record in records_shown(chart)}
     assert shown == {record["id"] for record in records.load(tmp_path)}  # what the star stands on is in the CSV
     assert len(chart.records) == len(CELLS)

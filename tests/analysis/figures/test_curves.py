@@ -1,5 +1,7 @@
 """Curves at any time: means over seeds, ends of cycles, and who is where first."""
 
+import math
+
 import pytest
 
 import experiments
@@ -39,8 +41,10 @@ def _chart(cells: list[Cell], losses: dict[str, list[float]], name: str = "fig4"
 
 def test_the_mean_is_over_the_seeds_at_epochs_that_all_have() -> None:
     records = [{"epochs": _rows([4.0, 2.0, 1.0], (2,))}, {"epochs": _rows([6.0, 4.0], (2,))}]
-    assert curve(records, "train_loss") == Curve((1, 2), (5.0, 3.0))
-    assert curve(records, "train_loss", "ends_cycle") == Curve((2,), (3.0,))
+    deviation = math.sqrt(2)
+    assert curve(records, "train_loss") == Curve((1, 2), (5.0, 3.0), (deviation, deviation))
+    assert curve(records, "train_loss", "ends_cycle") == Curve((2,), (3.0,), (deviation,))
+    assert curve(records[:1], "train_loss") == Curve((1, 2, 3), (4.0, 2.0, 1.0))
     assert curve(records, "test_loss") == Curve((), ())
 
 
@@ -53,8 +57,9 @@ def test_figure_4_has_five_curves_and_marks_the_ends_of_cycles() -> None:
     cells = list(FIG4.profiles["demo"].cells)
     chart = _chart(cells, {name: [3.0, 2.0, 1.0] for name in ("adam", "adamw", "sgdw")})
     figure = draw(chart)
-    losses, errors = figure.axes
-    named = [text.get_text() for text in losses.get_legend().get_texts()]
+    _, errors = figure.axes
+    (legend,) = figure.legends
+    named = [text.get_text() for text in legend.get_texts()]
     assert [name.partition(" (")[0] for name in named] == [
         "SGDW, cosine", "SGDW, restarts", "Adam, cosine", "AdamW, cosine", "AdamW, restarts",
     ]  # fmt: skip
@@ -64,11 +69,27 @@ def test_figure_4_has_five_curves_and_marks_the_ends_of_cycles() -> None:
     assert render(figure)["png"].startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(("adamw", "told"), [([2.0, 0.5, 0.1], "after 2 epochs"), ([3.0, 2.9, 2.8], "never")])
+def test_a_line_of_several_seeds_has_a_band_of_one_deviation_and_the_caption_says_so() -> None:
+    chart = _chart(list(FIG4.profiles["demo"].cells), {name: [3.0, 2.0, 1.0] for name in ("adam", "adamw", "sgdw")})
+    figure = draw(chart)
+    assert [len(axes.collections) for axes in figure.axes] == [5, 5]
+    band = figure.axes[0].collections[0].get_paths()[0].vertices
+    assert band[band[:, 0] == 2, 1] == pytest.approx([3 - math.sqrt(2), 3 + math.sqrt(2)])
+    assert "bands: ± one standard deviation between seeds" in figure.get_label()
+    (alone,) = charts(FIG4, [record for record in chart.records if record["cell"]["seed"] == 0])
+    figure = draw(alone)
+    assert not figure.axes[0].collections
+    assert "bands" not in figure.get_label()
+
+
+@pytest.mark.parametrize(
+    ("adamw", "told"),
+    [([2.0, 0.5, 0.1], "AdamW reaches it after 2 epochs"), ([3.0, 2.9, 2.8], "AdamW never reaches it")],
+)
 def test_how_soon_adamw_is_where_adam_ends(adamw: list[float], told: str) -> None:
     first = {cell.optimizer: cell for cell in experiments.get("transformer").profiles["demo"].cells}
     chart = _chart(list(first.values()), {"adam": [3.0, 2.0, 0.5], "adamw": adamw}, "transformer")
-    assert f"(1.5, 3 epochs) {told}." in reading(panels(chart))
+    assert f"is 1.5, after 3 epochs: {told}." in reading(panels(chart))
 
 
 def test_every_optimizer_has_a_colour_a_user_s_too() -> None:

@@ -1,15 +1,18 @@
 """python -m analysis figures: files, one-line refusals, and no torch."""
 
 import csv
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from matplotlib.image import imread
 
 import experiments
 from analysis import figures
 from analysis.__main__ import main
+from analysis.figures.style import DPI
 from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.cli import UsageError
@@ -40,6 +43,32 @@ def test_a_figure_is_png_pdf_and_the_numbers_behind_it(runs: Path, tmp_path: Pat
     assert float(row["test_error"]) == record["final"]["test_error"]
     assert float(row["alpha"]) == record["cell"]["alpha"]
     assert (row["status"], row["commit"]) == ("finished", "c" * 40)
+
+
+@pytest.mark.parametrize(("width", "inches"), [("column", 3.25), ("page", 6.75), ("text", 5.5)])
+def test_a_picture_for_a_paper_is_as_wide_as_its_column_and_its_caption_is_text(
+    width: str, inches: float, runs: Path, tmp_path: Path, capsys
+) -> None:
+    for name, bare in (("with", []), ("without", ["--no-caption"])):
+        out = str(tmp_path / name)
+        assert main(["figures", "fig2", "--runs", str(runs), "--out", out, "--width", width, *bare]) == 0
+    kinds = [Path(line).suffix for line in capsys.readouterr().out.split()]
+    assert kinds == [".png", ".pdf", ".csv"] * 2 + [".txt"]
+    caption = (tmp_path / "without" / "fig2-demo.txt").read_text("utf-8")
+    assert caption.startswith("Test error over learning rate and decay")
+    assert "ffffffffffff" in caption  # the data's fingerprint
+    sizes = {name: _inches(tmp_path / name / "fig2-demo.pdf") for name in ("with", "without")}
+    assert [size[0] for size in sizes.values()] == pytest.approx([inches, inches])
+    assert sizes["without"][1] < sizes["with"][1] - 0.5
+    for name, size in sizes.items():
+        height, across, _ = imread(tmp_path / name / "fig2-demo.png").shape
+        assert (across, height) == pytest.approx([DPI * length for length in size], abs=1.5)
+
+
+def _inches(pdf: Path) -> tuple[float, ...]:
+    """Width and height of its page."""
+    left, bottom, right, top = map(float, re.findall(rb"/MediaBox \[([^]]+)\]", pdf.read_bytes())[0].split())
+    return (right - left) / 72, (top - bottom) / 72
 
 
 def test_the_same_records_give_the_same_bytes(runs: Path, tmp_path: Path) -> None:
@@ -89,6 +118,8 @@ def _damage(runs: Path) -> Path:
         (["figures", "--set", "epochs=-1"], "epochs"),
         (["figures", "fgi2"], "no experiment 'fgi2', did you mean fig2? One of"),
         (["figures", "--runs", "no.jsonl"], "python -m experiments collect runs no.jsonl"),
+        (["figures", "fig2", "--width", "wide"], "--width"),
+        (["statistics", "fig2", "--no-caption"], "with --out only"),
         (["figures", "--run", "x"], "no option --run: did you mean --runs?"),
         (["figures", "--out", "a", "--out", "b"], "--out: given twice"),
         (["figures", "fig2", "--set", "compile=true"], "are of other experiments or settings); make some with"),

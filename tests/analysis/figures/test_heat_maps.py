@@ -3,10 +3,13 @@
 import csv
 
 import pytest
+from matplotlib.text import Text
 
 import experiments
+from analysis.figures import WIDTHS
 from analysis.figures.captions import caption, reading_maps
 from analysis.figures.heat_maps import Scale, draw, positions, scales, title
+from analysis.figures.style import style
 from analysis.report.results import selected
 from analysis.results.panels import panels
 from analysis.results.table import charts
@@ -25,9 +28,9 @@ def test_titles_give_the_selected_cell_and_the_caption_its_origin(demo_records) 
     (chart,) = charts(FIG2, demo_records)
     figure = draw(chart)
     titles = [axes.get_title() for axes in figure.axes[:4]]
-    assert [text.split(":")[0] for text in titles] == ["SGD", "SGDW", "Adam", "AdamW"]
+    assert [text.split("\n")[0] for text in titles] == ["SGD", "SGDW", "Adam", "AdamW"]
     assert all("30.0 %" in text and "grid boundary" not in text for text in titles)
-    words = caption(chart, reading_maps(chart, panels(chart), []))
+    words = caption(chart, reading_maps(chart, panels(chart)))
     for said in (
         "synthetic",
         "resnet-8-w8",
@@ -49,7 +52,7 @@ def test_seeds_and_edges_are_in_the_title() -> None:
     records = [made_record(cell.replace(seed=s), 50 + s + 9 * (cell.alpha > lowest)) for cell in cells for s in (0, 1)]
     (chart,) = charts(FIG2, records)
     (panel,) = panels(chart)
-    assert title(panel).startswith("SGDW: 50.5 ± 0.7 % (2 seeds)\n")
+    assert title(panel).startswith("SGDW\n50.5 ± 0.7 % (2 seeds)\n")
     assert title(panel).endswith("(grid boundary)")
 
 
@@ -62,12 +65,12 @@ def test_diverged_tiles_are_hatched_and_partly_diverged_ones_counted() -> None:
     figure = draw(chart)
     hatched = [patches for patches in figure.axes[0].collections if patches.get_hatch()]
     assert [len(patches.get_paths()) for patches in hatched] == [2]
-    assert [text for text in _texts(figure) if "div." in text and len(text) < 12] == ["1/2\ndiv."]
+    assert [text for text in _texts(figure) if "/" in text and len(text) < 12] == ["1/2"]
 
 
 def test_two_kinds_of_decay_never_share_a_name() -> None:
     assert decay_label("adam", "step") == r"L2 factor $\lambda$"
-    assert decay_label("adamw", "step") == r"weight decay $\lambda$ (decoupled)"
+    assert decay_label("adamw", "step") == r"decoupled decay $\lambda$"
     assert "norm" in decay_label("sgdw", "normalized")
 
 
@@ -85,7 +88,43 @@ def test_zero_stands_apart_and_colours_are_shared_by_the_better_half() -> None:
     assert Scale.of([20.0, 20.0]) == Scale(20.0, 20.5, clipped=False)
 
 
-def test_each_budget_has_colours_of_its_own_and_a_bar_beside_each_map() -> None:
+def test_each_schedule_has_colours_in_which_its_own_basin_shows() -> None:
+    """Runs at a fixed rate are all worse here than any other: on a scale of all they would have one colour."""
+    fig1 = experiments.get("fig1")
+    cells = fig1.profiles["demo"].cells
+    records = [made_record(cell, 30 + 40 * (cell.schedule == "fixed") + 100 * cell.decay) for cell in cells]
+    (chart,) = charts(fig1, records)
+    maps, figure = panels(chart), draw(chart)
+    for panel, scale in zip(maps, scales(maps), strict=True):
+        errors = [tile.test_error for tile in panel.tiles.values() if tile.test_error is not None]
+        assert scale.low == min(errors)
+        assert sum(error < scale.high for error in errors) >= len(errors) / 3
+    assert "for each schedule anew" in figure.get_label()
+
+
+def test_optimizers_share_their_colours_and_the_caption_says_so(demo_records) -> None:
+    (chart,) = charts(FIG2, demo_records)
+    assert len(set(scales(panels(chart)))) == 1
+    assert "alike in all panels" in draw(chart).get_label()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_at_each_width_every_letter_is_inside_and_none_below_7_points(width: str) -> None:
+    cells = FIG2.profiles["demo"].cells
+    (chart,) = charts(FIG2, [made_record(cell.replace(seed=seed), 50.0 + seed) for cell in cells for seed in (0, 1)])
+    with style(width):
+        figure = draw(chart)
+        figure.canvas.draw()
+        assert figure.get_figwidth() == WIDTHS[width]
+        for text in figure.findobj(Text):
+            if text.get_text() and text.get_visible():
+                box = text.get_window_extent()
+                assert text.get_fontsize() >= 7, text.get_text()
+                assert box.x0 >= 0, text.get_text()
+                assert box.x1 <= figure.bbox.x1, text.get_text()
+
+
+def test_each_budget_has_colours_and_a_bar_of_its_own() -> None:
     supp3 = experiments.get("supp3")
     cells = [cell for cell in supp3.profiles["demo"].cells if cell.decay_unit == "step"]
     records = [made_record(cell, 60.0 - cell.epochs + 100 * cell.decay) for cell in cells]
@@ -93,7 +132,7 @@ def test_each_budget_has_colours_of_its_own_and_a_bar_beside_each_map() -> None:
     maps = panels(chart)
     colours = {panel.facets["epochs"]: scale for panel, scale in zip(maps, scales(maps), strict=True)}
     assert len(set(scales(maps))) == len(colours) == 3
-    assert len(draw(chart).axes) == 2 * len(maps)
+    assert len(draw(chart).axes) == len(maps) + 3
 
 
 @pytest.mark.parametrize(

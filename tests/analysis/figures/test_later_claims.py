@@ -8,6 +8,8 @@ from pathlib import Path
 
 from analysis.claims import recent
 from analysis.claims.sources import Evidence
+from analysis.figures import later_claims
+from analysis.results.words import Estimate
 from paper_repro.records import Record
 from tests.conftest import made_record
 from tests.judging import cells
@@ -38,6 +40,13 @@ def test_what_is_drawn_stands_in_the_csv(tmp_path: Path) -> None:
     assert timescales.keys() == {5, 20, 80}
     assert all(math.isclose(value, 2.0, rel_tol=0.05) for value in timescales.values())  # 62.5 updates
     assert all(float(row["low"]) <= float(row["value"]) <= float(row["high"]) for row in rows if row["axes"] == "a")
+
+
+def test_only_what_was_run_has_a_panel_and_a_sentence_in_the_caption() -> None:
+    figure = later_claims.draw(later_claims.Shown(gains={"Adam − AdamW": Estimate(0.8, -0.6, 2.2)}))
+    assert [axes.get_title(loc="left")[0] for axes in figure.axes] == ["f"]
+    assert "(f)" in figure.get_label()
+    assert "(a)" not in figure.get_label()
 
 
 def test_without_most_of_the_runs_it_is_drawn_too(tmp_path: Path) -> None:

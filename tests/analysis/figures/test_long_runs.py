@@ -1,8 +1,10 @@
 """Figure 3's four panels: every run, final errors over decay, and the selected runs."""
 
+import itertools
+
 import experiments
 from analysis.figures.curves import long_runs
-from analysis.figures.style import render
+from analysis.figures.style import render, style
 from analysis.results.table import charts
 from tests.conftest import made_record
 
@@ -20,7 +22,7 @@ def test_every_run_is_drawn_and_the_best_are_named() -> None:
     assert len(losses.lines) == len(errors.lines) == 18
     assert [len(line.get_xdata()) for line in finals.lines if line.get_marker() == "o"] == [11, 7]
     assert len(generalisation.lines) == 2
-    assert f"Adam 30.00 % at {cells[3].decay:g}" in " ".join(figure.texts[0].get_text().split())
+    assert f"Adam 30.00 % at {cells[3].decay:g}" in figure.get_label()
     assert render(figure)["pdf"].startswith(b"%PDF")
 
 
@@ -30,5 +32,22 @@ def test_the_edge_is_that_of_what_was_run() -> None:
     records = [made_record(cell, 30.0 + place, epochs=rows) for place, cell in enumerate(cells[3:])]
     records += [made_record(cell.replace(optimizer="adamw"), 50.0, epochs=rows) for cell in cells]
     (chart,) = charts(experiments.get("fig3"), records)
-    caption = " ".join(long_runs(chart).texts[0].get_text().split())
+    caption = long_runs(chart).get_label()
     assert f"Adam 30.00 % at {cells[3].decay:g} (grid boundary)" in caption
+
+
+def test_lines_are_named_where_they_end_and_no_name_lies_on_another() -> None:
+    cells = experiments.get("fig3").profiles["demo"].cells
+    rows = [{"epoch": epoch, "train_loss": 2.0 / epoch, "test_error": 90.0 / epoch} for epoch in (1, 2, 3)]
+    (chart,) = charts(experiments.get("fig3"), [made_record(cell, 30.0, epochs=rows) for cell in cells])
+    with style("column"):
+        figure = long_runs(chart)
+        figure.canvas.draw()
+    losses, errors, finals, generalisation = figure.axes
+    assert not [axes for axes in figure.axes if axes.get_legend()]
+    for axes, names in ((losses, 4), (errors, 4), (finals, 2), (generalisation, 2)):
+        assert len(axes.texts) == names
+        assert [sum(text.get_text().startswith(name) for text in axes.texts) for name in ("Adam", "AdamW")] == [2, 1]
+    for axes in (losses, errors):
+        boxes = sorted((text.get_window_extent() for text in axes.texts), key=lambda box: box.y0)
+        assert all(low.y1 <= high.y0 + 1 for low, high in itertools.pairwise(boxes))

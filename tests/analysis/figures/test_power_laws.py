@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 
 import experiments
 from analysis.figures.power_laws import draw
-from analysis.figures.style import render, style
+from analysis.figures.style import BEYOND, render, style
 from analysis.results.table import Chart, charts
-from analysis.results.words import BOUNDARY, Estimate
+from analysis.results.words import Estimate
 from analysis.statistics import power_laws
 from paper_repro.cell import Cell
 from tests.conftest import made_record
@@ -90,17 +90,17 @@ def test_a_guide_goes_through_the_middle_of_the_points() -> None:
     assert middle == pytest.approx(math.log2(0.016) + np.mean([math.log2(size / 64) / 2 for size in SIZES]))
 
 
-def test_a_best_decay_on_the_grid_boundary_is_words_at_its_place_and_no_point() -> None:
+def test_a_best_decay_on_the_grid_boundary_is_a_mark_at_its_place_and_no_point() -> None:
     chart = _batch_sizes(3.0)  # most best decays lie beyond the axis
     figure = draw(chart, power_laws.chart_laws(chart, chart.records))
     _, y = _points(figure.axes[0], "SGDW")
-    edges = sorted(text.xy[0] for text in figure.axes[0].texts if text.get_text() == BOUNDARY)
+    edges = sorted(text.xy[0] for text in figure.axes[0].texts if text.get_text() == BEYOND)
     assert edges == sorted([16, 16, 32, 32, 256, 256, 512, 512])  # of both optimizers
     assert [size for size, value in zip(SIZES, y, strict=True) if np.isnan(value)] == [16, 32, 256, 512]
     assert all(text.xy[1] == 0 and text.xycoords[1] == "axes fraction" for text in figure.axes[0].texts)
 
 
-def test_where_all_are_on_the_grid_boundary_there_are_only_words() -> None:
+def test_where_all_are_on_the_grid_boundary_there_are_only_marks() -> None:
     chart = _batch_sizes(0.5)
     lines = [
         dataclasses.replace(line, exponents=dict.fromkeys(line.exponents), best=tuple((x, None) for x, _ in line.best))
@@ -131,7 +131,7 @@ def test_the_paper_s_own_are_open_in_the_same_axes() -> None:
         marks = {str(line.get_label()).partition(":")[0]: line.get_markerfacecolor() for line in axes.lines}
         assert marks["paper, AdamW, CIFAR-10"] == "white"
         assert marks["AdamW"] != "white"
-    assert BOUNDARY in [text.get_text() for text in figure.axes[0].texts]  # the paper's 25 epochs, per update
+    assert BEYOND in [text.get_text() for text in figure.axes[0].texts]  # the paper's 25 epochs, per update
 
 
 def test_the_paper_s_rule_is_level_on_the_normalized_axis() -> None:

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import experiments
+from analysis.figures import WIDTHS
 from analysis.figures.separability import COLUMNS, GUIDES, draw
-from analysis.figures.style import WIDTH, render, style
+from analysis.figures.style import BEYOND, render, style
 from analysis.results.table import Chart, charts
 from analysis.results.words import BOUNDARY
 from analysis.statistics import separability
@@ -60,11 +61,11 @@ def test_guides_have_slopes_0_and_minus_1_through_the_middle(chart: Chart) -> No
         assert np.interp(0.0, u, v) == pytest.approx(-0.2 + twist(-0.6) * 0.3)
 
 
-def test_a_row_on_the_grid_boundary_is_words_at_its_learning_rate(chart: Chart) -> None:
+def test_a_row_on_the_grid_boundary_is_a_mark_at_its_learning_rate(chart: Chart) -> None:
     surface = bowl(shape=(7, 5))
     runs = 55 + (surface.v[None, :, None] + surface.u[:, None, None]) ** 2 + np.zeros((7, 5, 2))
     axes = draw(chart, [_row(dataclasses.replace(surface, runs=runs))]).axes[0]
-    told = {np.log2(text.xy[0]) for text in axes.texts if text.get_text() == BOUNDARY}
+    told = {np.log2(text.xy[0]) for text in axes.texts if text.get_text() == BEYOND}
     assert told == {-3, -2, 2, 3}
     assert np.isnan(axes.lines[0].get_ydata()).tolist() == [True, True, False, False, False, True, True]
 
@@ -131,7 +132,7 @@ def test_a_panel_without_any_best_decay_is_words_and_the_figure_is_drawn(chart: 
         figure = draw(chart, [_row(dataclasses.replace(bowl(), runs=holed))])
         assert figure.axes[0].texts[0].get_text() == "too few rows"
         assert render(figure)["pdf"].startswith(b"%PDF")
-    assert figure.get_figwidth() == WIDTH
+    assert figure.get_figwidth() == WIDTHS["text"]
 
 
 def test_long_names_leave_room_for_the_columns_and_words_on_the_grid_boundary_stand_inside(chart: Chart) -> None:
@@ -141,7 +142,7 @@ def test_long_names_leave_room_for_the_columns_and_words_on_the_grid_boundary_st
     (label,) = _forest(figure)[0].get_yticklabels()
     assert " ".join(label.get_text().split()) == long
     ridges = figure.axes[0]
-    edges = [text.xy[0] for text in ridges.texts if text.get_text() == BOUNDARY]
+    edges = [text.xy[0] for text in ridges.texts if text.get_text() == BEYOND]
     assert edges
     assert all(ridges.get_xlim()[0] < x < ridges.get_xlim()[1] for x in edges)
 

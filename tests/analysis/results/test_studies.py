@@ -92,5 +92,5 @@ def test_the_caption_says_where_it_comes_from() -> None:
     words = StudyResult(experiments.get("first_steps"), "cpu", "d", "s", "small", {"cell": {}}, [], origin).caption(
         "How to read it."
     )
-    assert "Data set d (fingerprint ffffffffffff)" in words
+    assert "Fingerprint of d: ffffffffffff" in words
     assert "Commit cccccccccccc with uncommitted changes; hardware: a chip." in words
