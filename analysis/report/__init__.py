@@ -21,7 +21,7 @@ from analysis.report import appendix, claims_json, render, results, summary
 from analysis.report.results import Drawn
 from analysis.report.statement import statement
 from analysis.results import published
-from analysis.results.markdown import Table, csv_text, literal
+from analysis.results.markdown import Table, csv_text
 from analysis.results.studies import StudyResult
 from analysis.results.table import Chart
 from analysis.statistics import power_laws
@@ -84,7 +84,7 @@ def make(
         "anomalies": [appendix.anomalies(charts)],
         "checklists": [appendix.checklists(evidence.records)],
         "compute": [appendix.compute(charts, evidence.studies, evidence.records, failures)],
-        "environment": [f"{literal(appendix.environment(origins))} ({appendix.linked('environment', 'each')})."],
+        "environment": [f"{appendix.environment(origins)} ({appendix.linked('environment', 'each')})."],
     }
     tables = [block for blocks in parts.values() for block in blocks if isinstance(block, Table) and block.name]
     texts = {name: "\n\n".join(_explained_once(blocks)) for name, blocks in parts.items()}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.claims import power
-from analysis.results.markdown import Table, csv_text
+from analysis.results.markdown import Table, csv_text, literal
 from analysis.results.studies import StudyResult
 from analysis.results.table import Chart, cell_of
 from analysis.results.words import DIGITS, distinct_texts, short_commit
@@ -107,13 +107,14 @@ ORIGINS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 def environment(origins: Sequence[Mapping[str, Any]]) -> str:
-    """What trained, of the provenance of all records: each kind with its number of runs, the most frequent first."""
+    """What trained, of the provenance of all records: each kind with its number of runs, the most frequent first.
+    In Markdown, in which words of records are words."""
     texts = []
     for name, text in ORIGINS.items():
         counts = Counter(map(text, origins)).most_common()
         kinds = ", ".join(f"{value}{f' ({count:,})' * (len(counts) > 1)}" for value, count in counts)
         texts.append(f"{len(counts)} commits" if name == "commit" else f"{name} {kinds}")
-    return "; ".join(reversed(texts))
+    return literal("; ".join(reversed(texts)))
 
 
 def origins_table(origins: Sequence[Mapping[str, Any]]) -> str:

@@ -79,7 +79,8 @@ class Blocks:
         if kind in MAPS and experiment in experiments.names():
             return MAPS[kind](self, experiment).markdown()
         if name not in BLOCKS:
-            raise UsageError(f"no block {name!r}: one of {', '.join(BLOCKS)}, findings, slopes, statistics or laws NAME")
+            kinds = "findings, slopes, statistics or laws NAME"
+            raise UsageError(f"no block {name!r}: one of {', '.join(BLOCKS)}, {kinds}")
         return BLOCKS[name](self).markdown()
 
 

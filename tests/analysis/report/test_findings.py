@@ -118,7 +118,8 @@ def _errors(name: str, optimizer: str) -> dict[int, float]:
 
 def test_what_tuning_one_after_the_other_costs() -> None:
     text = _text("experiments-figure2")
-    for name, words in (("fig2", "Adam with L2 costs {} points, AdamW {}"), ("label_noise", "on noisy labels {} and {}")):
+    said = {"fig2": "Adam with L2 costs {} points, AdamW {}", "label_noise": "on noisy labels {} and {}"}
+    for name, words in said.items():
         adam, adamw = [row.statistics["regret_decay_first"] for row in separability.chart_rows(_chart(name))][2:]
         assert words.format(_points(adam), _points(adamw)) in text
         assert (adamw.high < adam.low) == (name == "label_noise")

@@ -25,7 +25,7 @@ def test_every_block_stands_on_a_page() -> None:
 
 
 def test_what_was_changed_by_hand_is_named_and_written_anew(blocks: Blocks, tmp_path, monkeypatch, capsys) -> None:
-    page = renewed("before\n<!-- begin: findings -->\n<!-- end -->\nafter\n", blocks)
+    page = renewed("before\n<!-- begin: findings label_noise -->\n<!-- end -->\nafter\n", blocks)
     monkeypatch.setattr(pages, "ROOT", tmp_path)
     monkeypatch.setattr(pages, "PAGES", ("README.md",))
     (tmp_path / "README.md").write_text(page.replace("61.4 %", "60.0 %", 1))
@@ -37,9 +37,10 @@ def test_what_was_changed_by_hand_is_named_and_written_anew(blocks: Blocks, tmp_
 
 
 def test_what_stands_around_a_block_stays(blocks: Blocks) -> None:
-    page = "before\n<!-- begin: slopes -->\nold\n<!-- end -->\nbetween\n<!-- begin: slopes -->\n<!-- end -->\nafter\n"
+    mark = "<!-- begin: slopes label_noise -->\n"
+    page = f"before\n{mark}old\n<!-- end -->\nbetween\n{mark}<!-- end -->\nafter\n"
     new = renewed(page, blocks)
-    assert new.startswith("before\n<!-- begin: slopes -->\n\n|  | SGD, L2 |")
+    assert new.startswith("before\n<!-- begin: slopes label_noise -->\n\n|  | SGD, L2 |")
     assert "<!-- end -->\nbetween\n<!-- begin" in new
     assert new.endswith("<!-- end -->\nafter\n")
     assert "old" not in new

@@ -18,6 +18,7 @@ import numpy as np
 from analysis import figures
 from analysis.figures import captions
 from analysis.report import appendix, render
+from analysis.results.markdown import Table
 from paper_repro import records
 from paper_repro.cell import Cell
 from paper_repro.cli import is_plain
@@ -100,9 +101,9 @@ class Record:
         """As figures and the report do."""
         figures.table([record])
         captions._origin([record])
-        table = appendix.environment([record], [])
-        render.latex(table).encode()
-        text = f"# A report\n\n{table.markdown()}"
+        trained = appendix.environment([record["provenance"]])
+        render.latex(Table(("trained",), ((trained,),), "environment", "What trained.")).encode()
+        text = f"# A report\n\n{trained}"
         if PAGE.search(render.page(text, self.path.parent)) or not is_plain(text.replace("\n", "")):
             raise Different("the report obeys it")
 
