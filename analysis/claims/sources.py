@@ -115,14 +115,15 @@ class Evidence:
         self.setting = setting
         self.lacking: dict[str, None] = {}  # experiments that were asked for and have nothing
         self.first_run = functools.cache(lambda name: power.first_run_price(self._declared(name), records))
+        self._declared = functools.cache(lambda name: experiments.get(name).changed(changes))
         self._chart = functools.cache(self._largest)
+        self._panels = functools.cache(lambda name: panels(chart) if (chart := self._chart(name)) else [])
 
     def at(self, setting: Setting) -> "Evidence":
         """The same in another setting."""
-        return Evidence(self.records, self.studies, self.changes, self.sources, setting)
-
-    def _declared(self, experiment: str) -> Experiment:
-        return experiments.get(experiment).changed(self.changes)
+        there = Evidence(self.records, self.studies, self.changes, self.sources, setting)
+        there._declared = self._declared  # of thousands of cells each
+        return there
 
     def _is_here(self, profile: str, cell: Mapping[str, Any]) -> bool:
         """Whether cells of a profile belong to the setting; cell: one of them."""
@@ -159,8 +160,8 @@ class Evidence:
 
     def panels(self, experiment: str) -> list[Panel]:
         """None of them where nothing was run."""
-        chart = self.chart(experiment)
-        return panels(chart) if chart else []
+        self.chart(experiment)  # which notes where there is none
+        return self._panels(experiment)
 
     def noise(self) -> dict[str, float]:
         """The deviation of single runs' test errors by optimizer: that of figure 2's seeds."""
@@ -325,6 +326,7 @@ class Paper(Evidence):
     def __init__(self) -> None:
         super().__init__([])
         self.readings: list[Reading] = published.load()
+        self._run_readings = functools.cache(self._readings_of)
 
     def beside(self, experiment: str, run: Run) -> list[Reading]:
         """The readings of the panel that corresponds to a run's; only its last epoch where they are curves."""
@@ -333,7 +335,7 @@ class Paper(Evidence):
         readings = [r for r in self._run_readings(run) if (r.figure, r.panel) == (figure, panel)]
         return sorted(readings, key=lambda r: r.epoch)[-1:] if figure == "fig4" else readings
 
-    def _run_readings(self, run: Run) -> list[Reading]:
+    def _readings_of(self, run: Run) -> list[Reading]:
         """All of an optimizer under a schedule; with restarts the paper calls it AdamWR or SGDWR."""
         return [r for r in self.readings if (r.optimizer.removesuffix("r"), r.schedule, r.clipped) == (*run[:2], False)]
 
