@@ -5,7 +5,7 @@
 #: make report       put all that the committed records say on one page, report/report.html (no torch)
 #: make pages        write the tables of README and docs anew from the committed records
 #: make check        ruff and mypy
-#: make test-slurm   run sweeps on a real SLURM that it installs and starts here (root on Debian; a quarter of an hour)
+#: make test-slurm   run sweeps on a real SLURM that it installs and starts here (root on Debian; eight minutes)
 #: make test-report  open the report in a real browser, set its tables with pdflatex (installs both: root on Debian)
 #: make clean        remove .venv, runs, figures and report
 #: PYTHON=/path/to/python3   the Python that .venv is made from

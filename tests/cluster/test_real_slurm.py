@@ -1,6 +1,6 @@
 """Sweeps on a real SLURM, disturbed in every way that a cluster knows, end in the records of an undisturbed local run.
 
-    make test-slurm      # installs what it needs; root on Debian; about five minutes on two free cores
+    make test-slurm      # installs what it needs; root on Debian; about eight minutes on two free cores
 
 All tests share one cluster and wait for what happens, not for times. Where no SLURM can be started they say why and are
 skipped; with REQUIRE_SLURM=1, as in CI, they fail.
@@ -31,8 +31,8 @@ from tests.cluster.real_slurm import RealSlurm, Unavailable
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
 # 4 optimizers x 4 learning rates x 7 decays = 112 cells of some seconds, and one longer than its job may take
-SWEEP = ["fig2", "--alphas", "0.04,0.02,0.01,0.005", "--set", "epochs=8"]
-PART = ["fig2", "--alphas", "0.01", "--set", "epochs=8"]
+SWEEP = ["fig2", "--alphas", "0.04,0.02,0.01,0.005", "--set", "epochs=6"]
+PART = ["fig2", "--alphas", "0.01", "--set", "epochs=6"]
 LONG = ["fig2", "--only", "adamw", "--alphas", "0.01", "--decays", "0.004", "--set", "epochs=120"]
 ONE_CORE = ["--cpus", "1", "--seconds-per-cell", "1000"]  # so long that each cell is worth a job
 CELLS = 112
@@ -167,7 +167,7 @@ def test_a_disturbed_sweep_of_two_nodes_ends_as_an_undisturbed_one(slurm: RealSl
 def test_a_job_of_four_gpus_trains_on_each_of_them(slurm: RealSlurm, tmp_path: Path) -> None:
     """On made-up ones, whose cells the processor trains; stopped once, by the notice that comes before a time limit."""
     out = tmp_path / "sweep"
-    cells = ["fig2", "--alphas", "0.02", "--decays", "0.004", "--set", "epochs=24"]
+    cells = ["fig2", "--alphas", "0.02", "--decays", "0.004", "--set", "epochs=16"]
     environment = {**slurm.environment, "PAPER_REPRO_DEVICE": "cpu"}
     submit = ["submit", *cells, "--gpus", "a100:4", "--cpus", "1", "--cells-at-once", "1", "--out", str(out)]
     assert "1 job of 4 GPUs that shares 4 cells" in typed(environment, *submit)
@@ -189,7 +189,7 @@ def test_a_job_of_four_gpus_trains_on_each_of_them(slurm: RealSlurm, tmp_path: P
 
 def test_where_a_cluster_cancels_what_it_preempts_a_successor_goes_on(slurm: RealSlurm, tmp_path: Path) -> None:
     out = tmp_path / "sweep"
-    cells = ["fig2", "--only", "sgdw", "--alphas", "0.01", "--decays", "0.004,0.002", "--set", "epochs=60"]
+    cells = ["fig2", "--only", "sgdw", "--alphas", "0.01", "--decays", "0.004,0.002", "--set", "epochs=40"]
     submit = ["submit", *cells, *ONE_CORE, "--out", str(out)]
     typed(slurm.environment, *submit, "--partition", "cancels")
     until(lambda: len(list(out.glob("checkpoints/*/*.pt"))) >= 2)
