@@ -1,6 +1,7 @@
 """How every figure looks and how it becomes files: the same records give the same bytes, whoever draws them."""
 
 import io
+import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -25,6 +26,7 @@ DPI = 250
 # Okabe and Ito's colours, distinguishable by the colour-blind; an optimizer keeps its own.
 COLOURS = {"adam": "#D55E00", "adamw": "#0072B2", "sgd": "#E69F00", "sgdw": "#009E73"}
 OTHERS = ("#CC79A7", "#56B4E9", "#000000")
+logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns of the dates in one of matplotlib's own fonts
 NARROW, WIDE = 1.6, 2.4  # inches that panels take at least: without a legend in them, and with one
 BEYOND = "×"  # in the place of a best decay on the grid boundary
 BETWEEN = 0.55  # inches: what ticks, labels and title of a row of panels take

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.text import Text
 
 import experiments
-from analysis.figures import WIDTHS
+from analysis.figures import WIDTHS, write_figure
 from analysis.figures.captions import caption, reading_maps
 from analysis.figures.heat_maps import Scale, draw, positions, scales, title
 from analysis.figures.style import style
@@ -44,6 +44,12 @@ def test_titles_give_the_selected_cell_and_the_caption_its_origin(demo_records) 
         assert said in words
     assert "validation" in words
     assert _texts(figure).count("30.0") == 4
+
+
+def test_drawing_says_nothing_of_its_own(demo_records, tmp_path, caplog) -> None:
+    (chart,) = charts(FIG2, demo_records)
+    assert write_figure(tmp_path, "map", "heat_maps", [chart], "", ("pdf",))
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 def test_seeds_and_edges_are_in_the_title() -> None:
