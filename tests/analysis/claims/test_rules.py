@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from analysis.claims.grids import FLAT, _coupled
 from analysis.claims.rules import (
     ABSENT,
     BETWEEN,
@@ -34,6 +35,16 @@ from paper_repro.cell import Cell
 from paper_repro.records import Record
 from tests.conftest import made_record
 from tests.judging import at_levels, cells, judged, noise, run
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "tuned_alone", "together"),
+    [(-0.2, 0.24, HOLDS, FAILS), (-0.2, 0.26, OPEN, FAILS), (0.26, 0.4, FAILS, FAILS), (-0.4, -0.26, FAILS, HOLDS)],
+)
+def test_a_slope_is_level_within_a_quarter(low: float, high: float, tuned_alone: str, together: str) -> None:
+    slope = [Interval((low + high) / 2, low, high)]
+    assert within(-FLAT, FLAT)(slope) == tuned_alone
+    assert _coupled(slope) == together
 
 
 def test_one_that_is_significantly_the_other_way_contradicts_all() -> None:

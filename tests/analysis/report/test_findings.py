@@ -123,6 +123,9 @@ def test_what_tuning_one_after_the_other_costs() -> None:
         adam, adamw = [row.statistics["regret_decay_first"] for row in separability.chart_rows(_chart(name))][2:]
         assert words.format(_points(adam), _points(adamw)) in text
         assert (adamw.high < adam.low) == (name == "label_noise")
+    sgd, sgdw = [row.statistics["regret_decay_first"] for row in separability.chart_rows(_chart("fig2"))][:2]
+    assert f"SGD costs {_points(sgd)} points, SGDW {_points(sgdw)};" in text
+    assert sgdw.high < sgd.low
 
 
 def test_what_label_noise_does() -> None:

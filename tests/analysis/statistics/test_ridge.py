@@ -142,6 +142,22 @@ def test_decay_0_has_no_logarithm_and_the_smallest_above_it_no_vertex() -> None:
     assert np.isnan(best(decays[0])).all()
 
 
+def test_a_row_with_fewer_seeds_than_the_map_moves_no_slope() -> None:
+    cells = [cell for cell in FIG2.profiles["demo"].cells if cell.optimizer == "adamw"]
+    whole = [
+        made_record(cell.replace(seed=seed), 40 + 5 * abs(cell.decay - 0.008) / 0.008 + seed)
+        for cell in cells
+        for seed in (0, 1)
+    ]
+    pilot = [made_record(cells[0].replace(alpha=0.3, decay=cell.decay), 60.0 - cell.decay) for cell in cells[:7]]
+    slopes = []
+    for records in (whole, [*whole, *pilot]):
+        (chart,) = charts(FIG2, records)
+        (panel,) = panels(chart)
+        slopes.append(ridge(panel_surface(panel, "validation")).slope)
+    assert slopes[0] == slopes[1]
+
+
 def test_a_slope_that_no_noise_moves_has_no_interval() -> None:
     """Every best decay stands between walls: the resamples are all the same, and say nothing of how exact that is."""
     v, runs = np.arange(5.0), np.full((5, 5, 2), np.nan)
