@@ -110,7 +110,7 @@ def _everything(probe: Probe, weights: Tensor, held: Tensor, gradients: Tensor) 
     try:
         result = _convention(probe, weights, held, gradients)
     except Exception as error:  # of code that is not ours, so of any kind
-        return {"convention": "cannot tell", "why": f"an update fails ({type(error).__name__}: {error})"}
+        return {"convention": "cannot tell", "why": f"{wording.FAILED} ({type(error).__name__}: {error})"}
     if result["convention"] == "cannot tell" and (lr := groups[0][0].get("lr")) == groups[1][0].get("lr") is not None:
         result["why"] += f" (and the optimizer's lr is {lr:g} whatever lr `make` is given)"
     return result | findings(probe, held, gradients, abs(result["share"]))

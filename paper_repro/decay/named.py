@@ -101,7 +101,7 @@ def _measure(args: argparse.Namespace) -> int:
 def _conversions(result: "Measured", lr: float, decay: float) -> Iterator[str]:
     """The share that was measured as a number in each convention, a line each."""
     if result.convention not in CONVERTED or not result.share or result.share < 0:
-        if result.convention != "none":
+        if result.convention != "none" and not wording.failed(vars(result)):
             yield "There is no number that does the same in another convention."
         return
     momentum = 0.9

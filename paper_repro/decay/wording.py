@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from paper_repro.decay.probe import MOVING
+
 Fields = dict[str, Any]  # fields of measure.Measured
+FAILED = "an update fails"
 
 LEAD = "Weight decay makes weights a little smaller at each update, in addition to the gradient's step."
 FORMULAS = {  # theta: a weight, lr_t: the learning rate of the update, lr: the full one, eta_t = lr_t / lr
@@ -34,7 +37,7 @@ TOLD = {
     "constant": "Each update takes off {share:.3g}, from a large weight as from a small one: that is no weight decay, "
     "under which a weight shrinks in proportion to itself.",
     "wrong sign": "The decay makes weights larger: its sign is wrong. An update adds {size:.3g} of {whose}.",
-    "none": "The weights come out the same with a decay of {number:g} and with 0.",
+    "none": "{alike} the weights come out the same with a decay of {number:g} and with 0.",
     "cannot tell": "The convention of this decay cannot be told: {why}.{at_end}",
 }
 DECAYS = ("torch", "paper", "fixed", "corrected", "l2", "l2 rescaled", "cannot tell")  # they make weights smaller
@@ -49,12 +52,18 @@ def paragraph(result: Fields, decay: float) -> str:
     told = TOLD[convention].format(
         share=share, size=abs(share), number=decay, why=result.get("why"), times=times, whose=whose,
         when="In the long run" if result.get("settled", True) else "After 70 updates",
+        alike="After the first updates" if result.get("only_at_first") else f"In {MOVING} updates",
         but=f", {strong}" if strong else "", less="more" if by_gradient > 0 else "less",
         times_lr=". It grows with the rate that the optimizer is built with" if _with_lr(result) else "",
         about=f"An update takes off about {share:.2g} of {whose}, and another share of others. " if share else "",
         at_end=f" At the end of the run an update took off {share:.3g} of a weight." if share else "",
     )  # fmt: skip
-    return " ".join([*[LEAD] * (convention in DECAYS), told, *_besides(result)])
+    return " ".join([*[LEAD] * (convention in DECAYS and not failed(result)), told, *_besides(result)])
+
+
+def failed(result: Fields) -> bool:
+    """Whether the optimizer did, so that nothing was seen of its decay."""
+    return str(result.get("why")).startswith(FAILED)
 
 
 def formula(result: Fields, decay: str) -> str | None:
@@ -99,7 +108,8 @@ def faults(result: Fields) -> list[str]:
         "It goes on while the learning rate is 0.": decoupled and convention != "fixed" and result.get("at_lr_zero"),
         "It falls on parameters that have no gradient (None), too.": not none and result.get("without_gradient"),
         "It falls only on parameters that have no gradient.":
-            none and (result.get("without_gradient") or result.get("zero_gradient")),
+            none and not result.get("only_at_first")
+            and (result.get("without_gradient") or result.get("zero_gradient")),
         "It ignores a decay set in a parameter group: biases cannot be exempted that way.":
             result.get("groups_ignored"),
         "With foreach=True another amount is taken off.": result.get("foreach_differs"),

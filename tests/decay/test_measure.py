@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from paper_repro import SGD, SGDW, Adam, AdamW
-from paper_repro.decay import convert
+from paper_repro.decay import convert, wording
 from paper_repro.decay.measure import measure
 from paper_repro.optim.cautious import Cautious
 from paper_repro.optim.corrected import Corrected
@@ -219,10 +219,18 @@ def test_numbers_that_measure_nothing_are_refused(lr: float, weight_decay: float
         measure(of_torch(torch.optim.SGD), lr, weight_decay)
 
 
+def test_a_decay_of_the_first_update_alone_is_no_decay_of_parameters_without_gradient() -> None:
+    found = measure(built(FAULTS["first update"], "adam"))
+    assert wording.faults(vars(found)) == ["Only the first updates decay."]
+    assert "After the first updates the weights come out the same" in found.words
+    assert "In 24 updates the weights come out the same" in measure(built(FAULTS["swallowed"], "adam")).words
+
+
 def test_an_optimizer_that_fails_says_so() -> None:
     found = measure(lambda params, lr, decay: torch.optim.LBFGS(params, lr=lr))
     assert found.convention == "cannot tell"
     assert "missing 1 required positional argument: 'closure'" in found.words
+    assert "makes weights a little smaller" not in found.words  # of which nothing was seen
     with pytest.raises(TypeError, match="weight_decay"):
         measure(of_torch(torch.optim.LBFGS))
 
