@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 # 4 optimizers x 4 learning rates x 7 decays = 112 cells of some seconds, and one longer than its job may take
 SWEEP = ["fig2", "--alphas", "0.04,0.02,0.01,0.005", "--set", "epochs=6"]
 PART = ["fig2", "--alphas", "0.01", "--set", "epochs=6"]
-LONG = ["fig2", "--only", "adamw", "--alphas", "0.01", "--decays", "0.004", "--set", "epochs=120"]
+LONG = ["fig2", "--only", "adamw", "--alphas", "0.01", "--decays", "0.004", "--set", "epochs=80"]
 ONE_CORE = ["--cpus", "1", "--seconds-per-cell", "1000"]  # so long that each cell is worth a job
 CELLS = 112
 LARGEST_ARRAY = 21
