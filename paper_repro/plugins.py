@@ -34,7 +34,7 @@ def load(package: str, name: str, known: Iterable[str], what: str, function: str
     if loaded is not None and callable(getattr(loaded, function, None)):
         return loaded
     yours = f"there is no module {name} with a function {function}, here or on PYTHONPATH"
-    ours = f"one of {', '.join(known)}, or a module of your own (README)"
+    ours = f"one of {', '.join(known)}, or a module of your own (docs/extending.md)"
     raise Missing(f"no {what} {name!r}: {yours if is_name and full == name else ours}")
 
 

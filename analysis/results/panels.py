@@ -105,6 +105,13 @@ class Panel:
         return panel_name(self.optimizer, self.facets)
 
     @property
+    def judged(self) -> dict[tuple[float, float], Tile]:
+        """The tiles that have all the seeds by which the map is judged, and those that diverged. One that lacks some is
+        drawn, but may not be selected and moves no statistic."""
+        chosen = {tile.place for tile in self.candidates}
+        return {place: tile for place, tile in self.tiles.items() if tile.diverged or place in chosen}
+
+    @property
     def on_boundary(self) -> bool:
         """Whether nothing was run beyond the best tile at its own rate or decay, so that a better one may lie there."""
         return self.best is not None and at_border(self.best.place, self.tiles, (self.alphas, self.decays))

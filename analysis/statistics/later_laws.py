@@ -65,7 +65,7 @@ def _ratio(row: Mapping[str, float | None]) -> float | None:
 def decayed_row(panel: Panel) -> list[Tile]:
     """The tiles with a decay at the selected learning rate."""
     at = panel.best.alpha if panel.best else None
-    return [tile for tile in panel.tiles.values() if tile.alpha == at and tile.decay]
+    return [tile for tile in panel.judged.values() if tile.alpha == at and tile.decay]
 
 
 def rise_slopes(panel: Panel) -> list[float]:
@@ -89,7 +89,7 @@ def rises_by_place(panel: Panel) -> dict[tuple[float, float, int], float]:
     """By learning rate, decay and seed, where the run is longer than the decay's timescale."""
     return {
         (tile.alpha, tile.decay, record["cell"]["seed"]): value
-        for tile in panel.tiles.values()
+        for tile in panel.judged.values()
         for record in tile.records
         if outlasts(record) and (value := rise(record)) is not None
     }
@@ -98,7 +98,7 @@ def rises_by_place(panel: Panel) -> dict[tuple[float, float, int], float]:
 def final_norms(panel: Panel) -> dict[tuple[float, float], float]:
     """log2 of the final weight norm by (alpha, decay), mean over seeds, of runs longer than the decay's timescale."""
     result = {}
-    for tile in panel.tiles.values():
+    for tile in panel.judged.values():
         if tile.diverged or not all(map(outlasts, tile.records)):
             continue
         norms = [record["epochs"][-1].get("weight_norm") for record in tile.records]
@@ -137,7 +137,7 @@ def tuned_lines(panel: Panel) -> dict[str, list[Tile]]:
 
 def _tile(panel: Panel, alpha: float, decay: float) -> Tile | None:
     """Of this rate and decay, which may be rounded in two ways."""
-    known = panel.tiles.values()
+    known = panel.judged.values()
     return next((tile for tile in known if np.allclose(tile.place, (alpha, decay), rtol=SAME, atol=0)), None)
 
 

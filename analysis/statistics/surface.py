@@ -118,11 +118,9 @@ def estimate(samples: Floats) -> Estimate:
 
 
 def panel_surface(panel: Panel, split: str) -> Surface:
-    """A panel's errors of a split ("validation", "test") on a grid of what was run with lambda > 0 and all the seeds by
-    which the map is judged: a tile that lacks some may not be selected, and moves no slope either."""
-    diverged = {place for place, tile in panel.tiles.items() if tile.diverged}
-    judged = diverged | {tile.place for tile in panel.candidates}
-    return _gridded({place: panel.tiles[place].errors(split) for place in judged}, diverged)
+    """A panel's errors of a split ("validation", "test") on a grid of what was run with lambda > 0 (Panel.judged)."""
+    errors = {place: tile.errors(split) for place, tile in panel.judged.items()}
+    return _gridded(errors, {place for place, tile in panel.judged.items() if tile.diverged})
 
 
 def sigmas(panels: Iterable[Panel], split: str) -> dict[str, float]:

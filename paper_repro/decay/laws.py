@@ -55,13 +55,14 @@ LAWS = (
     Law("no change", "lambda per update is kept; AdamW to Lion or Muon, too", 0.0, 0.0, 0.0),
 )  # fmt: skip
 
-# Exponents of the best decay per update in our records, with 95 % intervals: the tables in docs/experiments.md, which
-# tests/core/test_laws.py compares with these. In no record of ours does the number of examples vary.
+# Exponents of the best decay per update in our records, with 95 % intervals: the tables in
+# docs/experiments-batch-and-budget.md, which tests/core/test_laws.py compares with these. In no record of ours does the
+# number of examples vary.
 MEASURED: dict[str, dict[str, tuple[float, float, float]]] = {
     "b": {"SGDW": (0.44, -0.26, 1.40), "AdamW": (0.77, 0.56, 0.98)},
     "T": {"SGDW": (0.59, 0.23, 0.75), "AdamW": (0.27, -2.34, 0.46)},
 }
-# No single exponent is the whole of it: what the table of best decays in docs/experiments.md says beside.
+# No single exponent is the whole of it: what the table of best decays on that page says beside.
 BENT = "AdamW's best decay grows 16-fold from b = 16 to 256, in proportion, and falls at 512"
 
 

@@ -145,6 +145,7 @@ def test_a_column_that_was_added_with_one_seed_does_not_take_the_others_away() -
     more = [made_record(cell.replace(seed=seed), 61.0) for cell in CELLS if cell.decay != DECAYS[0] for seed in (1, 2)]
     panel = _panel([*_all_at(60.0, made_record(INSIDE.replace(decay=DECAYS[0]), 30.0)), *more])
     assert panel.best.seeds == (0, 1, 2)
+    assert {place for place in panel.tiles if place not in panel.judged} == {(a, DECAYS[0]) for a in ALPHAS}
 
 
 def test_further_seeds_of_the_selected_cell_are_there_for_comparisons() -> None:
