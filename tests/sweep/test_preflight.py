@@ -53,6 +53,13 @@ def test_it_answers_from_a_process_of_its_own(cell: Cell, npz: Path) -> None:
     assert found.seconds[kind_of(cell)] > 0
 
 
+def test_where_bfloat16_is_emulated_that_is_said(cell: Cell) -> None:
+    bf16 = cell.replace(precision="bf16")
+    assert "--set precision=fp32" in preflight.slow_precision((cell, bf16), "AVX2")
+    assert not preflight.slow_precision((cell, bf16), "AVX512")
+    assert not preflight.slow_precision((cell,), "AVX2")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
