@@ -62,7 +62,7 @@ def _parser() -> Parser:
     for name, action, words in (
         ("plan", _plan, "say what submit would send, and what that costs"),
         ("submit", _submit, "send jobs for what is missing, less those that live"),
-        ("retry", _submit, "forget the failures of failed cells and submit"),
+        ("retry", _submit, "send the cells that failed once more"),
     ):
         verb = verbs.add_parser(name, help=words, description=words, epilog=EXAMPLE, formatter_class=form)
         verb.set_defaults(command=action, cells=None)
@@ -212,13 +212,10 @@ def _tables(args: argparse.Namespace) -> tuple[list[dict[str, Any]], str]:
     jobs: Jobs = {}
     if args.name is not None:
         mine = [s for s in sent if s.name == args.name]
-        try:
-            _, profile = find(args.name, args.profile, args.quick)
-        except UsageError:
-            if not mine or not CHOICES.isdisjoint(word.partition("=")[0] for word in args.words):
-                raise
-            sweeps = state.sweeps(mine)  # of cells that were made in Python
+        if mine and CHOICES.isdisjoint(word.partition("=")[0] for word in args.words):
+            sweeps = state.sweeps(mine)
         else:
+            _, profile = find(args.name, args.profile, args.quick)
             ids = [cell.id for cell in chosen_cells(profile, args)]
             sweeps = [Sweep(args.name, args.profile, ids, mine, args.words)]
     elif unused := [word for word in args.words if word.startswith("--") and word.partition("=")[0] != "--out"]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from experiments import refine, run
 from experiments.choose import axes, chosen_cells, find
 from paper_repro.cell import Cell
-from paper_repro.cli import UsageError, brief, duration, price, span
+from paper_repro.cli import UsageError, brief, duration, price, python_m, span
 from paper_repro.records import provenance
 from paper_repro.sweep import cleanup
 from paper_repro.sweep.engine import Survey, check_at_once, kind_of
@@ -92,14 +92,21 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
         raise UsageError(f"--time {chosen.minutes} minutes: the partition allows {limit}")
     sent = submissions.all_of(args.out)
     jobs = {name: [task for task in live if task.state != "COMPLETING"] for name, live in live_jobs(sent).items()}
-    states = States.of([cell.id for cell in cells], args.out, mend=sending)
+    states, typed = States.of([cell.id for cell in cells], args.out, mend=sending), vars(args)
+    if typed.get("failed") and not (typed.get("follow") or typed.get("once")):  # these go on until all is done
+        if not states.failed:
+            look = python_m("slurm", "status")
+            raise UsageError(f"none of these {some(len(cells), 'cell')} failed; {look} says which did")
+        failed = set(states.failed)
+        cells = [cell for cell in cells if cell.id in failed]
+        states = States(failed=states.failed)
     if sending:
         cleanup.clear(args.out, states.finished)
     at_once = args.cells_at_once or (chosen.cpus if chosen.device == "cpu" else None)  # None: a GPU tries it out
     plan = Plan(args, chosen, cells, sent, jobs, states, (args.data or Path("data")).absolute(), at_once)
-    plan.known = vars(args).get("known")
+    plan.known = typed.get("known")
     tries = Counter(name for each in sent for name in each.again)
-    most = math.inf if vars(args).get("failed") else vars(args).get("tries", 0) - 1  # beside the first
+    most = math.inf if typed.get("failed") else typed.get("tries", 0) - 1  # beside the first
     plan.again = [name for name in states.failed if tries[name] < most]
     states.failed = [name for name in states.failed if tries[name] >= most]
     states.missing += plan.again

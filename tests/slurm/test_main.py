@@ -432,6 +432,8 @@ def test_failed_cells_are_left_alone_until_retry_which_forgets_them_when_their_j
     name = next(iter(submissions.all_of(out)[0].cells))
     records.failure_path(out, name).parent.mkdir()
     records.failure_path(out, name).write_text("ValueError: too small")
+    counted = [typed("status", *words, "--out", str(out)).stdout for words in (["fig2"], ["fig2", "--profile", "demo"])]
+    assert [re.search(r"^fig2 demo +(\d+)", said, re.MULTILINE)[1] for said in counted] == ["2", "196"]
     said = typed("submit", *submit).stdout
     assert "1 failed cell left alone; to try again: " in said
     assert "nothing to submit" in said
@@ -441,8 +443,11 @@ def test_failed_cells_are_left_alone_until_retry_which_forgets_them_when_their_j
     assert "sbatch refused: sbatch: error: closed" in typed("retry", *submit, "--failed").stderr
     assert records.failure_path(out, name).exists()
     (queue / "bin" / "kept").rename(queue / "bin" / "sbatch")
-    assert ": 1 job;" in typed("retry", *submit, "--failed").stdout  # those that wait may have passed over it
+    said = typed("retry", *submit, "--failed").stdout  # those that wait may have passed over it
+    assert "1 cell in " in said  # not the other, which did not fail
+    assert ": 1 job;" in said
     assert not records.failure_path(out, name).exists()
+    assert "none of these 2 cells failed" in typed("retry", *submit, "--failed").stderr
 
 
 def test_plan_sends_and_writes_nothing(out: Path, queue: Path) -> None:
