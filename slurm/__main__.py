@@ -240,7 +240,8 @@ def _show(args: argparse.Namespace) -> tuple[list[dict[str, Any]], str]:
         print(json.dumps({"sweeps": tables, "unknown": unknown or None}, indent=1), flush=True)
     else:
         nothing = [f"nothing was submitted from {args.out}"] * (not tables)
-        print("\n".join(state.lines(tables, unknown) + nothing), flush=True)
+        at = [time.strftime("as of %H:%M:%S")] * args.watch
+        print("\n".join(state.lines(tables, unknown) + nothing + at), flush=True)
     return tables, unknown
 
 
@@ -250,6 +251,9 @@ def _cancel(args: argparse.Namespace) -> int:
         raise UsageError(f"nothing of {args.name} was submitted from {args.out}")
     tasks = [task for live in live_jobs(sent).values() for task in live]
     mine = [task.id for task in tasks if task.user == cluster.user() or os.geteuid() == 0]
+    if not tasks:
+        print(f"no job of {args.name} waits or runs")
+        return 0
     cluster.cancel(mine)
     print(f"{some(len(mine), 'job')} of {args.name} cancelled; what they had trained is saved")
     if others := sorted({task.user for task in tasks if task.id not in mine}):

@@ -223,7 +223,8 @@ def lines(plan: Plan) -> list[str]:
         f"a cell takes about {each}{' of a GPU' * (not plan.beside)} ({plan.how}); {beside}",
     ]
     if live := sum(len(places(tasks)) for tasks in plan.jobs.values()):
-        text.append(f"{some(live, 'job')} of this folder wait or run, and take what is missing of theirs")
+        going = "waits or runs, and takes" if live == 1 else "wait or run, and take"
+        text.append(f"{some(live, 'job')} of this folder {going} what is missing of theirs")
     if plan.count:
         gpus = f" of {plan.settings.gpus} GPUs" * (plan.settings.tasks > 1)
         share = f"{some(plan.count, 'job')}{gpus} that share{'s' * (plan.count == 1)} {some(len(plan.seconds), 'cell')}"

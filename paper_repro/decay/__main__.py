@@ -71,6 +71,7 @@ def _converted(args: argparse.Namespace, run: laws.Run) -> Iterator[str]:
     tau = laws.timescale(convert(args.value, args.convention, "paper", **numbers), run)
     words = f"{tau.updates:.6g} updates = {tau.epochs:.4g} epochs = {tau.share:.4g} of the run"
     yield f"timescale   {words if args.value else 'none: no decay'}"
+    yield f"the run     {run.epochs:g} epochs of {run.num_examples:,} images at batch size {run.batch_size}"
 
 
 def _moved(args: argparse.Namespace, now: laws.Run) -> Iterator[str]:
@@ -80,15 +81,25 @@ def _moved(args: argparse.Namespace, now: laws.Run) -> Iterator[str]:
         raise UsageError("give at least one of --to-batch-size, --to-epochs, --to-examples, --to-lr")
     changed = "b" * (there.batch_size != now.batch_size) + "T" * (there.epochs != now.epochs)
     decay = convert(args.value, args.convention, "paper", lr=args.lr, momentum=args.momentum, **now._asdict())
-    yield ROW("", "lambda", "weight_decay", "at lr", "tau, epochs", "of the run", "in our records' intervals")
-    yield ROW("now", *_numbers(decay, args.lr, now), "").rstrip()
+    typed = ("SGD's L2", "l2") if args.convention == "l2" else ("weight_decay", "torch")
+
+    def numbers(decay: float | None, lr: float, run: laws.Run) -> list[str]:
+        """A decay per update, as it is typed, the rate of that, and tau in epochs and as a share of the run."""
+        if decay is None:
+            return ["-", "-", f"{lr:.4g}", "-", "-"]
+        tau = laws.timescale(decay, run)
+        as_typed = convert(decay, "paper", typed[1], lr=lr, momentum=args.momentum)
+        return [f"{x:.4g}".replace("inf", "none") for x in (decay, as_typed, lr, tau.epochs, tau.share)]
+
+    yield ROW("", "lambda", typed[0], "at lr", "tau, epochs", "of the run", "in our records' intervals")
+    yield ROW("now", *numbers(decay, args.lr, now), "").rstrip()
     if there == now:
-        yield ROW("at the other lr", *_numbers(decay, args.to_lr, there), "").rstrip()
+        yield ROW("at the other lr", *numbers(decay, args.to_lr, there), "").rstrip()
         return
     for law, moved in zip(laws.LAWS, laws.move(decay, now, there), strict=True):
         lr = args.lr * (there.batch_size / now.batch_size) ** law.lr if args.to_lr is None else args.to_lr
         held = "; ".join(laws.held_by_records(law, quantity) for quantity in changed)
-        yield ROW(law.name, *_numbers(moved, lr, there), held).rstrip()
+        yield ROW(law.name, *numbers(moved, lr, there), held).rstrip()
     yield "\nExponents of the best decay in our records (noisy labels, one seed: docs/experiments.md), 95 % intervals;"
     yield "of D there are none:"
     for quantity, measured in laws.MEASURED.items():
@@ -98,15 +109,6 @@ def _moved(args: argparse.Namespace, now: laws.Run) -> Iterator[str]:
     for law in laws.LAWS:
         powers = ("-" if e is None else f"{e:g}" for e in (law.batch, law.epochs, law.examples))
         yield f"  {law.name:<18} {', '.join(powers):<16} {law.source}"
-
-
-def _numbers(decay: float | None, lr: float, run: laws.Run) -> list[str]:
-    """A decay per update, torch's weight_decay, the rate of that, and tau in epochs and as a share of the run."""
-    if decay is None:
-        return ["-", "-", f"{lr:.4g}", "-", "-"]
-    tau = laws.timescale(decay, run)
-    numbers = (decay, convert(decay, "paper", "torch", lr=lr), lr, tau.epochs, tau.share)
-    return [f"{x:.4g}".replace("inf", "none") for x in numbers]
 
 
 if __name__ == "__main__":
