@@ -212,9 +212,7 @@ def test_command_prints_every_convention() -> None:
     assert {row[0]: float(row[1]) for row in rows} == pytest.approx(expected, rel=1e-5)
     assert expected["torch"] == pytest.approx(0.253, abs=5e-4)
     assert tau == ["timescale", "3952.85", "updates = 10.12 epochs = 0.1012 of the run"]
-    assert (
-        " ".join(run_of) == "the run 100 epochs of 50,000 images at batch size 128"
-    )  # by default
+    assert " ".join(run_of) == "the run 100 epochs of 50,000 images at batch size 128"  # by default
     moved = command("move", "0.0001", "l2", "--lr", "0.1", "--to-batch-size", "512").stdout.splitlines()
     assert moved[0].split()[1:3] == ["SGD's", "L2"]
     assert [line.split()[-4 - held] for line, held in ((moved[1], 0), (moved[3], 5))] == ["0.0001", "0.0004"]
