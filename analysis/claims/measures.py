@@ -1,6 +1,6 @@
 """What most claims measure: differences in test error between selected cells, where a claim's premise is there."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from analysis.claims.rules import ABSENT, Doubt, Rule
@@ -39,7 +39,7 @@ def differences(
 
     An interval decides where its p-value, corrected with those of the family (pairs, and those of the claim's other
     parts) by Holm's rule, is below 0.05, and where no better cell may lie beyond the grid on the side that it decides
-    against.
+    against, nor another cell of the grid looks so much better than the selected one that it would not decide.
     """
     pairs = [Pair(*pair) for pair in of]
     every = list(dict.fromkeys((*pairs, *family)))
@@ -53,9 +53,8 @@ def differences(
         doubts, texts = [], []
         for pair in pairs:
             each, p = compared[pair], of_pair.get(pair)
-            edges = [evidence.is_at_edge(experiment, run) for run in pair[:2]]
-            doubts.append(Doubt(1.0 if p is None else each.widening(p), *edges))
-            texts.append(_texts(evidence, pair, p if len(corrected) > 1 else None, edges))
+            doubts.append(evidence.doubt(experiment, *pair[:2], widening=1.0 if p is None else each.widening(p)))
+            texts.append(_texts(evidence, pair, p if len(corrected) > 1 else None, doubts[-1]))
         words = f"{', '.join(texts)} points"
         runs = dict.fromkeys(run for pair in pairs for run in pair[:2])
         estimates = [compared[pair].judged for pair in pairs]
@@ -65,16 +64,25 @@ def differences(
         compared = evidence.compare(experiment, *pair[:2])
         return compared.beyond(evidence.margin(experiment, *pair[:2])) if compared and pair.may_be_worse else compared
 
-    def _texts(evidence: Evidence, pair: Pair, p: float | None, edges: Sequence[bool]) -> str:
+    def _texts(evidence: Evidence, pair: Pair, p: float | None, doubt: Doubt) -> str:
         compared = evidence.compare(experiment, *pair[:2])
         assert compared is not None
         remarks = [f"margin {evidence.margin(experiment, *pair[:2]):.2f}"] * pair.may_be_worse
         remarks += [f"Holm's p {p:.2g}"] if p is not None else []
         names = compared.first, compared.second
-        remarks += [f"{name} on the grid boundary" for name, is_at in zip(names, edges, strict=True) if is_at]
-        return format_comparison(compared, remarks)
+        return format_comparison(compared, [*remarks, *doubtful(names, doubt)])
 
     return measure
+
+
+def doubtful(names: Iterable[str], doubt: Doubt) -> list[str]:
+    """What there is to say of the first and of the second."""
+    edges, points = (doubt.no_low, doubt.no_high), (doubt.lower, doubt.higher)
+    texts = []
+    for name, is_at_edge, better in zip(names, edges, points, strict=True):
+        texts += [f"{name} on the grid boundary"] * is_at_edge
+        texts += [f"another cell of {name} looks {better:.2f} points better"] * (better > 0)
+    return texts
 
 
 def format_comparison(compared: Comparison, remarks: Sequence[str] = ()) -> str:

@@ -197,8 +197,12 @@ def _more_without_normalization(evidence: Evidence) -> Verdict | None:
     part = apart(without, with_it) if without and with_it else None
     words = f"Adam − AdamW {format_estimate(without)} without, {format_estimate(with_it)} with it; difference "
     panels = [*evidence.selected("normalization", ADAM, ADAMW), *evidence.selected("fig2", ADAM, ADAMW)]
-    better_by = [evidence.is_at_edge(name, run) for name in names for run in (ADAM, ADAMW)]  # beyond their grids
-    doubt = Doubt(1.0, better_by[0] or better_by[3], better_by[1] or better_by[2])
+    one, less = (evidence.doubt(name, ADAM, ADAMW) for name in names)
+    edges, points = (
+        (one.no_low or less.no_high, one.no_high or less.no_low),
+        (one.lower + less.higher, one.higher + less.lower),
+    )
+    doubt = Doubt(1.0, *edges, *points)
     return evidence.judge(gains, [part], f"{words}{format_estimate(part)} points", panels, doubts=[doubt])
 
 

@@ -38,11 +38,14 @@ Rule = Callable[[Sequence[Interval]], str]
 
 class Doubt(NamedTuple):
     """What a difference's 95 % interval leaves out. widening: of it, where Holm's rule asks more of one of several. An
-    end is not known where a better cell may lie beyond the grid, of the first (low) or of the second (high)."""
+    end is not known where a better cell may lie beyond the grid, of the first (low) or of the second (high). lower,
+    higher: points by which an end moves, as another cell of the first or of the second looks better by so many."""
 
     widening: float = 1.0
     no_low: bool = False
     no_high: bool = False
+    lower: float = 0.0
+    higher: float = 0.0
 
 
 def margin(lower: float) -> float:
@@ -90,8 +93,8 @@ def doubted(rule: Rule, doubts: Sequence[Doubt]) -> Rule:
         return rule([
             Interval(
                 part.value,
-                -math.inf if doubt.no_low else part.value - doubt.widening * (part.value - part.low),
-                math.inf if doubt.no_high else part.value + doubt.widening * (part.high - part.value),
+                -math.inf if doubt.no_low else part.value - doubt.widening * (part.value - part.low) - doubt.lower,
+                math.inf if doubt.no_high else part.value + doubt.widening * (part.high - part.value) + doubt.higher,
             )
             for part, doubt in zip(parts, doubts, strict=True)
         ])  # fmt: skip

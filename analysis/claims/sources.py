@@ -188,7 +188,8 @@ class Evidence:
                 if run.decays:
                     return panel
                 bare = [tile for tile in panel.candidates if tile.decay == 0]
-                return replace(panel, best=best_tile(bare, selection_split([r for tile in bare for r in tile.records])))
+                split = selection_split(record for tile in bare for record in tile.records)
+                return replace(panel, best=best_tile(bare, split), candidates=tuple(bare))
         return None
 
     def selected(self, experiment: str, *runs: Run) -> list[Panel]:
@@ -221,6 +222,12 @@ class Evidence:
         panel = self.panel(experiment, run)
         return panel is not None and at_edge(panel, panel.tiles)
 
+    def doubt(self, experiment: str, first: Run, second: Run, widening: float = 1.0) -> Doubt:
+        """Of the difference of their selected cells: what lies beyond the grid, and what was selected by luck."""
+        edges = (self.is_at_edge(experiment, run) for run in (first, second))
+        panels = (self.panel(experiment, run) for run in (first, second))
+        return Doubt(widening, *edges, *(panel.selected_too_high if panel else 0.0 for panel in panels))
+
     def gains_by_decay(self, experiment: str, run: Run) -> bool:
         """Whether some decay is better than none, or may be, by more than the margin: what decoupling can change."""
         panel, bare = self.panel(experiment, run), run._replace(decays=False)
@@ -251,9 +258,7 @@ class Evidence:
         known, lost = intervals(estimates), SELECTION if student_from < math.inf else GRID
         doubting = doubted(rule, doubts) if doubts else rule
         if len(known) == len(estimates):
-            inside = [doubt._replace(no_low=False, no_high=False) for doubt in doubts]
-            outcome = doubting(known)
-            why = NOISE if not doubts or doubted(rule, inside)(known) == OPEN else GRID
+            outcome, why = doubting(known), _why_open(rule, known, doubts) if doubts else NOISE
             if why == NOISE and all(
                 rule([Interval(*(x,) * 3) for x in side]) == OPEN for side in zip(*known, strict=True)
             ):
@@ -316,6 +321,15 @@ def evidence(sources: Sequence[Path], changes: Mapping[str, Any] = {}) -> Eviden
         [each for each in every if each.study], sources, named=False, quick="quick" in changes
     )
     return Evidence(read_records(sources, changes=changes), studies, changes, sources)
+
+
+def _why_open(rule: Rule, known: Sequence[Interval], doubts: Sequence[Doubt]) -> str:
+    """Without which doubts the rule would decide."""
+    lucky, edges = {"lower": 0.0, "higher": 0.0}, {"no_low": False, "no_high": False}
+    for why, given in ((SELECTION, lucky), (GRID, edges), (GRID, lucky | edges)):
+        if doubted(rule, [doubt._replace(**given) for doubt in doubts])(known) != OPEN:
+            return why
+    return NOISE
 
 
 class Paper(Evidence):

@@ -8,7 +8,7 @@ import numpy as np
 from analysis.claims import power
 from analysis.claims.grids import gains_by_decay
 from analysis.claims.ledger import FACT, TEXT, Claim
-from analysis.claims.measures import format_comparison, given
+from analysis.claims.measures import doubtful, format_comparison, given
 from analysis.claims.power import Price
 from analysis.claims.rules import HOLDS, OPEN, Doubt, Interval, all_above, all_below, within
 from analysis.claims.sources import Evidence, Run, Verdict, at_edge, decided, fact
@@ -120,11 +120,11 @@ def _exemption(evidence: Evidence) -> Verdict | None:
     pairs = compare([panels["matrices"], panels["all"]], evidence.noise()) if len(panels) == 2 else []
     if not pairs:
         return None
-    edges = [at_edge(panels[name], panels[name].tiles) for name in ("matrices", "all")]
-    decays = [f"{best.decay:g}" for name in ("matrices", "all") if (best := panels[name].best)]
-    words = f"{format_comparison(pairs[0])} points at decays {' and '.join(decays)}"
-    words += ", on the grid boundary" * any(edges)
-    doubts = [Doubt(1.0, *edges)]
+    both = [panels[name] for name in ("matrices", "all")]
+    doubts = [Doubt(1.0, *(at_edge(one, one.tiles) for one in both), *(one.selected_too_high for one in both))]
+    decays = [f"{one.best.decay:g}" for one in both if one.best]
+    remarks = doubtful((pairs[0].first, pairs[0].second), doubts[0])
+    words = f"{format_comparison(pairs[0], remarks)} points at decays {' and '.join(decays)}"
     return evidence.judge(all_below, [pairs[0].judged], words, list(panels.values()), PAIRED_FROM, doubts=doubts)
 
 
@@ -135,7 +135,9 @@ def _transformer(evidence: Evidence) -> Verdict | None:
         return None
     adam, adamw = (curve(records, "train_loss") for records in evidence.selected_records("transformer", *runs))
     epoch = adamw.first_at_most(adam.values[-1])
-    words = f"{format_comparison(compared)} points; Adam's final training loss (epoch {adam.epochs[-1]}) "
+    doubt = evidence.doubt("transformer", *runs)
+    remarks = doubtful((compared.first, compared.second), doubt)
+    words = f"{format_comparison(compared, remarks)} points; Adam's final training loss (epoch {adam.epochs[-1]}) "
     words += f"is reached by AdamW after {epoch}" if epoch else "is never reached by AdamW"
     sooner = epoch is not None and 2 * epoch <= adam.epochs[-1]
 
@@ -143,7 +145,9 @@ def _transformer(evidence: Evidence) -> Verdict | None:
         outcome = all_above(differences)
         return OPEN if outcome == HOLDS and not sooner else outcome
 
-    return evidence.judge(rule, [compared.judged], words, evidence.selected("transformer", *runs), PAIRED_FROM)
+    return evidence.judge(
+        rule, [compared.judged], words, evidence.selected("transformer", *runs), PAIRED_FROM, doubts=[doubt]
+    )
 
 
 CLAIMS = (

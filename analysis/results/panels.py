@@ -111,6 +111,17 @@ class Panel:
         chosen = {tile.place for tile in self.candidates}
         return {place: tile for place, tile in self.tiles.items() if tile.diverged or place in chosen}
 
+    @functools.cached_property
+    def selected_too_high(self) -> float:
+        """By how many points another candidate looks better than the selected cell, over all seeds of each, in the
+        errors that select; 0 where none does. One lucky seed selects a cell that falls back with further seeds."""
+        if self.best is None:
+            return 0.0
+        split = selection_split(record for tile in self.candidates for record in tile.records)
+        every = {tile.place: tile.with_all_seeds() for tile in self.candidates}
+        errors = {at: statistics.fmean(found) for at, tile in every.items() if (found := tile.errors(split))}
+        return errors[self.best.place] - min(errors.values())
+
     @property
     def on_boundary(self) -> bool:
         """Whether nothing was run beyond the best tile at its own rate or decay, so that a better one may lie there."""

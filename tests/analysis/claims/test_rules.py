@@ -66,6 +66,8 @@ def test_a_doubt_opens_or_widens_an_interval() -> None:
     assert doubted(all_above, [Doubt(widening=1.2)])([part]) == OPEN
     assert doubted(all_above, [Doubt(no_low=True)])([part]) == OPEN
     assert doubted(all_above, [Doubt(no_high=True)])([part]) == HOLDS
+    assert doubted(all_above, [Doubt(lower=0.2)])([part]) == OPEN
+    assert doubted(all_above, [Doubt(lower=0.05, higher=9.0)])([part]) == HOLDS
 
 
 def test_the_difference_of_two_estimates_has_the_interval_of_both() -> None:
@@ -302,6 +304,10 @@ def _selected(optimizer: str, errors: Sequence[float | None]) -> list[Record]:
     return made
 
 
+def noise_of(*optimizers: str) -> list[Record]:
+    return [record for name in optimizers for record in _selected(name, [50.0, 51.0, 50.1])]
+
+
 @pytest.mark.parametrize(
     ("sgd", "outcome", "words"),
     [
@@ -317,6 +323,18 @@ def test_survivors_and_equal_differences_decide_no_claim(sgd: list[float | None]
     found = judged("S1", made)
     assert (found.outcome, words in found.words) == (outcome, True), found.words
     assert found.why == {HOLDS: ""}.get(outcome, SELECTION if sgd[-1] is None else NOISE)
+
+
+def test_a_cell_that_one_lucky_seed_selected_decides_nothing() -> None:
+    """Adam's falls back with further seeds, behind a cell that looks as good as SGD's."""
+    sgd = _selected("sgd", [48.0, 48.1, 48.2, 48.1, 48.0])
+    adam = _selected("adam", [49.5, 56.0, 56.1, 56.2, 56.1])
+    assert judged("7a", [*sgd, *adam, *noise_of("sgdw", "adamw")]).outcome == HOLDS
+    rival = next(i for i, r in enumerate(adam) if r["final"]["test_error"] == 60.0)
+    adam[rival] = made_record(Cell.from_dict(adam[rival]["cell"]), 50.0)
+    found = judged("7a", [*sgd, *adam, *noise_of("sgdw", "adamw")])
+    assert (found.outcome, found.why) == (OPEN, SELECTION)
+    assert "another cell of Adam looks 4.78 points better" in found.words
 
 
 def test_a_decay_that_diverged_is_not_below_adam() -> None:
