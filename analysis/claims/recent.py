@@ -163,7 +163,8 @@ def _norms(evidence: Evidence) -> Verdict | None:
     known = intervals(exponents.values())
     outcome = within(0.5 - NORM_EXPONENT, 0.5 + NORM_EXPONENT)(known) if len(known) == len(exponents) else OPEN
     # Without power: no further seed would narrow these intervals.
-    return Verdict(outcome, f"exponents {words}", GRID * (outcome == OPEN))
+    why = "; they scatter between the map's rows and columns, not between seeds" * (outcome == OPEN)
+    return Verdict(outcome, f"exponents {words}{why}", GRID * (outcome == OPEN))
 
 
 def _less_sensitive(evidence: Evidence) -> Verdict | None:

@@ -63,11 +63,14 @@ PANELS = {  # what each panel is, and how to read it
         "(arXiv:2309.14322); in the legend the mean error above the lowest.",
     ),
     "f": (
-        "2022, 2025, 2026: differences",
-        "Differences in test error between selected cells; each paper says above 0 (arXiv:2202.00089, 2506.02285, "
-        "2510.12402).",
+        "{years}: differences",
+        "Differences in test error between selected cells; each paper says above 0 ({papers}).",
     ),
 }
+SAID_IN = {  # of each difference
+    "Adam − AdamW": ("2017", "arXiv:1711.05101"), "without normalisation": ("2022", "arXiv:2202.00089"),
+    "AdamW − corrected": ("2025", "arXiv:2506.02285"), "AdamW − cautious": ("2026", "arXiv:2510.12402"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,14 +91,17 @@ Point = tuple[str, str, float, Estimate]  # axes, series, x, y
 
 
 def draw(shown: Shown) -> Figure:
-    """A panel for each of PANELS of which there is something."""
-    names = list(dict.fromkeys(axes for axes, *_ in _points(shown)))
-    reading = " ".join([READING, *(f"({name}) {PANELS[name][1]}" for name in names)])
+    """A panel for each of PANELS of which there is something, with letters from a on."""
+    names = _lettered(shown)
+    said = [SAID_IN[name] for name, gain in shown.gains.items() if gain is not None]
+    years, papers = (", ".join(sorted({each[part] for each in said})) for part in (0, 1))
+    titles, texts = ({name: PANELS[name][part].format(years=years, papers=papers) for name in names} for part in (0, 1))
+    reading = " ".join([READING, *(f"({letter}) {texts[name]}" for name, letter in names.items())])
     figure, places = with_panels(1, len(names) or 1, HEIGHT, f"{reading}\n{shown.origin}", WIDE)
     of_panels = (_draw_sizes, _draw_budgets, _draw_rises, _draw_norms, _draw_lines, _draw_gains)
     drawers = dict(zip(PANELS, of_panels, strict=True))
     for axes, name in zip(places, names, strict=False):
-        axes.set_title(f"{name}  {PANELS[name][0]}", loc="left", pad=3)
+        axes.set_title(f"{names[name]}  {titles[name]}", loc="left", pad=3)
         drawers[name](axes, shown)
     if not names:
         places[0].text(0.5, 0.5, "not run", ha="center")
@@ -104,8 +110,14 @@ def draw(shown: Shown) -> Figure:
 
 def numbers(shown: Shown) -> str:
     """All points as CSV."""
-    rows = [(axes, series, x, y.value, y.low, y.high) for axes, series, x, y in _points(shown)]
+    letters = _lettered(shown)
+    rows = [(letters[axes], series, x, y.value, y.low, y.high) for axes, series, x, y in _points(shown)]
     return csv_text(["axes", "series", "x", "value", "low", "high"], rows)
+
+
+def _lettered(shown: Shown) -> dict[str, str]:
+    """The letter of each of PANELS that is drawn."""
+    return dict(zip(dict.fromkeys(axes for axes, *_ in _points(shown)), PANELS, strict=False))
 
 
 def _points(shown: Shown) -> Iterator[Point]:

@@ -56,7 +56,7 @@ def _draw_axes(axes: Axes, lines: Sequence[Law]) -> None:
     points = [point for line in lines for point in line.best]
     ticks = sorted({x for x, _ in points})
     is_tight = any(high < 1.4 * low for low, high in itertools.pairwise(ticks))
-    axes.set_xticks(ticks, [f"{x:g}" for x in ticks], rotation=45 if is_tight else 0)
+    axes.set_xticks(ticks, [f"{x:g}" for x in ticks], rotation=90 if is_tight else 0)
     axes.minorticks_off()
     plain_log(axes.yaxis)
     legend = axes.legend(loc="upper left")

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures import seeds
-from analysis.figures.style import WIDE, colour, legend_above, with_panels
+from analysis.figures.style import WIDE, colour, legend_above, plain_log, with_panels
 from analysis.results.series import Variant
 from analysis.results.studies import StudyResult
 from analysis.results.words import DECOUPLED, L2, NAMES, SCHEDULES, format_number
@@ -124,6 +124,8 @@ def propositions(study: StudyResult) -> Figure:
         _line(scaled, [row for row in rows["scaled"] if row["form"] == form], "alpha", "distance", style, label=form)
     scaled.set(xscale="log", yscale="log", xlabel=r"$\alpha$", ylabel="distance", title="3: scaled penalty")
     scaled.legend(loc="center left")
+    for axes in (sgd, scaled):
+        plain_log(axes.xaxis)
     return figure
 
 

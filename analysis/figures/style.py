@@ -108,9 +108,18 @@ def label_ends(axes: Axes, labels: Sequence[tuple[float, str, str]], height: flo
                       va="center", color=tint)  # fmt: skip
 
 
+class _PlainTicks(LogLocator):
+    """1, 2 and 5 of each decade; more of them where an axis spans less than one."""
+
+    def tick_values(self, vmin: float, vmax: float) -> Sequence[float]:
+        is_short = 0 < vmin < vmax < 5 * vmin
+        self.set_params(subs=(1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0) if is_short else (1.0, 2.0, 5.0))
+        return super().tick_values(vmin, vmax)
+
+
 def plain_log(axis: Axis) -> None:
     """Ticks of a logarithmic axis as 2e-4, 0.5, 3, whatever it spans: powers of ten would leave short ones without."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_locator(_PlainTicks())
     axis.set_major_formatter(FuncFormatter(lambda value, place: format_number(value)))
     axis.set_minor_formatter(NullFormatter())
 

@@ -112,7 +112,7 @@ def table(rows: Sequence[Row]) -> Table:
 def _cells(row: Row) -> tuple[str, ...]:
     slope = row.text("ridge_slope")
     if row.ridge.on_boundary and slope != BOUNDARY:
-        slope += f" ({row.ridge.on_boundary} rows on the grid boundary)"
+        slope += f" ({row.ridge.on_boundary} row{'s' * (row.ridge.on_boundary > 1)} on the grid boundary)"
     costs = [row.text(f"regret_{order}") for order in ("decay_first", "worst")]
     costs = costs[:1] if isinstance(row.statistics["regret_worst"], str) else costs
     return (

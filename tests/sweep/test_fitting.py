@@ -48,7 +48,7 @@ def _check(arrays: Arrays, cell: Cell) -> None:
     preflight.check(cell, prepare(arrays, cell))
 
 
-@pytest.mark.parametrize("model", ["resnet-8-w2", "wide_resnet-10-1", "shake_shake-8-2x4d"])
+@pytest.mark.parametrize("model", ["resnet-8-w2", "wide_resnet-10-1", "shake_shake-8-2x8d"])
 @pytest.mark.parametrize(
     ("batch_size", "count", "works"),
     [(128, 129, ["batch_size=127"]), (1, 7, ["batch_size=4"]), (64, 1, ["train_examples=2"])],
@@ -85,7 +85,7 @@ def test_nets_for_squares_are_refused_for_other_images(model: str, height: int, 
         _check(_images(height, width), _cell(model=model, image_size=4))
 
 
-@pytest.mark.parametrize("model", ["resnet-8-w2", "wide_resnet-10-1", "shake_shake-8-2x4d"])
+@pytest.mark.parametrize("model", ["resnet-8-w2", "wide_resnet-10-1", "shake_shake-8-2x8d"])
 def test_nets_that_pool_train_on_images_of_any_shape(model: str, tmp_path: Path) -> None:
     cell, arrays = _cell(model=model, augment=True), _images(8, 12)
     _check(arrays, cell)

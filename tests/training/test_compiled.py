@@ -48,7 +48,7 @@ def test_a_net_whose_gradients_vanish_is_refused() -> None:
 
 def test_shake_shake_keeps_its_gradients_and_the_check_leaves_it_as_it_was() -> None:
     torch.manual_seed(0)
-    model = models.build("shake_shake-8-2x4d", 10, 16)
+    model = models.build("shake_shake-8-2x8d", 10, 16)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     assert distance(model, (torch.randn(8, 3, 16, 16), torch.rand(8, *model.noise_shape))) < 1e-4
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

@@ -44,9 +44,10 @@ def test_what_is_drawn_stands_in_the_csv(tmp_path: Path) -> None:
 
 def test_only_what_was_run_has_a_panel_and_a_sentence_in_the_caption() -> None:
     figure = later_claims.draw(later_claims.Shown(gains={"Adam − AdamW": Estimate(0.8, -0.6, 2.2)}))
-    assert [axes.get_title(loc="left")[0] for axes in figure.axes] == ["f"]
-    assert "(f)" in figure.get_label()
-    assert "(a)" not in figure.get_label()
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["a  2017: differences"]
+    assert "(a) Differences in test error" in figure.get_label()
+    assert "(b)" not in figure.get_label()
+    assert "2202.00089" not in figure.get_label()  # of a network without normalisation, which was not run
 
 
 def test_without_most_of_the_runs_it_is_drawn_too(tmp_path: Path) -> None:
