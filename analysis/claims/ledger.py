@@ -144,7 +144,10 @@ def _with_origin(experiment: str, verdict: Verdict, evidence: Evidence) -> Verdi
     seeds, most = (
         len({r["cell"]["seed"] for r in group}) for group in (chart.records, (*chart.records, *chart.beyond))
     )
-    text = f"{seeds} seed{'s' * (seeds > 1)}" + f", of best cells up to {most}" * (most > seeds)
+    maps = [panel.candidates for panel in evidence.panels(experiment) if panel.candidates]
+    fewest = min((len(tile.seeds) for each in maps for tile in each), default=seeds)
+    text = f"{fewest} to " * (fewest < seeds) + f"{seeds} seed{'s' * (seeds > 1)}"
+    text += f", of best cells up to {most}" * (most > seeds)
     parts = [chart.profile, chart.dataset, text, *[chart.extent] * (not chart.whole)]
     return replace(verdict, scale=", ".join(parts), records=ids, stem=chart.stem)
 
