@@ -179,7 +179,7 @@ CLAIMS = (
           "decay improves AdamW by the margin, or may", given(gains_by_decay("fig2", Run("adamw")), _exemption),
           beforehand=True),
     Claim("S9", "A Transformer learns better with AdamW, and in far fewer epochs", "a blog on AdamW", "transformer",
-          "AdamW's error is significantly lower, and it reaches Adam's final training loss in half the epochs; open where "
-          "only the former is so",
+          "AdamW's error is significantly lower, and it reaches Adam's final training loss in half the epochs; open "
+          "where only the former is so",
           _transformer, beforehand=True, before_noisy=True),
 )  # fmt: skip
