@@ -27,7 +27,7 @@ NETWORKS = (
     "shake_shake-26-2x16d",
     "shake_shake-26-2x64d",
 )  # of profile gpu; small; the paper's
-TINY = ("resnet-8-w2", "shake_shake-8-2x2d")
+TINY = ("resnet-8-w2", "shake_shake-8-2x8d")
 COLUMNS = ("plain", "tuned", "eager", "K=1", "K=2", "K=4", "K=8", "free", "compiled")  # of the table of images a second
 VERDICTS = {True: "ok", False: "WRONG", None: ""}
 

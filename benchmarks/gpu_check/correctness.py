@@ -106,7 +106,7 @@ def _problem(setting: Setting, updates: int = 8, network: str = "", free: bool =
 
     free: with free kernels, and then eight layers in float32, where what they do to a number is small.
     """
-    network = network or f"shake_shake-{8 if setting.tiny or free else 26}-2x{4 if setting.tiny else 16}d"
+    network = network or f"shake_shake-{8 if setting.tiny or free else 26}-2x{8 if setting.tiny else 16}d"
     base = cell(network, deterministic=False, precision="fp32") if free else cell(network)
     images = base.validation_examples + (updates - 1) * BATCH + 40
     return base, setting.data(base, images, 200, 8 if setting.tiny else 32)
