@@ -10,9 +10,6 @@ and its gradient is taken with another such number b in place of a; at test time
 every step, block and image ("-image", the default: Shake-Shake-Image) or once for the mini-batch ("-batch"); "-even"
 has 0.5 throughout. With ten classes 2x64d has 11,653,978 parameters and 2x96d 26,192,922 (the paper says 11.6M and
 25.6M; the latter does not fit the code).
-
-Widths below 8 get wrong gradients, or kill the process, on processors without AVX-512: torch 2.11 (oneDNN) errs in that of a
-strided 1x1 convolution of fewer than 7 channels_last channels.
 """
 
 import re
