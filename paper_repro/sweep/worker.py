@@ -49,9 +49,9 @@ def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any])
         with leases.hold(leases.folder_of(task.out), cell.id) as lease:
             if lease is None:  # another run is at it; the parent offers the cell again, so wait a little
                 return Message("stopped" if pipe.poll(BUSY_SECONDS * task.wait_for_others) else "busy", cell)
-            record = records.read_or_put_aside(task.out, cell.id)  # another run may have finished it meanwhile
+            found = records.read_or_put_aside(task.out, cell.id)  # another run may have finished it meanwhile
             try:
-                record = record or train.train(
+                record = found or train.train(
                     cell, (dataset := data.of(cell)), task.out, task.device,
                     should_stop=lambda: lease.lost or pipe.poll(),
                     on_epoch=lambda epochs: pipe.send(Message("epoch", cell, epochs, len(dataset.train))),
@@ -64,6 +64,8 @@ def _train(cell: Cell, data: SharedData, task: Task, pipe: Connection[Any, Any])
                     raise
                 return Message("busy", cell)  # who took it over has finished it and removed its checkpoints meanwhile
             checkpoints.remove(checkpoints.folder_of(task.out, cell.id))
+            if found and not task.wait_for_others:  # a job says which cells it trained
+                return Message("busy", cell)
             return Message(record["status"], cell, anomalies=tuple(diagnosis.kinds(record)))
     except ConnectionError:  # the parent is gone
         raise

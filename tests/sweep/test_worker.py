@@ -19,10 +19,10 @@ Worker = tuple[Connection, threading.Thread]
 
 
 @pytest.fixture
-def start(npz: Path, tmp_path: Path) -> Callable[[], Worker]:
-    def begin() -> Worker:
+def start(npz: Path, tmp_path: Path) -> Callable[..., Worker]:
+    def begin(wait_for_others: bool = True) -> Worker:
         ours, theirs = Pipe()
-        task = Task(tmp_path, npz, "cpu")
+        task = Task(tmp_path, npz, "cpu", wait_for_others)
 
         def work() -> None:
             with theirs:
@@ -118,6 +118,15 @@ def test_the_one_that_waited_finds_the_record(cell: Cell, start) -> None:
     assert heard == [Message("finished", pair)]  # with no epoch of its own
     _end(second, two)
     _end(first, one)
+
+
+def test_a_job_does_not_say_that_it_trained_what_another_has(cell: Cell, start) -> None:
+    first = start()
+    assert _told(first[0], cell)[-1].kind == "finished"
+    job = start(wait_for_others=False)
+    assert _told(job[0], cell) == [Message("busy", cell)]
+    _end(*first)
+    _end(*job)
 
 
 def test_one_that_slept_while_its_cell_was_taken_over_leaves_it(cell: Cell, start, tmp_path: Path, monkeypatch) -> None:
