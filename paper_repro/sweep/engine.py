@@ -54,8 +54,8 @@ class Task(NamedTuple):
 class Message(NamedTuple):
     """What a worker says. kind: "started", "epoch" (so many epochs are done, the last on so many images), then
     "finished", "diverged", "failed" (text: traceback), "stopped", "busy" (another run is training it, or has), "memory"
-    (there was not enough of it) or "trouble" (text: what every other cell would meet too, as a full disk). anomalies: kinds of
-    them in its curves.
+    (there was not enough of it) or "trouble" (text: what every other cell would meet too, as a full disk).
+    anomalies: kinds of them in its curves.
     """
 
     kind: str
