@@ -92,6 +92,7 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
         raise UsageError(f"--time {chosen.minutes} minutes: the partition allows {limit}")
     sent = submissions.all_of(args.out)
     jobs = {name: [task for task in live if task.state != "COMPLETING"] for name, live in live_jobs(sent).items()}
+    every = cells  # whose records must be of this code, whatever is sent
     states, typed = States.of([cell.id for cell in cells], args.out, mend=sending), vars(args)
     if typed.get("failed") and not (typed.get("follow") or typed.get("once")):  # these go on until all is done
         if not states.failed:
@@ -99,7 +100,7 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
             raise UsageError(f"none of these {some(len(cells), 'cell')} failed; {look} says which did")
         failed = set(states.failed)
         cells = [cell for cell in cells if cell.id in failed]
-        states = States(failed=states.failed)
+        states = States(finished=states.finished, failed=states.failed)
     if sending:
         cleanup.clear(args.out, states.finished)
     at_once = args.cells_at_once or (chosen.cpus if chosen.device == "cpu" else None)  # None: a GPU tries it out
@@ -111,7 +112,7 @@ def make(args: argparse.Namespace, sending: bool = False) -> Plan:
     states.failed = [name for name in states.failed if tries[name] >= most]
     states.missing += plan.again
     ours = {cell.id for cell in cells}
-    made = {(states.finished[c.id].code, c.model, c.optimizer): c for c in cells if c.id in states.finished}
+    made = {(states.finished[c.id].code, c.model, c.optimizer): c for c in every if c.id in states.finished}
     codes = [(label, [cell]) for (label, _, _), cell in made.items()]
     live = [s for s in sent if jobs.get(s.job_name) and not ours.isdisjoint(s.cells)]
     codes += [(f"source {s.source}", [Cell.from_dict(fields) for fields in s.kinds]) for s in live]

@@ -109,7 +109,7 @@ def answer(
     warnings = []
     if not note:
         warnings = [label_gaps(arrays), *(line for cell in tried for line in doubts(cell, datasets[settings(cell)]))]
-    if device == "cpu":
+    if device == "cpu" and not elsewhere:
         warnings.append(slow_precision(cells, torch.backends.cpu.get_cpu_capability()))
     count = 1
     if at_once and device != "cpu":
